@@ -1,0 +1,169 @@
+"""Checks that teach: what every lab's checks are made of.
+
+A check is a function that takes a student's function, tries it on fresh inputs, and raises
+`CheckFailed` with the property that is broken, the values that were seen and the likely
+misconception. On success it prints one plain line. Nothing is ever written to stderr: nbgrader
+gives a graded cell that does so no points.
+
+Checks hold no answers. They compare with closed forms, independent oracles and properties.
+"""
+
+import contextlib
+import functools
+import importlib
+import linecache
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["FALSE_FAIL", "CheckFailed", "as_array", "as_arrays", "as_number", "check", "require"]
+
+# The chance that one run of a randomised check fails a right answer, for each of the check's
+# statistical tests. Every tolerance in the checks is derived from it.
+FALSE_FAIL = 1e-8
+
+
+class CheckFailed(AssertionError):
+    """A property that the student's function does not have; the message explains it."""
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython's hook: the message is the lesson, the frames inside labkit are not.
+        return [f"CheckFailed: {self}"]
+
+
+def require(holds: bool, message: str) -> None:
+    """Raise `CheckFailed(message)` unless `holds`."""
+    if not holds:
+        raise CheckFailed(message)
+
+
+def check(body: Callable[..., None]) -> Callable[..., None]:
+    """Make a check of `body(student, rng)`; its docstring's first line is what success prints.
+
+    The check is called as `check(student, rng, trials=1)`: it runs `body` on fresh inputs
+    `trials` times. The student's function is guarded: it gets copies of its arrays, and whatever
+    it raises becomes a `CheckFailed` that says where.
+    """
+
+    @functools.wraps(body)
+    def run(student: Callable[..., Any], rng: np.random.Generator, trials: int = 1) -> None:
+        with contextlib.redirect_stderr(sys.stdout):
+            guarded = _guard(student)
+            for _ in range(trials):
+                body(guarded, rng)
+        print(f"✓ {body.__name__}: {body.__doc__.splitlines()[0]}")
+
+    return run
+
+
+def _guard(student: Callable[..., Any]) -> Callable[..., Any]:
+    name = getattr(student, "__name__", repr(student))
+    require(callable(student), f"`{name}` is not a function: did you overwrite it with a value?")
+
+    @functools.wraps(student)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        args = [_copied(value) for value in args]
+        kwargs = {key: _copied(value) for key, value in kwargs.items()}
+        try:
+            return student(*args, **kwargs)
+        except NotImplementedError:
+            raise CheckFailed(
+                f"Exercise `{name}` is still blank. Fill in its cell, run that cell, then run "
+                "this one again."
+            ) from None
+        except CheckFailed:
+            raise
+        except Exception as error:
+            raise CheckFailed(
+                f"`{name}` raised {type(error).__name__}: {error}{_place(student, error)}"
+            ) from None
+
+    return call
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return value
+
+
+def _place(student: Callable[..., Any], error: Exception) -> str:
+    file = getattr(getattr(student, "__code__", None), "co_filename", None)
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    if not lines:
+        return ""
+    return f"\n  line {lines[-1]} of its cell: {linecache.getline(file, lines[-1]).strip()}"
+
+
+def as_array(
+    value: Any, what: str, shape: Sequence[int] | None = None, *, finite: bool = True
+) -> np.ndarray:
+    """Return `value` (NumPy, TensorFlow, a list or a number) as a float64 array.
+
+    Args:
+        value: what the student's function returned.
+        what: its name in messages, such as "`noisy_mean`'s entry 0".
+        shape: the shape it must have, if that is known.
+        finite: whether NaN and infinity are refused.
+
+    Raises:
+        CheckFailed: it is None, no array of numbers, of another shape, or not finite.
+    """
+    require(value is not None, f"{what} is None. Did you forget `return`?")
+    require(value is not NotImplemented and value is not ..., f"{what} is {value!r}, not an array.")
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise CheckFailed(f"{what} is a {type(value).__name__}, not an array of numbers.") from None
+    if shape is not None:
+        require(
+            array.shape == tuple(shape),
+            f"{what} has shape {array.shape}, but {tuple(shape)} is wanted.",
+        )
+    if finite:
+        bad = np.count_nonzero(~np.isfinite(array))
+        require(
+            bad == 0,
+            f"{what} holds {bad} NaN or infinite value{'s' * (bad != 1)}. Is something divided "
+            "by zero, or overflowing?",
+        )
+    return array
+
+
+def as_number(value: Any, what: str, *, finite: bool = True) -> float:
+    """Return `value` as one float; raise `CheckFailed` if it is not one number."""
+    array = as_array(value, what, finite=finite)
+    require(array.size == 1, f"{what} has shape {array.shape}, but one number is wanted.")
+    return float(array.reshape(()))
+
+
+def as_arrays(value: Any, what: str, like: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return `value`, a list or tuple with one array for each of `like`, as float64 arrays."""
+    require(value is not None, f"{what} is None. Did you forget `return`?")
+    try:
+        items = list(value)
+    except TypeError:
+        raise CheckFailed(
+            f"{what} is a {type(value).__name__}; a list with one array per variable is wanted."
+        ) from None
+    require(
+        len(items) == len(like),
+        f"{what} has {len(items)} entries, but the model has {len(like)} variables: "
+        "return one array per variable.",
+    )
+    return [
+        as_array(item, f"{what}, entry {i},", wanted.shape)
+        for i, (item, wanted) in enumerate(zip(items, like, strict=True))
+    ]
+
+
+def __getattr__(name: str) -> Any:
+    # `checks.dp_sgd` without an import of its own: one lab's checks load only where used.
+    if name in ("dp_sgd",):
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,874 @@
+"""The checks of lab 01, DP-SGD."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from labkit.checks import (
+    FALSE_FAIL,
+    as_array,
+    as_arrays,
+    as_number,
+    check,
+    require,
+)
+
+# float32 rounds to 6e-8 of a value. A norm, mean or step over a few hundred float32 terms, in any
+# order of summation, is then within 1e-4 of the exact one with room to spare; no wrong answer
+# that we know of is within 1e-2.
+ROUNDING = 1e-4
+
+
+# Part 1 · the attack ------------------------------------------------------------------------
+
+
+@check
+def advantage_is_the_best_threshold(attack_advantage: Callable, rng: np.random.Generator) -> None:
+    """the advantage is the largest TPR − FPR over all thresholds."""
+    members = rng.gamma(1.0, 0.5, rng.integers(20, 60)).round(2)
+    nonmembers = rng.gamma(1.5, rng.uniform(0.4, 2.0), rng.integers(61, 120)).round(2)
+    got = as_number(attack_advantage(members, nonmembers), "`attack_advantage`'s result")
+    # "Some threshold below which members are more frequent, by how much?" is the one-sided
+    # two-sample Kolmogorov–Smirnov statistic.
+    want = stats.ks_2samp(members, nonmembers, alternative="greater").statistic
+    hint = ""
+    if got < want:
+        hint = " Did you try every loss as a threshold, and count ties (loss ≤ threshold)?"
+    elif got > want:
+        hint = " TPR counts members, FPR counts non-members; each is a fraction of its own group."
+    require(
+        abs(got - want) <= 1e-6,  # fractions of fewer than 120 differ by more than 1e-4
+        f"On {len(members)} members and {len(nonmembers)} non-members `attack_advantage` gives "
+        f"{got:.4f}, but the best threshold on the loss has TPR − FPR = {want:.4f}.{hint}",
+    )
+
+
+@check
+def advantage_at_the_extremes(attack_advantage: Callable, rng: np.random.Generator) -> None:
+    """1 where the losses tell all, 0 where they tell nothing or point the wrong way."""
+    losses = rng.gamma(1.0, 0.5, 40)
+    for members, nonmembers, want, case in (
+        (losses, losses + losses.max() + 1, 1.0, "every member's loss is below all others"),
+        (losses, losses.copy(), 0.0, "both groups have the same losses"),
+        (losses + losses.max() + 1, losses, 0.0, "every member's loss is ABOVE all others"),
+    ):
+        got = as_number(attack_advantage(members, nonmembers), "`attack_advantage`'s result")
+        require(
+            abs(got - want) <= 1e-6,
+            f"Where {case}, the advantage of guessing 'member' at a LOW loss is {want:.0f}; "
+            f"`attack_advantage` gives {got:.4f}.",
+        )
+
+
+# Part 2 · clipping --------------------------------------------------------------------------
+
+
+def _gradients(rng: np.random.Generator, batch: int, norms: np.ndarray) -> list[np.ndarray]:
+    """Per-example gradients of three variables, float32, with the given norms over all three."""
+    grads = [rng.standard_normal((batch, *shape)) for shape in ((5, 4), (4,), (2, 3, 2))]
+    now = np.sqrt(sum(np.sum(g.reshape(batch, -1) ** 2, axis=1) for g in grads))
+    return [(g * (norms / now).reshape(-1, *[1] * (g.ndim - 1))).astype(np.float32) for g in grads]
+
+
+def _norms(grads: Sequence[np.ndarray]) -> np.ndarray:
+    return np.sqrt(sum(np.sum(np.square(g.reshape(len(g), -1)), axis=1) for g in grads))
+
+
+def _factors(clipped: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> np.ndarray:
+    """By what each example's gradient was multiplied, per variable: [variables, batch]."""
+    return np.array(
+        [
+            np.sum((c * g).reshape(len(g), -1), axis=1)
+            / np.sum(np.square(g, dtype=np.float64).reshape(len(g), -1), axis=1)
+            for c, g in zip(clipped, grads, strict=True)
+        ]
+    )
+
+
+def _clipped(
+    clip_per_example: Callable, grads: list[np.ndarray], l2_norm_clip: float
+) -> list[np.ndarray]:
+    return as_arrays(
+        clip_per_example(grads, l2_norm_clip), "the result of `clip_per_example`", grads
+    )
+
+
+@check
+def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> None:
+    """no example's gradient is longer than l2_norm_clip."""
+    l2_norm_clip = rng.uniform(0.3, 3.0)
+    norms = l2_norm_clip * 10 ** rng.uniform(-2, 2, 12)
+    norms[0], norms[1] = 0.0, 5 * l2_norm_clip  # a zero gradient stays zero, not NaN
+    grads = _gradients(rng, 12, norms)
+    clipped = _clipped(clip_per_example, grads, l2_norm_clip)
+    got = _norms(clipped)
+    worst = int(np.argmax(got))
+    hint = ""
+    if all(np.all(_norms([c]) <= l2_norm_clip * (1 + ROUNDING)) for c in clipped):
+        hint = (
+            " Each variable alone is within the bound, but an example's gradient is all its "
+            "variables together: it needs ONE norm over all of them."
+        )
+    elif got[worst] > norms[worst] * (1 + ROUNDING):
+        hint = " Some gradients became longer: did you take max where min is meant?"
+    require(
+        got[worst] <= l2_norm_clip * (1 + ROUNDING),
+        f"Example {worst} leaves `clip_per_example` with norm {got[worst]:.4g}, above "
+        f"l2_norm_clip = {l2_norm_clip:.4g} (it came with {norms[worst]:.4g}).{hint}",
+    )
+
+
+@check
+def short_gradients_are_untouched(clip_per_example: Callable, rng: np.random.Generator) -> None:
+    """a gradient that is shorter than l2_norm_clip comes back as it was."""
+    l2_norm_clip = rng.uniform(0.3, 3.0)
+    # A few long ones among them, so that what is done to the batch as a whole shows.
+    norms = l2_norm_clip * np.concatenate([rng.uniform(0.05, 0.9, 6), rng.uniform(5, 50, 4)])
+    grads = _gradients(rng, 10, norms)
+    factors = _factors(_clipped(clip_per_example, grads, l2_norm_clip), grads)[:, :6].mean(axis=0)
+    worst = int(np.argmax(np.abs(factors - 1)))
+    hint = ""
+    if np.ptp(factors) < 1e-3 * np.abs(factors).max():
+        hint = (
+            " Every example was multiplied by the same number: did you clip the batch as a whole "
+            "instead of each example?"
+        )
+    elif np.all(np.abs(factors * norms[:6] - l2_norm_clip) < 1e-3):
+        hint = " Short gradients were stretched to the bound: clipping only ever shortens."
+    require(
+        abs(factors[worst] - 1) <= ROUNDING,
+        f"An example with norm {norms[worst]:.4g}, below l2_norm_clip = {l2_norm_clip:.4g}, was "
+        f"multiplied by {factors[worst]:.4g}; it should come back untouched.{hint}",
+    )
+
+
+@check
+def long_gradients_keep_their_direction(
+    clip_per_example: Callable, rng: np.random.Generator
+) -> None:
+    """a longer gradient is scaled to l2_norm_clip, all its variables by the same factor."""
+    l2_norm_clip = rng.uniform(0.3, 3.0)
+    norms = l2_norm_clip * rng.uniform(1.2, 20, 10)
+    grads = _gradients(rng, 10, norms)
+    clipped = _clipped(clip_per_example, grads, l2_norm_clip)
+    factors, want = _factors(clipped, grads), l2_norm_clip / norms
+    spread = np.ptp(factors, axis=0) / want
+    require(
+        bool(np.all(spread <= 1e-2)),
+        "The variables of one example were multiplied by different factors, such as "
+        f"{np.round(factors[:, int(np.argmax(spread))], 4).tolist()}: its gradient now points "
+        "elsewhere. Use ONE norm over all variables, then one factor.",
+    )
+    errors = np.abs(factors - want).max(axis=0) / want
+    worst = int(np.argmax(errors))
+    got = float(factors[:, worst].mean())
+    hint = ""
+    if np.allclose(factors, l2_norm_clip / norms**2, rtol=1e-3):
+        hint = " That is C/‖g‖²: the norm is the square ROOT of the sum of squares."
+    elif np.ptp(factors) < 1e-3 * np.abs(factors).max():
+        hint = (
+            " Every example was multiplied by the same number: each example has a norm of its own."
+        )
+    require(
+        errors[worst] <= 1e-3,
+        f"An example with norm {norms[worst]:.4g} was multiplied by {got:.4g}; with l2_norm_clip = "
+        f"{l2_norm_clip:.4g} the factor is {want[worst]:.4g}.{hint}",
+    )
+    leftover = max(
+        float(np.abs(c - g * f.reshape(-1, *[1] * (g.ndim - 1))).max() / l2_norm_clip)
+        for c, g, f in zip(clipped, grads, factors, strict=True)
+    )
+    require(
+        leftover <= 1e-3,
+        "The clipped gradients are not multiples of the ones that came in: clip the norm, not "
+        "each coordinate.",
+    )
+
+
+# Part 3 · noise -----------------------------------------------------------------------------
+
+
+def _noisy(
+    noisy_mean: Callable,
+    clipped_sum: list[np.ndarray],
+    l2_norm_clip: float,
+    noise_multiplier: float,
+    expected_batch_size: float,
+    rng: np.random.Generator,
+) -> list[np.ndarray]:
+    result = noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng)
+    return as_arrays(result, "the result of `noisy_mean`", clipped_sum)
+
+
+@check
+def without_noise_it_is_the_mean(noisy_mean: Callable, rng: np.random.Generator) -> None:
+    """with noise_multiplier 0 the result is clipped_sum / expected_batch_size."""
+    expected_batch_size = rng.uniform(20, 40)
+    sums = [rng.normal(10, 5, shape).astype(np.float32) for shape in ((6, 3), (3,))]
+    got = _noisy(noisy_mean, sums, 1.3, 0.0, expected_batch_size, rng)
+    ratios = np.concatenate([(s / g).ravel() for s, g in zip(sums, got, strict=True)])
+    require(
+        bool(np.allclose(ratios, expected_batch_size, rtol=ROUNDING)),
+        f"Without noise the sum should be divided by expected_batch_size = "
+        f"{expected_batch_size:.4g}; here clipped_sum / result is about {np.median(ratios):.4g}.",
+    )
+
+
+@check
+def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) -> None:
+    """the noise is Gaussian, noise_multiplier · l2_norm_clip / expected_batch_size wide."""
+    # Values for which the usual slips all give different ratios.
+    l2_norm_clip, noise_multiplier = rng.uniform(2.2, 2.8), rng.uniform(1.3, 1.6)
+    expected_batch_size = rng.uniform(45, 55)
+    sums = [rng.normal(0, 1, shape).astype(np.float32) for shape in ((150, 100), (5000,))]
+    got = _noisy(noisy_mean, sums, l2_norm_clip, noise_multiplier, expected_batch_size, rng)
+    noise = np.concatenate(
+        [(g * expected_batch_size - s).ravel() for g, s in zip(got, sums, strict=True)]
+    )
+    ratio = noise.std() / (noise_multiplier * l2_norm_clip)
+    # The sum of squares of n standard normals is χ²(n); two-sided at FALSE_FAIL that leaves
+    # ±2.9 % around 1 for n = 20000.
+    n = noise.size
+    low, high = np.sqrt(stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], n) / n)
+    slips = {
+        "the noise is added after the division, at the size meant for the sum": expected_batch_size,
+        "l2_norm_clip is missing: the noise must drown one example of THAT size": 1 / l2_norm_clip,
+        "noise_multiplier is missing": 1 / noise_multiplier,
+        "a variance where a standard deviation is meant": noise_multiplier * l2_norm_clip,
+        "a square root too many": 1 / np.sqrt(noise_multiplier * l2_norm_clip),
+        "the noise is divided by the square root of the batch size": np.sqrt(expected_batch_size),
+        "the noise is divided by the batch size twice": 1 / expected_batch_size,
+    }
+    near = [slip for slip, factor in slips.items() if abs(ratio / factor - 1) < 0.05]
+    hint = f" It looks as if {near[0]}." if near and not low <= ratio <= high else ""
+    if ratio < 1e-3:
+        hint = " There is no noise, or one draw is shared by all coordinates."
+    require(
+        low <= ratio <= high,
+        f"Over {n} coordinates the noise's standard deviation is {ratio:.3g} times "
+        f"noise_multiplier · l2_norm_clip / expected_batch_size.{hint}",
+    )
+    z = noise / (noise_multiplier * l2_norm_clip)
+    # Standard error of the mean: 1/√n. Shape: Kolmogorov–Smirnov against the normal law, with
+    # the scale as checked above.
+    require(
+        abs(z.mean()) * np.sqrt(n) <= stats.norm.isf(FALSE_FAIL / 2),
+        f"The noise has mean {z.mean():.3f} standard deviations; it should be centred on 0.",
+    )
+    require(
+        stats.kstest(z, "norm").pvalue >= FALSE_FAIL,
+        "The noise has the right size but is not Gaussian, or one draw is shared by many "
+        "coordinates: draw an independent normal for each.",
+    )
+
+
+@check
+def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generator) -> None:
+    """all randomness comes from rng, and every call and variable draws its own."""
+    seed = int(rng.integers(2**32))
+    zeros = [np.zeros((40, 50), np.float32), np.zeros((40, 50), np.float32)]
+
+    def draw(generator: np.random.Generator) -> list[np.ndarray]:
+        return _noisy(noisy_mean, zeros, 1.0, 1.0, 1.0, generator)
+
+    generator = np.random.default_rng(seed)
+    first, second = draw(generator), draw(generator)
+    again = draw(np.random.default_rng(seed))
+    other = draw(np.random.default_rng(seed + 1))
+    # Different draws of 2000 normals correlate with deviation 1/√2000 = 0.022; 0.5 is 22 of those.
+    for a, b, what in (
+        (first[0], second[0], "two calls with the same rng give the same noise"),
+        (first[0], first[1], "two variables of one call get the same noise"),
+        (first[0], other[0], "differently seeded rngs give the same noise"),
+    ):
+        require(
+            not np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.5,
+            f"Here {what}: an attacker subtracts one from the other. Draw everything from the rng "
+            "you are given, and never re-seed.",
+        )
+    require(
+        bool(np.array_equal(first[0], again[0])),
+        "Two rngs with the same seed give different noise: draw from the rng you are given, so "
+        "that a run can be repeated.",
+    )
+
+
+# Part 4 · Poisson sampling ------------------------------------------------------------------
+
+_DRAWS = 1000
+
+
+def _batches(poisson_batch: Callable, rng: np.random.Generator, n: int, q: float) -> list:
+    what = "the result of `poisson_batch`"
+    batches = []
+    for _ in range(_DRAWS):
+        batch = poisson_batch(rng, n, q)
+        array = as_array(batch, what)
+        require(
+            array.ndim == 1,
+            f"{what} has shape {array.shape}; a list of indices (one dimension) is wanted.",
+        )
+        require(
+            not (len(array) == n and np.isin(array, (0, 1)).all()),
+            f"{what} looks like a mask of {n} zeros and ones; the indices where it is true are "
+            "wanted.",
+        )
+        outside = array[(array < 0) | (array >= n) | (array != np.round(array))]
+        require(
+            outside.size == 0,
+            f"{what} holds {outside[:1].tolist()}, but indices run from 0 to n − 1 = {n - 1}.",
+        )
+        batches.append(array.astype(int))
+    return batches
+
+
+@check
+def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> None:
+    """batch sizes vary as Binomial(n, sampling_probability)."""
+    n, q = int(rng.integers(200, 300)), rng.uniform(0.1, 0.3)
+    sizes = np.array([len(batch) for batch in _batches(poisson_batch, rng, n, q)])
+    # The total is Binomial(draws · n, q), exactly.
+    p = stats.binomtest(int(sizes.sum()), _DRAWS * n, q).pvalue
+    require(
+        p >= FALSE_FAIL,
+        f"With n = {n} and sampling_probability = {q:.3f} the batches hold {sizes.mean():.1f} "
+        f"examples on average; {n * q:.1f} are expected.",
+    )
+    # Squared deviations in units of the binomial variance have mean 1 and variance 2 + κ with
+    # κ the binomial's excess kurtosis; their sum over 1000 draws is close to normal, and 1.2
+    # allows for its small skew.
+    variance = n * q * (1 - q)
+    kurtosis = (1 - 6 * q * (1 - q)) / variance
+    z = (np.sum((sizes - n * q) ** 2) / variance - _DRAWS) / np.sqrt(_DRAWS * (2 + kurtosis))
+    hint = (
+        " Every batch has the same size: that is not Poisson sampling, and its privacy theorem "
+        "is another one."
+        if np.ptp(sizes) == 0
+        else " Does each example toss a coin of its own?"
+    )
+    require(
+        abs(z) <= 1.2 * stats.norm.isf(FALSE_FAIL / 2),
+        f"The batch sizes have variance {sizes.var():.1f}; independent coins give "
+        f"{variance:.1f}.{hint}",
+    )
+
+
+@check
+def examples_are_independent(poisson_batch: Callable, rng: np.random.Generator) -> None:
+    """every example is in or out by a coin of its own, in every batch afresh."""
+    n, q = int(rng.integers(200, 300)), rng.uniform(0.1, 0.3)
+    batches = _batches(poisson_batch, rng, n, q)
+    require(
+        all(len(np.unique(batch)) == len(batch) for batch in batches),
+        "Some batch holds an example twice: it would count twice, and double its influence.",
+    )
+    inside = np.zeros((_DRAWS, n), dtype=bool)
+    for row, batch in zip(inside, batches, strict=True):
+        row[batch] = True
+    # Each example's count is Binomial(draws, q): n exact tests, Bonferroni.
+    counts = inside.sum(axis=0)
+    tails = np.minimum(stats.binom.cdf(counts, _DRAWS, q), stats.binom.sf(counts - 1, _DRAWS, q))
+    rare = int(np.argmin(tails))
+    require(
+        2 * n * tails[rare] >= FALSE_FAIL,
+        f"Example {rare} of {n} was in {counts[rare]} of {_DRAWS} batches; {_DRAWS * q:.0f} are "
+        "expected. Has every example the same chance?",
+    )
+    # How often two coins fall together, for neighbours in one batch and for one example in two
+    # successive batches: m products of independent coins, neighbouring products sharing a coin,
+    # have mean m·q² and variance at most m(q² − q⁴) + 2m(q³ − q⁴). 1.2 allows for the skew.
+    for pairs, what in (
+        (inside[:, :-1] & inside[:, 1:], "neighbours are together in a batch"),
+        (inside[:-1] & inside[1:], "an example is in two successive batches"),
+    ):
+        m = pairs.size
+        z = (pairs.sum() - m * q**2) / np.sqrt(m * (q**2 - q**4) + 2 * m * (q**3 - q**4))
+        require(
+            abs(z) <= 1.2 * stats.norm.isf(FALSE_FAIL / 2),
+            f"{pairs.sum()} times {what}; with independent coins it would be about "
+            f"{m * q**2:.0f}. A shuffled data set cut into slices is not Poisson sampling.",
+        )
+    seed = int(rng.integers(2**32))
+    draws = [
+        np.sort(np.asarray(poisson_batch(np.random.default_rng(s), n, q)).astype(int))
+        for s in (seed, seed)
+    ]
+    require(
+        bool(np.array_equal(*draws)),
+        "Two rngs with the same seed give different batches: draw from the rng you are given.",
+    )
+
+
+# Part 5 · the library -----------------------------------------------------------------------
+
+
+class _TinyTask:
+    """Eight examples, a small model, and what DP-SGD without noise must do to its weights."""
+
+    l2_norm_clip = 0.5
+    learning_rate = 0.3
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        import tensorflow as tf
+
+        self.tf = tf
+        self.x = rng.normal(0, 1, (8, 4)).astype(np.float32)
+        self.x[::2] *= 6  # some gradients above the bound, some below
+        self.y = rng.integers(0, 3, 8).astype(np.int32)
+        self.model = tf.keras.Sequential(
+            [
+                tf.keras.layers.Dense(5, activation="tanh", input_shape=(4,)),
+                tf.keras.layers.Dense(3),
+            ]
+        )
+        self.model.set_weights([rng.normal(0, 0.5, w.shape) for w in self.model.get_weights()])
+        self.per_example_loss = tf.keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction=tf.keras.losses.Reduction.NONE
+        )
+
+    def library(self, noise_multiplier: float, num_microbatches: int) -> Any:
+        import tensorflow_privacy
+
+        return tensorflow_privacy.DPKerasSGDOptimizer(
+            l2_norm_clip=self.l2_norm_clip,
+            noise_multiplier=noise_multiplier,
+            num_microbatches=num_microbatches,
+            learning_rate=self.learning_rate,
+        )
+
+    def weights_after(self, steps: int, num_microbatches: int, clip: bool = True) -> np.ndarray:
+        """Full-batch steps by the definition: one gradient tape for each microbatch."""
+        tf = self.tf
+        model = tf.keras.models.clone_model(self.model)
+        model.set_weights(self.model.get_weights())
+        size = len(self.x) // num_microbatches
+        for _ in range(steps):
+            total = 0.0
+            for start in range(0, len(self.x), size):
+                part = slice(start, start + size)
+                with tf.GradientTape() as tape:
+                    loss = tf.reduce_mean(self.per_example_loss(self.y[part], model(self.x[part])))
+                flat = _flat(tape.gradient(loss, model.trainable_variables))
+                norm = np.linalg.norm(flat)
+                total = total + flat * (min(1.0, self.l2_norm_clip / norm) if clip else 1.0)
+            step = self.learning_rate * total / num_microbatches
+            weights, at = [], 0
+            for w in model.get_weights():
+                weights.append(w - step[at : at + w.size].reshape(w.shape))
+                at += w.size
+            model.set_weights(weights)
+        return _flat(model.get_weights())
+
+
+def _flat(arrays: Sequence) -> np.ndarray:
+    return np.concatenate([np.asarray(a, np.float64).ravel() for a in arrays])
+
+
+def _far(a: np.ndarray, b: np.ndarray, moved: np.ndarray) -> bool:
+    """Whether two weight vectors differ by more than float32 rounding of the way moved."""
+    return bool(np.abs(a - b).max() > 10 * ROUNDING * np.abs(moved).max())
+
+
+def _private_optimizer(optimizer: Any) -> Any:
+    require(optimizer is not None, "`library_optimizer` returned None. Did you forget `return`?")
+    require(
+        hasattr(optimizer, "apply_gradients"),
+        f"`library_optimizer` returned a {type(optimizer).__name__}, not an optimizer.",
+    )
+    require(
+        type(optimizer).__module__.startswith("tensorflow_privacy"),
+        f"`library_optimizer` returned {type(optimizer).__name__} of "
+        f"{type(optimizer).__module__.split('.')[0]}: an ordinary optimizer, neither clipping nor "
+        "noise. TensorFlow Privacy's is DPKerasSGDOptimizer.",
+    )
+    return optimizer
+
+
+@check
+def its_step_clips_each_microbatch(library_optimizer: Callable, rng: np.random.Generator) -> None:
+    """without noise its step is the mean of the clipped microbatch gradients."""
+    task = _TinyTask(rng)
+    before = _flat(task.model.get_weights())
+    microbatches = 4
+    optimizer = _private_optimizer(
+        library_optimizer(
+            l2_norm_clip=task.l2_norm_clip,
+            noise_multiplier=0.0,
+            num_microbatches=microbatches,
+            learning_rate=task.learning_rate,
+        )
+    )
+    want = task.weights_after(1, microbatches)
+    slips = {
+        "l2_norm_clip does not reach the optimizer": task.weights_after(1, microbatches, False),
+        "num_microbatches does not reach the optimizer": task.weights_after(1, len(task.x)),
+    }
+    task.model.compile(optimizer, task.per_example_loss)
+    _trained(lambda: task.model.train_on_batch(task.x, task.y), "its step")
+    got = _flat(task.model.get_weights())
+    near = [slip for slip, weights in slips.items() if not _far(got, weights, want - before)]
+    ratio = np.linalg.norm(got - before) / np.linalg.norm(want - before)
+    require(
+        not _far(got, want, want - before),
+        f"After one step with noise_multiplier 0 the weights moved {ratio:.3g} times as far as "
+        f"DP-SGD moves them, or elsewhere.{' It looks as if ' + near[0] + '.' if near else ''} "
+        "Pass on all four arguments, each under its own name.",
+    )
+
+
+@check
+def its_noise_has_the_right_scale(library_optimizer: Callable, rng: np.random.Generator) -> None:
+    """its noise is noise_multiplier · l2_norm_clip on the sum."""
+    import tensorflow as tf
+
+    l2_norm_clip, noise_multiplier = rng.uniform(2.2, 2.8), rng.uniform(1.3, 1.6)
+    optimizer = _private_optimizer(
+        library_optimizer(
+            l2_norm_clip=l2_norm_clip,
+            noise_multiplier=noise_multiplier,
+            num_microbatches=2,
+            learning_rate=1.0,
+        )
+    )
+    weights = tf.Variable(tf.zeros([10000]))
+    with tf.GradientTape(persistent=True) as tape:
+        loss = tf.zeros([2]) * tf.reduce_sum(weights)  # no gradient: what moves it is noise
+    _trained(lambda: optimizer.minimize(loss, [weights], tape=tape), "its step")
+    ratio = weights.numpy().std() * 2 / (noise_multiplier * l2_norm_clip)
+    # χ² as in `noise_has_the_right_scale`.
+    low, high = np.sqrt(stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], 10000) / 10000)
+    require(
+        low <= ratio <= high,
+        f"The optimizer's noise is {ratio:.3g} times noise_multiplier · l2_norm_clip / "
+        "num_microbatches. Pass on noise_multiplier as it came: the optimizer multiplies by the "
+        "clip itself.",
+    )
+
+
+def _trained(train: Callable[[], Any], what: str) -> Any:
+    try:
+        return train()
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        require(False, f"TensorFlow refuses {what}: {reason[-1] if reason else error!r}")
+
+
+@check
+def fit_keeps_one_loss_per_example(fit_with_library: Callable, rng: np.random.Generator) -> None:
+    """model.fit gets one loss per example, and the optimizer, batch size and epochs asked for."""
+    task = _TinyTask(rng)
+    before = _flat(task.model.get_weights())
+    epochs = int(rng.integers(2, 5))
+    optimizer = task.library(0.0, len(task.x))
+    want = task.weights_after(epochs, len(task.x))
+    reduced = task.weights_after(epochs, 1)
+    history = fit_with_library(task.model, optimizer, task.x, task.y, len(task.x), epochs)
+    require(
+        hasattr(history, "history"),
+        f"`fit_with_library` returned {type(history).__name__}; return what `model.fit` returns.",
+    )
+    steps = int(optimizer.iterations.numpy())
+    require(
+        steps == epochs,
+        f"The optimizer made {steps} steps; {len(task.x)} examples in batches of {len(task.x)} "
+        f"for {epochs} epochs are {epochs}. Compile with the optimizer you are given, and pass "
+        "batch_size and epochs on.",
+    )
+    got = _flat(task.model.get_weights())
+    hint = ""
+    if not _far(got, reduced, want - before):
+        hint = " It looks as if the losses were averaged first, so that only their mean is clipped."
+    require(
+        not _far(got, want, want - before),
+        "The weights are not where DP-SGD without noise takes them. Is the loss the cross-entropy "
+        f"on LOGITS, with one value per example (reduction NONE)?{hint}",
+    )
+
+
+# Part 6 · accounting ------------------------------------------------------------------------
+
+# TensorFlow Privacy's tutorials use this grid; the published figures depend on it.
+_COARSE_ORDERS = [1 + x / 10 for x in range(1, 100)] + list(range(12, 64))
+
+
+def _epsilon(compute_epsilon: Callable, *args: Any) -> tuple[float, float]:
+    what = "the result of `compute_epsilon`"
+    result = as_array(compute_epsilon(*args), what, finite=False)
+    require(
+        result.shape == (2,),
+        f"{what} has shape {result.shape}; the pair (epsilon, best order) is wanted.",
+    )
+    require(not np.isnan(result).any(), f"{what} holds NaN.")
+    return float(result[0]), float(result[1])
+
+
+@check
+def published_figures_come_out(compute_epsilon: Callable, rng: np.random.Generator) -> None:
+    """the RDP accountant gives the published ε to every printed digit."""
+    n, batch, delta = 60000, 250, 1e-5
+    for noise_multiplier, steps, want, digits in (
+        (0.1, 480, 2321.94, 2),
+        (1.3, 15 * 240, 0.9422, 4),
+        (1.1, 480, 0.7958, 4),
+    ):
+        got, _ = _epsilon(
+            compute_epsilon, noise_multiplier, batch / n, steps, delta, _COARSE_ORDERS
+        )
+        hint = ""
+        if got > 1.5 * want:
+            hint = " Is each step Poisson SAMPLED with sampling_probability?"
+        elif got < want / 1.5:
+            hint = " Is the event composed `steps` times?"
+        require(
+            round(got, digits) == want,
+            f"For noise_multiplier {noise_multiplier}, batch {batch} of {n}, {steps} steps, "
+            f"δ = {delta:g}, the published ε is {want}; yours is {got:.{digits}f}.{hint}",
+        )
+
+
+@check
+def epsilon_is_an_upper_bound(compute_epsilon: Callable, rng: np.random.Generator) -> None:
+    """ε is never below the numerical (PLD) one, and moves the right way with every argument."""
+    from labkit import accounting
+
+    sigma, q = rng.uniform(0.9, 2.0), rng.uniform(0.005, 0.02)
+    steps, delta = int(rng.integers(200, 800)), 10 ** rng.uniform(-7, -4)
+
+    def epsilon(*args: float) -> float:
+        return _epsilon(compute_epsilon, *args, _COARSE_ORDERS)[0]
+
+    base = epsilon(sigma, q, steps, delta)
+    for what, other, falls in (
+        ("more noise", epsilon(2 * sigma, q, steps, delta), True),
+        ("a larger sampling_probability", epsilon(sigma, 2 * q, steps, delta), False),
+        ("more steps", epsilon(sigma, q, 4 * steps, delta), False),
+        ("a larger δ", epsilon(sigma, q, steps, 100 * delta), True),
+    ):
+        require(
+            other < base if falls else other > base,
+            f"With {what} ε should {'fall' if falls else 'rise'}; yours goes from {base:.4f} to "
+            f"{other:.4f}. Is every argument used?",
+        )
+    tight = accounting.epsilon_pld(sigma, q, steps, delta)
+    # PLD's own discretisation is below 1 % here; RDP's slack over it is 5 to 60 %.
+    require(
+        0.99 * tight <= base <= 3 * tight,
+        f"ε = {base:.4f} for noise_multiplier {sigma:.2f}, sampling_probability {q:.4f}, "
+        f"{steps} steps, δ = {delta:.1g}; an RDP bound lies a little above the numerical "
+        f"{tight:.4f}.",
+    )
+
+
+@check
+def the_best_order_is_reported(compute_epsilon: Callable, rng: np.random.Generator) -> None:
+    """the order at which the bound is best comes with it, and is one of the orders given."""
+    args = (0.1, 250 / 60000, 480, 1e-5)
+    _, order = _epsilon(compute_epsilon, *args, _COARSE_ORDERS)
+    require(
+        abs(order - 1.1) < 1e-6,
+        f"For noise_multiplier 0.1 the best of the tutorial's orders is the smallest, 1.1; yours "
+        f"is {order:g}. Return (epsilon, best order), in that order.",
+    )
+    orders = sorted(rng.uniform(1.005, 1.09, 20).tolist())
+    finer, order = _epsilon(compute_epsilon, *args, orders)
+    require(
+        min(abs(order - o) for o in orders) < 1e-6,
+        f"The best order, {order:g}, is none of those given: use the orders in the argument.",
+    )
+    require(
+        finer < 2321,
+        f"With orders nearer 1 ε falls below 2321.94; yours is {finer:.2f}. Are the orders that "
+        "are given the ones the accountant uses?",
+    )
+
+
+# Part 7 · training --------------------------------------------------------------------------
+
+
+@check
+def the_plan_is_the_one_accounted(train_privately: Callable, rng: np.random.Generator) -> None:
+    """the number of steps and the ε are those of `epochs` passes of Poisson batches."""
+    from labkit import accounting
+
+    n, batch_size, epochs = int(rng.integers(20, 30)) * 20, 20, int(rng.integers(2, 4))
+    noise_multiplier = rng.uniform(1.0, 2.0)
+    history, _ = _small_run(train_privately, rng, n, noise_multiplier, batch_size, epochs)
+    steps, q = epochs * n // batch_size, batch_size / n
+    got = int(history.steps[-1])
+    require(
+        got == steps,
+        f"{epochs} epochs of {n} examples in batches of {batch_size} (expected) are {steps} steps; "
+        f"you trained for {got}.",
+    )
+    want = accounting.epsilon_pld(noise_multiplier, q, steps, 1e-5)
+    epsilon = float(history.epsilon[-1])
+    require(
+        abs(epsilon - want) <= 1e-3 * want,  # the same computation: anything else is another run
+        f"The run accounts for ε = {epsilon:.4f}; with sampling_probability batch_size / n = "
+        f"{q:.4f}, noise_multiplier {noise_multiplier:.2f} and {steps} steps it is {want:.4f}.",
+    )
+
+
+@check
+def the_model_learns(train_privately: Callable, rng: np.random.Generator) -> None:
+    """the model you pass in is trained, and the same rng repeats the run."""
+    runs = []
+    seed = int(rng.integers(2**32))
+    for s in (seed, seed, seed + 1):
+        _, weights = _small_run(train_privately, np.random.default_rng(s), 200, 1.0, 20, 2, seed)
+        runs.append(weights)
+    start = np.zeros_like(runs[0])
+    require(
+        not np.array_equal(runs[0], start),
+        "The model's weights did not move: train the model that is passed in.",
+    )
+    require(
+        bool(np.allclose(runs[0], runs[1], atol=1e-6)),
+        "Two runs with the same rng differ: pass the rng on.",
+    )
+    require(
+        not np.allclose(runs[0], runs[2], atol=1e-6),
+        "Two runs with different rngs are equal: pass on the rng you are given, and don't make "
+        "one of your own.",
+    )
+
+
+def _small_run(
+    train_privately: Callable,
+    rng: np.random.Generator,
+    n: int,
+    noise_multiplier: float,
+    batch_size: int,
+    epochs: int,
+    data_seed: int = 0,
+) -> tuple[Any, np.ndarray]:
+    import tensorflow as tf
+
+    data = np.random.default_rng(data_seed)
+    x = data.normal(0, 1, (n, 6)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int32)
+    model = tf.keras.Sequential([tf.keras.layers.Dense(2, input_shape=(6,))])
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    history = train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng)
+    require(
+        hasattr(history, "epsilon") and hasattr(history, "steps"),
+        f"`train_privately` returned {type(history).__name__}; return what `dpsgd.fit` returns.",
+    )
+    return history, _flat(model.get_weights())
+
+
+# Part 8 · attack again ----------------------------------------------------------------------
+
+
+@check
+def bound_is_valid_and_tight(tpr_bound: Callable, rng: np.random.Generator) -> None:
+    """no (ε, δ)-DP attack is above the bound, and the best one reaches it."""
+    for _ in range(20):
+        epsilon, delta = rng.uniform(0.05, 4.0), 10 ** rng.uniform(-6, -1)
+        fpr = np.sort(rng.uniform(0, 1, 30))
+        got = as_array(tpr_bound(fpr, epsilon, delta), "the result of `tpr_bound`", fpr.shape)
+        # The trade-off function of (ε, δ)-DP (Wasserman and Zhou 2010; Dong, Roth and Su 2019,
+        # Proposition 2.5) bounds the type II error, 1 − TPR, at a type I error of fpr.
+        miss = np.maximum.reduce(
+            [
+                np.zeros_like(fpr),
+                1 - delta - np.exp(epsilon) * fpr,
+                np.exp(-epsilon) * (1 - delta - fpr),
+            ]
+        )
+        worst = int(np.argmax(np.abs(got - (1 - miss))))
+        gap = got[worst] - (1 - miss[worst])
+        hint = ""
+        if gap > 0:
+            hint = (
+                " It is valid but loose here: the roles of the two worlds can be swapped, which "
+                "bounds 1 − TPR from below as well."
+                if got[worst] <= 1
+                else " A rate is never above 1."
+            )
+        require(
+            abs(gap) <= 1e-6,
+            f"At ε = {epsilon:.3f}, δ = {delta:.2g}, FPR = {fpr[worst]:.4f} `tpr_bound` gives "
+            f"{got[worst]:.5f}; the tight bound is {1 - miss[worst]:.5f}.{hint}",
+        )
+
+
+@check
+def bound_at_the_edges(tpr_bound: Callable, rng: np.random.Generator) -> None:
+    """a rate is at most 1, ε = 0 means guessing, and a huge ε bounds nothing."""
+    fpr = np.linspace(0, 1, 11)
+    what = "the result of `tpr_bound`"
+    zero = as_array(tpr_bound(fpr, 0.0, 0.0), what, fpr.shape)
+    require(
+        bool(np.allclose(zero, fpr, atol=1e-9)),
+        f"With ε = δ = 0 no attack beats guessing, so the bound is the FPR itself; at FPR 0.5 "
+        f"yours is {zero[5]:.3f}.",
+    )
+    huge = as_array(tpr_bound(fpr, 50.0, 1e-5), what, fpr.shape)
+    require(
+        bool(np.allclose(huge, np.where(fpr > 0, 1.0, 1e-5), atol=1e-9)),
+        f"With ε = 50 the bound is 1 wherever FPR > 0, and never above it; yours reaches "
+        f"{huge.max():.3g}.",
+    )
+
+
+@check
+def lower_bound_is_where_refutation_ends(
+    epsilon_lower_bound: Callable, rng: np.random.Generator
+) -> None:
+    """every smaller ε is refuted at the confidence asked for, and no larger one."""
+    for _ in range(5):
+        guesses = 2 * int(rng.integers(30, 150))
+        correct = int(guesses * rng.uniform(0.7, 0.99))
+        confidence, canaries = rng.uniform(0.9, 0.99), guesses * 3
+        got = as_number(
+            epsilon_lower_bound(correct, guesses, 1e-5, canaries, confidence),
+            "the result of `epsilon_lower_bound`",
+        )
+        _refutes(got, correct, guesses, canaries, confidence)
+
+
+def _refutes(got: float, correct: int, guesses: int, canaries: int, confidence: float) -> None:
+    from labkit import audit
+
+    case = f"{correct} right of {guesses} guesses, confidence {confidence:.3f}"
+    require(got >= 0, f"With {case}, the lower bound is {got:.4f}: ε is never negative.")
+    # Both sides within 0.01, the finest that a plot shows: a grid of that step will do.
+    at = audit.p_value(correct, guesses, max(0.0, got - 2e-3), 1e-5, canaries)
+    require(
+        got == 0 or at <= 1 - confidence,
+        f"With {case}, you claim ε > {got:.4f}, but that ε has p-value {at:.4f} > "
+        f"{1 - confidence:.4f}: it is not refuted.",
+    )
+    above = audit.p_value(correct, guesses, got + 0.015, 1e-5, canaries)
+    require(
+        above > 1 - confidence,
+        f"With {case}, your bound is {got:.4f}, but ε = {got + 0.015:.4f} is refuted too "
+        f"(p-value {above:.4f} ≤ {1 - confidence:.4f}): a larger lower bound is proved.",
+    )
+
+
+@check
+def lower_bound_of_a_lucky_guesser(epsilon_lower_bound: Callable, rng: np.random.Generator) -> None:
+    """guessing no better than chance proves nothing, and more confidence proves less."""
+    guesses = 2 * int(rng.integers(40, 100))
+    what = "the result of `epsilon_lower_bound`"
+    chance = as_number(epsilon_lower_bound(guesses // 2, guesses, 1e-5, 500, 0.95), what)
+    require(
+        chance == 0,
+        f"Half of {guesses} guesses right is what coins give: the lower bound is 0, not "
+        f"{chance:.4f}.",
+    )
+    correct = int(0.9 * guesses)
+    bounds = [
+        as_number(epsilon_lower_bound(correct, guesses, 1e-5, 500, confidence), what)
+        for confidence in (0.9, 0.95, 0.999)
+    ]
+    require(
+        bounds[0] > bounds[1] > bounds[2] > 0,
+        f"{correct} of {guesses} right: at confidence 0.9, 0.95, 0.999 the bounds are "
+        f"{np.round(bounds, 3).tolist()}; the surer you want to be, the less you can claim. Is "
+        "ε refuted when its p-value is at most 1 − confidence?",
+    )

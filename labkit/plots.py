@@ -1,0 +1,135 @@
+"""Pictures for the labs: one style, colour-blind-safe, every one with axis labels and alt text."""
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, which stays distinct under the common kinds of colour blindness; the
+# line styles and markers say the same once more.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_LINES = ("-", "--", "-.", ":")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+Curve = tuple[Sequence[float], Sequence[float]]
+
+
+class Picture:
+    """A drawn figure with its alt text; the last expression of a cell shows it."""
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        """Draw `figure` once and close it; `alt` says in words what it shows."""
+        png = io.BytesIO()
+        figure.savefig(png, format="png", dpi=144, bbox_inches="tight", facecolor="white")
+        plt.close(figure)
+        self.png, self.alt = png.getvalue(), alt
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(self.png).decode()
+        alt = html.escape(self.alt, quote=True)
+        return (
+            f'<img alt="{alt}" src="data:image/png;base64,{data}" '
+            'style="max-width: 100%; width: 42em">'
+        )
+
+    def __repr__(self) -> str:
+        return f"[picture: {self.alt}]"
+
+
+def _axes(xlabel: str, ylabel: str, title: str, size: tuple[float, float] = (6.4, 4.4)):
+    figure, axes = plt.subplots(figsize=size, layout="constrained")
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def roc(
+    curves: Mapping[str, Curve], title: str, alt: str, bound: tuple[str, Curve] | None = None
+) -> Picture:
+    """Draw attack ROC curves, name → (FPR, TPR), and the region that a bound forbids."""
+    figure, axes = _axes(
+        "false-positive rate (fraction of non-members)",
+        "true-positive rate (fraction of members)",
+        title,
+        (5.4, 5.0),
+    )
+    if bound is not None:
+        name, (fpr, tpr) = bound
+        axes.fill_between(fpr, tpr, 1, color="#999999", alpha=0.25, label=name, linewidth=0)
+    for i, (name, (fpr, tpr)) in enumerate(curves.items()):
+        axes.plot(fpr, tpr, color=COLOURS[i], linestyle=_LINES[i % 4], linewidth=2, label=name)
+    axes.plot([0, 1], [0, 1], color="#666666", linewidth=1, linestyle=":", label="guessing")
+    axes.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
+    axes.legend(loc="lower right")
+    return Picture(figure, alt)
+
+
+def lines(
+    curves: Mapping[str, Curve],
+    xlabel: str,
+    ylabel: str,
+    title: str,
+    alt: str,
+    *,
+    logx: bool = False,
+    logy: bool = False,
+) -> Picture:
+    """Draw curves with markers, name → (x, y)."""
+    figure, axes = _axes(xlabel, ylabel, title)
+    for i, (name, (x, y)) in enumerate(curves.items()):
+        axes.plot(
+            x,
+            y,
+            color=COLOURS[i % len(COLOURS)],
+            linestyle=_LINES[i % 4],
+            marker=_MARKERS[i % 7],
+            markersize=5,
+            label=name,
+        )
+    if logx:
+        axes.set_xscale("log")
+    if logy:
+        axes.set_yscale("log")
+    axes.legend()
+    return Picture(figure, alt)
+
+
+def brackets(
+    names: Sequence[str], lower: Sequence[float], upper: Sequence[float], title: str, alt: str
+) -> Picture:
+    """Draw, for each run, the audit's lower bound on ε beside the accountant's upper bound."""
+    figure, axes = _axes("training run", "ε (nats)", title)
+    at = np.arange(len(names))
+    axes.vlines(at, np.minimum(lower, upper), np.maximum(lower, upper), color="#999999", zorder=1)
+    axes.scatter(at, upper, color=COLOURS[0], marker="v", s=70, label="claimed: at most")
+    axes.scatter(at, lower, color=COLOURS[1], marker="^", s=70, label="audited: at least")
+    axes.set_xticks(at, names)
+    axes.set_xlim(-0.5, len(names) - 0.5)
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    return Picture(figure, alt)
+
+
+def images(rows: Mapping[str, np.ndarray], title: str, alt: str) -> Picture:
+    """Draw rows of grey images, name → [images, height, width], values in [0, 1]."""
+    columns = max(len(row) for row in rows.values())
+    figure, grid = plt.subplots(
+        len(rows),
+        columns,
+        figsize=(0.75 * columns + 1, 0.85 * len(rows) + 0.5),
+        layout="constrained",
+        squeeze=False,
+    )
+    for line, (name, row) in zip(grid, rows.items(), strict=True):
+        for axes in line:
+            axes.axis("off")
+        for axes, image in zip(line, row, strict=False):
+            axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+        line[0].set_title(name, loc="left", fontsize=9)
+    figure.suptitle(title)
+    return Picture(figure, alt)
