@@ -1,5 +1,192 @@
-"""Placeholder."""
-def prepare():
-    import os
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+"""TensorFlow Privacy, TensorFlow Federated and tf-shell in one process, under TensorFlow 2.20.
+
+All three work with it, but not as they are: their last releases expect Keras 2 as `tf.keras`, and
+import modules that no longer exist for features that the labs never use. `prepare` settles both
+before TensorFlow is imported; `import labkit` calls it.
+"""
+
+import ctypes
+import importlib.abc
+import importlib.machinery
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import sys
+import types
+from pathlib import Path
+
+from labkit import tff_worker
+
+TENSORFLOW = "2.20"
+
+# Modules that are there and cannot be imported: always replaced.
+BROKEN = {
+    "tensorflow_privacy.privacy.estimators": "TensorFlow has had no estimators since 2.16",
+    "tensorflow_federated.python.core.environments.jax": "jax has had no XlaComputation since 0.5",
+}
+# Packages that are not there, and that the labs do without: replaced unless installed.
+MISSING = {
+    "tensorflow_model_optimization": "it is not installed; TFF compresses updates with it",
+    "vizier": "it is not installed; TFF tunes hyperparameters with it",
+}
+
+_FRESH_START = (
+    "Restart the kernel (in Colab: Runtime > Restart session), then run the notebook from its "
+    "first cell, so that labkit is imported before tensorflow."
+)
+
+
+class StandIn(types.ModuleType):
+    """A module that is not there: its names can be read, as type annotations do, but not used."""
+
+    def __init__(self, name: str, reason: str):
+        super().__init__(name, f"Stands in for a module that cannot be imported: {reason}.")
+        self._reason = reason
+
+    def __getattr__(self, name: str) -> "StandIn":
+        # Python and its tools ask every object for special names, to learn what it is.
+        if name.startswith("_"):
+            raise AttributeError(f"{self.__name__} has no {name}")
+        return StandIn(f"{self.__name__}.{name}", self._reason)
+
+    def __call__(self, *args, **kwargs):
+        raise NotImplementedError(f"{self.__name__} does not work here: {self._reason}.")
+
+    # A base class, and the class of an isinstance() test, are uses too.
+    __mro_entries__ = __instancecheck__ = __call__
+
+
+class StandInFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds the listed modules, and whatever is asked for inside them; nothing else."""
+
+    def __init__(self, reasons: dict[str, str]):
+        self.reasons = reasons
+
+    def find_spec(self, fullname, path=None, target=None):
+        for name, reason in self.reasons.items():
+            if fullname == name or fullname.startswith(f"{name}."):
+                return importlib.machinery.ModuleSpec(
+                    fullname, self, loader_state=reason, is_package=True
+                )
+        return None
+
+    def create_module(self, spec):
+        return StandIn(spec.name, spec.loader_state)
+
+    def exec_module(self, module):
+        pass
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for what TensorFlow has to say about TFF's secure aggregator, not about the caller."""
+    message = record.getMessage()
+    return not ("Object was never used" in message and "assert_less_equal" in message)
+
+
+def _hush(graph_optimizations: types.ModuleType) -> None:
+    """Silence what TFF's graph optimizer has TensorFlow log: TF_CPP_MIN_LOG_LEVEL does not."""
+    lib = Path(sys.modules["tensorflow"].__file__).parent / "libtensorflow_framework.so.2"
+    # void absl::SetMinLogLevel(absl::LogSeverityAtLeast), in the Abseil of TensorFlow 2.20.
+    set_min_log_level = getattr(
+        ctypes.CDLL(lib), "_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE", None
+    )
+    if set_min_log_level is not None:
+        set_min_log_level(ctypes.c_int(3))  # kFatal
+
+
+AFTER_IMPORT = {
+    "tensorflow_federated.python.core.impl.executor_stacks.executor_factory": tff_worker.adopt,
+    "tensorflow_federated.python.core.environments.tensorflow_backend.graph_optimizations": _hush,
+}
+
+
+class AfterImportFinder(importlib.abc.MetaPathFinder):
+    """Calls the functions of `AFTER_IMPORT` with the modules that they change, once loaded."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname not in AFTER_IMPORT:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if spec is not None:
+            spec.loader = _AfterImportLoader(spec.loader.name, spec.loader.path)
+        return spec
+
+
+class _AfterImportLoader(importlib.machinery.SourceFileLoader):
+    def exec_module(self, module):
+        super().exec_module(module)
+        AFTER_IMPORT[module.__name__](module)
+
+
+def prepare() -> None:
+    """Make the three libraries importable; quick, silent, and free to be called again.
+
+    TensorFlow is not imported, and need not be installed. It may have been imported already, as
+    long as nothing has touched `tf.keras`: TensorFlow binds that name on first use.
+
+    Guarantees, from here on: `tf.keras` is Keras 2 (the package tf_keras); TensorFlow's runtime
+    logs nothing; an import of a module in `BROKEN` or `MISSING` yields a `StandIn`; TFF's worker
+    process ends when this process does (see `labkit.tff_worker`).
+
+    Raises:
+        ImportError: TensorFlow is not version 2.20, has no tf_keras beside it, or has already
+            bound `tf.keras` to Keras 3. The message says what to do.
+    """
+    _require_version()
+    _choose_keras_2()
+    # Logs go to stderr, where nbgrader takes any line for a failed cell. Errors raise besides.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    logging.getLogger("tensorflow").addFilter(_is_news)
+    if not any(isinstance(finder, StandInFinder) for finder in sys.meta_path):
+        # First in line answers instead of the real module; last in line, only for want of one.
+        sys.meta_path.insert(0, StandInFinder(BROKEN))
+        sys.meta_path.append(StandInFinder(MISSING))
+        sys.meta_path.insert(0, AfterImportFinder())
+
+
+def _require_version() -> None:
+    version = _tensorflow_version()
+    if version is None:
+        return
+    if not f"{version}.".startswith(f"{TENSORFLOW}."):
+        raise ImportError(
+            f"The labs need TensorFlow {TENSORFLOW}, this is {version}. Use the labs' own "
+            f"environment (make lab), or in Colab: %pip install tensorflow=={TENSORFLOW}.0 "
+            f"tf-keras=={TENSORFLOW}.1. {_FRESH_START}"
+        )
+    if importlib.util.find_spec("tf_keras") is None:
+        raise ImportError(
+            f"TensorFlow {TENSORFLOW} is here, but not tf_keras, its Keras 2. Use the labs' own "
+            f"environment (make lab), or: pip install --no-deps tf-keras=={TENSORFLOW}.1"
+        )
+
+
+def _tensorflow_version() -> str | None:
+    if (tf := sys.modules.get("tensorflow")) is not None:
+        return tf.__version__
+    for distribution in ("tensorflow", "tensorflow-cpu"):
+        try:
+            return importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _choose_keras_2() -> None:
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    tf = sys.modules.get("tensorflow")
+    if tf is None:
+        return
+    # Each of these is a lazy loader without a file until it is first used; vars() does not use it.
+    for name in ("keras", "losses", "metrics", "optimizers", "initializers"):
+        file = vars(vars(tf)[name]).get("__file__")
+        if file is not None and "tf_keras" not in Path(file).parts:
+            raise ImportError(
+                f"tf.{name} is already Keras 3 here, and the labs need Keras 2. {_FRESH_START}"
+            )
+    # `import tensorflow.keras` goes by the path that TensorFlow chose when it was imported.
+    keras_2 = str(Path(importlib.util.find_spec("tf_keras").origin).parent / "api" / "_v2")
+    if keras_2 not in tf.__path__:
+        tf.__path__.insert(0, keras_2)
