@@ -1,0 +1,216 @@
+"""The build: what comes out of a master, byte for byte, and which masters are refused."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+
+from autograder import build
+from autograder.percent import Malformed
+
+TINY = Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py"
+LABS = sorted(build.MASTERS.glob("*.py"))
+each_lab = pytest.mark.parametrize("master", [TINY, *LABS], ids=lambda path: path.stem)
+
+HEADER = '# ---\n# title: "Lab"\n# minutes: 1\n# ---\n'
+EXERCISE = (
+    '# %% exercise="double"\ndef double(x):\n'
+    "    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION\n"
+)
+CHECK = '# %% check="doubles" points=2\nassert double(1) == 2\n'
+
+
+def sources(notebook):
+    return [cell.source for cell in notebook.cells]
+
+
+def test_committed_notebooks_are_what_the_masters_give():
+    assert build.stale(build.build()) == []
+
+
+def test_every_lab_is_worth_100_points():
+    for master in LABS:
+        assert build.read_lab(master).points == 100
+
+
+def test_a_second_build_in_another_place_and_locale_is_equal_byte_for_byte(tmp_path):
+    script = (
+        "from pathlib import Path; from autograder import build\n"
+        f"for folder in (build.MASTERS, Path({str(TINY.parent)!r})):\n"
+        "    for path, text in build.build(folder).items():\n"
+        "        Path(path.name + path.parent.name).write_bytes(text.encode())\n"
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(build.ROOT),
+        "PYTHONHASHSEED": "7",
+        "LC_ALL": "C",
+        "HOME": str(tmp_path),
+    }
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True)
+    here = build.build() | build.build(TINY.parent)
+    assert here
+    for path, text in here.items():
+        assert (tmp_path / (path.name + path.parent.name)).read_bytes() == text.encode()
+
+
+@each_lab
+def test_cells_have_unique_ids_twice_and_no_trace_of_a_run(master):
+    lab = build.read_lab(master)
+    for notebook in (build.release(lab), build.solution(lab)):
+        nbformat.validate(notebook)
+        ids = [cell.id for cell in notebook.cells]
+        assert len(set(ids)) == len(ids)
+        assert ids == [cell.metadata.id for cell in notebook.cells]
+        assert not any(
+            cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells
+        )
+        assert notebook.metadata.kernelspec.name == "python3"
+
+
+@each_lab
+def test_the_release_holds_no_answer_and_no_hidden_test(master):
+    """No line that stands only between markers is left, in code or in prose."""
+    lab = build.read_lab(master)
+    hidden, shown = set(), set()
+    for source in sources(lab.source):
+        inside = False
+        for line in source.split("\n"):
+            if marker := build.MARKER.match(line):
+                inside = marker[1] == "BEGIN"
+            else:
+                (hidden if inside else shown).add("".join(line.split()))
+    secret = hidden - shown
+    assert secret
+    left = [
+        "".join(line.split()) for text in sources(build.release(lab)) for line in text.split("\n")
+    ]
+    assert secret.isdisjoint(left)
+    # Longer lines may not be quoted in a hint either; shorter ones (`return total`) say nothing.
+    text = "\n".join(left)
+    assert [line for line in secret if len(line) > 24 and line in text] == []
+    assert build.MARKER_WORDS.search(text) is None
+
+
+@each_lab
+def test_every_blank_names_its_exercise_and_announces_its_size(master):
+    lab = build.read_lab(master)
+    for cell in build.release(lab).cells:
+        if cell.id in lab.exercises:
+            assert re.search(r"# YOUR CODE HERE: (1 line|about \d+ lines)\.$", cell.source, re.M)
+            assert f'NotImplementedError("Exercise `{cell.id}` is still blank.")' in cell.source
+            ast.parse(cell.source)
+
+
+@each_lab
+def test_the_solution_has_neither_markers_nor_hidden_tests(master):
+    lab = build.read_lab(master)
+    text = "\n".join(sources(build.solution(lab)))
+    assert build.MARKER_WORDS.search(text) is None
+    assert "is still blank" not in text
+
+
+def test_the_tiny_lab_in_detail():
+    lab = build.read_lab(TINY)
+    assert lab.exercises == {
+        "double": {"doubles_integers": 2, "doubles_fractions": 3},
+        "length": {"pythagoras": 5},
+    }
+    cells = {cell.id: cell for cell in build.release(lab).cells}
+    assert list(cells) == [
+        "title", "install", "start-1", "start-2", "start-3",
+        "double", "doubles_integers", "doubles_fractions",
+        "doubles_fractions-1", "doubles_fractions-2", "length", "pythagoras",
+    ]  # fmt: skip
+    assert "# Lab 00: a tiny one" in cells["title"].source
+    assert "5 minutes, 10 points" in cells["title"].source
+    assert "| 2 | `length` | 5 |" in cells["title"].source
+    assert cells["double"].source.endswith(
+        "    # YOUR CODE HERE: 1 line.\n"
+        '    raise NotImplementedError("Exercise `double` is still blank.")'
+    )
+    assert "a quarter" not in cells["doubles_fractions"].source
+    assert cells["doubles_fractions"].metadata.nbgrader.points == 3
+    assert cells["doubles_fractions"].metadata.editable is False
+    assert cells["start-2"].metadata.nbgrader.locked is True
+
+
+def test_set_up_cell_does_nothing_outside_colab():
+    lab = build.read_lab(TINY)
+    install = next(cell for cell in build.release(lab).cells if cell.id == "install")
+    # `get_ipython` is not defined here: reaching a %pip would raise NameError.
+    exec(TransformerManager().transform_cell(install.source), {})
+
+
+MALFORMED = {
+    "no header": (EXERCISE + CHECK, 1, "needs `title:`"),
+    "no minutes": ('# ---\n# title: "x"\n# ---\n' + EXERCISE + CHECK, 1, "needs `minutes:`"),
+    "header is no YAML": ("# ---\n# title: [\n# ---\n" + EXERCISE + CHECK, 1, "no YAML"),
+    "unknown key": (HEADER + "# %% excercise='a'\npass\n", 5, "cannot have excercise"),
+    "no key=value": (HEADER + "# %% exercise=double\n", 5, "cannot understand"),
+    "exercise in prose": (HEADER + '# %% [markdown] exercise="a"\n# x\n', 5, "markdown cell"),
+    "check first": (HEADER + CHECK + EXERCISE, 5, "before any exercise"),
+    "no points": (HEADER + EXERCISE + '# %% check="a"\npass\n', 10, "needs points"),
+    "text as points": (HEADER + EXERCISE + '# %% check="a" points="2"\n', 10, "no positive number"),
+    "no points at all": (HEADER + EXERCISE + '# %% check="a" points=0\n', 10, "no positive number"),
+    "same check twice": (HEADER + EXERCISE + CHECK + CHECK, 12, "in line 10"),
+    "same exercise twice": (HEADER + EXERCISE + CHECK + EXERCISE, 12, "in line 5"),
+    "check named as exercise": (
+        HEADER + EXERCISE + '# %% check="double" points=2\n', 10, "in line 5",
+    ),
+    "name is no identifier": (HEADER + EXERCISE.replace('"double"', '"a-b"'), 5, "identifier"),
+    "exercise without check": (HEADER + EXERCISE, 5, "has no check"),
+    "exercise without check in between": (
+        HEADER + EXERCISE + EXERCISE.replace("double", "triple") + CHECK, 10, "has no check",
+    ),
+    "other function": (HEADER + EXERCISE.replace("def double", "def twice"), 5, "must define"),
+    "two functions": (HEADER + EXERCISE + "def other(): pass\n", 5, "must define"),
+    "no Python": (HEADER + EXERCISE.replace("2 * x", "2 *"), 5, "is no Python"),
+    "empty solution": (HEADER + EXERCISE.replace("return", "#") + "    ...\n", 5, "is empty"),
+    "no solution": (HEADER + '# %% exercise="a"\ndef a(): pass\n', 5, "do not balance"),
+    "solution has no end": (HEADER + EXERCISE.replace("    ### END SOLUTION\n", ""), 7, "balance"),
+    "solution has no begin": (
+        HEADER + EXERCISE.replace("    ### BEGIN SOLUTION\n", ""), 8, "out of place",
+    ),
+    "two solutions": (
+        HEADER + EXERCISE + "### BEGIN SOLUTION\npass\n### END SOLUTION\n", 10, "out of place",
+    ),
+    "hidden tests have no end": (
+        HEADER + EXERCISE + CHECK + "### BEGIN HIDDEN TESTS\npass\n", 12, "do not balance",
+    ),
+    "solution in a check": (
+        HEADER + EXERCISE + CHECK + "### BEGIN SOLUTION\npass\n", 12, "out of place",
+    ),
+    "markers in prose": (
+        HEADER + "# %% [markdown]\n# Write\n# ### BEGIN SOLUTION\n", 7, "out of place",
+    ),
+    "text before the first cell": (HEADER + "import math\n" + EXERCISE + CHECK, 1, "before the"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_malformed_master_is_refused_with_file_and_line(case, tmp_path):
+    text, line, problem = MALFORMED[case]
+    master = tmp_path / "bad.py"
+    master.write_text(text, "utf-8")
+    with pytest.raises(Malformed, match=re.escape(problem)) as caught:
+        build.read_lab(master)
+    assert str(caught.value).startswith(f"{master}:{line}: ")
+
+
+def test_stale_names_what_changed_what_is_missing_and_what_is_left_over(tmp_path):
+    files = build.build(TINY.parent)
+    assert build.stale(files, tmp_path) == sorted(files)
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_text(text, "utf-8")
+    assert build.stale(files, tmp_path) == []
+    (tmp_path / "labs" / "00_tiny.ipynb").write_text("{}", "utf-8")
+    (tmp_path / "labs" / "old.ipynb").write_text("{}", "utf-8")
+    assert build.stale(files, tmp_path) == [Path("labs/00_tiny.ipynb"), Path("labs/old.ipynb")]
