@@ -1,0 +1,237 @@
+"""Submissions, mangled as notebooks really get mangled, back on the release's skeleton."""
+
+import copy
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder import build
+from autograder.rebuild import Unreadable, rebuild
+
+LAB = build.read_lab(Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py")
+RELEASE = build.release(LAB)
+DOUBLE = "def double(x):\n    return x + x"
+LENGTH = "def length(x, y):\n    return abs(complex(x, y))"
+
+
+def code(source, **metadata):
+    return nbformat.from_dict(
+        {"cell_type": "code", "source": source, "metadata": metadata, "outputs": []}
+    )
+
+
+@pytest.fixture
+def submission():
+    """A student's complete notebook."""
+    notebook = copy.deepcopy(RELEASE)
+    cell(notebook, "double").source = DOUBLE
+    cell(notebook, "length").source = LENGTH
+    return notebook
+
+
+def cell(notebook, name):
+    return next(cell for cell in notebook.cells if cell.get("id") == name)
+
+
+def graded(notebook):
+    """Rebuild, and check what holds for every rebuilt notebook: the release is all there."""
+    rebuilt = rebuild(json.dumps(notebook).encode(), RELEASE)
+    nbformat.validate(rebuilt.notebook)
+    assert rebuilt.notebook.metadata == RELEASE.metadata
+    names = [cell.id for cell in RELEASE.cells]
+    assert [cell.id for cell in rebuilt.notebook.cells if cell.id in names] == names
+    for mine, released in zip(
+        (cell for cell in rebuilt.notebook.cells if cell.id in names), RELEASE.cells, strict=True
+    ):
+        assert mine.metadata == released.metadata
+        assert mine.cell_type == released.cell_type
+        if released.id in LAB.checks:
+            assert mine.source == released.source
+    return rebuilt
+
+
+def answers(rebuilt):
+    return cell(rebuilt.notebook, "double").source, cell(rebuilt.notebook, "length").source
+
+
+def test_an_intact_submission_needs_no_repair(submission):
+    rebuilt = graded(submission)
+    assert answers(rebuilt) == (DOUBLE, LENGTH)
+    assert rebuilt.repairs == rebuilt.missing == []
+
+
+def test_outputs_are_dropped(submission):
+    cell(submission, "double").outputs = [
+        {"output_type": "stream", "name": "stdout", "text": "x" * 1000}
+    ]
+    cell(submission, "double").execution_count = 7
+    rebuilt = graded(submission)
+    assert not any(cell.get("outputs") for cell in rebuilt.notebook.cells)
+    assert not any(cell.get("execution_count") for cell in rebuilt.notebook.cells)
+
+
+@pytest.mark.parametrize(
+    "kept, how",
+    [
+        ({"metadata.id"}, None),
+        ({"grade_id"}, "grade_id"),
+        ({"id"}, "cell id"),
+        (set(), "the function's name"),
+    ],
+)
+def test_answers_are_found_by_whatever_is_left(submission, kept, how):
+    for each in submission.cells:
+        nbgrader, name = each.metadata.get("nbgrader"), each.pop("id")
+        each.metadata = {}
+        if "metadata.id" in kept:
+            each.metadata["id"] = name
+        if "grade_id" in kept and nbgrader:
+            each.metadata["nbgrader"] = nbgrader
+        if "id" in kept:
+            each["id"] = name
+    rebuilt = graded(submission)
+    assert answers(rebuilt) == (DOUBLE, LENGTH)
+    assert rebuilt.repairs == ([f"`double`, `length`: found by {how}"] if how else [])
+    assert len(rebuilt.notebook.cells) == len(RELEASE.cells)
+
+
+def test_another_kernel_is_replaced_and_reported(submission):
+    submission.metadata = {"kernelspec": {"name": "ir", "language": "R"}}
+    assert graded(submission).repairs == ["the kernel was `ir`: set to `python3`"]
+    submission.metadata = {}
+    assert graded(submission).repairs == ["the kernel's name was missing: set to `python3`"]
+
+
+def test_a_missing_exercise_is_named_and_stays_blank(submission):
+    submission.cells.remove(cell(submission, "length"))
+    rebuilt = graded(submission)
+    assert rebuilt.missing == ["length"]
+    assert cell(rebuilt.notebook, "length") == cell(RELEASE, "length")
+
+
+def test_a_missing_check_and_an_edited_one_are_restored(submission):
+    submission.cells.remove(cell(submission, "pythagoras"))
+    cell(submission, "doubles_integers").source = "pass"
+    assert graded(submission).repairs == [
+        "check `doubles_integers` was edited: restored",
+        "check `pythagoras` was missing: restored",
+    ]
+
+
+def test_an_edited_set_up_cell_is_restored_and_the_edit_kept_behind_it(submission):
+    cell(submission, "start-2").source += "\nimport cmath"
+    rebuilt = graded(submission)
+    assert rebuilt.repairs == ["set-up cell `start-2` was edited: restored"]
+    names = [cell.id for cell in rebuilt.notebook.cells]
+    assert names[names.index("start-2") + 1] == "extra-1"
+    assert cell(rebuilt.notebook, "extra-1").source == "import math\nimport cmath"
+
+
+def test_helper_cells_stay_in_place_and_in_order(submission):
+    at = submission.cells.index(cell(submission, "double"))
+    submission.cells[at:at] = [code("import cmath"), code("%matplotlib inline\nTWO = 2"), code(" ")]
+    submission.cells.insert(0, code("first = 1"))
+    submission.cells.append(code("last = 1"))
+    rebuilt = graded(submission)
+    names = [cell.id for cell in rebuilt.notebook.cells]
+    at = names.index("double")
+    assert names[0] == "extra-1" and names[-1] == "extra-4"
+    assert names[at - 3 : at] == ["start-3", "extra-2", "extra-3"]
+    assert cell(rebuilt.notebook, "extra-3").source == "%matplotlib inline\nTWO = 2"
+    assert rebuilt.repairs == []
+
+
+def test_cells_in_another_order_come_back_in_the_releases(submission):
+    submission.cells.reverse()
+    assert answers(graded(submission)) == (DOUBLE, LENGTH)
+
+
+def test_an_answer_written_in_another_cell_is_preferred_to_the_blank(submission):
+    cell(submission, "double").source = cell(RELEASE, "double").source
+    submission.cells.append(code(DOUBLE))
+    rebuilt = graded(submission)
+    assert answers(rebuilt) == (DOUBLE, LENGTH)
+    assert rebuilt.repairs == ["`double`: found by the function's name"]
+    assert len(rebuilt.notebook.cells) == len(RELEASE.cells)
+
+
+def test_of_copied_cells_the_last_one_that_is_filled_in_counts(submission):
+    at = submission.cells.index(cell(submission, "double"))
+    earlier, blank = copy.deepcopy(submission.cells[at]), copy.deepcopy(submission.cells[at])
+    earlier.source = "def double(x):\n    return 3 * x"
+    blank.source = cell(RELEASE, "double").source
+    submission.cells[at : at + 1] = [earlier, submission.cells[at], blank]
+    rebuilt = graded(submission)
+    assert answers(rebuilt) == (DOUBLE, LENGTH)
+    names = [cell.id for cell in rebuilt.notebook.cells]
+    assert names.index("extra-1") < names.index("double")
+    assert len(names) == len(RELEASE.cells) + 1
+
+
+def test_two_answers_in_one_cell_serve_both_exercises(submission):
+    cell(submission, "double").source = f"{DOUBLE}\n\n{LENGTH}"
+    submission.cells.remove(cell(submission, "length"))
+    rebuilt = graded(submission)
+    assert rebuilt.missing == []
+    assert rebuilt.repairs == ["`length`: found in the cell of `double`"]
+    assert all(DOUBLE in source and LENGTH in source for source in answers(rebuilt))
+
+
+def test_an_answer_in_a_markdown_cell_is_read_as_code(submission):
+    cell(submission, "double").cell_type = "markdown"
+    rebuilt = graded(submission)
+    assert answers(rebuilt) == (DOUBLE, LENGTH)
+    assert rebuilt.repairs == ["`double`: its cell was no code but markdown"]
+
+
+def test_an_answer_that_is_no_python_is_still_found(submission):
+    cell(submission, "double").source = "def double(x):\n    return 2 *"
+    for each in submission.cells:
+        each.metadata = {}
+        del each["id"]
+    assert answers(graded(submission))[0] == "def double(x):\n    return 2 *"
+
+
+def test_the_old_notebook_format_is_read(submission):
+    cells = [
+        {"cell_type": each.cell_type, "input": each.source.splitlines(True), "metadata": {}}
+        for each in submission.cells
+    ]
+    old = {"metadata": {}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": cells}]}
+    assert answers(graded(old)) == (DOUBLE, LENGTH)
+
+
+def test_a_plain_cell_is_the_students_to_change(submission):
+    cell(submission, "doubles_fractions-1").source = "print('hello')"
+    rebuilt = graded(submission)
+    assert cell(rebuilt.notebook, "doubles_fractions-1").source == "print('hello')"
+    assert rebuilt.repairs == []
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b"PK\x03\x04\xff\xfe", "no text"),
+        (b"<html></html>", "no JSON"),
+        (b'{"cells": [', "no JSON"),
+        (b"[" * 100_000, "no JSON"),
+        (b"[]", "no notebook"),
+        (b"{}", "no cells"),
+        (b'{"cells": 3}', "no list"),
+        (b'{"cells": []}', "another lab's"),
+        (b'{"cells": [1, {"source": 2}, {"cell_type": "code", "metadata": []}]}', "another lab's"),
+    ],
+)
+def test_what_cannot_be_graded_is_refused_with_the_reason(content, reason):
+    with pytest.raises(Unreadable, match=reason):
+        rebuild(content, RELEASE)
+
+
+def test_a_lone_surrogate_can_be_written(submission):
+    cell(submission, "double").source = DOUBLE + "  # \ud800"
+    rebuilt = rebuild(json.dumps(submission).encode(), RELEASE)
+    build.as_text(rebuilt.notebook).encode("utf-8")
