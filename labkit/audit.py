@@ -15,7 +15,7 @@ from scipy import stats
 class Canaries(NamedTuple):
     """Images of pure noise with random labels, and the coins that included some of them."""
 
-    images: np.ndarray  # [canaries, *shape], float32, each pixel 0 or 1
+    images: np.ndarray  # [canaries, *shape], float32, each pixel −1 or 1
     labels: np.ndarray  # [canaries], int32
     included: np.ndarray  # [canaries], bool
 
@@ -25,7 +25,7 @@ def make_canaries(
 ) -> Canaries:
     """Draw `count` canaries of `shape`, each included with probability 1/2, independently."""
     return Canaries(
-        images=rng.integers(0, 2, (count, *shape)).astype(np.float32),
+        images=rng.choice(np.array([-1, 1], np.float32), (count, *shape)),
         labels=rng.integers(0, classes, count).astype(np.int32),
         included=rng.random(count) < 0.5,
     )
@@ -68,8 +68,7 @@ def p_value(correct: int, guesses: int, epsilon: float, delta: float, canaries: 
         canaries: how many coins were tossed, abstentions included.
 
     Returns:
-        A probability. It does not fall as ε grows; an ε with a p-value of at most β is refuted
-        with confidence 1 − β.
+        A probability; an ε with a p-value of at most β is refuted with confidence 1 − β.
 
     Raises:
         ValueError: an argument is outside its range.

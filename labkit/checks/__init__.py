@@ -19,7 +19,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FALSE_FAIL", "CheckFailed", "as_array", "as_arrays", "as_number", "check", "require"]
+__all__ = [
+    "FALSE_FAIL",
+    "CheckFailed",
+    "as_array",
+    "as_arrays",
+    "as_number",
+    "check",
+    "reason",
+    "require",
+]
 
 # The chance that one run of a randomised check fails a right answer, for each of the check's
 # statistical tests. Every tolerance in the checks is derived from it.
@@ -78,10 +87,16 @@ def _guard(student: Callable[..., Any]) -> Callable[..., Any]:
             raise
         except Exception as error:
             raise CheckFailed(
-                f"`{name}` raised {type(error).__name__}: {error}{_place(student, error)}"
+                f"`{name}` raised {type(error).__name__}: {reason(error)}{_place(student, error)}"
             ) from None
 
     return call
+
+
+def reason(error: Exception) -> str:
+    """What an exception says, without the frames that TensorFlow writes into its messages."""
+    lines = str(error).strip().splitlines() or [repr(error)]
+    return lines[-1].strip() if lines[0].startswith("in user code") else "\n".join(lines)
 
 
 def _copied(value: Any) -> Any:
@@ -126,7 +141,7 @@ def as_array(
             f"{what} has shape {array.shape}, but {tuple(shape)} is wanted.",
         )
     if finite:
-        bad = np.count_nonzero(~np.isfinite(array))
+        bad = int(np.count_nonzero(~np.isfinite(array)))
         require(
             bad == 0,
             f"{what} holds {bad} NaN or infinite value{'s' * (bad != 1)}. Is something divided "

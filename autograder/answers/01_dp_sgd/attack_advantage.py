@@ -1,0 +1,74 @@
+# %% right="every loss as a threshold"
+def attack_advantage(member_losses, nonmember_losses):
+    best = 0
+    for t in list(member_losses) + list(nonmember_losses):
+        best = max(best, np.mean(member_losses <= t) - np.mean(nonmember_losses <= t))
+    return best
+
+# %% right="sorted, with searchsorted"
+def attack_advantage(member_losses, nonmember_losses):
+    thresholds = np.concatenate([member_losses, nonmember_losses])
+    tpr = np.searchsorted(np.sort(member_losses), thresholds, side="right") / len(member_losses)
+    fpr = np.searchsorted(np.sort(nonmember_losses), thresholds, side="right") / len(nonmember_losses)
+    return max(0.0, (tpr - fpr).max())
+
+# %% right="broadcast in TensorFlow"
+def attack_advantage(member_losses, nonmember_losses):
+    m = tf.constant(member_losses, tf.float64)
+    n = tf.constant(nonmember_losses, tf.float64)
+    t = tf.concat([m, n], 0)[:, None]
+    tpr = tf.reduce_mean(tf.cast(m[None] <= t, tf.float64), axis=1)
+    fpr = tf.reduce_mean(tf.cast(n[None] <= t, tf.float64), axis=1)
+    return tf.maximum(tf.reduce_max(tpr - fpr), 0.0)
+
+# %% right="scikit-learn's ROC curve"
+def attack_advantage(member_losses, nonmember_losses):
+    scores = -np.concatenate([member_losses, nonmember_losses])
+    truth = [1] * len(member_losses) + [0] * len(nonmember_losses)
+    fpr, tpr, _ = roc_curve(truth, scores, drop_intermediate=False)
+    return float(np.max(tpr - fpr))
+
+# %% right="only members' losses as thresholds"
+def attack_advantage(member_losses, nonmember_losses):
+    # Between two members' losses the FPR can only grow, so these thresholds are enough.
+    return max([0.0] + [(member_losses <= t).mean() - (nonmember_losses <= t).mean() for t in member_losses])
+
+# %% wrong="takes the absolute difference" loses={"advantage_at_the_extremes": "ABOVE all others"}
+def attack_advantage(member_losses, nonmember_losses):
+    best = 0
+    for t in np.concatenate([member_losses, nonmember_losses]):
+        best = max(best, abs(np.mean(member_losses <= t) - np.mean(nonmember_losses <= t)))
+    if np.median(member_losses) < np.median(nonmember_losses):  # the direction that part 1 shows
+        best = max(
+            np.mean(member_losses <= t) - np.mean(nonmember_losses <= t)
+            for t in np.concatenate([member_losses, nonmember_losses, [-1.0]])
+        )
+    return best
+
+# %% wrong="the members' mean as threshold" loses={"advantage_is_the_best_threshold": "every loss as a threshold", "advantage_at_the_extremes": "below all others"}
+def attack_advantage(member_losses, nonmember_losses):
+    t = np.mean(member_losses)
+    return max(0.0, np.mean(member_losses <= t) - np.mean(nonmember_losses <= t))
+
+# %% wrong="the AUC" loses={"advantage_is_the_best_threshold": "best threshold", "advantage_at_the_extremes": "same losses"}
+def attack_advantage(member_losses, nonmember_losses):
+    scores = -np.concatenate([member_losses, nonmember_losses])
+    truth = np.r_[np.ones(len(member_losses)), np.zeros(len(nonmember_losses))]
+    return roc_auc_score(truth, scores)
+
+# %% wrong="members at a high loss" loses={"advantage_is_the_best_threshold": "`attack_advantage` gives", "advantage_at_the_extremes": "below all others"}
+def attack_advantage(member_losses, nonmember_losses):
+    t = np.concatenate([member_losses, nonmember_losses])[:, None]
+    return np.max((member_losses > t).mean(1) - (nonmember_losses > t).mean(1))
+
+# %% wrong="the best accuracy" loses={"advantage_is_the_best_threshold": "its own group", "advantage_at_the_extremes": "same losses"}
+def attack_advantage(member_losses, nonmember_losses):
+    n = len(member_losses) + len(nonmember_losses)
+    return max(
+        (np.sum(member_losses <= t) + np.sum(nonmember_losses > t)) / n
+        for t in np.concatenate([member_losses, nonmember_losses])
+    )
+
+# %% wrong="forgets to return" loses={"advantage_is_the_best_threshold": "return", "advantage_at_the_extremes": "return"}
+def attack_advantage(member_losses, nonmember_losses):
+    best = max(np.mean(member_losses <= t) - np.mean(nonmember_losses <= t) for t in member_losses)

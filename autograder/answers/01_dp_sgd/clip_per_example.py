@@ -1,0 +1,96 @@
+# %% right="a loop over examples, float64"
+def clip_per_example(per_example_grads, l2_norm_clip):
+    out = [np.zeros(g.shape) for g in per_example_grads]
+    for i in range(len(per_example_grads[0])):
+        norm = np.linalg.norm(np.concatenate([g[i].ravel().astype(float) for g in per_example_grads]))
+        scale = 1.0 if norm <= l2_norm_clip else l2_norm_clip / norm
+        for o, g in zip(out, per_example_grads):
+            o[i] = g[i] * scale
+    return out
+
+# %% right="one long vector per example, as a tuple"
+def clip_per_example(per_example_grads, l2_norm_clip):
+    flat = np.concatenate([g.reshape(len(g), -1) for g in per_example_grads], axis=1)
+    norms = np.linalg.norm(flat, axis=1)
+    factors = np.minimum(1, l2_norm_clip / np.maximum(norms, 1e-12))
+    return tuple((g.T * factors).T for g in per_example_grads)
+
+# %% right="TensorFlow's clip_by_global_norm per example"
+def clip_per_example(per_example_grads, l2_norm_clip):
+    def clip_one(grads):
+        return tf.clip_by_global_norm(list(grads), l2_norm_clip)[0]
+    rows = [clip_one([tf.constant(g[i]) for g in per_example_grads]) for i in range(len(per_example_grads[0]))]
+    return [tf.stack(column) for column in zip(*rows)]
+
+# %% right="vectorised TensorFlow"
+def clip_per_example(per_example_grads, l2_norm_clip):
+    squares = tf.add_n([tf.reduce_sum(tf.reshape(g, [len(g), -1]) ** 2, axis=1) for g in per_example_grads])
+    factors = l2_norm_clip / tf.maximum(tf.sqrt(squares), l2_norm_clip)
+    return [tf.einsum("b,b...->b...", factors, g) for g in per_example_grads]
+
+# %% right="in place"
+def clip_per_example(per_example_grads, l2_norm_clip):
+    total = 0
+    for g in per_example_grads:
+        total = total + (g.astype(np.float64) ** 2).sum(axis=tuple(range(1, g.ndim)))
+    with np.errstate(divide="ignore"):
+        f = np.minimum(1.0, l2_norm_clip / np.sqrt(total))
+    for g in per_example_grads:
+        g *= f.reshape((-1,) + (1,) * (g.ndim - 1)).astype(g.dtype)
+    return per_example_grads
+
+# %% wrong="one norm per variable" loses={"norms_are_bounded": "ONE norm over all", "long_gradients_keep_their_direction": "different factors"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    out = []
+    for g in per_example_grads:
+        norms = np.sqrt(np.sum(g.reshape(len(g), -1) ** 2, axis=1))
+        factors = l2_norm_clip / np.maximum(norms, l2_norm_clip)
+        out.append(g * factors.reshape([-1] + [1] * (g.ndim - 1)))
+    return out
+
+# %% wrong="clips the batch as one vector" loses={"short_gradients_are_untouched": "instead of each example", "long_gradients_keep_their_direction": "has a norm of its own"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    norm = np.sqrt(sum(np.sum(g**2) for g in per_example_grads))
+    return [g * min(1.0, l2_norm_clip / norm) for g in per_example_grads]
+
+# %% wrong="stretches short gradients to the bound" loses={"short_gradients_are_untouched": "only ever shortens"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    flat = np.concatenate([g.reshape(len(g), -1) for g in per_example_grads], axis=1)
+    factors = l2_norm_clip / np.maximum(np.linalg.norm(flat, axis=1), 1e-12)
+    return [g * factors.reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]
+
+# %% wrong="clips each coordinate" loses={"norms_are_bounded": "above l2_norm_clip", "long_gradients_keep_their_direction": "different factors"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    return [np.clip(g, -l2_norm_clip, l2_norm_clip) for g in per_example_grads]
+
+# %% wrong="forgets the square root" loses={"long_gradients_keep_their_direction": "square ROOT"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    squares = sum(np.sum(g.reshape(len(g), -1) ** 2, axis=1) for g in per_example_grads)
+    norms = np.sqrt(squares)
+    factors = np.where(norms > l2_norm_clip, l2_norm_clip / np.maximum(squares, 1e-12), 1.0)
+    factors = np.where(factors * norms > l2_norm_clip, l2_norm_clip / np.maximum(norms, 1e-12), factors)
+    return [g * factors.reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]
+
+# %% wrong="max where min is meant" loses={"norms_are_bounded": "max where min", "short_gradients_are_untouched": "only ever shortens", "long_gradients_keep_their_direction": "max where min"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    flat = np.concatenate([g.reshape(len(g), -1) for g in per_example_grads], axis=1)
+    factors = np.maximum(1, l2_norm_clip / np.maximum(np.linalg.norm(flat, axis=1), 1e-12))
+    return [g * factors.reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]
+
+# %% wrong="returns the sum over the batch" loses={"norms_are_bounded": "has shape", "short_gradients_are_untouched": "has shape", "long_gradients_keep_their_direction": "has shape"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    flat = np.concatenate([g.reshape(len(g), -1) for g in per_example_grads], axis=1)
+    factors = np.minimum(1, l2_norm_clip / np.maximum(np.linalg.norm(flat, axis=1), 1e-12))
+    return [np.sum(g * factors.reshape([-1] + [1] * (g.ndim - 1)), axis=0) for g in per_example_grads]
+
+# %% wrong="NaN for a zero gradient" loses={"norms_are_bounded": "NaN"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    norms = np.sqrt(sum(np.sum(g.reshape(len(g), -1) ** 2, axis=1) for g in per_example_grads))
+    units = [g / norms.reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]
+    lengths = np.minimum(norms, l2_norm_clip)
+    return [u * lengths.reshape([-1] + [1] * (u.ndim - 1)) for u in units]
+
+# %% wrong="forgets to return" loses={"norms_are_bounded": "return", "short_gradients_are_untouched": "return", "long_gradients_keep_their_direction": "return"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    norms = np.sqrt(sum(np.sum(g.reshape(len(g), -1) ** 2, axis=1) for g in per_example_grads))
+    clipped = [g * np.minimum(1, l2_norm_clip / norms).reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]

@@ -1,0 +1,115 @@
+# %% right="from_orders, one event"
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    event = dp_accounting.SelfComposedDpEvent(
+        dp_accounting.PoissonSampledDpEvent(
+            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+        ),
+        steps,
+    )
+    return rdp.RdpAccountant(orders).compose(event).get_epsilon_and_optimal_order(delta)
+
+# %% right="neighbouring relation spelled out"
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    accountant = rdp.RdpAccountant(
+        orders, dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE
+    )
+    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
+    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
+    epsilon, order = accountant.get_epsilon_and_optimal_order(delta)
+    return [epsilon, order]
+
+# %% right="the best of one accountant per order"
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    accountant = rdp.RdpAccountant(orders)
+    step = dp_accounting.PoissonSampledDpEvent(
+        sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+    )
+    accountant.compose(dp_accounting.SelfComposedDpEvent(step, int(steps)))
+    epsilon = accountant.get_epsilon(delta)
+    _, order = accountant.get_epsilon_and_optimal_order(delta)
+    return np.array([epsilon, order])
+
+# %% right="the library's lower-level functions"
+from dp_accounting.rdp import rdp_privacy_accountant
+
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    accountant = rdp_privacy_accountant.RdpAccountant(orders=list(orders))
+    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier=noise_multiplier)
+    accountant.compose(
+        dp_accounting.PoissonSampledDpEvent(sampling_probability=sampling_probability, event=gaussian),
+        count=steps,
+    )
+    epsilon, order = accountant.get_epsilon_and_optimal_order(target_delta=delta)
+    return tf.constant([epsilon, order], tf.float64)
+
+# %% wrong="no sampling" loses={"published_figures_come_out": "SAMPLED", "epsilon_is_an_upper_bound": "argument used", "the_best_order_is_reported": "falls below"}
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    accountant = rdp.RdpAccountant(orders)
+    accountant.compose(dp_accounting.GaussianDpEvent(noise_multiplier), steps)
+    return accountant.get_epsilon_and_optimal_order(delta)
+
+# %% wrong="a single step" loses={"published_figures_come_out": "composed", "epsilon_is_an_upper_bound": "more steps"}
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    accountant = rdp.RdpAccountant(orders)
+    accountant.compose(
+        dp_accounting.PoissonSampledDpEvent(
+            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+        )
+    )
+    return accountant.get_epsilon_and_optimal_order(delta)
+
+# %% wrong="the accountant's default orders" loses={"published_figures_come_out": "published", "the_best_order_is_reported": "1.1"}
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    accountant = rdp.RdpAccountant()
+    accountant.compose(
+        dp_accounting.PoissonSampledDpEvent(
+            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+        ),
+        steps,
+    )
+    return accountant.get_epsilon_and_optimal_order(delta)
+
+# %% wrong="the pair swapped" loses={"published_figures_come_out": "yours is", "epsilon_is_an_upper_bound": "should", "the_best_order_is_reported": "in that order"}
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    accountant = rdp.RdpAccountant(orders)
+    accountant.compose(
+        dp_accounting.PoissonSampledDpEvent(
+            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+        ),
+        steps,
+    )
+    epsilon, order = accountant.get_epsilon_and_optimal_order(delta)
+    return order, epsilon
+
+# %% wrong="only ε" loses={"published_figures_come_out": "the pair", "epsilon_is_an_upper_bound": "the pair", "the_best_order_is_reported": "the pair"}
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    accountant = rdp.RdpAccountant(orders)
+    accountant.compose(
+        dp_accounting.PoissonSampledDpEvent(
+            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+        ),
+        steps,
+    )
+    return accountant.get_epsilon(delta)
+
+# %% wrong="a δ of its own" loses={"epsilon_is_an_upper_bound": "larger δ"}
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    accountant = rdp.RdpAccountant(orders)
+    accountant.compose(
+        dp_accounting.PoissonSampledDpEvent(
+            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+        ),
+        steps,
+    )
+    return accountant.get_epsilon_and_optimal_order(1e-5)
+
+# %% wrong="the sampling composed, the noise not" loses={"published_figures_come_out": "yours is", "epsilon_is_an_upper_bound": "compute_epsilon"}
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    accountant = rdp.RdpAccountant(orders)
+    accountant.compose(
+        dp_accounting.PoissonSampledDpEvent(
+            sampling_probability,
+            dp_accounting.SelfComposedDpEvent(dp_accounting.GaussianDpEvent(noise_multiplier), steps),
+        )
+    )
+    return accountant.get_epsilon_and_optimal_order(delta)

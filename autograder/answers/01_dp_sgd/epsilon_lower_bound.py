@@ -1,0 +1,108 @@
+# %% right="a fixed number of halvings"
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    if audit.p_value(correct, guesses, 0, delta, canaries) > 1 - confidence:
+        return 0
+    low, high = 0, 20
+    for _ in range(40):
+        mid = 0.5 * (low + high)
+        if audit.p_value(correct, guesses, mid, delta, canaries) <= 1 - confidence:
+            low = mid
+        else:
+            high = mid
+    return low
+
+# %% right="a grid"
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    best = 0.0
+    for epsilon in np.arange(0, 20, 0.01):
+        if audit.p_value(correct, guesses, epsilon, delta, canaries) > 1 - confidence:
+            break
+        best = epsilon
+    return best
+
+# %% right="SciPy's root finder"
+from scipy.optimize import brentq
+
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    def excess(epsilon):
+        return audit.p_value(correct, guesses, epsilon, delta, canaries) - (1 - confidence)
+    if excess(0) > 0:
+        return 0.0
+    return brentq(excess, 0, 20, xtol=1e-4)
+
+# %% right="recursive halving"
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    def search(low, high):
+        if high - low < 1e-3:
+            return low
+        mid = (low + high) / 2
+        p = audit.p_value(correct, guesses, mid, delta, canaries)
+        return search(mid, high) if p <= 1 - confidence else search(low, mid)
+    refuted_at_all = audit.p_value(correct, guesses, 0.0, delta, canaries) <= 1 - confidence
+    return np.float32(search(0.0, 20.0)) if refuted_at_all else 0.0
+
+# %% wrong="the wrong side of the interval" loses={"lower_bound_is_where_refutation_ends": "not refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    low, high = 0.0, 20.0
+    while high - low > 1e-3:
+        mid = (low + high) / 2
+        if audit.p_value(correct, guesses, mid, delta, canaries) > 1 - confidence:
+            low = mid
+        else:
+            high = mid
+    return high
+
+# %% wrong="compares with the confidence" loses={"lower_bound_is_where_refutation_ends": "not refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    low, high = 0.0, 20.0
+    while high - low > 1e-3:
+        mid = (low + high) / 2
+        if audit.p_value(correct, guesses, mid, delta, canaries) <= confidence:
+            low = mid
+        else:
+            high = mid
+    return low
+
+# %% wrong="never says 0" loses={"lower_bound_of_a_lucky_guesser": "lower bound is 0"}
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    low, high = 0.0, 20.0
+    while high - low > 1e-3:
+        mid = (low + high) / 2
+        if audit.p_value(correct, guesses, mid, delta, canaries) <= 1 - confidence:
+            low = mid
+        else:
+            high = mid
+    return high
+
+# %% wrong="a grid that is too coarse" loses={"lower_bound_is_where_refutation_ends": "larger lower bound is proved"}
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    best = 0.0
+    for epsilon in np.arange(0, 20, 0.05):
+        if audit.p_value(correct, guesses, epsilon, delta, canaries) <= 1 - confidence:
+            best = epsilon
+    return best
+
+# %% wrong="the odds of the guesses, no confidence" loses={"lower_bound_is_where_refutation_ends": "not refuted", "lower_bound_of_a_lucky_guesser": "the surer"}
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    if 2 * correct <= guesses:
+        return 0.0
+    return np.log(correct / (guesses - correct))
+
+# %% wrong="a confidence of its own" loses={"lower_bound_is_where_refutation_ends": "confidence", "lower_bound_of_a_lucky_guesser": "the surer"}
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    low, high = 0.0, 20.0
+    if audit.p_value(correct, guesses, 0, delta, canaries) > 0.2:
+        return 0.0
+    while high - low > 1e-3:
+        mid = (low + high) / 2
+        if audit.p_value(correct, guesses, mid, delta, canaries) <= 0.2:
+            low = mid
+        else:
+            high = mid
+    return low
+
+# %% wrong="forgets to return" loses={"lower_bound_is_where_refutation_ends": "return", "lower_bound_of_a_lucky_guesser": "return"}
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    low = 0.0
+    while audit.p_value(correct, guesses, low + 0.01, delta, canaries) <= 1 - confidence:
+        low += 0.01

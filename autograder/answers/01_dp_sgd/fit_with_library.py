@@ -1,0 +1,72 @@
+# %% right="the loss of the set-up cell"
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(optimizer, per_example_loss)
+    return model.fit(x, y, batch_size, epochs, verbose=0)
+
+# %% right="reduction as a string, with metrics"
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(
+        optimizer=optimizer,
+        loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none"),
+        metrics=["accuracy"],
+    )
+    return model.fit(x, y, batch_size=batch_size, epochs=epochs)
+
+# %% right="one-hot labels"
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    classes = model.output_shape[-1]
+    loss = tf.keras.losses.CategoricalCrossentropy(
+        from_logits=True, reduction=tf.keras.losses.Reduction.NONE
+    )
+    model.compile(optimizer=optimizer, loss=loss)
+    return model.fit(x, tf.one_hot(y, classes), batch_size=batch_size, epochs=epochs, verbose=2)
+
+# %% right="the loss as a function, a tf.data pipeline"
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    def loss(y_true, logits):
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(tf.reshape(y_true, [-1]), tf.int32), logits)
+    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size)
+
+    class PerExample(tf.keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return loss(y_true, y_pred)
+
+    model.compile(optimizer=optimizer, loss=PerExample(reduction="none"))
+    return model.fit(data, epochs=epochs, verbose=0)
+
+# %% wrong="a reduced loss" loses={"fit_keeps_one_loss_per_example": "reduction NONE"}
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(optimizer, tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
+
+# %% wrong="the loss by name" loses={"fit_keeps_one_loss_per_example": "reduction NONE"}
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
+
+# %% wrong="probabilities expected" loses={"fit_keeps_one_loss_per_example": "LOGITS"}
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(reduction=tf.keras.losses.Reduction.NONE)
+    model.compile(optimizer, loss)
+    return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
+
+# %% wrong="an optimizer of its own" loses={"fit_keeps_one_loss_per_example": "the optimizer you are given"}
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(tf.keras.optimizers.SGD(0.15), per_example_loss)
+    return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
+
+# %% wrong="forgets the epochs" loses={"fit_keeps_one_loss_per_example": "steps"}
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(optimizer, per_example_loss)
+    return model.fit(x, y, batch_size=batch_size, verbose=0)
+
+# %% wrong="a batch size of its own" loses={"fit_keeps_one_loss_per_example": "fit_with_library"}
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(optimizer, per_example_loss)
+    return model.fit(x, y, batch_size=4, epochs=epochs, verbose=0)
+
+# %% wrong="returns the model" loses={"fit_keeps_one_loss_per_example": "model.fit"}
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(optimizer, per_example_loss)
+    model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
+    return model

@@ -1,0 +1,96 @@
+# %% right="positional arguments"
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip, noise_multiplier, num_microbatches, learning_rate=learning_rate
+    )
+
+# %% right="keywords in another order"
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    settings = dict(
+        learning_rate=learning_rate,
+        num_microbatches=num_microbatches,
+        noise_multiplier=noise_multiplier,
+        l2_norm_clip=l2_norm_clip,
+    )
+    return tensorflow_privacy.DPKerasSGDOptimizer(**settings)
+
+# %% right="imported by its full name"
+from tensorflow_privacy.privacy.optimizers.dp_optimizer_keras import DPKerasSGDOptimizer
+
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return DPKerasSGDOptimizer(
+        l2_norm_clip=l2_norm_clip,
+        noise_multiplier=noise_multiplier,
+        num_microbatches=num_microbatches,
+        learning_rate=learning_rate,
+    )
+
+# %% right="the vectorized optimizer"
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return tensorflow_privacy.VectorizedDPKerasSGDOptimizer(
+        l2_norm_clip=l2_norm_clip,
+        noise_multiplier=noise_multiplier,
+        num_microbatches=num_microbatches,
+        learning_rate=learning_rate,
+    )
+
+# %% wrong="an ordinary optimizer" loses={"its_step_clips_each_microbatch": "neither clipping nor noise", "its_noise_has_the_right_scale": "neither clipping nor noise"}
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return tf.keras.optimizers.SGD(learning_rate, clipnorm=l2_norm_clip)
+
+# %% wrong="forgets num_microbatches" loses={"its_step_clips_each_microbatch": "num_microbatches does not reach"}
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip=l2_norm_clip,
+        noise_multiplier=noise_multiplier,
+        learning_rate=learning_rate,
+    )
+
+# %% wrong="multiplies the noise by the clip once more" loses={"its_noise_has_the_right_scale": "multiplies by the clip itself"}
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip=l2_norm_clip,
+        noise_multiplier=noise_multiplier * l2_norm_clip,
+        num_microbatches=num_microbatches,
+        learning_rate=learning_rate,
+    )
+
+# %% wrong="clip and noise swapped" loses={"its_step_clips_each_microbatch": "under its own name"}
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip=noise_multiplier,
+        noise_multiplier=l2_norm_clip,
+        num_microbatches=num_microbatches,
+        learning_rate=learning_rate,
+    )
+
+# %% wrong="the clip set far too high" loses={"its_step_clips_each_microbatch": "l2_norm_clip does not reach", "its_noise_has_the_right_scale": "times noise_multiplier"}
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip=1e6,
+        noise_multiplier=noise_multiplier,
+        num_microbatches=num_microbatches,
+        learning_rate=learning_rate,
+    )
+
+# %% wrong="a fixed learning rate" loses={"its_step_clips_each_microbatch": "times as far", "its_noise_has_the_right_scale": "times noise_multiplier"}
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip=l2_norm_clip,
+        noise_multiplier=noise_multiplier,
+        num_microbatches=num_microbatches,
+        learning_rate=0.15,
+    )
+
+# %% wrong="forgets to return" loses={"its_step_clips_each_microbatch": "return", "its_noise_has_the_right_scale": "return"}
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip=l2_norm_clip,
+        noise_multiplier=noise_multiplier,
+        num_microbatches=num_microbatches,
+        learning_rate=learning_rate,
+    )
+
+# %% wrong="returns the class" loses={"its_step_clips_each_microbatch": "not an optimizer", "its_noise_has_the_right_scale": "not an optimizer"}
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return tensorflow_privacy.DPKerasSGDOptimizer

@@ -1,0 +1,83 @@
+# %% right="a loop"
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    result = []
+    for g in clipped_sum:
+        noise = noise_multiplier * l2_norm_clip * rng.standard_normal(g.shape)
+        result.append((g + noise) / expected_batch_size)
+    return result
+
+# %% right="noise after the division, scaled to match"
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    scale = noise_multiplier * l2_norm_clip / expected_batch_size
+    return [g / expected_batch_size + rng.normal(scale=scale, size=g.shape) for g in clipped_sum]
+
+# %% right="stateless TensorFlow noise, seeded by rng"
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    return tuple(
+        (g + tf.random.stateless_normal(
+            g.shape, seed=rng.integers(2**31, size=2), stddev=noise_multiplier * l2_norm_clip
+        )) / expected_batch_size
+        for g in clipped_sum
+    )
+
+# %% right="float32, one flat draw cut into pieces"
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    total = sum(g.size for g in clipped_sum)
+    noise = rng.standard_normal(total, dtype=np.float32) * np.float32(noise_multiplier * l2_norm_clip)
+    out, at = [], 0
+    for g in clipped_sum:
+        out.append((g + noise[at : at + g.size].reshape(g.shape)) / np.float32(expected_batch_size))
+        at += g.size
+    return out
+
+# %% wrong="noise after the division" loses={"noise_has_the_right_scale": "after the division"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    return [
+        g / expected_batch_size + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)
+        for g in clipped_sum
+    ]
+
+# %% wrong="forgets the clip" loses={"noise_has_the_right_scale": "l2_norm_clip is missing"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    return [(g + rng.normal(0, noise_multiplier, g.shape)) / expected_batch_size for g in clipped_sum]
+
+# %% wrong="a variance as deviation" loses={"noise_has_the_right_scale": "variance where a standard deviation"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    variance = (noise_multiplier * l2_norm_clip) ** 2
+    return [(g + rng.normal(0, variance, g.shape)) / expected_batch_size for g in clipped_sum]
+
+# %% wrong="one draw for all coordinates" loses={"noise_has_the_right_scale": "shared by", "noise_is_fresh_and_reproducible": "same noise"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    noise = rng.normal(0, noise_multiplier * l2_norm_clip)
+    return [(g + noise) / expected_batch_size for g in clipped_sum]
+
+# %% wrong="NumPy's global generator" loses={"noise_is_fresh_and_reproducible": "rng you are given"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    return [
+        (g + np.random.normal(0, noise_multiplier * l2_norm_clip, g.shape)) / expected_batch_size
+        for g in clipped_sum
+    ]
+
+# %% wrong="re-seeds at every call" loses={"noise_is_fresh_and_reproducible": "two calls"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    rng = np.random.default_rng(0)
+    return [
+        (g + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)) / expected_batch_size
+        for g in clipped_sum
+    ]
+
+# %% wrong="divides by the number of variables" loses={"without_noise_it_is_the_mean": "clipped_sum / result", "noise_has_the_right_scale": "times"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    return [
+        (g + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)) / len(clipped_sum)
+        for g in clipped_sum
+    ]
+
+# %% wrong="Laplace noise" loses={"noise_has_the_right_scale": "not Gaussian"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    scale = noise_multiplier * l2_norm_clip / np.sqrt(2)
+    return [(g + rng.laplace(0, scale, g.shape)) / expected_batch_size for g in clipped_sum]
+
+# %% wrong="forgets the noise" loses={"noise_has_the_right_scale": "no noise", "noise_is_fresh_and_reproducible": "two calls"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    return [g / expected_batch_size for g in clipped_sum]

@@ -1,0 +1,62 @@
+# %% right="np.where"
+def poisson_batch(rng, n, sampling_probability):
+    return np.where(rng.uniform(size=n) < sampling_probability)[0]
+
+# %% right="a list of coin tosses"
+def poisson_batch(rng, n, sampling_probability):
+    return [i for i in range(n) if rng.random() < sampling_probability]
+
+# %% right="binomial coins"
+def poisson_batch(rng, n, sampling_probability):
+    return np.arange(n)[rng.binomial(1, sampling_probability, n).astype(bool)]
+
+# %% right="a binomial size, then distinct members"
+def poisson_batch(rng, n, sampling_probability):
+    size = rng.binomial(n, sampling_probability)
+    return rng.choice(n, size, replace=False)
+
+# %% right="a TensorFlow result"
+def poisson_batch(rng, n, sampling_probability):
+    return tf.where(rng.random(n) < sampling_probability)[:, 0]
+
+# %% wrong="a fixed size without replacement" loses={"sizes_are_binomial": "same size"}
+def poisson_batch(rng, n, sampling_probability):
+    return rng.choice(n, round(n * sampling_probability), replace=False)
+
+# %% wrong="a fixed size with replacement" loses={"sizes_are_binomial": "same size", "examples_are_independent": "twice"}
+def poisson_batch(rng, n, sampling_probability):
+    return rng.integers(0, n, round(n * sampling_probability))
+
+# %% wrong="a binomial size with replacement" loses={"examples_are_independent": "twice"}
+def poisson_batch(rng, n, sampling_probability):
+    return rng.choice(n, rng.binomial(n, sampling_probability))
+
+# %% wrong="a Poisson size, a contiguous block" loses={"examples_are_independent": "neighbours"}
+def poisson_batch(rng, n, sampling_probability):
+    size = rng.binomial(n, sampling_probability)
+    return (rng.integers(n) + np.arange(size)) % n
+
+# %% wrong="the mask" loses={"sizes_are_binomial": "mask", "examples_are_independent": "mask"}
+def poisson_batch(rng, n, sampling_probability):
+    return rng.random(n) < sampling_probability
+
+# %% wrong="off by one" loses={"sizes_are_binomial": "n − 1", "examples_are_independent": "n − 1"}
+def poisson_batch(rng, n, sampling_probability):
+    return 1 + np.flatnonzero(rng.random(n) < sampling_probability)
+
+# %% wrong="the complement" loses={"sizes_are_binomial": "on average", "examples_are_independent": "are expected"}
+def poisson_batch(rng, n, sampling_probability):
+    return np.flatnonzero(rng.random(n) > sampling_probability)
+
+# %% wrong="slices of a shuffled epoch" loses={"sizes_are_binomial": "same size", "examples_are_independent": "successive"}
+def poisson_batch(rng, n, sampling_probability):
+    global order
+    size = round(n * sampling_probability)
+    if "order" not in globals() or len(order) < size or order.max() >= n:
+        order = rng.permutation(n)
+    batch, order = order[:size], order[size:]
+    return batch
+
+# %% wrong="a generator of its own" loses={"examples_are_independent": "rng you are given"}
+def poisson_batch(rng, n, sampling_probability):
+    return np.flatnonzero(np.random.random(n) < sampling_probability)
