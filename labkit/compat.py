@@ -50,6 +50,11 @@ class StandIn(types.ModuleType):
             raise AttributeError(f"{self.__name__} has no {name}")
         return StandIn(f"{self.__name__}.{name}", self._reason)
 
+    def __or__(self, other) -> "StandIn":
+        return self
+
+    __ror__ = __or__
+
     def __call__(self, *args, **kwargs):
         raise NotImplementedError(f"{self.__name__} does not work here: {self._reason}.")
 

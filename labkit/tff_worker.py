@@ -19,22 +19,11 @@ _DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[2], sys.argv[2:])
+    os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 
-class _OfThisProcess(type):
-    """A forked child inherits its parent's Worker objects: to the child they are no workers.
-
-    TFF ends what isinstance() calls a worker when it changes contexts or cleans up; a child that
-    did so would end its parent's.
-    """
-
-    def __instancecheck__(cls, instance):
-        return super().__instancecheck__(instance) and instance.parent == os.getpid()
-
-
-class Worker(subprocess.Popen, metaclass=_OfThisProcess):
+class Worker(subprocess.Popen):
     """`subprocess.Popen` for a program that must not outlive this process.
 
     The program also leaves the terminal's process group: interrupting a cell (SIGINT to the
@@ -42,7 +31,6 @@ class Worker(subprocess.Popen, metaclass=_OfThisProcess):
     """
 
     def __init__(self, args, **_):
-        self.parent = os.getpid()
         started = threading.Event()
         thread = threading.Thread(target=self._start, args=(args, started), daemon=True)
         thread.start()
@@ -55,7 +43,7 @@ class Worker(subprocess.Popen, metaclass=_OfThisProcess):
         self._error = None
         try:
             super().__init__(
-                [sys.executable, "-IS", "-c", _DIE_WITH_PARENT, str(self.parent), *args],
+                [sys.executable, "-IS", "-c", _DIE_WITH_PARENT, str(os.getpid()), *args],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
@@ -71,5 +59,15 @@ class Worker(subprocess.Popen, metaclass=_OfThisProcess):
 
 
 def adopt(executor_factory: types.ModuleType) -> None:
-    """Have TFF's module of this name, the one that starts workers, start them as `Worker`."""
-    executor_factory.subprocess = types.SimpleNamespace(Popen=Worker)
+    """Have TFF's module of this name, the one that starts workers, start them as `Worker`.
+
+    TFF ends a worker, when it cleans up or changes contexts, if it is an instance of what the
+    module calls `subprocess.Popen`. A forked child gets a class of its own by that name, so that
+    it does not end its parent's worker.
+    """
+
+    def own_class():
+        executor_factory.subprocess = types.SimpleNamespace(Popen=type("Worker", (Worker,), {}))
+
+    own_class()
+    os.register_at_fork(after_in_child=own_class)
