@@ -1,0 +1,104 @@
+"""The machinery of the checks: what a student's mistakes turn into."""
+
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from labkit.checks import CheckFailed, as_array, as_arrays, as_number, check, require
+
+
+@check
+def doubles(double, rng):
+    """twice the number."""
+    x = rng.normal(size=3)
+    got = as_array(double(x), "`double`'s result", (3,))
+    require(bool(np.allclose(got, 2 * x)), "not twice the number")
+
+
+def run(student, **kwargs):
+    doubles(student, np.random.default_rng(0), **kwargs)
+
+
+def test_a_right_answer_gets_one_plain_line_on_stdout(capsys):
+    run(lambda x: 2 * x, trials=5)
+    out, err = capsys.readouterr()
+    assert out == "✓ doubles: twice the number.\n"
+    assert err == ""
+
+
+def blank(x):
+    raise NotImplementedError("write me")
+
+
+def crash(x):
+    return x / undefined  # noqa: F821
+
+
+@pytest.mark.parametrize(
+    ("student", "phrase"),
+    [
+        (blank, "Exercise `blank` is still blank"),
+        (crash, "`crash` raised NameError: name 'undefined' is not defined"),
+        (crash, "return x / undefined"),
+        (lambda x: None, "is None. Did you forget `return`?"),
+        (lambda x: x[:2], "has shape (2,), but (3,) is wanted"),
+        (lambda x: x / 0 * 0, "holds 3 NaN or infinite values"),
+        (lambda x: "two", "is a str, not an array of numbers"),
+        (lambda x: ..., "Ellipsis"),
+        (lambda x: [[1], [1, 2]], "not an array of numbers"),
+        (lambda x: 3 * x, "not twice the number"),
+        (7, "`7` is not a function"),
+    ],
+)
+def test_a_wrong_answer_is_told_why(student, phrase, capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(CheckFailed) as failure:
+            run(student)
+    assert phrase in str(failure.value)
+    assert capsys.readouterr().err == ""
+
+
+def test_what_a_student_writes_to_stderr_costs_no_points(capsys):
+    def noisy(x):
+        print("debugging", file=sys.stderr)
+        return 2 * x
+
+    run(noisy)
+    out, err = capsys.readouterr()
+    assert "debugging" in out
+    assert err == ""
+
+
+def test_a_student_who_works_in_place_spoils_no_oracle():
+    def in_place(x):
+        x *= 2
+        return x
+
+    run(in_place)
+
+
+def test_lists_are_compared_entry_by_entry():
+    like = [np.zeros((2, 3)), np.zeros(3)]
+    assert [a.dtype for a in as_arrays((np.ones((2, 3)), [1, 2, 3]), "it", like)] == [float, float]
+    with pytest.raises(CheckFailed, match="it has 1 entries, but the model has 2 variables"):
+        as_arrays([np.zeros((2, 3))], "it", like)
+    with pytest.raises(CheckFailed, match="entry 1, has shape"):
+        as_arrays([np.zeros((2, 3)), np.zeros(4)], "it", like)
+    with pytest.raises(CheckFailed, match="it is a int"):
+        as_arrays(3, "it", like)
+
+
+def test_numbers():
+    assert as_number(np.float32(2), "it") == 2.0
+    assert as_number([2], "it") == 2.0
+    with pytest.raises(CheckFailed, match="one number is wanted"):
+        as_number([1, 2], "it")
+
+
+def test_a_notebook_shows_the_message_and_not_our_frames():
+    with pytest.raises(CheckFailed) as failure:
+        run(lambda x: 3 * x)
+    assert failure.value._render_traceback_() == ["CheckFailed: not twice the number"]
