@@ -1,0 +1,123 @@
+"""Run a function once per item, each in a process of its own, and leave no process behind."""
+
+import ctypes
+import multiprocessing.forkserver
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import psutil
+
+
+class Item(Protocol):
+    """What `each` hands to the function: anything picklable with a log file of its own."""
+
+    log: Path
+
+
+T = TypeVar("T", bound=Item)
+
+
+def each(
+    function: Callable[[T], None], items: Sequence[T], workers: int, seconds: float
+) -> Iterator[tuple[T, str]]:
+    """Call `function(item)` in a process per item, `workers` at a time.
+
+    Yields:
+        (item, problem) as each ends. `problem` is empty if the function returned, and otherwise
+        says how its process ended; what it wrote is in `item.log`.
+
+    Whatever a process started ends with it, even in a session of its own; a process that takes
+    more than `seconds` is ended; and when the caller stops iterating, all are.
+    """
+    # A fork server imports the grader once; every process is then forked from it.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([function.__module__])
+    waiting = deque(items)
+    running: dict[int, tuple[multiprocessing.Process, T, float]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                item = waiting.popleft()
+                process = context.Process(target=_call, args=(function, item))
+                process.start()
+                running[process.sentinel] = process, item, time.monotonic() + seconds
+            nearest = min(deadline for _, _, deadline in running.values())
+            ended = wait(list(running), timeout=max(0, nearest - time.monotonic()))
+            for sentinel, (process, item, deadline) in list(running.items()):
+                if sentinel in ended:
+                    process.join()
+                    code = process.exitcode
+                    problem = "" if code == 0 else f"its process ended with {_name(code)}"
+                elif time.monotonic() > deadline:
+                    end(process.pid)
+                    process.join()
+                    problem = f"its process took more than {seconds:g} s"
+                else:
+                    continue
+                del running[sentinel]
+                yield item, problem
+    finally:
+        for process, _, _ in running.values():
+            end(process.pid)
+            process.join()
+        # It would end by itself, a moment after this process.
+        multiprocessing.forkserver._forkserver._stop()
+
+
+def end(pid: int) -> None:
+    """Kill a process that `each` started, and everything that it started."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        # While it stands still it is the one to inherit the orphans, so none can slip away.
+        process.suspend()
+        _end_children(process)
+        process.kill()
+
+
+def _end_children(process: psutil.Process, patience: float = 10) -> None:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        alive = []
+        for child in process.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    child.kill()
+                    alive.append(child)
+        if not alive:
+            return
+        psutil.wait_procs(alive, timeout=0.1)
+
+
+def _call(function: Callable[[T], None], item: T) -> None:
+    """Run in the new process: separate it, log to its file, and clear up behind the function."""
+    os.setsid()  # Ctrl-C in the terminal is for the coordinator
+    # Inherit the orphans of one's own children: PR_SET_CHILD_SUBREAPER of <linux/prctl.h>.
+    ctypes.CDLL(None).prctl(36, 1)
+    threading.Thread(target=_die_with_the_coordinator, daemon=True).start()
+    log = os.open(item.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    try:
+        function(item)
+    finally:
+        _end_children(psutil.Process())
+
+
+def _die_with_the_coordinator() -> None:
+    wait([multiprocessing.parent_process().sentinel])
+    _end_children(psutil.Process())
+    os._exit(1)
+
+
+def _name(exitcode: int) -> str:
+    if exitcode >= 0:
+        return f"exit status {exitcode}"
+    return signal.Signals(-exitcode).name

@@ -1,0 +1,183 @@
+"""Grade one submission, in a folder and a gradebook of its own, with nbgrader's converters."""
+
+import json
+import logging
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde, GenerateFeedback
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config, PyFileConfigLoader
+
+from autograder.build import as_text
+from autograder.execute import NOT_RUN
+from autograder.rebuild import Unreadable, rebuild
+
+# The student's name here: nbgrader globs for folders, and names may hold anything, even a "*".
+ANYBODY = "student"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What grading one submission needs; it can be sent to another process or machine.
+
+    `file` is the student's notebook, or None if there is none that could be graded; then, and
+    whenever `refused` says why, nothing is run and every check fails for that reason. `course` is a
+    folder with the lab's release/ and gradebook.db; `folder` belongs to this submission alone.
+    """
+
+    student: str
+    lab: str
+    file: Path | None
+    course: Path
+    folder: Path
+    threads: int
+    refused: str = ""
+    cell_seconds: int | None = None
+    notebook_seconds: int | None = None
+
+    @property
+    def log(self) -> Path:
+        """What nbgrader and the kernel wrote."""
+        return self.folder / "log.txt"
+
+    @property
+    def autograded(self) -> Path:
+        """The executed notebook."""
+        return self.folder / "autograded" / ANYBODY / self.lab / f"{self.lab}.ipynb"
+
+    @property
+    def feedback(self) -> Path:
+        """The page for the student."""
+        return self.folder / "feedback" / ANYBODY / self.lab / f"{self.lab}.html"
+
+
+@dataclass
+class Outcome:
+    """A graded submission: points and, if they were lost, the message, by check.
+
+    `status` is "graded"; "stopped", if its kernel died or its time was up before the last check; or
+    "broken", if it could not be graded at all.
+    """
+
+    student: str
+    status: str
+    reason: str
+    repairs: list[str] = field(default_factory=list)
+    scores: dict[str, float] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Outcome":
+        """Read the outcome that `grade` left in a submission's folder."""
+        return cls(**json.loads((folder / "outcome.json").read_text("utf-8")))
+
+
+def course_config(root: Path) -> Config:
+    """Return nbgrader_config.py's configuration for a course in another folder."""
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(Path(__file__).parent)).load_config()
+    config.CourseDirectory.root = str(root)
+    config.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
+    return config
+
+
+def grade(submission: Submission) -> None:
+    """Rebuild, autograde and give feedback; leave the outcome in the submission's folder."""
+    logging.basicConfig(level=logging.INFO)
+    folder = submission.folder
+    config = _config(submission)
+    refused, repairs = submission.refused, []
+    release = _release(submission)
+    notebook = release
+    if not refused:
+        try:
+            rebuilt = rebuild(submission.file.read_bytes(), release)
+        except (Unreadable, OSError) as error:
+            refused = str(error)
+        else:
+            notebook = rebuilt.notebook
+            missing = [f"exercise `{name}` is missing" for name in rebuilt.missing]
+            repairs = missing + rebuilt.repairs
+    config.GuardedExecute.refused = refused
+    if refused or repairs:
+        notebook.cells.insert(0, _note(refused, repairs))
+
+    submitted = folder / "submitted" / ANYBODY / submission.lab
+    submitted.mkdir(parents=True, exist_ok=True)
+    (submitted / f"{submission.lab}.ipynb").write_text(as_text(notebook), "utf-8")
+    shutil.copyfile(submission.course / "gradebook.db", folder / "gradebook.db")
+    _set_environment(submission)
+    coursedir = CourseDirectory(config=config)
+    coursedir.assignment_id = submission.lab
+    for converter in (Autograde, GenerateFeedback):
+        converter(coursedir=coursedir, config=config).start()
+
+    outcome = _outcome(submission, config, refused, repairs)
+    (folder / "outcome.json").write_text(json.dumps(asdict(outcome)), "utf-8")
+
+
+def _config(submission: Submission) -> Config:
+    config = course_config(submission.folder)
+    if submission.cell_seconds:
+        config.GuardedExecute.timeout = submission.cell_seconds
+    if submission.notebook_seconds:
+        config.GuardedExecute.notebook_seconds = submission.notebook_seconds
+    return config
+
+
+def _release(submission: Submission):
+    path = submission.course / "release" / submission.lab / f"{submission.lab}.ipynb"
+    return nbformat.read(path, as_version=4)
+
+
+def _note(refused: str, repairs: list[str]):
+    """Return the cell that tells the student what grading did to the notebook."""
+    if refused:
+        text = f"**This submission could not be graded:** {refused}."
+    else:
+        text = "**Before grading:**\n\n" + "\n".join(f"* {repair}" for repair in repairs)
+    cell = {"cell_type": "markdown", "id": "note", "metadata": {"id": "note"}, "source": text}
+    return nbformat.from_dict(cell)
+
+
+def _set_environment(submission: Submission) -> None:
+    """Set what the kernel inherits."""
+    threads = str(submission.threads)
+    os.environ |= {
+        "LABKIT_BUDGET": "quick",
+        # Submissions run side by side: each gets its share of the cores.
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_NUM_INTEROP_THREADS": threads,
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        # No start-up files or histories of the person who grades.
+        "IPYTHONDIR": str(submission.folder / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(submission.folder / "runtime"),
+    }
+
+
+def _outcome(submission: Submission, config: Config, refused: str, repairs: list[str]) -> Outcome:
+    scores = {}
+    with Gradebook(config.CourseDirectory.db_url) as gradebook:
+        graded = gradebook.find_submission_notebook(submission.lab, submission.lab, ANYBODY)
+        for grade in graded.grades:
+            # Every check has been executed or failed, so nothing is left for a person to grade.
+            assert grade.auto_score is not None and not grade.needs_manual_grade, grade
+            scores[grade.name] = grade.auto_score
+
+    messages, stopped = {}, ""
+    for cell in nbformat.read(submission.autograded, as_version=4).cells:
+        errors = [out for out in cell.get("outputs", []) if out.output_type == "error"]
+        if not errors:
+            continue
+        error = errors[0]
+        if error.ename == NOT_RUN:
+            stopped = stopped or error.evalue
+        if cell.metadata.get("id") in scores:
+            messages[cell.metadata.id] = f"{error.ename}: {error.evalue}"
+    status = "broken" if refused else "stopped" if stopped else "graded"
+    return Outcome(submission.student, status, stopped, repairs, scores, messages)

@@ -1,0 +1,305 @@
+"""Grading end to end, through the real nbgrader: sample classes and hostile submissions."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from nbgrader.api import Gradebook
+
+from autograder import build
+from autograder.grade import find_submissions, main, make_course
+
+ROOT = build.ROOT
+FIXTURES = Path(__file__).parent / "fixtures"
+TINY = build.read_lab(FIXTURES / "masters" / "00_tiny.py")
+
+# The command line, on the fixtures' masters.
+COMMAND = (
+    "import sys; from pathlib import Path; from autograder.grade import main\n"
+    f"if __name__ == '__main__': main(sys.argv[1:], masters=Path({str(FIXTURES / 'masters')!r}))"
+)
+
+
+def start(*arguments, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "--lab", "00_tiny", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def answered(**answers):
+    """Return the tiny lab's notebook, solved but for the exercises whose cells are given."""
+    notebook = build.solution(TINY)
+    for cell in notebook.cells:
+        cell.source = answers.get(cell.id, cell.source)
+    return build.as_text(notebook)
+
+
+def double(*statements):
+    return "\n    ".join(["def double(x):", *statements])
+
+
+def rows(output):
+    with (output / "grades.csv").open(encoding="utf-8", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def gone(pid, patience=10.0):
+    """Return whether a process ends in time."""
+    deadline = time.monotonic() + patience
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+# --- a class with every kind of trouble -----------------------------------------------------------
+
+DAEMON = (
+    "import subprocess, sys\n"
+    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], "
+    "start_new_session=True)\n"
+    "open({path!r}, 'w').write(str(child.pid))\n"
+)
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """The graded class: its rows, its output folder, what was printed, and a daemon's pid."""
+    folder = tmp_path_factory.mktemp("troubled")
+    submissions, output, pid = folder / "submissions", folder / "output", folder / "pid"
+    files = {
+        "flat.ipynb": answered(),
+        "own_name/my notebook (1).ipynb": answered(),
+        "nbgrader/00_tiny/00_tiny.ipynb": answered(),
+        "nbgrader/other_lab/other_lab.ipynb": "{}",
+        "empty/00_tiny.ipynb": "",
+        "other_lab/00_tiny.ipynb": '{"cells": [], "metadata": {}}',
+        "which/a.ipynb": answered(),
+        "which/b.ipynb": answered(),
+        "nothing/notes.txt": "I did not manage.",
+        "[glob]*.ipynb": answered(),
+        "zoë müller.ipynb": answered(),
+        "stderr.ipynb": answered(
+            double=double(
+                "import sys, warnings",
+                "warnings.warn('careful')",
+                "print('noise', file=sys.stderr)",
+                "return 2 * x",
+            )
+        ),
+        "number.ipynb": answered(
+            double=double("import sys", "sys.displayhook(2.0)", "return 3 * x")
+        ),
+        "exit.ipynb": answered(double=double("raise SystemExit(0)")),
+        "killed_kernel.ipynb": answered(double=double("import os", "os._exit(0)")),
+        "endless.ipynb": answered(double=double("while True:", "    pass")),
+        "stubborn.ipynb": answered(
+            length="import time\ndef length(x, y):\n    while True:\n        try:\n"
+            "            time.sleep(1)\n        except BaseException:\n            pass"
+        ),
+        "killed_grader.ipynb": answered(
+            double=double("import os", "os.kill(os.getppid(), 9)", "while True:", "    pass")
+        ),
+        "daemon.ipynb": answered(double=DAEMON.format(path=str(pid)) + double("return 2 * x")),
+    }
+    for name, text in files.items():
+        (submissions / name).parent.mkdir(parents=True, exist_ok=True)
+        (submissions / name).write_text(text, "utf-8")
+    run = start(
+        "--submissions", submissions, "--output", output, "--cell-seconds", 6,
+        JPY_PARENT_PID="1",  # as if graded from a notebook whose server has gone
+    )  # fmt: skip
+    stdout, stderr = run.communicate(timeout=600)
+    assert run.returncode == 0, stderr
+    assert stderr == ""
+    return rows(output), output, stdout, int(pid.read_text())
+
+
+FULL = ["flat", "own_name", "nbgrader", "[glob]*", "zoë müller", "stderr", "daemon"]
+TROUBLED = {
+    # student: score, status, words of the reason
+    "empty": (0, "broken", "the file is empty"),
+    "other_lab": (0, "broken", "another lab's"),
+    "which": (0, "broken", "None of a.ipynb, b.ipynb is called 00_tiny.ipynb"),
+    "nothing": (0, "broken", "no notebook in the folder"),
+    "number": (5, "graded", ""),
+    "exit": (5, "graded", ""),
+    "killed_kernel": (0, "stopped", "the kernel died in cell `doubles_integers`"),
+    "endless": (5, "graded", ""),
+    "stubborn": (5, "stopped", "cell `pythagoras` ran on after its time limit"),
+    "killed_grader": (0, "broken", "SIGKILL"),
+}
+
+
+def test_everyone_is_graded(graded):
+    assert set(graded[0]) == {*FULL, *TROUBLED}
+
+
+@pytest.mark.parametrize("student", FULL)
+def test_full_marks(graded, student):
+    row = graded[0][student]
+    assert (row["score"], row["max"], row["status"], row["reason"]) == ("10", "10", "graded", "")
+
+
+@pytest.mark.parametrize("student", TROUBLED)
+def test_trouble_costs_what_it_must_and_is_explained(graded, student):
+    score, status, reason = TROUBLED[student]
+    row = graded[0][student]
+    assert (float(row["score"]), row["status"]) == (score, status)
+    assert reason in row["reason"] if reason else row["reason"] == ""
+
+
+def test_the_gradebook_agrees_with_the_table_and_needs_nobody(graded):
+    found, output, _, _ = graded
+    with Gradebook(f"sqlite:///{output / 'gradebook.db'}") as gradebook:
+        for student, row in found.items():
+            submission = gradebook.find_submission("00_tiny", student)
+            assert submission.score == float(row["score"])
+            assert submission.max_score == 10
+            assert not submission.needs_manual_grade
+
+
+def test_every_student_gets_a_page(graded):
+    found, output, _, _ = graded
+    for student, row in found.items():
+        page = (output / "feedback" / f"{student}.html").read_text("utf-8")
+        assert f"(Score: {float(row['score'])} / 10.0)" in page
+    assert "could not be graded" in (output / "feedback" / "empty.html").read_text("utf-8")
+    assert "took more than 6 s" in (output / "feedback" / "endless.html").read_text("utf-8")
+
+
+def test_progress_and_table_name_everyone(graded):
+    found, _, stdout, _ = graded
+    for student in found:
+        assert f"{student}: " in stdout
+        assert any(line.startswith(f"{student} ") for line in stdout.splitlines())
+    assert "Exercises: 1 double (5), 2 length (5)" in stdout
+
+
+def test_what_a_submission_started_has_ended(graded):
+    assert gone(graded[3], patience=0)
+
+
+# --- stopping -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_grader_leaves_no_process(tmp_path, number):
+    pid = tmp_path / "pid"
+    endless = DAEMON.format(path=str(pid)) + "while True:\n    pass"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ann.ipynb").write_text(answered(double=endless), "utf-8")
+    run = start("--submissions", tmp_path / "in", "--output", tmp_path / "out")
+    deadline = time.monotonic() + 60
+    while not (pid.exists() and pid.read_text()):
+        assert time.monotonic() < deadline and run.poll() is None
+        time.sleep(0.05)
+    family = psutil.Process(run.pid).children(recursive=True)
+    assert len(family) >= 3  # fork server, the submission's process, its kernel, …
+    assert int(pid.read_text()) in [process.pid for process in family]
+    run.send_signal(number)
+    stderr = run.communicate(timeout=60)[1]
+    assert run.returncode != 0
+    assert "Traceback" not in stderr
+    assert all(gone(process.pid) for process in family)
+
+
+# --- sample classes -------------------------------------------------------------------------------
+
+
+def test_the_tiny_sample_class_gets_the_expected_points(tmp_path):
+    run = start("--output", tmp_path)
+    stderr = run.communicate(timeout=300)[1]
+    assert (run.returncode, stderr) == (0, "")
+    points = {student: float(row["score"]) for student, row in rows(tmp_path).items()}
+    partly = {student: points.pop(student) for student in list(points) if "partly" in student}
+    assert points == {
+        "perfect": 10, "blank": 0, "broken_no_json": 0, "broken_no_metadata": 10,
+        "broken_other_kernel": 10, "broken_missing_cell": 5,
+    }  # fmt: skip
+    assert set(partly.values()) == {7, 5}
+
+
+def test_an_unexpected_grade_fails_loudly(tmp_path):
+    """Answers whose `loses` is wrong make the command fail and name the submission."""
+    masters, answers = tmp_path / "masters", tmp_path / "answers" / "00_tiny"
+    masters.mkdir()
+    answers.mkdir(parents=True)
+    (masters / "00_tiny.py").symlink_to(FIXTURES / "masters" / "00_tiny.py")
+    (answers / "length.py").symlink_to(FIXTURES / "answers" / "00_tiny" / "length.py")
+    text = (FIXTURES / "answers" / "00_tiny" / "double.py").read_text("utf-8")
+    lie = text.replace('loses={"doubles_fractions"', 'loses={"doubles_integers"')
+    assert lie != text
+    (answers / "double.py").write_text(lie, "utf-8")
+    command = COMMAND.replace(str(FIXTURES / "masters"), str(masters))
+    run = subprocess.run(
+        [sys.executable, "-c", command, "--lab", "00_tiny", "--output", tmp_path / "out"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "did not get the expected points: ['partly_right_1']" in run.stderr
+
+
+@pytest.mark.parametrize("lab", sorted(path.stem for path in build.MASTERS.glob("*.py")))
+def test_the_sample_class_of_a_lab_gets_the_expected_points(lab, tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-m", "autograder.grade", "--lab", lab, "--output", tmp_path],
+        cwd=ROOT, capture_output=True, text=True, timeout=1800,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = rows(tmp_path)
+    assert float(found["perfect"]["score"]) == float(found["perfect"]["max"]) == 100
+    assert float(found["blank"]["score"]) == 0
+    partly = [float(row["score"]) for student, row in found.items() if "partly" in student]
+    assert all(0 < score < 100 for score in partly)
+
+
+# --- the release, and bad usage -------------------------------------------------------------------
+
+
+def test_nbgraders_release_is_the_one_that_students_get(tmp_path):
+    make_course(TINY, tmp_path)
+    released = nbformat.read(tmp_path / "release" / "00_tiny" / "00_tiny.ipynb", as_version=4)
+    assert released == build.release(TINY)
+
+
+def test_a_student_who_is_there_twice_is_refused(tmp_path):
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann.ipynb").touch()
+    with pytest.raises(ValueError, match="ann is there twice"):
+        find_submissions(tmp_path, "00_tiny")
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--lab", "00_tiny", "--submissions", "{tmp}/none"], "no such folder"),
+        (["--lab", "00_tiny", "--submissions", "{tmp}/empty"], "no submissions in"),
+        (["--lab", "99_none", "--submissions", "{tmp}"], "no lab '99_none': there is 00_tiny"),
+        (["--lab", "00_tiny", "--submissions", "{tmp}", "--jobs", "0"], "at least 1"),
+        (
+            ["--lab", "00_tiny", "--submissions", "{tmp}", "--output", "{tmp}/out"],
+            "must not be inside",
+        ),
+    ],
+)
+def test_bad_usage_is_one_clear_line(arguments, message, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit) as caught:
+        main([text.format(tmp=tmp_path) for text in arguments], masters=FIXTURES / "masters")
+    text = str(caught.value.code)
+    assert message in text and "\n" not in text
+    assert capsys.readouterr() == ("", "")
