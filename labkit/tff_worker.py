@@ -5,7 +5,9 @@ released it leaves it behind, with hundreds of megabytes, whenever Python ends w
 clean-up: SIGTERM, SIGKILL, a restarted kernel, often a plain exit too.
 """
 
+import atexit
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -61,13 +63,20 @@ class Worker(subprocess.Popen):
 def adopt(executor_factory: types.ModuleType) -> None:
     """Have TFF's module of this name, the one that starts workers, start them as `Worker`.
 
-    TFF ends a worker, when it cleans up or changes contexts, if it is an instance of what the
-    module calls `subprocess.Popen`. A forked child gets a class of its own by that name, so that
-    it does not end its parent's worker.
+    TFF ends a worker, when it cleans up or changes contexts, if it is an instance of what it finds
+    under `subprocess.Popen`. That name means another class in a forked child, which would end its
+    parent's worker, and at exit, when TFF's clean-up finds half of Python gone.
     """
+    ours = types.SimpleNamespace(Popen=Worker)
 
-    def own_class():
-        executor_factory.subprocess = types.SimpleNamespace(Popen=type("Worker", (Worker,), {}))
+    def disown():
+        ours.Popen = type("Worker", (Worker,), {})
 
-    own_class()
-    os.register_at_fork(after_in_child=own_class)
+    os.register_at_fork(after_in_child=disown)
+    atexit.register(disown)
+    # With globals of its own: Python empties those of modules before the last clean-up reads them.
+    theirs = executor_factory.local_cpp_executor_factory
+    executor_factory.local_cpp_executor_factory = functools.update_wrapper(
+        types.FunctionType(theirs.__code__, {**vars(executor_factory), "subprocess": ours}), theirs
+    )
+    executor_factory.local_cpp_executor_factory.__kwdefaults__ = theirs.__kwdefaults__
