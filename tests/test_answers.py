@@ -1,0 +1,112 @@
+"""Every right and wrong answer of every lab, against the checks with their hidden tests.
+
+In one process, on the masters' own cells: nbgrader's part is tested in test_grade.py.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from autograder import build
+from autograder.sample_class import read_answers
+
+LABS = {path.stem: build.read_lab(path) for path in sorted(build.MASTERS.glob("*.py"))}
+ANSWERS = {
+    name: read_answers(build.ROOT / "autograder" / "answers" / name, lab)
+    for name, lab in LABS.items()
+}
+EXERCISES = [(lab, exercise) for lab in LABS for exercise in LABS[lab].exercises]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An exercise's cell, and a phrase of the message for each check that it must lose."""
+
+    lab: str
+    exercise: str
+    name: str
+    source: str
+    loses: dict[str, str]
+
+    def __str__(self):
+        return f"{self.lab}-{self.exercise}-{self.name}"
+
+
+def cases():
+    for name, lab in LABS.items():
+        versions = {"solution": build.solution(lab), "blank": build.release(lab)}
+        cells = {
+            version: {cell.id: cell.source for cell in notebook.cells}
+            for version, notebook in versions.items()
+        }
+        for exercise, checks in lab.exercises.items():
+            yield Case(name, exercise, "solution", cells["solution"][exercise], {})
+            still_blank = f"Exercise `{exercise}` is still blank"
+            blank = dict.fromkeys(checks, still_blank)
+            yield Case(name, exercise, "blank", cells["blank"][exercise], blank)
+            for answer in ANSWERS[name][exercise]:
+                kind = "wrong" if answer.loses else "right"
+                yield Case(name, exercise, f"{kind}: {answer.name}", answer.source, answer.loses)
+
+
+@cache
+def namespace(name):
+    """Run a lab's set-up cells, once."""
+    cells = {}
+    for cell in LABS[name].source.cells:
+        meta = cell.metadata.get("nbgrader", {})
+        if cell.id != "install" and meta.get("locked") and not meta["grade"]:
+            run(cell.source, f"{name}:{cell.id}", cells)
+    return cells
+
+
+@pytest.fixture(autouse=True)
+def as_under_the_grader(monkeypatch):
+    monkeypatch.setenv("LABKIT_BUDGET", "quick")
+    monkeypatch.setenv("MPLBACKEND", "agg")
+
+
+def run(source, where, cells):
+    exec(compile(source, f"<{where}>", "exec"), cells)
+
+
+def failures(case):
+    """Return the message of every check that the answer fails."""
+    cells = dict(namespace(case.lab))
+    run(case.source, case.exercise, cells)
+    messages = {}
+    for cell in LABS[case.lab].source.cells:
+        if cell.id in LABS[case.lab].exercises[case.exercise]:
+            try:
+                run(cell.source, cell.id, cells)
+            except Exception as error:
+                messages[cell.id] = str(error)
+    return messages
+
+
+@pytest.mark.parametrize("case", [*cases()], ids=Case.__str__)
+def test_an_answer_loses_exactly_what_it_must(case, capfd):
+    namespace(case.lab)
+    capfd.readouterr()
+    messages = failures(case)
+    assert capfd.readouterr().err == ""
+    assert messages.keys() == case.loses.keys(), messages
+    for check, phrase in case.loses.items():
+        assert phrase in messages[check]
+
+
+@pytest.mark.parametrize("lab, exercise", EXERCISES)
+def test_there_are_enough_answers_and_all_differ(lab, exercise):
+    answers = ANSWERS[lab][exercise]
+    assert sum(not answer.loses for answer in answers) >= 4
+    assert sum(bool(answer.loses) for answer in answers) >= 6
+    assert len({answer.name for answer in answers}) == len(answers)
+    assert len({"".join(answer.source.split()) for answer in answers}) == len(answers)
+
+
+@pytest.mark.parametrize("lab, exercise", EXERCISES)
+def test_every_check_is_lost_by_some_wrong_answer(lab, exercise):
+    """A check that no mistake loses tests nothing."""
+    lost = {check for answer in ANSWERS[lab][exercise] for check in answer.loses}
+    assert lost == LABS[lab].exercises[exercise].keys()
