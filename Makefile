@@ -1,0 +1,53 @@
+# `make` lists the targets. The first one that is asked for sets everything up, from uv.lock.
+
+PYTHON ?= python3
+LAB ?= 01
+BIN := .venv/bin
+
+# uv from PATH, else our own: see below.
+UV := $(or $(shell command -v uv),$(CURDIR)/.uv/bin/uv)
+export UV
+
+.DEFAULT_GOAL := help
+.PHONY: help lab grade test build bench format clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 9
+
+lab: .venv/synced  ## open the labs in JupyterLab
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) labs
+
+grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder (without: a sample class)
+	$(BIN)/python -m autograder.grade --lab '$(LAB)' $(if $(SUBMISSIONS),--submissions '$(SUBMISSIONS)')
+
+test: .venv/synced  ## check the style, run all tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python -m pytest $(TESTS)
+
+build: .venv/synced requirements-colab.txt  ## rebuild labs/ and solutions/ from autograder/masters/
+	$(BIN)/python -m autograder.build
+
+bench: .venv/synced  ## measure against the peers (minutes)
+	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done
+
+format: .venv/synced  ## tidy the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## remove what tests and builds left, and the environment; grades stay
+	rm -rf .venv .uv build .pytest_cache .ruff_cache .hypothesis
+
+# A stamp, and not `uv sync` every time: tf-shell's wheel says that it is for another platform than
+# its file name does, so that each sync installs it anew.
+.venv/synced: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --locked
+	@touch $@
+
+# Moved into place whole: an interrupted or a second make finds either nothing or a working uv.
+$(CURDIR)/.uv/bin/uv:
+	$(PYTHON) -m pip install --quiet --target .uv/$$$$ 'uv>=0.8' && \
+		mkdir -p .uv/bin && mv .uv/$$$$/bin/uv $@ && rm -rf .uv/$$$$
+
+requirements-colab.txt: uv.lock environments/colab-pins.txt environments/colab.py | .venv/synced
+	$(BIN)/python environments/colab.py

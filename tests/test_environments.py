@@ -1,0 +1,157 @@
+"""The libraries work together under every Python and in Colab; each way in gives what is locked."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+REPOSITORY = Path(__file__).parent.parent
+# Kept, so that a second run installs nothing.
+ENVIRONMENTS = REPOSITORY / "build" / "environments"
+UV = os.environ.get("UV") or shutil.which("uv")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(UV is None, reason="uv is not on PATH: run `make test`"),
+]
+
+
+def run(*command, cwd=REPOSITORY, **variables):
+    """Run a command, show its output if it fails, and return its stdout."""
+    result = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        | variables,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
+    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result.stdout
+
+
+def interpreter(version):
+    """A Python of this version: on PATH, pyenv's, or uv's. Skips the test if there is none."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = [
+        shutil.which(f"python{version}"),
+        *sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}")),
+    ]
+    for candidate in filter(None, candidates):
+        # pyenv's shim is on PATH for every version, and fails for those that are not active.
+        if subprocess.run([candidate, "--version"], capture_output=True).returncode == 0:
+            return str(candidate)
+    find = [UV, "python", "find", "--no-project", "--managed-python", "--no-python-downloads"]
+    managed = subprocess.run([*find, version], capture_output=True, text=True)
+    if managed.returncode != 0:
+        pytest.skip(f"there is no Python {version} here")
+    return managed.stdout.strip()
+
+
+def installed(python):
+    """The version of each package in an environment, as canonical names."""
+    listed = run(UV, "pip", "list", "--quiet", "--format=json", "--python", python)
+    return {canonicalize_name(row["name"]): row["version"] for row in json.loads(listed)}
+
+
+def locked():
+    """The version of each package in uv.lock for this platform and Python."""
+    options = ["--quiet", "--locked", "--no-emit-project", "--no-hashes", "--no-annotate"]
+    lines = run(UV, "export", *options, "--no-header").splitlines()
+    requirements = [Requirement(line) for line in lines]
+    return {
+        canonicalize_name(each.name): str(each.specifier).removeprefix("==")
+        for each in requirements
+        if each.marker is None or each.marker.evaluate()
+    }
+
+
+OTHER_VERSIONS = {"3.11", "3.12", "3.13"} - {f"3.{sys.version_info.minor}"}
+
+
+@pytest.mark.parametrize("version", sorted(OTHER_VERSIONS))
+def test_locked_versions_under_another_python(version, tmp_path):
+    """What test_compat.py says of the Python that runs this holds for the others."""
+    environment = ENVIRONMENTS / version
+    run(
+        *(UV, "sync", "--locked", "--python", interpreter(version)),
+        UV_PROJECT_ENVIRONMENT=str(environment),
+    )
+    run_tests(environment, tmp_path, "test_compat.py")
+
+
+def test_colab(tmp_path):
+    """Colab's own versions, with what its set-up cell adds to them, in the way that it does.
+
+    All of Colab's versions but one: `tensorflow-cpu` has the place of `tensorflow`, the same
+    TensorFlow without two gigabytes for GPUs.
+    """
+    colab = load("environments/colab.py")
+    environment = ENVIRONMENTS / "colab"
+    python = environment / "bin" / "python"
+    run(UV, "venv", "--quiet", "--seed", "--allow-existing", "-p", interpreter("3.13"), environment)
+    there = colab.colab_pins()
+    pins = [
+        f"{name}=={there[colab.OTHER_NAMES.get(name, name)]}"
+        for name in colab.run_time_pins()
+        if colab.OTHER_NAMES.get(name, name) in there
+    ]
+    install = (UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", python)
+    run(*install, "--no-deps", *pins)
+    run(*install, "-c", "environments/colab-pins.txt", "pytest", "psutil", "ipykernel")
+
+    pip = (python, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check")
+    run(*pip, "--ignore-requires-python", "-r", "requirements-colab.txt")
+    run(*pip, "--force-reinstall", REPOSITORY)
+
+    versions = installed(python)
+    assert pins == [f"{pin.split('==')[0]}=={versions[pin.split('==')[0]]}" for pin in pins]
+    run_tests(environment, tmp_path, "test_compat.py", "test_data.py")
+
+
+def run_tests(environment, folder, *files):
+    """Run tests with an environment's pytest, from a folder where labkit's source is not."""
+    run(
+        *(environment / "bin" / "pytest", "-q", "-x", "-p", "no:cacheprovider"),
+        *("--rootdir", REPOSITORY, "-c", REPOSITORY / "pyproject.toml"),
+        *(REPOSITORY / "tests" / file for file in files),
+        cwd=folder,
+    )
+
+
+def load(path):
+    """Import a script of the repository."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, REPOSITORY / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_requirements_for_colab_are_fresh():
+    colab = load("environments/colab.py")
+    assert colab.REQUIREMENTS.read_text() == colab.requirements(), "run `make build`"
+
+
+def test_conda_and_binder_get_what_is_locked(tmp_path):
+    """environment.yml's pip section, then postBuild, in a plain environment in conda's place."""
+    yaml = pytest.importorskip("yaml")
+    *_, section = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
+    venv.create(tmp_path / "conda", with_pip=True)
+    binaries = tmp_path / "conda" / "bin"
+    run(binaries / "python", "-m", "pip", "install", "--quiet", *section["pip"])
+    # Not compiled: nothing is imported from it here.
+    path = f"{binaries}{os.pathsep}/usr/bin{os.pathsep}/bin"
+    run(REPOSITORY / "postBuild", cwd=tmp_path, PATH=path, UV_COMPILE_BYTECODE="false")
+    there = installed(binaries / "python")
+    wanted = locked()
+    assert {name: there.get(name) for name in wanted} == wanted
+    assert "privacy-labs" in there
