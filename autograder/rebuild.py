@@ -18,6 +18,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_locked, is_solution
 
+# The tag of cells that nbclient, and so nbgrader, does not execute.
+SKIP = "skip-execution"
+
 
 class Unreadable(ValueError):
     """A submitted file holds no answers to this lab; the message says why."""
@@ -47,7 +50,8 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
     """Return the release with the answers of a submitted file in place.
 
     Cells of the student's own are kept, behind the cell that they follow in the submission. The
-    text of checks and of locked set-up cells is the release's. Outputs are dropped.
+    text of checks and of locked set-up cells is the release's. Outputs are dropped. The lab's own
+    demonstrations, on which no check depends, are marked to be skipped: they take most of the time.
 
     Args:
         submitted: the submitted file's content.
@@ -68,17 +72,18 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
     result.notebook.cells = extras.pop("", [])
     for cell in nbformat.from_dict(release).cells:
         mine = found.get(cell.id)
+        edited = mine is not None and mine.source.strip() != cell.source.strip()
         if is_solution(cell):
             cell.source = _answer(cell, found, result)
-        elif mine is None:
-            if is_grade(cell):
-                result.repairs.append(f"check `{cell.id}` was missing: restored")
         elif is_locked(cell):
-            if mine.source.strip() != cell.source.strip():
+            if edited or mine is None:
                 kind = "check" if is_grade(cell) else "set-up cell"
-                result.repairs.append(f"{kind} `{cell.id}` was edited: restored")
-        elif cell.cell_type == "code":
+                fate = "edited" if edited else "missing"
+                result.repairs.append(f"{kind} `{cell.id}` was {fate}: restored")
+        elif edited:
             cell.source = mine.source
+        elif cell.cell_type == "code":
+            cell.metadata.tags = [SKIP]
         result.notebook.cells += [cell, *extras.pop(cell.id, [])]
     return result
 
