@@ -1,4 +1,4 @@
-"""Private training that is fast: clipped gradient sums, and a fit with noise and Poisson batches."""
+"""Private training that is fast: clipped gradient sums, and DP-SGD with Poisson batches."""
 
 from labkit.dpsgd.clipping import ClippedSum, clipped_gradient_sum
 from labkit.dpsgd.training import History, fit

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from labkit.dpsgd import products
+from labkit.dpsgd import convolution, products
 
 # Layers whose gradients are products, …
-PRODUCTS = {"Dense": products.dense, "Conv2D": products.conv2d}
+PRODUCTS = {"Dense": products.dense, "Conv2D": convolution.conv2d}
 # … and layers without variables that treat each example alone.
 PASSIVE = frozenset(
     """Activation AlphaDropout Add Average AveragePooling1D AveragePooling2D AveragePooling3D
@@ -20,7 +20,7 @@ PASSIVE = frozenset(
     GlobalMaxPooling2D GlobalMaxPooling3D InputLayer LeakyReLU MaxPooling1D MaxPooling2D
     MaxPooling3D Maximum Minimum Multiply Permute ReLU RepeatVector Rescaling Reshape Softmax
     SpatialDropout1D SpatialDropout2D SpatialDropout3D Subtract UpSampling1D UpSampling2D
-    UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D""".split()
+    UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D""".split()  # noqa: SIM905
 )
 CONTAINERS = frozenset({"Functional", "Sequential"})
 LIBRARIES = frozenset({"keras", "tf_keras", "tensorflow"})
@@ -67,11 +67,14 @@ def treats_each_alone(thing) -> bool:
 def one_pass(layers: list, evaluate: Callable, weigh: Callable, x, y):
     """Return the weighted sums by variable id, and [batch] losses, norms and metrics.
 
-    None if a layer is shared: its two gradients must be added before there is a norm to take.
+    None if a layer is shared, as its two gradients must be added before there is a norm to take,
+    or if sizes other than the batch's are unknown.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape, tapped(layers, tape) as taps:
         losses, metrics = evaluate(x, y)
     if sorted(id(tap.layer) for tap in taps) != sorted(id(layer) for layer in layers):
+        return None
+    if any(None in t.shape[1:] for tap in taps for t in (tap.inputs, tap.pre_activation)):
         return None
     pre_activations = [tap.pre_activation for tap in taps]
     gradients = tape.gradient(losses, pre_activations, unconnected_gradients="zero")

@@ -1,4 +1,4 @@
-"""Per-example gradients of the layers that are matrix products: Dense and Conv2D.
+"""Per-example gradients of layers that are matrix products.
 
 With `a` a layer's input and `g` the loss's gradient with respect to its pre-activation, one
 example's gradient for the kernel is aᵀg. In a Dense layer on vectors that has rank one, so its
@@ -9,11 +9,7 @@ a product over the patches of its input (Rochette, Manoel & Tramel 2019, arXiv:1
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
-
-# Pixels shorter than this are copied faster by a convolution with ones and zeros than by a gather.
-FEW_CHANNELS = 8
 
 
 class Product(NamedTuple):
@@ -81,9 +77,8 @@ def dense(layer, a: tf.Tensor, g: tf.Tensor) -> Product:
     """Return the product of a Dense layer: `a` [batch, ..., inputs], `g` [batch, ..., units]."""
     variables, use_bias = layer.trainable_variables, layer.use_bias
     if a.shape.rank > 2:
-        batch, positions = tf.shape(a)[0], tf.reduce_prod(tf.shape(a)[1:-1])
-        a = tf.reshape(a, [batch, positions, a.shape[-1]])
-        g = tf.reshape(g, [batch, positions, g.shape[-1]])
+        positions = a.shape[1:-1].num_elements()
+        a, g = (tf.reshape(t, [tf.shape(t)[0], positions, t.shape[-1]]) for t in (a, g))
         kernel = tf.matmul(a, g, transpose_a=True)
         return formed(variables, [kernel, tf.reduce_sum(g, 1)] if use_bias else [kernel])
 
@@ -96,72 +91,6 @@ def dense(layer, a: tf.Tensor, g: tf.Tensor) -> Product:
     # A bias is the weight of one more input, which is always 1.
     a_norm = tf.sqrt(tf.square(row_norms(a)) + 1) if use_bias else row_norms(a)
     return Product(variables, a_norm * row_norms(g), [a, g], weighted_sum)
-
-
-def conv2d(layer, a: tf.Tensor, g: tf.Tensor) -> Product:
-    """Return the product of a Conv2D layer: `a`, `g` [batch, height, width, channels], or with
-    the channels first if the layer says so."""
-    if layer.data_format == "channels_first":
-        a, g = (tf.transpose(tensor, [0, 2, 3, 1]) for tensor in (a, g))
-    groups = zip(
-        tf.split(a, layer.groups, axis=-1), tf.split(g, layer.groups, axis=-1), strict=True
-    )
-    kernel = tf.concat([kernel_gradients(layer, *group) for group in groups], axis=-1)
-    bias = [tf.reduce_sum(g, [1, 2])] if layer.use_bias else []
-    return formed(layer.trainable_variables, [kernel, *bias])
-
-
-def kernel_gradients(layer, a: tf.Tensor, g: tf.Tensor) -> tf.Tensor:
-    """Return [batch, kernel height, kernel width, channels, filters] for one group of channels."""
-    (height, width), (stride, _), (dilation, _) = (
-        layer.kernel_size,
-        layer.strides,
-        layer.dilation_rate,
-    )
-    batch, rows, columns = tf.unstack(tf.shape(g)[:3])
-    channels, filters = a.shape[-1], g.shape[-1]
-    # Patches in two steps, first within the rows, then of whole rows: long pieces copy fast.
-    strips = windows_in_rows(layer, padded(layer, a, rows, columns), columns)
-    index = tf.reshape(tf.transpose(window_index(rows, height, stride, dilation)), [-1])
-    patches = tf.reshape(
-        tf.gather(strips, index, axis=1), [batch, height, rows * columns, width * channels]
-    )
-    g = tf.reshape(g, [batch, 1, rows * columns, filters])
-    kernel = tf.matmul(patches, g, transpose_a=True)
-    return tf.reshape(kernel, [batch, height, width, channels, filters])
-
-
-def padded(layer, a: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Return `a` with the zeros that padding="same" puts round it."""
-    if layer.padding == "valid":
-        return a
-    paddings = [[0, 0]]
-    for axis, outputs in enumerate((rows, columns)):
-        reach = (layer.kernel_size[axis] - 1) * layer.dilation_rate[axis] + 1
-        inputs = (outputs - 1) * layer.strides[axis] + reach
-        zeros = tf.maximum(inputs - tf.shape(a)[1 + axis], 0)
-        paddings.append([zeros // 2, zeros - zeros // 2])
-    return tf.pad(a, [*paddings, [0, 0]])
-
-
-def window_index(windows: tf.Tensor, size: int, stride: int, dilation: int) -> tf.Tensor:
-    """Return [windows, size], where each of a row of sliding windows looks."""
-    return tf.range(windows)[:, tf.newaxis] * stride + np.arange(size) * dilation
-
-
-def windows_in_rows(layer, a: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Return [batch, rows, columns·kernel width·channels]: what each column's window sees."""
-    width, stride, dilation = layer.kernel_size[1], layer.strides[1], layer.dilation_rate[1]
-    channels = a.shape[-1]
-    if channels < FEW_CHANNELS:
-        identity = np.eye(width * channels).reshape(1, width, channels, width * channels)
-        windows = tf.nn.conv2d(
-            a, tf.constant(identity, a.dtype), [1, stride], "VALID", dilations=[1, dilation]
-        )
-    else:
-        windows = tf.gather(a, window_index(columns, width, stride, dilation), axis=2)
-    batch, rows = tf.unstack(tf.shape(a)[:2])
-    return tf.reshape(windows, [batch, rows, columns * width * channels])
 
 
 def row_norms(rows: tf.Tensor) -> tf.Tensor:

@@ -171,7 +171,8 @@ def examples(**arrays) -> list[np.ndarray]:
             )
     if len(x) != len(y) or len(x) == 0:
         raise ValueError(
-            f"{x_name} holds {len(x)} examples and {y_name} {len(y)}: give equally many, at least 1."
+            f"{x_name} holds {len(x)} examples and {y_name} {len(y)}: give equally many, at least "
+            "one."
         )
     return [x, y]
 
