@@ -4,6 +4,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from labkit.dpsgd.one_by_one import one_by_one
@@ -71,11 +72,8 @@ def clipped_gradient_sum(
 def require_positive(**arguments: float) -> None:
     """Raise a ValueError that names the first argument that is no positive finite number."""
     for name, value in arguments.items():
-        try:
-            valid = 0 < float(value) < float("inf")
-        except (TypeError, ValueError):
-            valid = False
-        if not valid:
+        number = isinstance(value, (int, float, np.number))
+        if not (number and 0 < value < float("inf")):
             raise ValueError(f"{name} is {value!r}: give a positive number.")
 
 

@@ -1,0 +1,581 @@
+"""labkit.dpsgd against brute force, under both Kerases, and fit's promises."""
+
+import gc
+import importlib
+import threading
+import weakref
+
+import labkit  # noqa: F401
+
+# isort: split
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from labkit.accounting import epsilon_pld
+from labkit.dpsgd import clipped_gradient_sum, fit
+from labkit.dpsgd.one_pass import product_layers
+
+CLASSES = 4
+# Sums of up to some thousand float32 products, each rounded to 2⁻²⁴ = 6e-8, in two orders: errors
+# of some √1000 · 6e-8 = 2e-6 of the largest entry. The goal of the library, and a safe bound:
+FLOAT32 = 1e-5
+# The same of float64, 2⁻⁵³.
+FLOAT64 = 1e-12
+
+
+@pytest.fixture(params=["tf_keras", "keras"])
+def keras(request):
+    """Keras 2 or Keras 3: they live in one process as long as no model mixes them."""
+    module = importlib.import_module(request.param)
+    module.utils.set_random_seed(7)
+    yield module
+    module.backend.set_floatx("float32")
+    module.backend.clear_session()
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+def loss_of(keras):
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")
+
+
+def batch_for(model, rng, size=6):
+    x = rng.normal(size=(size, *model.input_shape[1:])).astype(model.compute_dtype)
+    return x, rng.integers(0, CLASSES, size)
+
+
+def brute_force(model, loss, x, y, l2_norm_clip):
+    """One tape an example, added up in NumPy's float64."""
+    norms = []
+    total = [np.zeros(v.shape) for v in model.trainable_variables]
+    for i in range(len(x)):
+        with tf.GradientTape() as tape:
+            value = loss(y[i : i + 1], model(x[i : i + 1], training=True))
+        gradients = tape.gradient(value, model.trainable_variables, unconnected_gradients="zero")
+        gradients = [tf.convert_to_tensor(g).numpy().astype(np.float64) for g in gradients]
+        norms.append(np.sqrt(sum(np.sum(g**2) for g in gradients)))
+        scale = min(1, l2_norm_clip / norms[-1]) if norms[-1] else 1
+        total = [t + g * scale for t, g in zip(total, gradients, strict=True)]
+    return total, np.array(norms)
+
+
+def assert_equal_to_brute_force(model, loss, x, y, tolerance=FLOAT32, one_pass=True):
+    assert (product_layers(model) is not None) == one_pass
+    _, norms = brute_force(model, loss, x, y, 1.0)
+    # In the middle, so that some examples are clipped and some are not.
+    l2_norm_clip = float(np.median(norms)) or 1.0
+    expected, _ = brute_force(model, loss, x, y, l2_norm_clip)
+    result = clipped_gradient_sum(model, loss, l2_norm_clip)(x, y)
+    np.testing.assert_allclose(result.norms, norms, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        result.losses, loss(y, model(x, training=True)), rtol=tolerance, atol=tolerance
+    )
+    scale = max(np.max(np.abs(e)) for e in expected)
+    assert len(result.gradients) == len(expected)
+    for v, gradient, e in zip(model.trainable_variables, result.gradients, expected, strict=True):
+        assert tuple(gradient.shape) == tuple(v.shape)
+        assert gradient.dtype == v.dtype
+        np.testing.assert_allclose(gradient, e, rtol=0, atol=tolerance * scale)
+
+
+def random_convolution(keras, rng, **choices):
+    """A convolution of random shape that its input fits, on an image of random shape."""
+    groups = choices.setdefault("groups", 1)
+    channels = groups * int(rng.integers(1, 5)) * int(rng.choice([1, 4]))
+    choices.setdefault("strides", tuple(rng.integers(1, 4, 2).tolist()))
+    choices.setdefault("padding", str(rng.choice(["same", "valid"])))
+    layer = keras.layers.Conv2D(
+        groups * int(rng.integers(1, 5)),
+        tuple(rng.integers(1, 6, 2).tolist()),
+        activation=str(rng.choice(["tanh", "relu", "linear", "softplus"])),
+        use_bias=bool(rng.integers(2)),
+        **choices,
+    )
+    return layer, (*rng.integers(9, 14, 2).tolist(), channels)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_convolutions(keras, seed):
+    rng = np.random.default_rng(seed)
+    if seed % 4 == 3:
+        layer, shape = random_convolution(keras, rng, strides=1, dilation_rate=(2, 1))
+    else:
+        layer, shape = random_convolution(keras, rng)
+    model = keras.Sequential(
+        [keras.Input(shape), layer, keras.layers.Flatten(), keras.layers.Dense(CLASSES)]
+    )
+    assert_equal_to_brute_force(model, loss_of(keras), *batch_for(model, rng))
+
+
+def test_float64_leaves_only_rounding(keras, rng):
+    keras.backend.set_floatx("float64")
+    layer, shape = random_convolution(keras, rng, padding="same", strides=2)
+    model = keras.Sequential(
+        [keras.Input(shape), layer, keras.layers.Flatten(), keras.layers.Dense(CLASSES)]
+    )
+    assert_equal_to_brute_force(model, loss_of(keras), *batch_for(model, rng), tolerance=FLOAT64)
+
+
+def test_groups(keras, rng):
+    layer, shape = random_convolution(keras, rng, groups=2, strides=1)
+    model = keras.Sequential(
+        [keras.Input(shape), layer, keras.layers.Flatten(), keras.layers.Dense(CLASSES)]
+    )
+    assert_equal_to_brute_force(model, loss_of(keras), *batch_for(model, rng))
+
+
+def mnist_cnn(keras):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(16, 8, strides=2, padding="same", activation="tanh"),
+            layers.MaxPool2D(2, 1),
+            layers.Conv2D(32, 4, strides=2, activation="tanh"),
+            layers.MaxPool2D(2, 1),
+            layers.Flatten(),
+            layers.Dense(32, activation="tanh"),
+            layers.Dense(CLASSES),
+        ]
+    )
+
+
+def nested(keras):
+    layers = keras.layers
+    inner_input = keras.Input((6, 5, 3))
+    h = layers.Conv2D(9, 3, padding="same", activation=layers.LeakyReLU())(inner_input)
+    h = layers.Add()([h, layers.Conv2D(9, 1, use_bias=False)(inner_input)])
+    inner = keras.Model(inner_input, layers.AveragePooling2D(2)(h))
+    outer_input = keras.Input((6, 5, 3))
+    h = layers.Reshape((6, 9))(inner(outer_input))
+    h = layers.Dense(5, activation="softplus")(h)  # On three axes.
+    h = layers.Activation("tanh")(layers.Flatten()(h))
+    return keras.Model(outer_input, layers.Dense(CLASSES, use_bias=False)(h))
+
+
+def frozen(keras):
+    model = mnist_cnn(keras)
+    model.layers[0].trainable = False
+    return model
+
+
+@pytest.mark.parametrize("build", [mnist_cnn, nested, frozen])
+def test_models_of_one_pass(keras, rng, build):
+    keras.backend.set_floatx("float64")  # In float32 two rounded pixels may tie in a max pool.
+    model = build(keras)
+    assert_equal_to_brute_force(model, loss_of(keras), *batch_for(model, rng), tolerance=FLOAT64)
+
+
+def recurrent(keras):
+    layers = keras.layers
+    return keras.Sequential(
+        [keras.Input((7,)), layers.Embedding(9, 3), layers.LSTM(4), layers.Dense(CLASSES)]
+    )
+
+
+def normalised(keras):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((6, 6, 2)),
+            layers.DepthwiseConv2D(3),
+            layers.LayerNormalization(),
+            layers.Flatten(),
+            layers.Dense(CLASSES, activation=lambda z: z * z),
+        ]
+    )
+
+
+def shared(keras):
+    layer = keras.layers.Dense(CLASSES, activation="tanh")
+    inputs = keras.Input((CLASSES,))
+    return keras.Model(inputs, layer(layer(inputs)))
+
+
+@pytest.mark.parametrize("build", [recurrent, normalised, shared])
+def test_any_other_model(keras, rng, build):
+    model = build(keras)
+    x, y = batch_for(model, rng)
+    if build is recurrent:
+        x = rng.integers(0, 9, x.shape)  # With tokens that repeat.
+    # That shared's layer is called twice is seen only when it is.
+    assert_equal_to_brute_force(model, loss_of(keras), x, y, one_pass=build is shared)
+
+
+def test_a_batch_that_mixes_in_an_operation_is_taken_apart(keras, rng):
+    # The one example of a batch of one is its own mean: the centred activation is always zero.
+    inputs = keras.Input((3,))
+    hidden = keras.layers.Dense(4, activation=lambda z: z - tf.reduce_mean(z, axis=0))(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(CLASSES)(hidden))
+    x, y = batch_for(model, rng)
+    result = clipped_gradient_sum(model, loss_of(keras), 1.0)(x, y)
+    assert not np.any(result.gradients[0])
+
+
+def test_sum_is_bounded_and_permutable_and_clipping_can_be_off(keras, rng):
+    model, loss = nested(keras), loss_of(keras)
+    x, y = batch_for(model, rng, 9)
+    clipped = clipped_gradient_sum(model, loss, 0.01)(x, y)
+    # A sum of 9 vectors of length 0.01, up to float32 rounding.
+    assert tf.linalg.global_norm(clipped.gradients) <= 9 * 0.01 * (1 + FLOAT32)
+    order = rng.permutation(9)
+    permuted = clipped_gradient_sum(model, loss, 0.01)(x[order], y[order])
+    np.testing.assert_allclose(permuted.norms, clipped.norms.numpy()[order], rtol=FLOAT32)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(loss(y, model(x, training=True)))
+    plain = tape.gradient(total, model.trainable_variables)
+    unclipped = clipped_gradient_sum(model, loss, 1e30)(x, y)
+    for a, b, c, d in zip(
+        clipped.gradients, permuted.gradients, unclipped.gradients, plain, strict=True
+    ):
+        np.testing.assert_allclose(a, b, atol=0.09 * FLOAT32)
+        np.testing.assert_allclose(c, d, atol=FLOAT32 * max(1, np.max(np.abs(d))))
+
+
+@pytest.mark.parametrize("build", [nested, normalised])
+def test_batches_of_one_and_none(keras, rng, build):
+    model = build(keras)
+    x, y = batch_for(model, rng)
+    clipped_sum = clipped_gradient_sum(model, loss_of(keras), 1.0)
+    none = clipped_sum(x[:0], y[:0])
+    assert none.losses.shape == none.norms.shape == (0,)
+    assert not any(np.any(g) for g in none.gradients)
+    one = clipped_sum(x[:1], y[:1])
+    expected, _ = brute_force(model, loss_of(keras), x[:1], y[:1], 1.0)
+    for gradient, e in zip(one.gradients, expected, strict=True):
+        np.testing.assert_allclose(gradient, e, atol=FLOAT32)
+
+
+@pytest.mark.parametrize("build", [mnist_cnn, normalised])
+@pytest.mark.parametrize("poison", [np.nan, np.inf, 1e30])
+def test_an_example_out_of_range_changes_nothing(keras, rng, build, poison):
+    model = build(keras)
+    clipped_sum = clipped_gradient_sum(model, loss_of(keras), 1.0)
+    x, y = batch_for(model, rng)
+    x[2] = poison
+    others = np.arange(6) != 2
+    whole, without = clipped_sum(x, y), clipped_sum(x[others], y[others])
+    difference = [w - o for w, o in zip(whole.gradients, without.gradients, strict=True)]
+    # One example moves the sum by the clip at most; by nothing if its gradient is not finite.
+    # The sum is of 6 gradients of length 1: so much for rounding.
+    finite = bool(np.isfinite(whole.norms[2]))
+    assert tf.linalg.global_norm(difference) <= finite + 6 * FLOAT32
+    assert not finite or poison == 1e30
+
+
+def test_zero_gradients(keras):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(CLASSES)])
+    result = clipped_gradient_sum(model, lambda y, y_hat: 0.0 * y_hat[:, 0], 1.0)(
+        np.ones((2, 3), np.float32), np.zeros(2)
+    )
+    assert not np.any(result.norms) and not any(np.any(g) for g in result.gradients)
+
+
+def test_dropout_clips_the_gradient_under_the_mask(keras):
+    # The gradient of Σ dropout(x)·w is the masked x: 0 or 2 in every place, so the norm of an
+    # example tells how many places its mask kept, and the clipped sum is made of such vectors.
+    model = keras.Sequential(
+        [keras.Input((64,)), keras.layers.Dropout(0.5), keras.layers.Dense(1, use_bias=False)]
+    )
+    result = clipped_gradient_sum(model, lambda y, y_hat: y_hat[:, 0], 1e6)(
+        np.ones((32, 64), np.float32), np.zeros(32)
+    )
+    kept = np.square(result.norms) / 4
+    np.testing.assert_allclose(kept, np.round(kept), atol=64 * FLOAT32)
+    # 32 equal binomial(64, ½) counts: probability below 10⁻³⁰.
+    assert len(set(np.round(kept))) > 1
+    np.testing.assert_allclose(np.sum(result.gradients[0]), 2 * np.sum(kept), rtol=FLOAT32)
+
+
+def test_mixed_precision(keras, rng):
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((5,)),
+            layers.Dense(6, activation="tanh", dtype="mixed_bfloat16"),
+            layers.Dense(CLASSES, dtype="float32"),
+        ]
+    )
+    x, y = batch_for(model, rng)
+    result = clipped_gradient_sum(model, loss_of(keras), 1e6)(x.astype(np.float32), y)
+    expected, norms = brute_force(model, loss_of(keras), x.astype(np.float32), y, 1e6)
+    # bfloat16 has 8 bits: a relative error of 2⁻⁸ in each factor.
+    np.testing.assert_allclose(result.norms, norms, rtol=2**-6)
+    for gradient, e in zip(result.gradients, expected, strict=True):
+        assert gradient.dtype == tf.float32
+        np.testing.assert_allclose(gradient, e, atol=2**-6 * np.max(np.abs(e)) * 6)
+
+
+def test_model_is_left_as_it_was(keras, rng):
+    model = nested(keras)
+    layers = list(model._flatten_layers())
+    before = [dict(vars(layer)) for layer in layers]
+    x, y = batch_for(model, rng)
+
+    def broken(y, y_hat):
+        raise KeyError("on purpose")
+
+    clipped_gradient_sum(model, loss_of(keras), 1.0)(x, y)
+    with pytest.raises(KeyError, match="on purpose"):
+        clipped_gradient_sum(model, broken, 1.0)(x, y)
+    for layer, was in zip(layers, before, strict=True):
+        for name in ("call", "activation"):
+            assert vars(layer).get(name) is was.get(name)
+
+
+def test_two_threads_at_once(keras, rng):
+    model = nested(keras)
+    x, y = batch_for(model, rng)
+    expected = clipped_gradient_sum(model, loss_of(keras), 1.0)(x, y)
+    results, failures = [], []
+
+    def work():
+        try:
+            results.append(clipped_gradient_sum(model, loss_of(keras), 1.0)(x, y))
+        except Exception as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    for result in results:
+        np.testing.assert_allclose(result.norms, expected.norms, rtol=FLOAT32)
+
+
+def regularised(keras):
+    return keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(CLASSES, kernel_regularizer="l2")]
+    )
+
+
+def batch_normalised(keras):
+    layers = keras.layers
+    return keras.Sequential([keras.Input((3,)), layers.BatchNormalization(), layers.Dense(CLASSES)])
+
+
+def without_variables(keras):
+    return keras.Sequential([keras.Input((CLASSES,)), keras.layers.Softmax()])
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (regularised, "adds losses of its own"),
+        (batch_normalised, "mixes the examples"),
+        (without_variables, "no trainable variables"),
+    ],
+)
+def test_models_that_are_refused(keras, rng, build, message):
+    model = build(keras)
+    with pytest.raises(ValueError, match=message):
+        clipped_gradient_sum(model, loss_of(keras), 1.0)(*batch_for(model, rng))
+
+
+def test_losses_and_clips_that_are_refused(keras, rng):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(CLASSES)])
+    mean = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    with pytest.raises(ValueError, match=r"^loss reduces the batch.*none"):
+        clipped_gradient_sum(model, mean, 1.0)
+    with pytest.raises(ValueError, match=r"^loss returns shape \(\)"):
+        clipped_gradient_sum(model, lambda y, y_hat: tf.reduce_mean(y_hat), 1.0)(
+            *batch_for(model, rng)
+        )
+    for clip in (0, -1.0, float("nan"), float("inf"), "1", None):
+        with pytest.raises(ValueError, match=r"^l2_norm_clip is .*: give a positive number"):
+            clipped_gradient_sum(model, loss_of(keras), clip)
+
+
+# ---------------------------------------------------------------------------------------- fit
+
+
+def linear(keras, inputs=3):
+    return keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(CLASSES)])
+
+
+def arguments(keras, rng, **changes):
+    """Valid arguments for fit on 200 examples."""
+    x = rng.normal(size=(200, 3)).astype(np.float32)
+    y = np.argmax(x @ rng.normal(size=(3, CLASSES)), axis=1)
+    return {
+        "model": linear(keras),
+        "loss": loss_of(keras),
+        "x": x,
+        "y": y,
+        "optimizer": keras.optimizers.SGD(0.5),
+        "l2_norm_clip": 1.0,
+        "noise_multiplier": 0.5,
+        "sampling_probability": 0.1,
+        "steps": 25,
+        "rng": np.random.default_rng(5),
+        "delta": 1e-5,
+    } | changes
+
+
+def test_fit_learns_records_and_prints_to_stdout_only(keras, rng, capfd):
+    given = arguments(keras, rng, steps=65)
+    history = fit(**given, validation_data=(given["x"], given["y"]), record_every=20)
+    out, err = capfd.readouterr()
+    assert "65/65" in out and "epsilon" in out and "loss" in out
+    assert "validation accuracy" in out
+    assert "Traceback" not in err and "DP-SGD" not in err
+    assert history.steps == [20, 40, 60, 65]
+    assert history.epsilon == [epsilon_pld(0.5, 0.1, steps, 1e-5) for steps in history.steps]
+    assert all(
+        type(v) is float for name, vs in vars(history).items() if name != "steps" for v in vs
+    )
+    assert history.loss[-1] < history.loss[0]
+    # A linear rule and a linear model; guessing gives about the largest class's share.
+    assert history.validation_accuracy[-1] > 0.6
+    np.testing.assert_allclose(history.accuracy[-1], history.validation_accuracy[-1], atol=0.35)
+
+
+def test_noise_is_what_is_paid_for(keras):
+    # A loss with no gradient: what moves the weights is the noise alone, so each of the 40000
+    # coordinates is N(0, (learning rate · noise multiplier · C / expected batch size)²).
+    model = keras.Sequential([keras.Input((200,)), keras.layers.Dense(200, use_bias=False)])
+    before = model.get_weights()[0]
+    fit(
+        model,
+        lambda y, y_hat: 0.0 * y_hat[:, 0],
+        np.zeros((50, 200), np.float32),
+        np.zeros(50),
+        optimizer=keras.optimizers.SGD(0.5),
+        l2_norm_clip=3.0,
+        noise_multiplier=2.0,
+        sampling_probability=0.4,
+        steps=1,
+        rng=np.random.default_rng(1),
+        delta=1e-5,
+    )
+    step = model.get_weights()[0] - before
+    expected = 0.5 * 2.0 * 3.0 / (0.4 * 50)
+    # The deviation of n = 40000 samples has relative error 1/√(2n) = 0.35 %; 6 of those.
+    np.testing.assert_allclose(np.std(step), expected, rtol=0.022)
+    assert abs(np.mean(step)) < 6 * expected / 200
+    # Neighbouring coordinates do not share noise: correlation 0 ± 1/200.
+    assert abs(np.corrcoef(step[:, :-1].ravel(), step[:, 1:].ravel())[0, 1]) < 6 / 200
+
+
+def test_batches_are_poisson(keras):
+    steps, n, q = 300, 100, 0.2
+    moves = tf.Variable(tf.zeros(steps), trainable=False)
+    step = tf.Variable(0, trainable=False)
+
+    class Recorder(keras.optimizers.SGD):
+        def apply_gradients(self, grads_and_vars):
+            moves.scatter_nd_update([[step]], [grads_and_vars[1][0][0]])
+            step.assign_add(1)
+
+    # Every example's gradient for the bias is 1, and there is no noise: what reaches the
+    # optimizer is the batch's size over the expected size.
+    fit(
+        keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
+        lambda y, y_hat: y_hat[:, 0],
+        np.zeros((n, 1), np.float32),
+        np.zeros(n),
+        optimizer=Recorder(1.0),
+        l2_norm_clip=10.0,
+        noise_multiplier=0,
+        no_noise_INSECURE=True,
+        sampling_probability=q,
+        steps=steps,
+        rng=np.random.default_rng(2),
+        delta=1e-5,
+    )
+    sizes = moves.numpy() * q * n
+    np.testing.assert_allclose(sizes, np.round(sizes), atol=1e-4)  # float32 of up to 100.
+    # Binomial(100, 0.2) has mean 20, variance 16; the mean of 300 has deviation 4/√300 = 0.23,
+    # their variance 16·√(2/299) = 1.3. Six of each.
+    assert abs(np.mean(sizes) - 20) < 1.4
+    assert abs(np.var(sizes) - 16) < 7.9
+
+
+def test_same_rng_same_weights(keras, rng):
+    given = arguments(keras, rng)
+    start = given["model"].get_weights()
+    weights = []
+    for seed in (5, 5, 6):
+        given["model"].set_weights(start)
+        given |= {"rng": np.random.default_rng(seed), "optimizer": keras.optimizers.SGD(0.5)}
+        fit(**given)
+        weights.append(np.concatenate([w.ravel() for w in given["model"].get_weights()]))
+    # Threads may add in another order: 25 steps of float32 rounding.
+    np.testing.assert_allclose(weights[0], weights[1], atol=25 * FLOAT32)
+    assert np.max(np.abs(weights[0] - weights[2])) > 0.01
+
+
+def test_a_second_fit_traces_nothing_anew(keras, rng):
+    calls = []
+
+    def loss(y, y_hat):
+        calls.append(1)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(y, y_hat)
+
+    given = arguments(keras, rng, loss=loss)
+    fit(**given)
+    traced = len(calls)
+    fit(**given | {"noise_multiplier": 0.9, "l2_norm_clip": 2.0, "sampling_probability": 0.2})
+    assert len(calls) == traced
+
+
+def test_a_model_is_forgotten(keras, rng):
+    given = arguments(keras, rng)
+    fit(**given)
+    model = weakref.ref(given["model"])
+    del given
+    keras.backend.clear_session()
+    gc.collect()
+    assert model() is None
+
+
+def test_almost_empty_batches_and_no_steps(keras, rng):
+    given = arguments(keras, rng)
+    history = fit(**given | {"sampling_probability": 1e-4, "steps": 5, "record_every": 1})
+    assert len(history.steps) == 5
+    assert np.all(np.isfinite(np.concatenate([w.ravel() for w in given["model"].get_weights()])))
+    assert fit(**given | {"steps": 0}).steps == []
+
+
+def test_no_noise_only_when_asked_for(keras, rng):
+    given = arguments(keras, rng, noise_multiplier=0, steps=2)
+    with pytest.raises(ValueError, match=r"^noise_multiplier is 0"):
+        fit(**given)
+    assert fit(**given, no_noise_INSECURE=True).epsilon == [float("inf")]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"l2_norm_clip": float("nan")}, "^l2_norm_clip is nan: give"),
+        ({"noise_multiplier": -1.0}, "^noise_multiplier is -1.0: give"),
+        ({"sampling_probability": 0}, "^sampling_probability is 0: give"),
+        ({"sampling_probability": 1.1}, "^sampling_probability is 1.1: give"),
+        ({"steps": -1}, "^steps is -1: give"),
+        ({"steps": 2.5}, "^steps is 2.5: give"),
+        ({"record_every": 0}, "^record_every is 0: give"),
+        ({"delta": 1.0}, "^delta is 1.0: give"),
+        ({"rng": 5}, "^rng is 5: give"),
+        ({"y": np.zeros(199)}, "^x holds 200 examples and y 199: give"),
+        ({"y": np.array(["a"] * 200)}, "^y has .*dtype <U1: give"),
+        ({"x": [], "y": []}, "^x holds 0"),
+        ({"validation_data": (np.zeros((2, 3)), [1])}, "^validation_x holds 2"),
+        ({"optimizer": "sgd"}, "^optimizer is a builtins.str: give"),
+    ],
+)
+def test_bad_input_is_named(keras, rng, change, message):
+    with pytest.raises(ValueError, match=message):
+        fit(**arguments(keras, rng) | change)
+
+
+def test_an_optimizer_of_the_other_keras_is_refused(rng):
+    kerases = [importlib.import_module(name) for name in ("keras", "tf_keras")]
+    for mine, other in (kerases, kerases[::-1]):
+        with pytest.raises(ValueError, match=r"^optimizer is a .*SGD: give"):
+            fit(**arguments(mine, rng, optimizer=other.optimizers.SGD(0.1)))
