@@ -9,6 +9,7 @@ The output folder gets gradebook.db, grades.csv, feedback/<student>.html and aut
 
 import argparse
 import csv
+import math
 import os
 import shutil
 import signal
@@ -261,7 +262,7 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
     except BadUsage as error:
         sys.exit(f"Nothing graded: {error}")
     except KeyboardInterrupt:
-        sys.exit("Stopped: nothing graded.")
+        sys.exit("Stopped: no grades were written.")
 
 
 def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
@@ -293,7 +294,7 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
     print(f"\n{table(lab, outcomes, expected)}\n\nWritten to {output}/")
     if expected is not None:
         given = {outcome.student: sum(outcome.scores.values()) for outcome in outcomes}
-        wrong = [student for student, points in expected.items() if given[student] != points]
+        wrong = [name for name, points in expected.items() if not math.isclose(given[name], points)]
         if wrong:
             sys.exit(f"These sample submissions did not get the expected points: {wrong}")
 

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -156,8 +157,11 @@ def _set_environment(submission: Submission) -> None:
         "OPENBLAS_NUM_THREADS": threads,
         # No start-up files or histories of the person who grades.
         "IPYTHONDIR": str(submission.folder / "ipython"),
-        "JUPYTER_RUNTIME_DIR": str(submission.folder / "runtime"),
+        # Connection files, and whatever the submission leaves, go with its folder.
+        "TMPDIR": str(submission.folder / "tmp"),
     }
+    (submission.folder / "tmp").mkdir()
+    tempfile.tempdir = None  # it may have been looked up before
 
 
 def _outcome(submission: Submission, config: Config, refused: str, repairs: list[str]) -> Outcome:

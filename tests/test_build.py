@@ -78,24 +78,25 @@ def test_cells_have_unique_ids_twice_and_no_trace_of_a_run(master):
 def test_the_release_holds_no_answer_and_no_hidden_test(master):
     """No line that stands only between markers is left, in code or in prose."""
     lab = build.read_lab(master)
-    hidden, shown = set(), set()
+    lines = {"SOLUTION": set(), "HIDDEN TESTS": set(), None: set()}
     for source in sources(lab.source):
-        inside = False
+        inside = None
         for line in source.split("\n"):
             if marker := build.MARKER.match(line):
-                inside = marker[1] == "BEGIN"
+                inside = marker[2] if marker[1] == "BEGIN" else None
             else:
-                (hidden if inside else shown).add("".join(line.split()))
-    secret = hidden - shown
-    assert secret
-    left = [
-        "".join(line.split()) for text in sources(build.release(lab)) for line in text.split("\n")
-    ]
-    assert secret.isdisjoint(left)
-    # Longer lines may not be quoted in a hint either; shorter ones (`return total`) say nothing.
-    text = "\n".join(left)
-    assert [line for line in secret if len(line) > 24 and line in text] == []
+                lines[inside].add("".join(line.split()))
+    answers = lines["SOLUTION"] - lines[None]
+    tests = lines["HIDDEN TESTS"] - lines[None]
+    assert answers and tests
+    released = build.release(lab)
+    text = "\n".join(sources(released))
+    assert (answers | tests).isdisjoint("".join(line.split()) for line in text.split("\n"))
     assert build.MARKER_WORDS.search(text) is None
+    # No hint may quote an answer's longer lines either; shorter ones (`return total`) say nothing.
+    prose = "".join(cell.source for cell in released.cells if cell.cell_type == "markdown")
+    prose = "".join(prose.split())
+    assert [line for line in answers if len(line) > 24 and line in prose] == []
 
 
 @each_lab

@@ -202,7 +202,10 @@ def test_a_stopped_grader_leaves_no_process(tmp_path, number):
     endless = DAEMON.format(path=str(pid)) + "while True:\n    pass"
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "ann.ipynb").write_text(answered(double=endless), "utf-8")
-    run = start("--submissions", tmp_path / "in", "--output", tmp_path / "out")
+    # Killed outright it cannot remove its temporary folder: pytest will.
+    run = start(
+        "--submissions", tmp_path / "in", "--output", tmp_path / "out", TMPDIR=str(tmp_path)
+    )  # fmt: skip
     deadline = time.monotonic() + 60
     while not (pid.exists() and pid.read_text()):
         assert time.monotonic() < deadline and run.poll() is None
