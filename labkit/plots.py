@@ -79,7 +79,7 @@ def lines(
     logx: bool = False,
     logy: bool = False,
 ) -> Picture:
-    """Draw curves with markers, name → (x, y)."""
+    """Draw curves, name → (x, y); those of few points with markers."""
     figure, axes = _axes(xlabel, ylabel, title)
     for i, (name, (x, y)) in enumerate(curves.items()):
         axes.plot(
@@ -87,7 +87,7 @@ def lines(
             y,
             color=COLOURS[i % len(COLOURS)],
             linestyle=_LINES[i % 4],
-            marker=_MARKERS[i % 7],
+            marker=_MARKERS[i % 7] if len(x) <= 40 else None,
             markersize=5,
             label=name,
         )
