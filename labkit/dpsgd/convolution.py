@@ -16,30 +16,32 @@ def conv2d(layer, a: tf.Tensor, g: tf.Tensor) -> Product:
     the channels first if the layer says so; all sizes but the batch's known."""
     if layer.data_format == "channels_first":
         a, g = (tf.transpose(tensor, [0, 2, 3, 1]) for tensor in (a, g))
-    a_groups, g_groups = (tf.split(tensor, layer.groups, axis=-1) for tensor in (a, g))
-    kernel = tf.concat(
-        [kernel_gradients(layer, *group) for group in zip(a_groups, g_groups, strict=True)], axis=2
-    )
+    groups = list(zip(*(tf.split(t, layer.groups, axis=-1) for t in (a, g)), strict=True))
+    seen = [patches(layer, *group) for group in groups]
+    pulls = [tf.reshape(g, [-1, 1, g.shape[1] * g.shape[2], g.shape[3]]) for _, g in groups]
+    # The narrower factor on the left: transposing it is what costs.
+    filters_first = pulls[0].shape[-1] < seen[0].shape[-1]
+    factors = zip(pulls, seen, strict=True) if filters_first else zip(seen, pulls, strict=True)
+    kernels = [tf.matmul(left, right, transpose_a=True) for left, right in factors]
+    kernel = tf.concat(kernels, axis=2 if filters_first else 3)
     bias = [tf.reduce_sum(g, [1, 2])] if layer.use_bias else []
     product = formed(layer.trainable_variables, [kernel, *bias])
 
     def weighted_sum(factors, weights):
         kernel, *bias = product.weighted_sum(factors, weights)
-        kernel = tf.transpose(kernel, [0, 2, 1])
+        if filters_first:
+            kernel = tf.transpose(kernel, [0, 2, 1])
         return [tf.reshape(kernel, layer.trainable_variables[0].shape), *bias]
 
     return product._replace(weighted_sum=weighted_sum)
 
 
-def kernel_gradients(layer, a: tf.Tensor, g: tf.Tensor) -> tf.Tensor:
-    """Return [batch, strips, filters, inputs of a strip] for one group of channels."""
+def patches(layer, a: tf.Tensor, g: tf.Tensor) -> tf.Tensor:
+    """Return [batch, strips, positions, inputs of a strip]: what the kernel sees of `a`."""
     row = Windows(layer, 0, a, g)
     column = Windows(layer, 1, a, g)
     whole_rows = a.shape[3] < SHORT_PIXEL and a.shape[2] * a.shape[3] <= LONGEST_ROW
-    patches = (row_patches if whole_rows else pixel_patches)(a, row, column)
-    g = tf.reshape(g, [tf.shape(g)[0], 1, row.count * column.count, g.shape[3]])
-    # The shorter factor on the left: transposing it is what costs.
-    return tf.matmul(g, patches, transpose_a=True)
+    return (row_patches if whole_rows else pixel_patches)(a, row, column)
 
 
 class Windows:
