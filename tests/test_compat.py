@@ -236,12 +236,15 @@ def has_ended(pid, within=10):
     return False
 
 
-WORKER = """
+# Newer Pythons warn of a fork beside other threads, which is what is tested.
+FORK_QUIETLY = "import warnings; warnings.simplefilter('ignore', DeprecationWarning)"
+WORKER = f"""
 import os, signal, sys, threading, time
+{FORK_QUIETLY}
 from labkit.tff_worker import Worker
 def start():
     worker = Worker(["sleep", "300"])
-    while not open(f"/proc/{worker.pid}/cmdline").read().startswith("sleep"):
+    while not open("/proc/%d/cmdline" % worker.pid).read().startswith("sleep"):
         time.sleep(0.01)
     return worker
 """
@@ -332,6 +335,7 @@ def workers(pid):
 
 def test_forked_child_that_drops_its_context_leaves_the_parent_its_worker():
     script = f"""{TFF}
+{FORK_QUIETLY}
 import psutil
 child = os.fork()
 if child == 0:

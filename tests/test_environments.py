@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -75,21 +76,17 @@ def locked():
     }
 
 
-OTHER_VERSIONS = {"3.11", "3.12", "3.13"} - {f"3.{sys.version_info.minor}"}
-
-
-@pytest.mark.parametrize("version", sorted(OTHER_VERSIONS))
-def test_locked_versions_under_another_python(version, tmp_path):
-    """What test_compat.py says of the Python that runs this holds for the others."""
+def locked_under(version, folder):
+    """What test_compat.py says of the Python that runs this holds for another one."""
     environment = ENVIRONMENTS / version
     run(
         *(UV, "sync", "--locked", "--python", interpreter(version)),
         UV_PROJECT_ENVIRONMENT=str(environment),
     )
-    run_tests(environment, tmp_path, "test_compat.py")
+    run_tests(environment, folder, "test_compat.py")
 
 
-def test_colab(tmp_path):
+def as_in_colab(folder):
     """Colab's own versions, with what its set-up cell adds to them, in the way that it does.
 
     All of Colab's versions but one: `tensorflow-cpu` has the place of `tensorflow`, the same
@@ -100,13 +97,13 @@ def test_colab(tmp_path):
     python = environment / "bin" / "python"
     run(UV, "venv", "--quiet", "--seed", "--allow-existing", "-p", interpreter("3.13"), environment)
     there = colab.colab_pins()
-    pins = [
-        f"{name}=={there[colab.OTHER_NAMES.get(name, name)]}"
+    pins = {
+        name: there[colab.OTHER_NAMES.get(name, name)]
         for name in colab.run_time_pins()
         if colab.OTHER_NAMES.get(name, name) in there
-    ]
+    }
     install = (UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", python)
-    run(*install, "--no-deps", *pins)
+    run(*install, "--no-deps", *(f"{name}=={version}" for name, version in pins.items()))
     run(*install, "-c", "environments/colab-pins.txt", "pytest", "psutil", "ipykernel")
 
     pip = (python, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check")
@@ -114,8 +111,8 @@ def test_colab(tmp_path):
     run(*pip, "--force-reinstall", REPOSITORY)
 
     versions = installed(python)
-    assert pins == [f"{pin.split('==')[0]}=={versions[pin.split('==')[0]]}" for pin in pins]
-    run_tests(environment, tmp_path, "test_compat.py", "test_data.py")
+    assert {name: versions[name] for name in pins} == pins
+    run_tests(environment, folder, "test_compat.py", "test_data.py")
 
 
 def run_tests(environment, folder, *files):
@@ -126,6 +123,29 @@ def run_tests(environment, folder, *files):
         *(REPOSITORY / "tests" / file for file in files),
         cwd=folder,
     )
+
+
+OTHER_VERSIONS = {"3.11", "3.12", "3.13"} - {f"3.{sys.version_info.minor}"}
+
+
+@pytest.fixture(scope="module")
+def outcomes(request, tmp_path_factory):
+    """What becomes of each environment that is asked for: side by side, a core each."""
+    names = [
+        i.callspec.params["name"] for i in request.session.items if "outcomes" in i.fixturenames
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield {
+            name: pool.submit(as_in_colab, tmp_path_factory.mktemp(name))
+            if name == "colab"
+            else pool.submit(locked_under, name, tmp_path_factory.mktemp(name))
+            for name in names
+        }
+
+
+@pytest.mark.parametrize("name", [*sorted(OTHER_VERSIONS), "colab"])
+def test_libraries_work_together(name, outcomes):
+    outcomes[name].result()
 
 
 def load(path):
