@@ -278,16 +278,17 @@ def _empty_notebook() -> NotebookNode:
 
 @cache
 def _project() -> tuple[str, str]:
-    """Return the repository's address and the tag of this version, from pyproject.toml."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return project["urls"]["Repository"].rstrip("/"), f"v{project['version']}"
+    """Return the repository's address and the branch that students get, from pyproject.toml."""
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+    repository, _, branch = urls["Repository"].partition("/tree/")
+    return repository.rstrip("/"), branch or "main"
 
 
 def colab_url(name: str) -> str:
     """Return the address that opens a lab in Colab."""
-    repository, tag = _project()
+    repository, branch = _project()
     path = repository.removeprefix("https://github.com/")
-    return f"https://colab.research.google.com/github/{path}/blob/{tag}/labs/{name}.ipynb"
+    return f"https://colab.research.google.com/github/{path}/blob/{branch}/labs/{name}.ipynb"
 
 
 def _title(lab: Lab) -> str:
@@ -305,16 +306,16 @@ def _title(lab: Lab) -> str:
 
 
 def _install() -> str:
-    repository, tag = _project()
+    repository, branch = _project()
     raw = repository.replace("https://github.com/", "https://raw.githubusercontent.com/")
-    requirements = f"{raw}/{tag}/requirements-colab.txt"
+    requirements = f"{raw}/{branch}/requirements-colab.txt"
     return (
         "# In Colab this installs what the lab needs, in about a minute; elsewhere, nothing.\n"
         "import importlib.util\n"
         "import sys\n\n"
         'if "google.colab" in sys.modules and importlib.util.find_spec("labkit") is None:\n'
         f"    %pip install -q --no-deps --ignore-requires-python -r {requirements}\n"
-        f"    %pip install -q --no-deps {repository}/archive/refs/tags/{tag}.tar.gz"
+        f"    %pip install -q --no-deps {repository}/archive/refs/heads/{branch}.tar.gz"
     )
 
 

@@ -9,6 +9,7 @@ else by the function that the cell defines, and put in its place in a copy of th
 import ast
 import json
 import re
+import symtable
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,7 +52,8 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
 
     Cells of the student's own are kept, behind the cell that they follow in the submission. The
     text of checks and of locked set-up cells is the release's. Outputs are dropped. The lab's own
-    demonstrations, on which no check depends, are marked to be skipped: they take most of the time.
+    demonstrations are marked to be skipped, unless the student's code uses a name of theirs: no
+    check depends on them, and they take most of the time.
 
     Args:
         submitted: the submitted file's content.
@@ -85,6 +87,7 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
         elif cell.cell_type == "code":
             cell.metadata.tags = [SKIP]
         result.notebook.cells += [cell, *extras.pop(cell.id, [])]
+    _keep_demonstrations_in_use(result.notebook, release)
     return result
 
 
@@ -96,6 +99,37 @@ def functions(source: str) -> set[str]:
         # A cell that is no Python can still be recognised; grading will show the error.
         return set(re.findall(r"^def\s+(\w+)\s*\(", source, re.MULTILINE))
     return {node.name for node in body if isinstance(node, ast.FunctionDef)}
+
+
+def _keep_demonstrations_in_use(notebook: NotebookNode, release: NotebookNode) -> None:
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    skipped = [cell for cell in code if SKIP in cell.metadata.get("tags", ())]
+    running = [cell for cell in code if cell not in skipped]
+    released = {cell.source for cell in release.cells}
+    only_there = _names(skipped)[0] - _names(running)[0]
+    if only_there & _names(cell for cell in running if cell.source not in released)[1]:
+        for cell in skipped:
+            del cell.metadata["tags"]
+
+
+def _names(cells: Iterable[NotebookNode]) -> tuple[set[str], set[str]]:
+    """Return the global names that cells bind, and those that they use."""
+    bound, used = set(), set()
+    for cell in cells:
+        try:
+            source = TransformerManager().transform_cell(cell.source)
+            tables = [symtable.symtable(source, cell.id, "exec")]
+        except (SyntaxError, ValueError):
+            continue  # it will not run either
+        for name in tables[0].get_symbols():
+            if name.is_assigned() or name.is_imported() or name.is_namespace():
+                bound.add(name.get_name())
+        while tables:
+            table = tables.pop()
+            tables += table.get_children()
+            names = table.get_symbols()
+            used |= {name.get_name() for name in names if name.is_global() and name.is_referenced()}
+    return bound, used
 
 
 # --- reading the file -----------------------------------------------------------------------------

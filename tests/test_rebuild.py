@@ -219,6 +219,22 @@ def test_demonstrations_alone_are_skipped(submission):
 
 
 @pytest.mark.parametrize(
+    ("source", "run"),
+    [
+        ("def length(x, y):\n    return (x + y) * answer", True),
+        ("unit = answer / 42\ndef length(x, y):\n    return unit", True),
+        ("def length(x, answer):\n    return math.hypot(x, answer)", False),
+        ("def length(x, y):\n    answer = x\n    return answer", False),
+        ("answer = 1\ndef length(x, y):\n    return answer", False),
+    ],
+)
+def test_a_demonstration_whose_name_an_answer_uses_is_run(submission, source, run):
+    cell(submission, "length").source = source
+    tags = cell(graded(submission).notebook, "doubles_fractions-1").metadata.get("tags")
+    assert (tags is None) == run
+
+
+@pytest.mark.parametrize(
     "content, reason",
     [
         (b"", "empty"),
