@@ -3,9 +3,10 @@
     python benchmarks/private_step.py [--batch 250] [--rounds 30]
 
 The model is lab 01's CNN; a step is the gradient of one batch and the optimizer's update, with
-clipping and noise where it is private. In every round each contender takes its turn, so all of
-them meet the same load from elsewhere; the ratio is the median over rounds of its time to plain
-SGD's in the same round. TF Privacy's Keras optimizer takes seconds a step and gets few rounds.
+clipping and noise where it is private. In every round each contender takes its turn, in random
+order and after a step that is not timed (the one before it leaves cold caches), so all meet the
+same load from elsewhere; the ratio is the median over rounds of its time to plain SGD's in the
+same round. TF Privacy's Keras optimizer takes seconds a step and gets a few rounds of its own.
 """
 
 import argparse
@@ -208,19 +209,19 @@ def main():
             steps[name](x, y)
         times[name] = []
 
-    for turn in range(arguments.rounds):
-        for name, step in steps.items():
-            if name in SLOW and turn >= SLOW_ROUNDS:
-                continue
+    for turn in range(SLOW_ROUNDS + arguments.rounds):
+        slow = turn < SLOW_ROUNDS
+        for name in rng.permutation([n for n in steps if n == "plain SGD" or (n in SLOW) == slow]):
+            step = steps[name]
+            step(x, y)
             began = time.perf_counter()
             step(x, y)
             times[name].append((time.perf_counter() - began) * 1e3)
 
     print(f"{'batch of ' + str(arguments.batch):32}{'median ms':>10}{'fastest':>10}{'ratio':>8}")
     for name, taken in times.items():
-        ratio = statistics.median(
-            mine / base for mine, base in zip(taken, times["plain SGD"], strict=False)
-        )
+        base = times["plain SGD"][None if name in SLOW or name == "plain SGD" else SLOW_ROUNDS :]
+        ratio = statistics.median(a / b for a, b in zip(taken, base, strict=False))
         print(f"{name:32}{statistics.median(taken):10.1f}{min(taken):10.1f}{ratio:8.2f}")
 
 
