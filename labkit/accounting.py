@@ -59,6 +59,10 @@ def one_epsilon(
         return 0.0
     if noise_multiplier == 0:
         return math.inf
+    if sampling_probability == 1:
+        # Gaussian mechanisms compose exactly, into one with σ/√steps
+        # (Dong, Roth & Su 2019, arXiv:1905.02383, Corollary 3.3).
+        noise_multiplier, steps = noise_multiplier / math.sqrt(steps), 1
     step = one_step(noise_multiplier, sampling_probability)
     return float(step.self_compose(steps).get_epsilon_for_delta(delta))
 

@@ -999,6 +999,7 @@ def audited(noise_multiplier):
         noise_multiplier=noise_multiplier,
         sampling_probability=1.0,
         steps=audit_steps,
+        record_every=audit_steps,
         rng=canary_rng,
         delta=DELTA,
     )
