@@ -4,6 +4,9 @@ PYTHON ?= python3
 LAB ?= 01
 BIN := .venv/bin
 
+# The lab's full name, so that its number is enough.
+MASTER = $(basename $(notdir $(wildcard autograder/masters/$(LAB)*.py)))
+
 # uv from PATH, else our own: see below.
 UV := $(or $(shell command -v uv),$(CURDIR)/.uv/bin/uv)
 export UV
@@ -18,7 +21,8 @@ lab: .venv/synced  ## open the labs in JupyterLab
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) labs
 
 grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder (without: a sample class)
-	$(BIN)/python -m autograder.grade --lab '$(LAB)' $(if $(SUBMISSIONS),--submissions '$(SUBMISSIONS)')
+	$(BIN)/python -m autograder.grade --lab '$(or $(MASTER),$(LAB))' \
+		$(if $(SUBMISSIONS),--submissions '$(SUBMISSIONS)')
 
 test: .venv/synced  ## check the style, run all tests
 	$(BIN)/ruff check
