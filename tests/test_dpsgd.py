@@ -387,6 +387,15 @@ def test_losses_and_clips_that_are_refused(keras, rng):
         clipped_gradient_sum(model, lambda y, y_hat: tf.reduce_mean(y_hat), 1.0)(
             *batch_for(model, rng)
         )
+    one_output = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    x, y = batch_for(one_output, rng)
+    with pytest.raises(ValueError, match=r"^loss mixes the examples of a batch"):
+        # [batch] against [batch, 1] broadcasts to all pairs.
+        clipped_gradient_sum(
+            one_output,
+            lambda y, y_hat: tf.reduce_mean((tf.cast(y, y_hat.dtype) - y_hat) ** 2, 1),
+            1.0,
+        )(x, y)
     for clip in (0, -1.0, float("nan"), float("inf"), "1", None):
         with pytest.raises(ValueError, match=r"^l2_norm_clip is .*: give a positive number"):
             clipped_gradient_sum(model, loss_of(keras), clip)

@@ -35,7 +35,7 @@ def clipped_gradient_sum(
 
     Adding or removing one example changes the sum by at most `l2_norm_clip` in Euclidean norm
     (up to float rounding), whatever that example holds (Abadi et al. 2016, arXiv:1607.00133,
-    algorithm 1), given a `loss` that treats each example alone.
+    algorithm 1).
 
     Models of Dense, Conv2D and variable-free Keras layers (Sequential, functional, nested) take
     one forward and one backward pass. Every other model, also one that shares a layer, takes its
@@ -55,9 +55,9 @@ def clipped_gradient_sum(
     The function's `x` and `y` are arrays or tensors, or nests of them, with the batch first.
 
     Raises:
-        ValueError: the clip is no positive number, the loss reduces the batch, the model mixes
-            examples (BatchNormalization), adds losses of its own (regularisers), or has no
-            variables.
+        ValueError: the clip is no positive number, the loss reduces the batch or mixes its
+            examples (as far as the first batch shows), the model mixes them
+            (BatchNormalization), adds losses of its own (regularisers), or has no variables.
     """
     require_positive(l2_norm_clip=l2_norm_clip)
     clipped_sum = traced_clipped_sum(model, loss)
@@ -90,8 +90,14 @@ def traced_clipped_sum(model, loss: Callable, metric: Callable | None = None) ->
     def traced(x, y, l2_norm_clip):
         return clipped_sum_of_batch(model(), loss, metric, x, y, l2_norm_clip)
 
+    checked = False
+
     def call(x, y, l2_norm_clip):
+        nonlocal checked
         x, y = tf.nest.map_structure(tf.convert_to_tensor, (x, y))
+        if not checked and tf.executing_eagerly() and len(tf.nest.flatten(x)[0]) > 1:
+            require_separate_losses(model(), loss, x, y)
+            checked = True
         signature = tf.nest.map_structure(any_batch, (x, y))
         concrete = traced.get_concrete_function(*signature, tf.TensorSpec([], tf.float64))
         return concrete(x, y, tf.constant(l2_norm_clip, tf.float64))
@@ -123,6 +129,25 @@ def require_per_example(model, loss: Callable) -> None:
                 "examples of a batch, so that no example's influence has a bound: use "
                 "LayerNormalization or GroupNormalization."
             )
+
+
+def require_separate_losses(model, loss: Callable, x, y) -> None:
+    """Raise a ValueError if the first example's loss depends on who else is in the batch.
+
+    Typically labels of shape [batch, 1] against outputs [batch], which broadcast to all pairs.
+    """
+    few, one = (tf.nest.map_structure(lambda t, n=n: t[:n], (x, y)) for n in (8, 1))
+    y_hat = model(few[0], training=False)
+    together = loss(few[1], y_hat)
+    alone = loss(one[1], tf.nest.map_structure(lambda t: t[:1], y_hat))
+    if together.shape.rank == alone.shape.rank == 1 and not np.allclose(
+        together[0], alone[0], rtol=1e-3, equal_nan=True
+    ):  # 1e-3: half precision rounds to 5e-4
+        raise ValueError(
+            f"loss mixes the examples of a batch: the first one's is {float(alone[0]):.4g} alone "
+            f"and {float(together[0]):.4g} among others. Do y and the model's output have the "
+            "same shape?"
+        )
 
 
 def clipped_sum_of_batch(model, loss, metric, x, y, l2_norm_clip) -> tuple[ClippedSum, tf.Tensor]:
