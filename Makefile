@@ -53,5 +53,5 @@ $(CURDIR)/.uv/bin/uv:
 	$(PYTHON) -m pip install --quiet --target .uv/$$$$ 'uv>=0.8' && \
 		mkdir -p .uv/bin && mv .uv/$$$$/bin/uv $@ && rm -rf .uv/$$$$
 
-requirements-colab.txt: uv.lock environments/colab-pins.txt environments/colab.py | .venv/synced
-	$(BIN)/python environments/colab.py
+requirements-colab.txt: uv.lock autograder/colab-pins.txt autograder/colab.py | .venv/synced
+	$(BIN)/python -m autograder.colab

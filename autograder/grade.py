@@ -255,14 +255,21 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
     parser.add_argument("--cell-seconds", type=int, help="time limit for a cell")
     parser.add_argument("--notebook-seconds", type=int, help="time limit for a notebook")
     arguments = parser.parse_args(argv)
-    # Ctrl-C raises by itself; let `kill` end the kernels too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
     try:
         _grade_class(arguments, masters)
     except BadUsage as error:
         sys.exit(f"Nothing graded: {error}")
-    except KeyboardInterrupt:
-        sys.exit("Stopped: no grades were written.")
+
+
+def _stop(number: int, _) -> None:
+    # Unwinding ends the kernels; a second signal (make and `timeout` both pass one on) must not
+    # stop that.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    print("Stopped: no grades were written.", file=sys.stderr)
+    sys.exit(128 + number)
 
 
 def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:

@@ -1,6 +1,5 @@
 """The libraries work together under every Python and in Colab; each way in gives what is locked."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -13,6 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from autograder import colab
 
 REPOSITORY = Path(__file__).parent.parent
 # Kept, so that a second run installs nothing.
@@ -92,7 +93,6 @@ def as_in_colab(folder):
     All of Colab's versions but one: `tensorflow-cpu` has the place of `tensorflow`, the same
     TensorFlow without two gigabytes for GPUs.
     """
-    colab = load("environments/colab.py")
     environment = ENVIRONMENTS / "colab"
     python = environment / "bin" / "python"
     run(UV, "venv", "--quiet", "--seed", "--allow-existing", "-p", interpreter("3.13"), environment)
@@ -104,7 +104,7 @@ def as_in_colab(folder):
     }
     install = (UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", python)
     run(*install, "--no-deps", *(f"{name}=={version}" for name, version in pins.items()))
-    run(*install, "-c", "environments/colab-pins.txt", "pytest", "psutil", "ipykernel")
+    run(*install, "-c", colab.PINS, "pytest", "psutil", "ipykernel")
 
     pip = (python, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check")
     run(*pip, "--ignore-requires-python", "-r", "requirements-colab.txt")
@@ -148,21 +148,12 @@ def test_libraries_work_together(name, outcomes):
     outcomes[name].result()
 
 
-def load(path):
-    """Import a script of the repository."""
-    spec = importlib.util.spec_from_file_location(Path(path).stem, REPOSITORY / path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_requirements_for_colab_are_fresh():
-    colab = load("environments/colab.py")
     assert colab.REQUIREMENTS.read_text() == colab.requirements(), "run `make build`"
 
 
 def test_conda_and_binder_get_what_is_locked(tmp_path):
-    """environment.yml's pip section, then postBuild, in a plain environment in conda's place."""
+    """environment.yml's pip section, then postBuild, in a plain environment in place of conda's."""
     yaml = pytest.importorskip("yaml")
     *_, section = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
     venv.create(tmp_path / "conda", with_pip=True)
@@ -170,7 +161,7 @@ def test_conda_and_binder_get_what_is_locked(tmp_path):
     run(binaries / "python", "-m", "pip", "install", "--quiet", *section["pip"])
     # Not compiled: nothing is imported from it here.
     path = f"{binaries}{os.pathsep}/usr/bin{os.pathsep}/bin"
-    run(REPOSITORY / "postBuild", cwd=tmp_path, PATH=path, UV_COMPILE_BYTECODE="false")
+    run(REPOSITORY / ".binder" / "postBuild", cwd=tmp_path, PATH=path, UV_COMPILE_BYTECODE="false")
     there = installed(binaries / "python")
     wanted = locked()
     assert {name: there.get(name) for name in wanted} == wanted

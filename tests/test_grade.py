@@ -214,6 +214,8 @@ def test_a_stopped_grader_leaves_no_process(tmp_path, number):
     assert len(family) >= 3  # fork server, the submission's process, its kernel, …
     assert int(pid.read_text()) in [process.pid for process in family]
     run.send_signal(number)
+    time.sleep(0.02)
+    run.send_signal(number)  # as when `timeout` and make both pass it on
     stderr = run.communicate(timeout=60)[1]
     assert run.returncode != 0
     assert "Traceback" not in stderr

@@ -1,6 +1,6 @@
 """Write requirements-colab.txt: what the labs need at run time and Colab does not have.
 
-    python environments/colab.py
+    python -m autograder.colab
 
 Derived from uv.lock and colab-pins.txt. Colab has its own TensorFlow, and works with it (see
 tests/test_environments.py): so the few packages are installed as they are, with
@@ -12,9 +12,10 @@ import subprocess
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
+PINS = Path(__file__).parent / "colab-pins.txt"
 REQUIREMENTS = REPOSITORY / "requirements-colab.txt"
 HEADER = """\
-# What Colab lacks of what the labs need. Derived from uv.lock by environments/colab.py.
+# What Colab lacks of what the labs need. Derived from uv.lock by autograder/colab.py.
 # pip install --no-deps --ignore-requires-python -r requirements-colab.txt
 """
 # The lock's name for a package that Colab has under another one.
@@ -38,7 +39,7 @@ def run_time_pins() -> dict[str, str]:
 
 def colab_pins() -> dict[str, str]:
     """Return the version of each of our packages that Colab has."""
-    lines = (REPOSITORY / "environments" / "colab-pins.txt").read_text().splitlines()
+    lines = PINS.read_text().splitlines()
     return dict(line.split("==") for line in lines if not line.startswith("#"))
 
 
