@@ -17,9 +17,12 @@ import types
 # PR_SET_PDEATHSIG (1): the kernel sends this signal when the THREAD that started the process ends.
 # It outlives exec, so that this program becomes the worker and no third process stays around. It
 # cannot be set between fork and exec (preexec_fn): that may deadlock in a threaded parent.
+# TFF ends its worker by SIGINT and waits for it, for ever where a shell has had SIGINT ignored in
+# everything that runs in the background.
 _DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 if os.getppid() == int(sys.argv[1]):
     os.execvp(sys.argv[2], sys.argv[2:])
 """

@@ -297,7 +297,8 @@ worker.send_signal(signal.SIGINT)
 print(worker.wait())
 """
     process = subprocess.run(
-        [sys.executable, "-c", script],
+        # As in the background of a shell, where SIGINT is ignored: the worker must not be deaf.
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-c", script],
         env=environment(),
         capture_output=True,
         text=True,
