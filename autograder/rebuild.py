@@ -144,7 +144,7 @@ def _read(submitted: bytes) -> tuple[dict[str, Any], list[_Cell]]:
     except UnicodeDecodeError:
         raise Unreadable("the file is no text: a notebook is JSON in UTF-8") from None
     except (json.JSONDecodeError, RecursionError) as error:
-        raise Unreadable(f"the file is no JSON: {error}") from None
+        raise Unreadable(f"the file is no JSON; was it cut off? ({error})") from None
     if not isinstance(document, dict):
         raise Unreadable("the file is JSON, but no notebook")
     cells = document.get("cells")

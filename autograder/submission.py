@@ -12,6 +12,7 @@ import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import is_solution
 from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.build import as_text
@@ -179,9 +180,12 @@ def _outcome(submission: Submission, config: Config, refused: str, repairs: list
         if not errors:
             continue
         error = errors[0]
+        message = f"{error.ename}: {error.evalue}"
         if error.ename == NOT_RUN:
             stopped = stopped or error.evalue
+        elif is_solution(cell):
+            repairs.append(f"the cell of `{cell.metadata.id}` does not run: {message}")
         if cell.metadata.get("id") in scores:
-            messages[cell.metadata.id] = f"{error.ename}: {error.evalue}"
+            messages[cell.metadata.id] = message
     status = "broken" if refused else "stopped" if stopped else "graded"
     return Outcome(submission.student, status, stopped, repairs, scores, messages)

@@ -83,7 +83,7 @@ def test_a_student_who_works_in_place_spoils_no_oracle():
 def test_lists_are_compared_entry_by_entry():
     like = [np.zeros((2, 3)), np.zeros(3)]
     assert [a.dtype for a in as_arrays((np.ones((2, 3)), [1, 2, 3]), "it", like)] == [float, float]
-    with pytest.raises(CheckFailed, match="it has 1 entries, but the model has 2 variables"):
+    with pytest.raises(CheckFailed, match="it has 1 entries, but there are 2 variables"):
         as_arrays([np.zeros((2, 3))], "it", like)
     with pytest.raises(CheckFailed, match="entry 1, has shape"):
         as_arrays([np.zeros((2, 3)), np.zeros(4)], "it", like)

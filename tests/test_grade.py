@@ -103,6 +103,7 @@ def graded(tmp_path_factory):
         "number.ipynb": answered(
             double=double("import sys", "sys.displayhook(2.0)", "return 3 * x")
         ),
+        "typo.ipynb": answered(double="def double(x)\n    return 2 * x"),
         "exit.ipynb": answered(double=double("raise SystemExit(0)")),
         "killed_kernel.ipynb": answered(double=double("import os", "os._exit(0)")),
         "endless.ipynb": answered(double=double("while True:", "    pass")),
@@ -136,6 +137,7 @@ TROUBLED = {
     "which": (0, "broken", "None of a.ipynb, b.ipynb is called 00_tiny.ipynb"),
     "nothing": (0, "broken", "no notebook in the folder"),
     "number": (5, "graded", ""),
+    "typo": (5, "graded", ""),
     "exit": (5, "graded", ""),
     "killed_kernel": (0, "stopped", "the kernel died in cell `doubles_integers`"),
     "endless": (5, "graded", ""),
@@ -160,6 +162,11 @@ def test_trouble_costs_what_it_must_and_is_explained(graded, student):
     row = graded[0][student]
     assert (float(row["score"]), row["status"]) == (score, status)
     assert reason in row["reason"] if reason else row["reason"] == ""
+
+
+def test_a_cell_that_does_not_run_is_named(graded):
+    repairs = graded[0]["typo"]["repairs"]
+    assert "the cell of `double` does not run: SyntaxError: expected ':'" in repairs
 
 
 def test_the_gradebook_agrees_with_the_table_and_needs_nobody(graded):

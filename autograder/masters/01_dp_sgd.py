@@ -1,6 +1,6 @@
 # ---
 # title: "Lab 01: DP-SGD"
-# minutes: 90
+# minutes: 120
 # ---
 
 # %% [markdown]
@@ -17,7 +17,9 @@
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
 # exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
 # property is missing. A check needs only the set-up cells and its own exercise, so you can skip an
-# exercise and come back. Stuck? Open the hint.
+# exercise and come back. The cells in between, which show results, also use what you wrote before
+# them. After a restart of the kernel, run the set-up cells again (or *Run → Run All Above Selected
+# Cell*). Stuck? Open the hint.
 
 # %% [markdown]
 # ## Set-up
@@ -41,7 +43,10 @@ from labkit.data import load_mnist
 x_train, x_test = (x[..., None].astype(np.float32) / 255 for x in (x_train, x_test))
 y_train, y_test = (y.astype(np.int32) for y in (y_train, y_test))
 
-DELTA = 1e-5  # the δ of every (ε, δ) in this lab; well below 1 / 60 000
+# 200 images to train on in parts 1 and 8, and 2000 that no model sees.
+members, strangers = np.split(np.random.default_rng(1).permutation(len(x_train))[:2200], [200])
+
+DELTA = 1e-5  # the δ of every (ε, δ) in this lab, explained in part 1; well below 1 / 60 000
 L2_NORM_CLIP = 1.5
 LEARNING_RATE = 0.25
 
@@ -101,10 +106,6 @@ def accuracy(model, x, y):
 # 2000 images that it has never seen.
 
 # %%
-rng = np.random.default_rng(1)
-chosen = rng.permutation(len(x_train))
-members, strangers = chosen[:200], chosen[200:2200]
-
 tf.keras.utils.set_random_seed(1)
 public_model = small_network()
 public_model.compile(
@@ -125,13 +126,13 @@ print(
 # %% [markdown]
 # ### Exercise 1 · `attack_advantage` (easy, 8 minutes)
 #
-# How good is the attack at its best threshold? Write the **advantage**
+# How good is the attack at its best threshold? Return its **advantage**
 #
 # $$\max_\tau \; \mathrm{TPR}(\tau) - \mathrm{FPR}(\tau),$$
 #
-# where the attacker says "member" if the loss is **at most** τ; TPR is the fraction of members, FPR
-# the fraction of non-members, of whom he says so. Saying "member" of nobody is allowed: the
-# advantage is never below 0.
+# where the attacker says "member" if the loss is **at most** τ. TPR, the true-positive rate, is the
+# fraction of members that are called members; FPR, the false-positive rate, the fraction of
+# non-members that are. Calling nobody a member is allowed: the advantage is never below 0.
 #
 # <details><summary>Hint</summary>
 #
@@ -198,6 +199,16 @@ plots.roc(
     alt="ROC curve of the membership attack on the model trained without privacy: it bends well "
     "above the diagonal of guessing.",
 )
+
+# %% [markdown]
+# ### What we will promise
+#
+# Compare two trainings that differ in one thing: you are in the data, or you are not. (Such data sets
+# are called *neighbours*; everything in this lab is about adding or removing one example.) Training is
+# **(ε, δ)-differentially private** if no outcome, and no set of outcomes, is more than $e^\varepsilon$ times
+# as likely in one as in the other, but for a probability of δ. At ε = 0 nobody can tell that you were
+# there. ε = 0.5 lets an attacker's odds grow by a factor of 1.65; ε = 5 by 148. Finding an ε that holds is
+# called *accounting*; parts 4 and 6 come to it.
 
 # %% [markdown]
 # ## Part 2 · Clipping: nobody pulls too hard
@@ -284,9 +295,12 @@ checks.dp_sgd.long_gradients_keep_their_direction(
 # $$\tilde g = \frac{1}{B}\left(\sum_i \bar g_i + \mathcal N(0, \sigma^2 C^2 I)\right).$$
 #
 # $B$ is the **expected** batch size, a public constant. The actual size depends on who is in the
-# batch, so dividing by it would leak what the noise is to hide (and change the sensitivity).
+# batch, so dividing by it would leak what the noise should hide (and change the *sensitivity*, the
+# most that one example can move the result).
 #
 # ### Exercise 3 · `noisy_mean` (medium, 10 minutes)
+#
+# Add the noise to the sum of each variable's gradients, then divide by $B$.
 #
 # <details><summary>Hint</summary>
 #
@@ -352,6 +366,8 @@ checks.dp_sgd.noise_is_fresh_and_reproducible(noisy_mean, np.random.default_rng(
 #
 # ### Exercise 4 · `poisson_batch` (easy, 8 minutes)
 #
+# Draw one batch: toss a coin for each of the $n$ examples.
+#
 # <details><summary>Hint</summary>
 #
 # `rng.random(n)` tosses n coins; `np.flatnonzero` finds those that fell below $q$.
@@ -388,7 +404,8 @@ checks.dp_sgd.examples_are_independent(poisson_batch, np.random.default_rng(), t
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# What the coins are worth, for 15 epochs of batches of 250 out of 60 000 with σ = 1.3:
+# What the coins are worth, for 15 epochs of batches of 250 out of 60 000 with σ = 1.3, by an accountant
+# that part 6 explains:
 
 # %%
 poisson_epsilon = accounting.epsilon_pld(1.3, 250 / 60000, 15 * 240, DELTA)
@@ -442,9 +459,11 @@ for step in range(3):
 #
 # ### Exercise 5 · `library_optimizer` (easy, 5 minutes)
 #
+# Make the optimizer.
+#
 # <details><summary>Hint</summary>
 #
-# It is one call: `tensorflow_privacy.DPKerasSGDOptimizer`.
+# It is one call, `tensorflow_privacy.DPKerasSGDOptimizer(…)`. Give all four arguments by name.
 #
 # </details>
 
@@ -587,21 +606,26 @@ print(
 #
 # **Goal.** $T$ steps on Poisson batches with noise $\sigma$ are together $(\varepsilon, \delta)$-DP
 # for *some* ε. **Rényi DP** ([Mironov 2017, arXiv:1702.07476](https://arxiv.org/abs/1702.07476))
-# finds one: at every order $\alpha > 1$ the costs of the steps add up, and each order gives a valid
-# ε,
+# finds one. Its $\varepsilon_\mathrm{step}(\alpha)$ measures how far one step with you is from the same step
+# without you; the *order* $\alpha > 1$ says how much weight rare, telling outcomes get. At every order
+# the costs of the steps add up, and each order gives a valid ε,
 #
 # $$\varepsilon(\alpha) = T \cdot \varepsilon_\mathrm{step}(\alpha)
 # + \log\left(1 - \tfrac1\alpha\right) - \frac{\log(\alpha\,\delta)}{\alpha - 1}$$
 #
 # ([Canonne, Kamath and Steinke 2020, arXiv:2004.00010](https://arxiv.org/abs/2004.00010),
-# Proposition 12). The accountant tries a list of orders and keeps the smallest. Remember that: *a list*.
+# Proposition 12). The accountant tries a list of orders and keeps the smallest ε. Remember that: *a
+# list*.
 #
-# ### Exercise 7 · `compute_epsilon` (medium, 10 minutes)
+# ### Exercise 7 · `compute_epsilon` (medium, 12 minutes)
+#
+# Let the library's RDP accountant do this sum, and tell which order won.
 #
 # <details><summary>Hint</summary>
 #
 # `rdp.RdpAccountant(orders)` has `compose(event, count)` and `get_epsilon_and_optimal_order(delta)`.
-# One step is a `dp_accounting.PoissonSampledDpEvent` around a `dp_accounting.GaussianDpEvent`.
+# One step is `dp_accounting.PoissonSampledDpEvent(sampling_probability, event)`, where the event is
+# a `dp_accounting.GaussianDpEvent(noise_multiplier)`.
 #
 # </details>
 
@@ -763,7 +787,8 @@ checks.dp_sgd.the_model_learns(train_privately, np.random.default_rng())
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now all of MNIST, for several amounts of noise. Each run reports its loss, accuracy and ε so far.
+# Now all of MNIST, for several amounts of noise. Each run reports its loss, its accuracy and the ε that
+# it will have spent at the end of the current epoch.
 
 # %%
 examples = budget(full=60000, quick=2000)
@@ -792,7 +817,7 @@ for noise_multiplier, history in runs.items():
     )
 plots.lines(
     {f"σ = {s}": (h.epsilon, h.validation_accuracy) for s, h in runs.items()},
-    xlabel=f"ε so far (nats, PLD, δ = {DELTA:g}, Poisson batches, add or remove one example)",
+    xlabel=f"ε so far (PLD, δ = {DELTA:g}, Poisson batches, add or remove one example)",
     ylabel="test accuracy",
     title="What privacy costs",
     alt="Test accuracy against ε, one curve for each noise multiplier. Each curve climbs as training "
@@ -826,7 +851,8 @@ plots.lines(
 #
 # <details><summary>Hint</summary>
 #
-# The second one gives $\mathrm{TPR} \le 1 - e^{-\varepsilon}(1 - \delta - \mathrm{FPR})$.
+# The second one gives $\mathrm{TPR} \le 1 - e^{-\varepsilon}(1 - \delta - \mathrm{FPR})$. On arrays the smaller of
+# two is `np.minimum`.
 #
 # </details>
 
@@ -836,7 +862,7 @@ def tpr_bound(fpr, epsilon, delta):
 
     Args:
         fpr: [points], false-positive rates from 0 to 1.
-        epsilon: ε ≥ 0 in nats.
+        epsilon: ε ≥ 0.
         delta: δ from 0 to 1.
 
     Returns:
@@ -898,8 +924,8 @@ plots.roc(
 )
 
 # %% [markdown]
-# The attack is gone, and so is most of the accuracy: 200 people are too small a crowd to hide in.
-# In part 7 the crowd was 60 000.
+# The attack has lost most of its power, and the model most of its accuracy: 200 people are too small a
+# crowd to hide in. In part 7 the crowd was 60 000.
 #
 # An honest footnote: the bound holds for every single example's own test, in expectation over the
 # training's coins. An ROC over 200 members of *one* run only illustrates it.
@@ -912,12 +938,13 @@ plots.roc(
 # **canaries** (here images of pure noise with random labels), each in or out by its own coin; train
 # *once*; guess the coins from the model's losses. Too many right guesses refute the ε:
 # `audit.p_value(correct, guesses, epsilon, delta, canaries)` bounds the probability of so many, if the
-# training were (ε, δ)-DP. An ε whose p-value is at most 1 − `confidence` is refuted.
+# training were (ε, δ)-DP (such a probability is called a *p-value*). An ε whose p-value is at most
+# 1 − `confidence` is refuted.
 #
 # ### Exercise 10 · `epsilon_lower_bound` (harder, 12 minutes)
 #
-# Return the largest ε that is refuted, or 0 if not even ε = 0 is. The p-value grows with ε, so the
-# interval can be halved; anything within 0.01 will do, and 20 is large enough to begin with.
+# Return a refuted ε that is at most 0.01 below the largest refuted one, or 0 if not even ε = 0 is
+# refuted. The p-value grows with ε, so the interval can be halved; 20 is never refuted here.
 #
 # <details><summary>Hint</summary>
 #
@@ -938,7 +965,7 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
         confidence: the probability with which the bound must hold, such as 0.95.
 
     Returns:
-        A float ≥ 0, exact to 0.01.
+        A float ≥ 0, at most 0.01 below the largest refuted ε, and never above it.
     """
     ### BEGIN SOLUTION
     def refuted(epsilon):
@@ -970,8 +997,8 @@ checks.dp_sgd.lower_bound_of_a_lucky_guesser(epsilon_lower_bound, np.random.defa
 
 # %% [markdown]
 # Three honest runs with less and less noise, and a **liar**: it claims the ε of the first run, but
-# adds the noise of a twentieth of its σ (a slip like dividing by the batch size twice). The batches
-# are the full data (q = 1), where an audit sees most.
+# adds the noise of a twentieth of its σ (in real code: one slip in a scale). The batches are the full
+# data (q = 1), where an audit sees most.
 
 # %%
 canary_rng = np.random.default_rng(6)

@@ -13,6 +13,7 @@ import functools
 import importlib
 import linecache
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -40,7 +41,7 @@ class CheckFailed(AssertionError):
 
     def _render_traceback_(self) -> list[str]:
         # IPython's hook: the message is the lesson, the frames inside labkit are not.
-        return [f"CheckFailed: {self}"]
+        return [_wrapped(f"CheckFailed: {self}")]
 
 
 def require(holds: bool, message: str) -> None:
@@ -63,9 +64,14 @@ def check(body: Callable[..., None]) -> Callable[..., None]:
             guarded = _guard(student)
             for _ in range(trials):
                 body(guarded, rng)
-        print(f"✓ {body.__name__}: {body.__doc__.splitlines()[0]}")
+        print(_wrapped(f"✓ {body.__name__}: {body.__doc__.splitlines()[0]}"))
 
     return run
+
+
+def _wrapped(text: str) -> str:
+    # JupyterLab breaks longer lines in the middle of a word.
+    return "\n".join(textwrap.fill(line, 88) for line in text.split("\n"))
 
 
 def _guard(student: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,7 +118,8 @@ def _place(student: Callable[..., Any], error: Exception) -> str:
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     if not lines:
         return ""
-    return f"\n  line {lines[-1]} of its cell: {linecache.getline(file, lines[-1]).strip()}"
+    line = textwrap.shorten(linecache.getline(file, lines[-1]).strip(), 100)
+    return f"\n  line {lines[-1]} of its cell: {line}"
 
 
 def as_array(
@@ -168,8 +175,8 @@ def as_arrays(value: Any, what: str, like: Sequence[np.ndarray]) -> list[np.ndar
         ) from None
     require(
         len(items) == len(like),
-        f"{what} has {len(items)} entries, but the model has {len(like)} variables: "
-        "return one array per variable.",
+        f"{what} has {len(items)} entries, but there are {len(like)} variables: return one array "
+        "for each.",
     )
     return [
         as_array(item, f"{what}, entry {i},", wanted.shape)
@@ -179,6 +186,6 @@ def as_arrays(value: Any, what: str, like: Sequence[np.ndarray]) -> list[np.ndar
 
 def __getattr__(name: str) -> Any:
     # `checks.dp_sgd` without an import of its own: one lab's checks load only where used.
-    if name in ("dp_sgd",):
+    if name in ("dp_sgd", "gdp_accounting"):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

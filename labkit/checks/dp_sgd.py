@@ -29,14 +29,18 @@ ROUNDING = 1e-4
 @check
 def advantage_is_the_best_threshold(attack_advantage: Callable, rng: np.random.Generator) -> None:
     """the advantage is the largest TPR − FPR over all thresholds."""
-    members = rng.gamma(1.0, 0.5, rng.integers(20, 60)).round(2)
-    nonmembers = rng.gamma(1.5, rng.uniform(0.4, 2.0), rng.integers(61, 120)).round(2)
+    # Over many orders of magnitude, as real losses are, and with ties.
+    members = 10 ** rng.normal(-4, 1, rng.integers(20, 60)).round(1)
+    nonmembers = 10 ** rng.normal(rng.uniform(-3.5, -2), 1.5, rng.integers(61, 120)).round(1)
     got = as_number(attack_advantage(members, nonmembers), "`attack_advantage`'s result")
     # "Some threshold below which members are more frequent, by how much?" is the one-sided
     # two-sample Kolmogorov–Smirnov statistic.
     want = stats.ks_2samp(members, nonmembers, alternative="greater").statistic
+    reversed_attack = stats.ks_2samp(members, nonmembers, alternative="less").statistic
     hint = ""
-    if got < want:
+    if abs(got - reversed_attack) <= 1e-6:
+        hint = " The attacker says 'member' where the loss is LOW."
+    elif got < want:
         hint = " Did you try every loss as a threshold, and count ties (loss ≤ threshold)?"
     elif got > want:
         hint = " TPR counts members, FPR counts non-members; each is a fraction of its own group."
@@ -226,9 +230,9 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
     expected_batch_size = rng.uniform(45, 55)
     sums = [rng.normal(0, 1, shape).astype(np.float32) for shape in ((150, 100), (5000,))]
     got = _noisy(noisy_mean, sums, l2_norm_clip, noise_multiplier, expected_batch_size, rng)
-    noise = np.concatenate(
-        [(g * expected_batch_size - s).ravel() for g, s in zip(got, sums, strict=True)]
-    )
+    parts = [(g * expected_batch_size - s).ravel() for g, s in zip(got, sums, strict=True)]
+    _require_noise_in_every_coordinate(parts)
+    noise = np.concatenate(parts)
     ratio = noise.std() / (noise_multiplier * l2_norm_clip)
     # The sum of squares of n standard normals is χ²(n); two-sided at FALSE_FAIL that leaves
     # ±2.9 % around 1 for n = 20000.
@@ -238,15 +242,13 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
         "the noise is added after the division, at the size meant for the sum": expected_batch_size,
         "l2_norm_clip is missing: the noise must drown one example of THAT size": 1 / l2_norm_clip,
         "noise_multiplier is missing": 1 / noise_multiplier,
-        "a variance where a standard deviation is meant": noise_multiplier * l2_norm_clip,
-        "a square root too many": 1 / np.sqrt(noise_multiplier * l2_norm_clip),
+        "a variance is used where a standard deviation is meant": noise_multiplier * l2_norm_clip,
+        "there is a square root too many": 1 / np.sqrt(noise_multiplier * l2_norm_clip),
         "the noise is divided by the square root of the batch size": np.sqrt(expected_batch_size),
         "the noise is divided by the batch size twice": 1 / expected_batch_size,
     }
     near = [slip for slip, factor in slips.items() if abs(ratio / factor - 1) < 0.05]
     hint = f" It looks as if {near[0]}." if near and not low <= ratio <= high else ""
-    if ratio < 1e-3:
-        hint = " There is no noise, or one draw is shared by all coordinates."
     require(
         low <= ratio <= high,
         f"Over {n} coordinates the noise's standard deviation is {ratio:.3g} times "
@@ -266,6 +268,19 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
     )
 
 
+def _require_noise_in_every_coordinate(parts: list[np.ndarray]) -> None:
+    # float32 sums of size 1, times a batch size of 50, round to 1e-5; the noise is of size 1.
+    require(
+        any(np.abs(noise).max() > 1e-3 for noise in parts),
+        "There is no noise in the result at all.",
+    )
+    require(
+        all(np.ptp(noise) > 1e-3 for noise in parts),
+        "Every coordinate of a variable gets the SAME noise: draw one number for each coordinate "
+        "(size=g.shape).",
+    )
+
+
 @check
 def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generator) -> None:
     """all randomness comes from rng, and every call and variable draws its own."""
@@ -277,6 +292,7 @@ def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generat
 
     generator = np.random.default_rng(seed)
     first, second = draw(generator), draw(generator)
+    _require_noise_in_every_coordinate(first)
     again = draw(np.random.default_rng(seed))
     other = draw(np.random.default_rng(seed + 1))
 
@@ -335,7 +351,8 @@ def _batches(poisson_batch: Callable, rng: np.random.Generator, n: int, q: float
 @check
 def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> None:
     """batch sizes vary as Binomial(n, sampling_probability)."""
-    n, q = int(rng.integers(200, 300)), rng.uniform(0.1, 0.3)
+    # A large q, where a binomial's variance, nq(1 − q), is far from a Poisson's, nq.
+    n, q = int(rng.integers(200, 300)), rng.uniform(0.4, 0.6)
     sizes = np.array([len(batch) for batch in _batches(poisson_batch, rng, n, q)])
     # The total is Binomial(draws · n, q), exactly.
     p = stats.binomtest(int(sizes.sum()), _DRAWS * n, q).pvalue
@@ -360,6 +377,12 @@ def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> Non
         abs(z) <= 1.2 * stats.norm.isf(FALSE_FAIL / 2),
         f"The batch sizes have variance {sizes.var():.1f}; independent coins give "
         f"{variance:.1f}.{hint}",
+    )
+    # Each of these batches is empty with probability 0.95, all 1000 never.
+    require(
+        any(len(batch) == 0 for batch in _batches(poisson_batch, rng, 5, 0.01)),
+        "Of 1000 batches from 5 examples with sampling_probability 0.01 none is empty; nearly all "
+        "should be. An empty batch is a batch like any other.",
     )
 
 
@@ -413,18 +436,18 @@ def examples_are_independent(poisson_batch: Callable, rng: np.random.Generator) 
 
 
 class _TinyTask:
-    """Eight examples, a small model, and what DP-SGD without noise must do to its weights."""
+    """A few examples, a small model, and what DP-SGD without noise must do to its weights."""
 
     l2_norm_clip = 0.5
     learning_rate = 0.3
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, examples: int) -> None:
         import tensorflow as tf
 
         self.tf = tf
-        self.x = rng.normal(0, 1, (8, 4)).astype(np.float32)
+        self.x = rng.normal(0, 1, (examples, 4)).astype(np.float32)
         self.x[::2] *= 6  # some gradients above the bound, some below
-        self.y = rng.integers(0, 3, 8).astype(np.int32)
+        self.y = rng.integers(0, 3, examples).astype(np.int32)
         self.model = tf.keras.Sequential(
             [
                 tf.keras.layers.Dense(5, activation="tanh", input_shape=(4,)),
@@ -497,7 +520,7 @@ def _private_optimizer(optimizer: Any) -> Any:
 @check
 def its_step_clips_each_microbatch(library_optimizer: Callable, rng: np.random.Generator) -> None:
     """without noise its step is the mean of the clipped microbatch gradients."""
-    task = _TinyTask(rng)
+    task = _TinyTask(rng, 8)
     before = _flat(task.model.get_weights())
     microbatches = 4
     optimizer = _private_optimizer(
@@ -518,11 +541,12 @@ def its_step_clips_each_microbatch(library_optimizer: Callable, rng: np.random.G
     got = _flat(task.model.get_weights())
     near = [slip for slip, weights in slips.items() if not _far(got, weights, want - before)]
     ratio = np.linalg.norm(got - before) / np.linalg.norm(want - before)
+    hint = f" It looks as if {near[0]}." if near else _default_rate(ratio, task.learning_rate)
     require(
         not _far(got, want, want - before),
         f"After one step with noise_multiplier 0 the weights moved {ratio:.3g} times as far as "
-        f"DP-SGD moves them, or elsewhere.{' It looks as if ' + near[0] + '.' if near else ''} "
-        "Pass on all four arguments, each under its own name.",
+        f"DP-SGD moves them, or elsewhere.{hint} Pass on all four arguments, each under its own "
+        "name.",
     )
 
 
@@ -550,9 +574,19 @@ def its_noise_has_the_right_scale(library_optimizer: Callable, rng: np.random.Ge
     require(
         low <= ratio <= high,
         f"The optimizer's noise is {ratio:.3g} times noise_multiplier · l2_norm_clip / "
-        "num_microbatches. Pass on noise_multiplier as it came: the optimizer multiplies by the "
-        "clip itself.",
+        "num_microbatches."
+        + (
+            _default_rate(ratio, 1.0)
+            or " Pass on noise_multiplier as it came: the optimizer multiplies by the clip itself."
+        ),
     )
+
+
+def _default_rate(ratio: float, learning_rate: float) -> str:
+    """A hint, if the steps are as long as Keras's default learning rate makes them."""
+    if abs(ratio * learning_rate / 0.01 - 1) > 0.05:
+        return ""
+    return " It looks as if the learning rate were Keras's default, 0.01."
 
 
 def _trained(train: Callable[[], Any], what: str) -> Any:
@@ -565,9 +599,9 @@ def _trained(train: Callable[[], Any], what: str) -> Any:
 @check
 def fit_keeps_one_loss_per_example(fit_with_library: Callable, rng: np.random.Generator) -> None:
     """model.fit gets one loss per example, and the optimizer, batch size and epochs asked for."""
-    task = _TinyTask(rng)
+    task = _TinyTask(rng, 40)  # more than Keras's own batch size, 32
     before = _flat(task.model.get_weights())
-    epochs = int(rng.integers(2, 5))
+    epochs = int(rng.integers(2, 4))
     optimizer = task.library(0.0, len(task.x))
     want = task.weights_after(epochs, len(task.x))
     reduced = task.weights_after(epochs, 1)

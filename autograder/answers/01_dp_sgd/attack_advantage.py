@@ -45,6 +45,13 @@ def attack_advantage(member_losses, nonmember_losses):
         )
     return best
 
+# %% wrong="evenly spaced thresholds" loses={"advantage_is_the_best_threshold": "every loss as a threshold"}
+def attack_advantage(member_losses, nonmember_losses):
+    top = max(member_losses.max(), nonmember_losses.max())
+    return max(
+        (member_losses <= t).mean() - (nonmember_losses <= t).mean() for t in np.linspace(0, top, 100)
+    )
+
 # %% wrong="the members' mean as threshold" loses={"advantage_is_the_best_threshold": "every loss as a threshold", "advantage_at_the_extremes": "below all others"}
 def attack_advantage(member_losses, nonmember_losses):
     t = np.mean(member_losses)
@@ -56,7 +63,7 @@ def attack_advantage(member_losses, nonmember_losses):
     truth = np.r_[np.ones(len(member_losses)), np.zeros(len(nonmember_losses))]
     return roc_auc_score(truth, scores)
 
-# %% wrong="members at a high loss" loses={"advantage_is_the_best_threshold": "`attack_advantage` gives", "advantage_at_the_extremes": "below all others"}
+# %% wrong="members at a high loss" loses={"advantage_is_the_best_threshold": "LOW", "advantage_at_the_extremes": "below all others"}
 def attack_advantage(member_losses, nonmember_losses):
     t = np.concatenate([member_losses, nonmember_losses])[:, None]
     return np.max((member_losses > t).mean(1) - (nonmember_losses > t).mean(1))

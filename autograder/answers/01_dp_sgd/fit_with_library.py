@@ -65,6 +65,11 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
     model.compile(optimizer, per_example_loss)
     return model.fit(x, y, batch_size=4, epochs=epochs, verbose=0)
 
+# %% wrong="forgets the batch size" loses={"fit_keeps_one_loss_per_example": "fit_with_library"}
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(optimizer, per_example_loss)
+    return model.fit(x, y, epochs=epochs, verbose=0)
+
 # %% wrong="returns the model" loses={"fit_keeps_one_loss_per_example": "model.fit"}
 def fit_with_library(model, optimizer, x, y, batch_size, epochs):
     model.compile(optimizer, per_example_loss)

@@ -73,6 +73,12 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
         learning_rate=learning_rate,
     )
 
+# %% wrong="the learning rate as fourth argument" loses={"its_step_clips_each_microbatch": "default", "its_noise_has_the_right_scale": "default"}
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip, noise_multiplier, num_microbatches, learning_rate
+    )
+
 # %% wrong="a fixed learning rate" loses={"its_step_clips_each_microbatch": "times as far", "its_noise_has_the_right_scale": "times noise_multiplier"}
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
     return tensorflow_privacy.DPKerasSGDOptimizer(

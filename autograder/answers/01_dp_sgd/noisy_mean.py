@@ -41,15 +41,20 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     return [(g + rng.normal(0, noise_multiplier, g.shape)) / expected_batch_size for g in clipped_sum]
 
-# %% wrong="a variance as deviation" loses={"noise_has_the_right_scale": "variance where a standard deviation"}
+# %% wrong="a variance as deviation" loses={"noise_has_the_right_scale": "variance is used where a standard deviation"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     variance = (noise_multiplier * l2_norm_clip) ** 2
     return [(g + rng.normal(0, variance, g.shape)) / expected_batch_size for g in clipped_sum]
 
-# %% wrong="one draw for all coordinates" loses={"noise_has_the_right_scale": "shared by", "noise_is_fresh_and_reproducible": "same noise"}
+# %% wrong="one draw for all coordinates" loses={"noise_has_the_right_scale": "one number for each coordinate", "noise_is_fresh_and_reproducible": "one number for each coordinate"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     noise = rng.normal(0, noise_multiplier * l2_norm_clip)
     return [(g + noise) / expected_batch_size for g in clipped_sum]
+
+# %% wrong="one draw for each variable" loses={"noise_has_the_right_scale": "one number for each coordinate", "noise_is_fresh_and_reproducible": "one number for each coordinate"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    deviation = noise_multiplier * l2_norm_clip
+    return [(g + rng.normal(0, deviation)) / expected_batch_size for g in clipped_sum]
 
 # %% wrong="NumPy's global generator" loses={"noise_is_fresh_and_reproducible": "rng you are given"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
@@ -78,6 +83,6 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
     scale = noise_multiplier * l2_norm_clip / np.sqrt(2)
     return [(g + rng.laplace(0, scale, g.shape)) / expected_batch_size for g in clipped_sum]
 
-# %% wrong="forgets the noise" loses={"noise_has_the_right_scale": "no noise", "noise_is_fresh_and_reproducible": "two calls"}
+# %% wrong="forgets the noise" loses={"noise_has_the_right_scale": "no noise", "noise_is_fresh_and_reproducible": "no noise"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     return [g / expected_batch_size for g in clipped_sum]

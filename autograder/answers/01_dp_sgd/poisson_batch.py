@@ -23,6 +23,15 @@ def poisson_batch(rng, n, sampling_probability):
 def poisson_batch(rng, n, sampling_probability):
     return rng.choice(n, round(n * sampling_probability), replace=False)
 
+# %% wrong="a Poisson-distributed size" loses={"sizes_are_binomial": "a coin of its own"}
+def poisson_batch(rng, n, sampling_probability):
+    return rng.permutation(n)[: rng.poisson(n * sampling_probability)]
+
+# %% wrong="never an empty batch" loses={"sizes_are_binomial": "empty"}
+def poisson_batch(rng, n, sampling_probability):
+    batch = np.flatnonzero(rng.random(n) < sampling_probability)
+    return batch if len(batch) else np.array([rng.integers(n)])
+
 # %% wrong="a fixed size with replacement" loses={"sizes_are_binomial": "same size", "examples_are_independent": "twice"}
 def poisson_batch(rng, n, sampling_probability):
     return rng.integers(0, n, round(n * sampling_probability))
