@@ -78,11 +78,38 @@ def lines(
     *,
     logx: bool = False,
     logy: bool = False,
+    shaded: tuple[str, tuple[Sequence[float], Sequence[float], Sequence[float]]] | None = None,
+    right: tuple[str, Mapping[str, Curve]] | None = None,
 ) -> Picture:
-    """Draw curves, name → (x, y); those of few points with markers."""
+    """Draw curves, name → (x, y); those of few points with markers.
+
+    `shaded` is a region's name and its (x, low, high), coloured where low < high. `right` is the
+    label of a second vertical axis and the curves that are measured on it.
+    """
     figure, axes = _axes(xlabel, ylabel, title)
-    for i, (name, (x, y)) in enumerate(curves.items()):
-        axes.plot(
+    if shaded is not None:
+        name, (x, low, high) = shaded
+        axes.fill_between(
+            x,
+            low,
+            high,
+            where=np.less(low, high),
+            interpolate=True,
+            color=COLOURS[1],
+            alpha=0.25,
+            linewidth=0,
+            label=name,
+        )
+    sides = [(axes, curves)]
+    if right is not None:
+        label, more = right
+        axes.spines["right"].set_visible(True)
+        sides.append((axes.twinx(), more))
+        sides[1][0].set_ylabel(label)
+        sides[1][0].spines["top"].set_visible(False)
+    drawn = [(side, name, curve) for side, group in sides for name, curve in group.items()]
+    for i, (side, name, (x, y)) in enumerate(drawn):
+        side.plot(
             x,
             y,
             color=COLOURS[i % len(COLOURS)],
@@ -95,7 +122,10 @@ def lines(
         axes.set_xscale("log")
     if logy:
         axes.set_yscale("log")
-    axes.legend()
+    if right is None:
+        axes.legend()
+    else:
+        figure.legend(loc="outside lower center", ncols=2)
     return Picture(figure, alt)
 
 
