@@ -1,0 +1,99 @@
+# %% right="log-sum-exp with a sign"
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    a = special.log_ndtr(mu / 2 - epsilon / mu)
+    b = epsilon + special.log_ndtr(-mu / 2 - epsilon / mu)
+    return 0.0 if b >= a else math.exp(a) * -math.expm1(b - a)
+
+# %% right="SciPy's logcdf"
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    first = stats.norm.logcdf(-epsilon / mu + mu / 2)
+    second = epsilon + stats.norm.logcdf(-epsilon / mu - mu / 2)
+    return np.exp(first) * (1 - np.exp(np.minimum(second - first, 0)))
+
+# %% right="scaled complementary error functions"
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    near, far = epsilon / mu - mu / 2, epsilon / mu + mu / 2
+    # e^ε·Φ(−far) = φ(near)·(the ratio of Mills at far), for which erfcx never overflows.
+    mills = np.sqrt(np.pi / 2) * special.erfcx(far / np.sqrt(2))
+    return max(0.0, special.ndtr(-near) - np.exp(-(near**2) / 2) / np.sqrt(2 * np.pi) * mills)
+
+# %% right="a tensor"
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    logs = special.log_ndtr(np.array([mu / 2, -mu / 2]) - epsilon / mu) + [0, epsilon]
+    first, second = tf.constant(logs, tf.float64)
+    return -tf.exp(first) * tf.math.expm1(tf.minimum(second - first, 0.0))
+
+# %% right="errors of its own"
+def delta_from_mu(epsilon, mu):
+    if not (mu > 0 and math.isfinite(mu)):
+        raise ValueError("mu must be positive")
+    if not epsilon >= 0:
+        raise ValueError("epsilon must not be negative")
+    first, second = special.log_ndtr(mu / 2 - epsilon / mu), special.log_ndtr(-mu / 2 - epsilon / mu)
+    ratio = np.exp(min(0.0, epsilon + second - first))
+    return np.exp(first) * (1 - ratio)
+
+# %% wrong="the formula as it stands" loses={"delta_survives_large_mu": "overflow"}
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    phi = stats.norm.cdf
+    return phi(-epsilon / mu + mu / 2) - np.exp(epsilon) * phi(-epsilon / mu - mu / 2)
+
+# %% wrong="the exponential cut at 700" loses={"delta_survives_large_mu": "take logarithms"}
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    phi = stats.norm.cdf
+    return phi(-epsilon / mu + mu / 2) - np.exp(min(epsilon, 700)) * phi(-epsilon / mu - mu / 2)
+
+# %% wrong="NaN called 0" loses={"delta_survives_large_mu": "gives 0"}
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    phi = stats.norm.cdf
+    with np.errstate(all="ignore"):
+        return np.nan_to_num(phi(mu / 2 - epsilon / mu) - np.exp(epsilon) * phi(-mu / 2 - epsilon / mu))
+
+# %% wrong="the first term alone" loses={"delta_matches_the_integral": "first term alone", "delta_survives_large_mu": "first term alone"}
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    return special.ndtr(-epsilon / mu + mu / 2)
+
+# %% wrong="a plus between the terms" loses={"delta_matches_the_integral": "gives δ", "delta_survives_large_mu": "gives"}
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    first = special.log_ndtr(-epsilon / mu + mu / 2)
+    second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
+    return np.exp(first) + np.exp(second)
+
+# %% wrong="log δ" loses={"delta_matches_the_integral": "never negative", "delta_survives_large_mu": "never negative"}
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    first = special.log_ndtr(-epsilon / mu + mu / 2)
+    second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
+    return min(-1e-300, first + np.log1p(-np.exp(min(-1e-12, second - first))))
+
+# %% wrong="ε·μ in place of ε/μ" loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives"}
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    first = special.log_ndtr(-epsilon * mu + mu / 2)
+    second = epsilon + special.log_ndtr(-epsilon * mu - mu / 2)
+    return float(-np.exp(first) * np.expm1(min(0.0, second - first)))
+
+# %% wrong="takes nonsense" loses={"delta_refuses_nonsense": "means nothing"}
+def delta_from_mu(epsilon, mu):
+    if mu <= 0:
+        raise ValueError("mu must be positive")
+    first = special.log_ndtr(-epsilon / mu + mu / 2)
+    second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
+    return float(-np.exp(first) * np.expm1(min(0.0, second - first)))
+
+# %% wrong="a ValueError that names nothing" loses={"delta_refuses_nonsense": "does not name `epsilon`"}
+def delta_from_mu(epsilon, mu):
+    if not (0 <= epsilon and 0 < mu < math.inf):
+        raise ValueError("out of range")
+    first = special.log_ndtr(-epsilon / mu + mu / 2)
+    second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
+    return float(-np.exp(first) * np.expm1(min(0.0, second - first)))

@@ -1,0 +1,118 @@
+# %% right="bisection by hand"
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    if delta_of(0.0, mu) <= delta:
+        return 0.0
+    low, high = 0.0, mu
+    while delta_of(high, mu) > delta:
+        low, high = high, 2 * high
+    for _ in range(100):
+        middle = (low + high) / 2
+        if delta_of(middle, mu) > delta:
+            low = middle
+        else:
+            high = middle
+    return high
+
+# %% right="an upper end from a tail bound"
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    # δ(ε) is at most P[loss > ε], which is below δ at this ε.
+    high = mu * mu / 2 + mu * math.sqrt(2 * math.log(1 / delta))
+    if delta_of(0.0, mu) <= delta:
+        return 0.0
+    return optimize.bisect(lambda epsilon: delta_of(epsilon, mu) - delta, 0.0, high, xtol=1e-9 * min(1, mu))
+
+# %% right="root_scalar, a doubling bracket"
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    def excess(epsilon):
+        return delta_of(epsilon, mu) - delta
+    high = 1e-3
+    while excess(high) > 0:
+        high *= 4
+    if excess(0.0) <= 0:
+        return np.float64(0)
+    return optimize.root_scalar(excess, bracket=[0.0, high], method="brentq", xtol=1e-12).root
+
+# %% right="errors of its own, toms748"
+def eps_from_mu(mu, delta, delta_of):
+    if not 0 < mu < math.inf:
+        raise ValueError(f"mu = {mu} makes no sense")
+    if not 0 < delta < 1:
+        raise ValueError(f"delta = {delta} makes no sense")
+    high = mu * (mu / 2 + 40)
+    if delta_of(0, mu) <= delta:
+        return 0
+    return optimize.toms748(lambda e: delta_of(e, mu) - delta, 0, high, xtol=1e-10 * min(1.0, mu))
+
+# %% wrong="a bracket up to 500" loses={"eps_at_the_extremes": "ValueError"}
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    if delta_of(0.0, mu) <= delta:
+        return 0.0
+    return optimize.brentq(lambda epsilon: delta_of(epsilon, mu) - delta, 0, 500)
+
+# %% wrong="no care for ε = 0" loses={"eps_at_the_extremes": "ValueError"}
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    high = 1.0
+    while delta_of(high, mu) > delta:
+        high *= 2
+    return optimize.brentq(lambda epsilon: delta_of(epsilon, mu) - delta, 0, high)
+
+# %% wrong="the first doubling that is enough" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    if delta_of(0.0, mu) <= delta:
+        return 0.0
+    high = 1e-3
+    while delta_of(high, mu) > delta:
+        high *= 2
+    return high
+
+# %% wrong="a grid up to 50" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "ValueError"}
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    grid = np.linspace(0, 50, 501)
+    kept = [epsilon for epsilon in grid if delta_of(epsilon, mu) <= delta]
+    return min(kept)
+
+# %% wrong="the tail bound for ε" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "even ε = 0"}
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    return mu * mu / 2 + mu * math.sqrt(2 * math.log(1 / delta))
+
+# %% wrong="a δ of its own" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    def excess(epsilon):
+        return delta_of(epsilon, mu) - 1e-15
+    if delta_of(0.0, mu) <= delta:
+        return 0.0
+    high = 1.0
+    while excess(high) > 0:
+        high *= 2
+    return optimize.brentq(excess, 0.0, high)
+
+# %% wrong="stops the halving early" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    if delta_of(0.0, mu) <= delta:
+        return 0.0
+    low, high = 0.0, 1.0
+    while delta_of(high, mu) > delta:
+        low, high = high, 2 * high
+    for _ in range(5):
+        middle = (low + high) / 2
+        low, high = (middle, high) if delta_of(middle, mu) > delta else (low, middle)
+    return high
+
+# %% wrong="takes nonsense" loses={"eps_refuses_nonsense": "names `mu`"}
+def eps_from_mu(mu, delta, delta_of):
+    if mu != mu or mu <= 0:
+        return 0.0
+    high = mu * mu / 2 + mu * 40
+    if delta_of(0.0, mu) <= delta:
+        return 0.0
+    return optimize.brentq(lambda epsilon: delta_of(epsilon, mu) - delta, 0, high)

@@ -1,0 +1,85 @@
+# %% right="a loop"
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    spent = []
+    for epoch in range(epochs):
+        steps = math.ceil((epoch + 1) * n / batch_size)
+        spent.append(accountant(noise_multiplier, batch_size / n, steps, delta))
+    return spent
+
+# %% right="integer division, rounded up"
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    q = batch_size / n
+    return np.array(
+        [accountant(noise_multiplier, q, -(-k * n // batch_size), delta) for k in range(1, epochs + 1)]
+    )
+
+# %% right="whole epochs rounded up"
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    per_epoch = math.ceil(n / batch_size)
+    return [
+        accountant(noise_multiplier, batch_size / n, per_epoch * k, delta)
+        for k in range(1, epochs + 1)
+    ]
+
+# %% right="NumPy's ceil"
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    counts = np.ceil(np.arange(1, epochs + 1) * n / batch_size).astype(int)
+    return tuple(accountant(noise_multiplier, batch_size / n, steps, delta) for steps in counts)
+
+# %% wrong="one epoch each time" loses={"epochs_become_steps": "cost adds up", "steps_are_integers": "too few"}
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    return [
+        accountant(noise_multiplier, batch_size / n, math.ceil(n / batch_size), delta)
+        for _ in range(epochs)
+    ]
+
+# %% wrong="begins before training" loses={"epochs_become_steps": "AFTER the first epoch", "steps_are_integers": "too few"}
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    return [
+        accountant(noise_multiplier, batch_size / n, math.ceil(k * n / batch_size), delta)
+        for k in range(epochs)
+    ]
+
+# %% wrong="epochs for steps" loses={"epochs_become_steps": "you asked for", "steps_are_integers": "too few"}
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    return [accountant(noise_multiplier, batch_size / n, k, delta) for k in range(1, epochs + 1)]
+
+# %% wrong="rounds down" loses={"steps_are_integers": "Round up"}
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    return [
+        accountant(noise_multiplier, batch_size / n, k * (n // batch_size), delta)
+        for k in range(1, epochs + 1)
+    ]
+
+# %% wrong="fractions of steps" loses={"steps_are_integers": "whole steps"}
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    return [
+        accountant(noise_multiplier, batch_size / n, k * n / batch_size, delta)
+        for k in range(1, epochs + 1)
+    ]
+
+# %% wrong="q upside down" loses={"epochs_become_steps": "batch_size / n"}
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    return [
+        accountant(noise_multiplier, n / batch_size, math.ceil(k * n / batch_size), delta)
+        for k in range(1, epochs + 1)
+    ]
+
+# %% wrong="only the last" loses={"epochs_become_steps": "shape", "steps_are_integers": "shape"}
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    return accountant(noise_multiplier, batch_size / n, math.ceil(epochs * n / batch_size), delta)
+
+# %% wrong="adds up the epochs' ε" loses={"epochs_become_steps": "you asked for", "steps_are_integers": "far more"}
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    spent, total = [], 0.0
+    for k in range(1, epochs + 1):
+        total += accountant(noise_multiplier, batch_size / n, math.ceil(k * n / batch_size), delta)
+        spent.append(total)
+    return spent
+
+# %% wrong="a constant δ" loses={"epochs_become_steps": "δ ="}
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    return [
+        accountant(noise_multiplier, batch_size / n, math.ceil(k * n / batch_size), DELTA)
+        for k in range(1, epochs + 1)
+    ]

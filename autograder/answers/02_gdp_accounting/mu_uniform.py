@@ -1,0 +1,87 @@
+# %% right="SciPy's normal distribution"
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    inside = (
+        np.exp(noise_multiplier**-2) * stats.norm.cdf(1.5 / noise_multiplier)
+        + 3 * stats.norm.cdf(-0.5 / noise_multiplier)
+        - 2
+    )
+    return np.sqrt(2) * sampling_probability * np.sqrt(steps) * np.sqrt(inside)
+
+# %% right="one root"
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    inverse = 1 / noise_multiplier
+    inside = math.exp(inverse**2) * special.ndtr(1.5 * inverse)
+    inside += 3 * special.ndtr(-inverse / 2) - 2
+    return sampling_probability * math.sqrt(2 * steps * inside)
+
+# %% right="NormalDist"
+from statistics import NormalDist
+
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    phi = NormalDist().cdf
+    inside = math.exp(1 / noise_multiplier**2) * phi(1.5 / noise_multiplier) + 3 * phi(-0.5 / noise_multiplier) - 2
+    return (2 * inside * steps) ** 0.5 * sampling_probability
+
+# %% right="rearranged, to lose fewer digits"
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    x = 1 / noise_multiplier
+    inside = math.expm1(x**2) * special.ndtr(1.5 * x) + 0.5 * special.erf(1.5 * x / 2**0.5)
+    inside -= 1.5 * special.erf(0.5 * x / 2**0.5)
+    return np.float64(sampling_probability) * np.sqrt(2.0 * steps * inside)
+
+# %% wrong="forgets √2" loses={"mu_uniform_matches_the_library": "√2 is missing"}
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
+    inside += 3 * special.ndtr(-0.5 / noise_multiplier) - 2
+    return sampling_probability * np.sqrt(steps * inside)
+
+# %% wrong="the Poisson formula" loses={"mu_uniform_matches_the_library": "has μ ="}
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    return sampling_probability * np.sqrt(steps * np.expm1(noise_multiplier**-2))
+
+# %% wrong="+0.5 in place of −0.5" loses={"mu_uniform_matches_the_library": "has μ ="}
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
+    inside += 3 * special.ndtr(0.5 / noise_multiplier) - 2
+    return np.sqrt(2) * sampling_probability * np.sqrt(steps * inside)
+
+# %% wrong="the steps without a root" loses={"mu_uniform_matches_the_library": "square ROOT", "mu_uniform_refuses_nonsense": "doubles"}
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
+    inside += 3 * special.ndtr(-0.5 / noise_multiplier) - 2
+    return np.sqrt(2) * sampling_probability * steps * np.sqrt(inside)
+
+# %% wrong="forgets the outer root" loses={"mu_uniform_matches_the_library": "has μ ="}
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
+    inside += 3 * special.ndtr(-0.5 / noise_multiplier) - 2
+    return np.sqrt(2) * sampling_probability * np.sqrt(steps) * inside
+
+# %% wrong="the density for Φ" loses={"mu_uniform_matches_the_library": "has μ ="}
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    inside = np.exp(noise_multiplier**-2) * stats.norm.pdf(1.5 / noise_multiplier)
+    inside += 3 * stats.norm.pdf(-0.5 / noise_multiplier) - 2
+    return np.sqrt(2) * sampling_probability * np.sqrt(steps * abs(inside))
+
+# %% wrong="q under the root" loses={"mu_uniform_matches_the_library": "belongs outside", "mu_uniform_refuses_nonsense": "doubles"}
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
+    inside += 3 * special.ndtr(-0.5 / noise_multiplier) - 2
+    return np.sqrt(2 * sampling_probability * steps * inside)
+
+# %% wrong="takes nonsense" loses={"mu_uniform_refuses_nonsense": "names `noise_multiplier`"}
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
+    inside += 3 * special.ndtr(-0.5 / noise_multiplier) - 2
+    return np.sqrt(2) * sampling_probability * np.sqrt(abs(steps * inside))

@@ -1,0 +1,155 @@
+# %% right="arithmetic middle, a hundred halvings"
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError("target_epsilon must be positive")
+    low, high = 0.1, 1000.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if accountant(middle, sampling_probability, steps, delta) > target_epsilon:
+            low = middle
+        else:
+            high = middle
+    return high
+
+# %% right="in the logarithm, recursive"
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon = {target_epsilon}")
+
+    def search(low, high):
+        if high - low < 5e-4:
+            return math.exp(high)
+        middle = (low + high) / 2
+        kept = accountant(math.exp(middle), sampling_probability, steps, delta) <= target_epsilon
+        return search(low, middle) if kept else search(middle, high)
+
+    return search(math.log(0.1), math.log(1000))
+
+# %% right="Brent's method, then a step to the safe side"
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+
+    def gap(sigma):
+        return accountant(sigma, sampling_probability, steps, delta) - target_epsilon
+
+    sigma = optimize.brentq(gap, 0.1, 1000, xtol=1e-9, rtol=1e-6)
+    while gap(sigma) > 0:
+        sigma *= 1.0001
+    return sigma
+
+# %% right="ever finer grids"
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon must be > 0, not {target_epsilon}")
+    low, high = 0.1, 1000.0
+    while high / low > 1.0005:
+        for sigma in np.geomspace(low, high, 6)[1:]:
+            if accountant(sigma, sampling_probability, steps, delta) <= target_epsilon:
+                high = sigma
+                break
+            low = sigma
+    return high
+
+# %% wrong="the end that breaks the promise" loses={"noise_keeps_the_promise": "KEEPS the promise"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    low, high = 0.1, 1000.0
+    while high / low >= 1.001:
+        middle = math.sqrt(low * high)
+        if accountant(middle, sampling_probability, steps, delta) <= target_epsilon:
+            high = middle
+        else:
+            low = middle
+    return low
+
+# %% wrong="the wrong half" loses={"noise_keeps_the_promise": "right half", "noise_is_not_wasted": "noise is wasted"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    low, high = 0.1, 1000.0
+    while high / low >= 1.001:
+        middle = math.sqrt(low * high)
+        if accountant(middle, sampling_probability, steps, delta) > target_epsilon:
+            high = middle
+        else:
+            low = middle
+    return low
+
+# %% wrong="stops at 5 %" loses={"noise_is_not_wasted": "Halve on"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    low, high = 0.1, 1000.0
+    while high / low >= 1.05:
+        middle = math.sqrt(low * high)
+        if accountant(middle, sampling_probability, steps, delta) <= target_epsilon:
+            high = middle
+        else:
+            low = middle
+    return 1.01 * high
+
+# %% wrong="tries ten thousand values" loses={"noise_keeps_the_promise": "300 times", "noise_is_not_wasted": "300 times"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    for sigma in np.geomspace(0.1, 1000, 10001):
+        if accountant(sigma, sampling_probability, steps, delta) <= target_epsilon:
+            return sigma
+
+# %% wrong="asks for a single step" loses={"noise_keeps_the_promise": "above it"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    low, high = 0.1, 1000.0
+    while high / low >= 1.001:
+        middle = math.sqrt(low * high)
+        if accountant(middle, sampling_probability, 1, delta) <= target_epsilon:
+            high = middle
+        else:
+            low = middle
+    return high
+
+# %% wrong="too small a range" loses={"noise_keeps_the_promise": "above it"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    low, high = 0.1, 10.0
+    while high / low >= 1.001:
+        middle = math.sqrt(low * high)
+        if accountant(middle, sampling_probability, steps, delta) <= target_epsilon:
+            high = middle
+        else:
+            low = middle
+    return high
+
+# %% wrong="always safe" loses={"noise_is_not_wasted": "noise is wasted"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    sigma = 0.1
+    while accountant(sigma, sampling_probability, steps, delta) > target_epsilon:
+        sigma *= 2
+    return 1.01 * sigma
+
+# %% wrong="promises nothing for nothing" loses={"noise_is_not_wasted": "target_epsilon"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    low, high = 0.1, 1000.0
+    while high / low >= 1.001:
+        middle = math.sqrt(low * high)
+        if accountant(middle, sampling_probability, steps, delta) <= target_epsilon:
+            high = middle
+        else:
+            low = middle
+    return high

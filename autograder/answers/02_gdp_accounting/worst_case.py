@@ -1,0 +1,125 @@
+# %% right="collect, then max"
+def worst_case(settings, estimate, bracket):
+    guilty = []
+    for setting in settings:
+        low, high = bracket(*setting)
+        claimed = estimate(*setting)
+        if claimed < low:
+            guilty.append((low / claimed if claimed else float("inf"), setting))
+    if not guilty:
+        return None, 1.0
+    factor, setting = max(guilty)
+    return setting, factor
+
+# %% right="NumPy arrays"
+def worst_case(settings, estimate, bracket):
+    low = np.array([bracket(*s)[0] for s in settings], dtype=float)
+    claimed = np.array([estimate(*s) for s in settings], dtype=float)
+    factors = np.ones(len(settings))
+    for i in np.flatnonzero(low > claimed):
+        factors[i] = low[i] / claimed[i] if claimed[i] > 0 else np.inf
+    worst = int(np.argmax(factors))
+    return (settings[worst], factors[worst]) if factors[worst] > 1 else (None, 1.0)
+
+# %% right="a list for the pair, unpacked arguments"
+def worst_case(settings, estimate, bracket):
+    worst, factor = None, 1.0
+    for sigma, q, steps in settings:
+        claimed, proved = estimate(sigma, q, steps), bracket(sigma, q, steps)[0]
+        try:
+            here = proved / claimed
+        except ZeroDivisionError:
+            here = math.inf if proved > 0 else 1.0
+        if here > factor:
+            worst, factor = (sigma, q, steps), here
+    return [worst, factor]
+
+# %% right="sorted"
+def worst_case(settings, estimate, bracket):
+    def factor(setting):
+        low, _ = bracket(*setting)
+        claimed = estimate(*setting)
+        if low <= claimed:
+            return 1.0
+        return math.inf if claimed == 0 else low / claimed
+
+    ranked = sorted(((factor(s), s) for s in settings), reverse=True)
+    return (ranked[0][1], ranked[0][0]) if ranked and ranked[0][0] > 1 else (None, 1.0)
+
+# %% wrong="accuses by the upper bound" loses={"finds_the_worst_setting": "LOWER", "accuses_only_with_proof": "nothing is proved"}
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        _, high = bracket(*setting)
+        claimed = estimate(*setting)
+        factor = high / claimed if claimed > 0 else math.inf
+        if factor > worst[1]:
+            worst = (setting, factor)
+    return worst
+
+# %% wrong="the largest difference" loses={"finds_the_worst_setting": "largest FACTOR", "accuses_only_with_proof": "nothing is proved"}
+def worst_case(settings, estimate, bracket):
+    setting = max(settings, key=lambda s: bracket(*s)[0] - estimate(*s))
+    claimed = estimate(*setting)
+    return setting, bracket(*setting)[0] / claimed if claimed else math.inf
+
+# %% wrong="divides by an estimate of 0" loses={"accuses_only_with_proof": "ZeroDivisionError"}
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        factor = bracket(*setting)[0] / estimate(*setting)
+        if factor > worst[1]:
+            worst = (setting, factor)
+    return worst
+
+# %% wrong="the factor upside down" loses={"finds_the_worst_setting": "your factor", "accuses_only_with_proof": "infinity"}
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        factor = estimate(*setting) / bracket(*setting)[0]
+        if factor < worst[1]:
+            worst = (setting, factor)
+    return worst
+
+# %% wrong="skips estimates of 0" loses={"accuses_only_with_proof": "infinity"}
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        claimed = estimate(*setting)
+        if claimed == 0:
+            continue
+        factor = bracket(*setting)[0] / claimed
+        if factor > worst[1]:
+            worst = (setting, factor)
+    return worst
+
+# %% wrong="the middle of the bracket for the truth" loses={"finds_the_worst_setting": "LOWER", "accuses_only_with_proof": "nothing is proved"}
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        truth = sum(bracket(*setting)) / 2
+        claimed = estimate(*setting)
+        factor = truth / claimed if claimed > 0 else math.inf
+        if factor > worst[1]:
+            worst = (setting, factor)
+    return worst
+
+# %% wrong="the smallest" loses={"finds_the_worst_setting": "smallest one", "accuses_only_with_proof": "infinity"}
+def worst_case(settings, estimate, bracket):
+    best = (None, math.inf)
+    for setting in settings:
+        low, claimed = bracket(*setting)[0], estimate(*setting)
+        factor = low / claimed if claimed else math.inf
+        if 1 < factor < best[1]:
+            best = (setting, factor)
+    return best if best[0] else (None, 1.0)
+
+# %% wrong="returns only the setting" loses={"finds_the_worst_setting": "the pair", "accuses_only_with_proof": "None"}
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        low, claimed = bracket(*setting)[0], estimate(*setting)
+        factor = low / claimed if claimed else math.inf
+        if factor > worst[1]:
+            worst = (setting, factor)
+    return worst[0]

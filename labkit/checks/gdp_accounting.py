@@ -1,0 +1,809 @@
+"""The checks of lab 02, Gaussian-DP accounting."""
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from labkit.checks import FALSE_FAIL, CheckFailed, as_array, as_number, check, reason, require
+
+# Closed forms in float64 are good to 1e-13 over all of the ranges drawn here; no wrong answer that
+# we know of is within 1e-3.
+ROUNDING = 1e-6
+
+
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(math.log(low), math.log(high))))
+
+
+def _settings(rng: np.random.Generator) -> tuple[float, float, int]:
+    """Noise multiplier, sampling probability and steps over all that anybody trains with."""
+    return (
+        _log_uniform(rng, 0.5, 20),
+        _log_uniform(rng, 1e-5, 1),
+        int(_log_uniform(rng, 1, 1e6)),
+    )
+
+
+def _number(value: Any, name: str, case: str) -> float:
+    got = as_number(value, f"`{name}`'s result for {case}", finite=False)
+    require(not math.isnan(got), f"`{name}` gives NaN for {case}.")
+    require(math.isfinite(got), f"`{name}` gives {got} for {case}: does something overflow?")
+    return got
+
+
+def _without_overflow(student: Callable, *args: Any) -> Any:
+    """Call the student's function with NumPy's overflows and NaNs as errors, not as warnings."""
+    with np.errstate(over="raise", invalid="raise"):
+        return student(*args)
+
+
+def _refuses(
+    student: Callable, valid: dict[str, Any], bad: Sequence[tuple[str, Any]], *more: Any
+) -> None:
+    """Require a ValueError that names the argument for each (argument, value) of `bad`."""
+    student(*valid.values(), *more)  # A blank or broken function is told so first.
+    name = student.__name__
+    for argument, value in bad:
+        arguments = valid | {argument: value}
+        case = ", ".join(f"{key} = {given!r}" for key, given in arguments.items())
+        try:
+            got = student.__wrapped__(*arguments.values(), *more)
+        except ValueError as error:
+            require(
+                re.search(rf"\b{argument}\b", str(error)) is not None,
+                f"`{name}` at {case} raises a ValueError that does not name `{argument}`: "
+                f"{reason(error)!r}. Keep the call that the cell begins with.",
+            )
+        except Exception as error:
+            raise CheckFailed(
+                f"`{name}` at {case} raises {type(error).__name__}, not a ValueError that names "
+                f"`{argument}`. Keep the call that the cell begins with."
+            ) from None
+        else:
+            raise CheckFailed(
+                f"`{name}` at {case} gives {got!r}. {argument} = {value!r} means nothing: raise a "
+                f"ValueError that names `{argument}` (the cell begins with a call that does)."
+            )
+
+
+# Part 1 · trade-off functions ---------------------------------------------------------------
+
+
+@check
+def it_is_the_best_test(gaussian_tradeoff: Callable, rng: np.random.Generator) -> None:
+    """at every false-positive rate, the smallest miss rate of telling N(0, 1) from N(μ, 1)."""
+    for mu in (rng.uniform(0.1, 1), rng.uniform(1, 4)):
+        # The best test says "with you" above a threshold (Neyman and Pearson).
+        threshold = np.sort(rng.uniform(-3.0, 3.0 + mu, 40))
+        alpha, want = stats.norm.sf(threshold), stats.norm.cdf(threshold, loc=mu)
+        got = as_array(gaussian_tradeoff(alpha, mu), "`gaussian_tradeoff`'s result", alpha.shape)
+        worst = int(np.argmax(np.abs(got - want)))
+        hint = ""
+        if np.allclose(got, 1 - want, atol=1e-6):
+            hint = " You return the power, 1 − β; the miss rate is wanted."
+        elif np.allclose(got, stats.norm.cdf(threshold, loc=-mu), atol=1e-6):
+            hint = " The means move apart: μ is to be SUBTRACTED from the threshold."
+        elif np.allclose(got, stats.norm.cdf(-threshold - mu), atol=1e-6):
+            hint = " N(0, 1) must be ABOVE the threshold with that rate: isf, not ppf."
+        require(
+            abs(got[worst] - want[worst]) <= 1e-6,  # to threshold and back loses about 1e-13
+            f"At μ = {mu:.3f} and FPR {alpha[worst]:.4f} the best test misses with probability "
+            f"{want[worst]:.5f}; `gaussian_tradeoff` gives {got[worst]:.5f}.{hint}",
+        )
+
+
+@check
+def tradeoff_at_the_edges(gaussian_tradeoff: Callable, rng: np.random.Generator) -> None:
+    """μ = 0 is guessing, and a test that always or never accuses has the rates 0 and 1."""
+    alpha, what = np.linspace(0, 1, 11), "`gaussian_tradeoff`'s result"
+    guessing = as_array(gaussian_tradeoff(alpha, 0.0), what, alpha.shape)
+    require(
+        bool(np.allclose(guessing, 1 - alpha, atol=1e-9)),
+        f"With μ = 0 both worlds look the same, so the two rates add up to 1; at FPR 0.3 yours is "
+        f"{guessing[3]:.3f}.",
+    )
+    got = as_array(gaussian_tradeoff(alpha, rng.uniform(0.5, 3)), what, alpha.shape)
+    require(
+        abs(got[0] - 1) <= 1e-9 and abs(got[-1]) <= 1e-9,
+        f"Who never accuses (FPR 0) misses all; who always does (FPR 1) misses none. Yours: "
+        f"{got[0]:.3f} and {got[-1]:.3f}.",
+    )
+
+
+@check
+def composition_adds_up_renyi_costs(compose_mu: Callable, rng: np.random.Generator) -> None:
+    """releases together cost what their Rényi costs add up to."""
+    import dp_accounting
+    from dp_accounting import rdp
+
+    mus = rng.uniform(0.05, 2.0, int(rng.integers(3, 8)))
+    # A μ-GDP Gaussian has the Rényi cost μ² at order 2, and Rényi costs add up.
+    accountant = rdp.RdpAccountant([2.0])
+    for mu in mus:
+        accountant.compose(dp_accounting.GaussianDpEvent(1 / mu))
+    want = math.sqrt(float(accountant.rdp[0]))
+    got = as_number(compose_mu(mus.tolist()), "`compose_mu`'s result")
+    hint = ""
+    if math.isclose(got, mus.sum(), rel_tol=1e-6):
+        hint = " That is their sum: noises that are independent partly cancel."
+    elif math.isclose(got, want**2, rel_tol=1e-6):
+        hint = " That is its square: take the root."
+    elif math.isclose(got, mus.max(), rel_tol=1e-6):
+        hint = " That is the worst one alone: every release adds to the cost."
+    require(
+        math.isclose(got, want, rel_tol=ROUNDING),
+        f"Releases with μ = {np.round(mus, 3).tolist()} compose to μ = {want:.5f}; yours is "
+        f"{got:.5f}.{hint}",
+    )
+
+
+@check
+def composition_grows_with_the_root(compose_mu: Callable, rng: np.random.Generator) -> None:
+    """T equal releases cost √T times one, and no release costs nothing."""
+    mu, steps = rng.uniform(0.01, 0.5), int(rng.integers(4, 2000))
+    got = as_number(compose_mu([mu] * steps), "`compose_mu`'s result")
+    require(
+        math.isclose(got / mu, math.sqrt(steps), rel_tol=ROUNDING),
+        f"{steps} releases of the same μ cost √{steps} = {math.sqrt(steps):.3f} times one; yours "
+        f"{got / mu:.3f} times.",
+    )
+    none = as_number(compose_mu([]), "`compose_mu`'s result for no release at all")
+    require(none == 0, f"Nothing released costs nothing; `compose_mu([])` gives {none:g}.")
+
+
+# Part 2 · the central limit theorem ---------------------------------------------------------
+
+
+def _agrees(
+    student: Callable, oracle: Callable, rng: np.random.Generator, hints: dict[str, Callable]
+) -> None:
+    for _ in range(20):
+        sigma, q, steps = _settings(rng)
+        case = f"noise_multiplier {sigma:.4g}, sampling_probability {q:.3g}, steps {steps}"
+        got = _number(_without_overflow(student, sigma, q, steps), student.__name__, case)
+        # With n = 1 TensorFlow Privacy's batch is q, and its epochs are steps·q.
+        want = float(oracle(steps * q, sigma, 1, q))
+        hint = ""
+        for text, factor in hints.items():
+            # Only where the factor tells: it is 1 for q = 1, or a single step.
+            if abs(factor(sigma, q, steps) - 1) > 0.01 and math.isclose(
+                got, want * factor(sigma, q, steps), rel_tol=1e-4
+            ):
+                hint = f" {text}"
+        require(
+            math.isclose(got, want, rel_tol=ROUNDING),
+            f"For {case} TensorFlow Privacy's accountant has μ = {want:.6g}; yours is "
+            f"{got:.6g}.{hint}",
+        )
+
+
+_SLIPS = {
+    "You used the number of steps, where its square ROOT belongs.": lambda s, q, t: math.sqrt(t),
+    "The number of steps is missing.": lambda s, q, t: 1 / math.sqrt(t),
+    "The sampling probability is missing.": lambda s, q, t: 1 / q,
+    "The sampling probability is under the root: it belongs outside.": lambda s, q, t: (
+        1 / math.sqrt(q)
+    ),
+}
+
+
+@check
+def mu_poisson_matches_the_library(mu_poisson: Callable, rng: np.random.Generator) -> None:
+    """μ of Poisson batches agrees with TensorFlow Privacy's over all useful settings."""
+    from tensorflow_privacy.privacy.analysis import gdp_accountant
+
+    _agrees(mu_poisson, gdp_accountant.compute_mu_poisson, rng, _SLIPS)
+
+
+@check
+def mu_poisson_at_the_limits(mu_poisson: Callable, rng: np.random.Generator) -> None:
+    """exact for much noise too, where it tends to q·√T/σ; nonsense is refused by name."""
+    _refuses(
+        mu_poisson,
+        {"noise_multiplier": 1.3, "sampling_probability": 0.01, "steps": 100},
+        [
+            ("noise_multiplier", 0.0),
+            ("noise_multiplier", -1.0),
+            ("sampling_probability", 1.5),
+            ("sampling_probability", math.nan),
+            ("steps", -1),
+            ("steps", 1.5),
+        ],
+    )
+    sigma = _log_uniform(rng, 3e6, 3e7)
+    _, q, steps = _settings(rng)
+    got = _number(
+        _without_overflow(mu_poisson, sigma, q, steps), "mu_poisson", f"noise_multiplier {sigma:g}"
+    )
+    want = q * math.sqrt(steps) / sigma
+    require(
+        # The next term of the series is 1/(4σ²), below 1e-13.
+        math.isclose(got, want, rel_tol=1e-5),
+        f"With noise_multiplier {sigma:.4g} μ is q·√T/σ = {want:.7g}; yours is {got:.7g}. "
+        "1/σ² is so small here that e^(1/σ²) rounds to 1 and a little: subtracting 1 leaves "
+        "rounding errors. `np.expm1` computes e^x − 1 without them.",
+    )
+
+
+@check
+def mu_uniform_matches_the_library(mu_uniform: Callable, rng: np.random.Generator) -> None:
+    """μ of uniform batches agrees with TensorFlow Privacy's over all useful settings."""
+    from tensorflow_privacy.privacy.analysis import gdp_accountant
+
+    _agrees(
+        mu_uniform,
+        gdp_accountant.compute_mu_uniform,
+        rng,
+        _SLIPS | {"The factor √2 is missing.": lambda s, q, t: 1 / math.sqrt(2)},
+    )
+
+
+@check
+def mu_uniform_refuses_nonsense(mu_uniform: Callable, rng: np.random.Generator) -> None:
+    """settings without a meaning are refused by name; μ grows with q and steps."""
+    _refuses(
+        mu_uniform,
+        {"noise_multiplier": 1.3, "sampling_probability": 0.01, "steps": 100},
+        [
+            ("noise_multiplier", -1.0),
+            ("noise_multiplier", math.nan),
+            ("sampling_probability", -0.1),
+            ("steps", -1),
+        ],
+    )
+    base = (rng.uniform(0.6, 3), rng.uniform(0.001, 0.1), 100)
+    what = "`mu_uniform`'s result"
+    mu = as_number(mu_uniform(*base), what)
+    for name, other, times in (
+        ("4 times the steps", (base[0], base[1], 400), 2),
+        ("twice the sampling_probability", (base[0], 2 * base[1], 100), 2),
+    ):
+        got = as_number(mu_uniform(*other), what)
+        require(
+            math.isclose(got, times * mu, rel_tol=ROUNDING),
+            f"With {name} μ doubles; yours goes from {mu:.5f} to {got:.5f}.",
+        )
+
+
+# Part 3 · from μ to ε and δ -----------------------------------------------------------------
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(400)
+
+
+def _delta_by_integral(epsilon: float, mu: float) -> float:
+    """Return δ of μ-GDP by integration: the expected excess of the privacy loss.
+
+    The loss Y of the Gaussian mechanism is N(μ²/2, μ²), and δ(ε) = E[max(0, 1 − e^(ε − Y))]
+    (Balle & Wang 2018, arXiv:1805.06530, Theorem 5). With Y = ε + s only s ≥ 0 counts, and the
+    normal density is scaled by its largest value there, so that nothing underflows.
+    """
+    z = (epsilon - mu * mu / 2) / mu
+    # Up to where the normal density has fallen by e^-40, and in two pieces: e^(-s) may be narrow.
+    top = mu * max(0.0, math.sqrt(max(z, 0.0) ** 2 + 80) - z)
+    total = 0.0
+    pieces = [0.0, *[min(top, edge) for edge in (2.0, 40.0)], top]
+    peak = max(z, 0.0) ** 2 / 2
+    for low, high in itertools.pairwise(pieces):
+        # Pieces of at most 10 deviations, so that the nodes are dense on the scale of each factor.
+        for a, b in _cut(low, high, 10 * mu):
+            s = a + (b - a) * (_NODES + 1) / 2
+            normal = np.exp(peak - (z + s / mu) ** 2 / 2)
+            total += (b - a) / 2 * float(_WEIGHTS @ (-np.expm1(-s) * normal))
+    return math.exp(-peak) * total / (mu * math.sqrt(2 * math.pi)) if peak < 740 else 0.0
+
+
+def _cut(low: float, high: float, longest: float) -> list[tuple[float, float]]:
+    edges = np.linspace(low, high, 1 + max(1, math.ceil((high - low) / longest)))
+    return [] if high <= low else list(itertools.pairwise(edges))
+
+
+def _compare_delta(delta_from_mu: Callable, epsilon: float, mu: float) -> None:
+    case = f"ε = {epsilon:.6g}, μ = {mu:.6g}"
+    got = _number(_without_overflow(delta_from_mu, epsilon, mu), "delta_from_mu", case)
+    want = _delta_by_integral(epsilon, mu)
+    hint = ""
+    if got < 0:
+        hint = " A probability is never negative."
+    elif math.isclose(got, stats.norm.sf(epsilon / mu - mu / 2), rel_tol=1e-3):
+        hint = " That is the first term alone. For large ε, take logarithms of both terms first."
+    elif mu > 30:
+        hint = " Two large numbers that are nearly equal: take logarithms of both terms first."
+    require(
+        # Logarithms near ε = 5e7 are good to 1e-8; differences in Φ for δ = 1e-12 to 1e-5.
+        math.isclose(got, want, rel_tol=1e-4),
+        f"At {case} integration gives δ = {want:.6g}; `delta_from_mu` gives {got:.6g}.{hint}",
+    )
+
+
+@check
+def delta_matches_the_integral(delta_from_mu: Callable, rng: np.random.Generator) -> None:
+    """δ is what integrating the privacy loss gives, for everyday μ and ε."""
+    for _ in range(12):
+        mu = _log_uniform(rng, 0.05, 5)
+        # δ from about 1e-11 to 0.5.
+        epsilon = max(0.0, mu * mu / 2 + mu * rng.uniform(0, 6))
+        _compare_delta(delta_from_mu, epsilon, mu)
+    mu = rng.uniform(0.1, 3)
+    _compare_delta(delta_from_mu, 0.0, mu)
+
+
+@check
+def delta_survives_large_mu(delta_from_mu: Callable, rng: np.random.Generator) -> None:
+    """no overflow, no NaN, and the right δ for μ up to 10 000."""
+    for mu in (40.0, _log_uniform(rng, 50, 500), _log_uniform(rng, 500, 1e4)):
+        _compare_delta(delta_from_mu, mu * mu / 2 + mu * rng.uniform(-1, 6), mu)
+    # A δ too small for a float is 0, not NaN and not negative.
+    got = _number(_without_overflow(delta_from_mu, 5000.0, 1.0), "delta_from_mu", "ε = 5000, μ = 1")
+    require(0 <= got <= 1e-300, f"At ε = 5000, μ = 1 δ is 0 for a float; yours is {got:g}.")
+
+
+@check
+def delta_refuses_nonsense(delta_from_mu: Callable, rng: np.random.Generator) -> None:
+    """an ε or μ without a meaning is refused by name."""
+    _refuses(
+        delta_from_mu,
+        {"epsilon": 1.0, "mu": 0.5},
+        [("epsilon", -0.1), ("epsilon", math.nan), ("mu", -1.0), ("mu", 0.0), ("mu", math.inf)],
+    )
+
+
+def _compare_epsilon(eps_from_mu: Callable, mu: float, delta: float) -> None:
+    case = f"μ = {mu:.6g}, δ = {delta:.3g}"
+    got = _number(
+        _without_overflow(eps_from_mu, mu, delta, _delta_by_integral), "eps_from_mu", case
+    )
+    require(got >= 0, f"At {case} `eps_from_mu` gives {got:.6g}: ε is never negative.")
+    if _delta_by_integral(0.0, mu) <= delta:
+        require(
+            got <= 1e-9,
+            f"At {case} even ε = 0 keeps the promise, as δ(0) = {_delta_by_integral(0.0, mu):.3g}; "
+            f"`eps_from_mu` gives {got:.6g}.",
+        )
+        return
+    # A deviation of the privacy loss is μ: 1e-4 of it is far finer than anyone reads off.
+    step = 1e-4 * min(mu, 1.0) + 1e-9 * got
+    above, below = _delta_by_integral(got + step, mu), _delta_by_integral(max(0, got - step), mu)
+    require(
+        above <= delta <= below,
+        f"At {case} `eps_from_mu` gives ε = {got:.6g}, but δ({got:.6g}) is "
+        f"{_delta_by_integral(got, mu):.6g}. It must be δ.",
+    )
+
+
+@check
+def eps_inverts_delta(eps_from_mu: Callable, rng: np.random.Generator) -> None:
+    """putting the ε back into δ(ε) gives the δ asked for."""
+    for _ in range(8):
+        _compare_epsilon(eps_from_mu, _log_uniform(rng, 0.05, 5), _log_uniform(rng, 1e-12, 1e-2))
+
+
+@check
+def eps_at_the_extremes(eps_from_mu: Callable, rng: np.random.Generator) -> None:
+    """right for μ from 1e-6 to 7000: from ε = 0 to tens of millions."""
+    _compare_epsilon(eps_from_mu, _log_uniform(rng, 1e-6, 1e-5), rng.uniform(1e-3, 0.1))
+    for mu in (_log_uniform(rng, 40, 400), _log_uniform(rng, 400, 7000)):
+        _compare_epsilon(eps_from_mu, mu, _log_uniform(rng, 1e-12, 0.1))
+
+
+@check
+def eps_refuses_nonsense(eps_from_mu: Callable, rng: np.random.Generator) -> None:
+    """a μ or δ without a meaning is refused by name."""
+    _refuses(
+        eps_from_mu,
+        {"mu": 0.5, "delta": 1e-5},
+        [("mu", 0.0), ("mu", math.nan), ("delta", 0.0), ("delta", 1.0), ("delta", -1e-5)],
+        _delta_by_integral,
+    )
+
+
+# Part 4 · Rényi DP --------------------------------------------------------------------------
+
+TUTORIAL_ORDERS = [1 + x / 10 for x in range(1, 100)] + list(range(12, 64))
+
+
+def _rdp(eps_rdp: Callable, *args: Any) -> float:
+    return _number(eps_rdp(*args), "eps_rdp", f"conversion {args[-1]!r}")
+
+
+@check
+def tight_conversion_matches_the_library(eps_rdp: Callable, rng: np.random.Generator) -> None:
+    """the tight conversion gives dp_accounting's ε over all useful settings."""
+    import dp_accounting
+    from dp_accounting import rdp
+
+    compared = 0
+    while compared < 4:
+        sigma, q, steps = _settings(rng)
+        delta = _log_uniform(rng, 1e-12, 0.1)
+        # Whole orders: for fractions the library's series fails at some large q.
+        orders = sorted(rng.choice(np.arange(2, 64), 12, replace=False).tolist())
+        accountant = rdp.RdpAccountant(orders)
+        gaussian = dp_accounting.GaussianDpEvent(sigma)
+        accountant.compose(dp_accounting.PoissonSampledDpEvent(q, gaussian), steps)
+        want = accountant.get_epsilon(delta)
+        # For hardly any cost the library has another way to ε = 0, which needs no orders.
+        if not np.all(np.isfinite(accountant.rdp)) or want < 0.01:
+            continue
+        compared += 1
+        got = _rdp(eps_rdp, sigma, q, steps, delta, orders, "tight")
+        hint = ""
+        if got > want:
+            hint = " Is each step Poisson SAMPLED, and the smallest ε of all orders taken?"
+        elif got < want:
+            hint = " Is the step composed `steps` times, and nothing counted twice?"
+        require(
+            math.isclose(got, want, rel_tol=ROUNDING, abs_tol=1e-9),
+            f"For noise_multiplier {sigma:.3g}, sampling_probability {q:.3g}, {steps} steps, δ = "
+            f"{delta:.2g} and 12 orders dp_accounting has ε = {want:.6g}; yours is {got:.6g}."
+            f"{hint}",
+        )
+
+
+@check
+def classical_conversion_of_a_gaussian(eps_rdp: Callable, rng: np.random.Generator) -> None:
+    """without sampling the classical conversion gives T/2σ² + √(2T·log(1/δ))/σ."""
+    sigma, steps = rng.uniform(2, 10), int(rng.integers(1, 30))
+    delta = _log_uniform(rng, 1e-12, 1e-3)
+    # Mironov 2017, after Proposition 7: the best order, where the derivative vanishes.
+    best = 1 + sigma * math.sqrt(2 * math.log(1 / delta) / steps)
+    want = steps / (2 * sigma**2) + math.sqrt(2 * steps * math.log(1 / delta)) / sigma
+    got = _rdp(eps_rdp, sigma, 1.0, steps, delta, [best / 2 + 1, best, 2 * best], "classical")
+    tight = _rdp(eps_rdp, sigma, 1.0, steps, delta, [best / 2 + 1, best, 2 * best], "tight")
+    hint = ""
+    if math.isclose(got, tight, rel_tol=1e-9):
+        hint = " Both conversions give the same: is `conversion` used?"
+    elif tight > got:
+        hint = " Your tight conversion gives more than the classical one: are they swapped?"
+    require(
+        math.isclose(got, want, rel_tol=ROUNDING),
+        f"For {steps} full batches with noise_multiplier {sigma:.3f} at δ = {delta:.2g} the "
+        f"classical conversion gives {want:.6f} at order {best:.2f}; yours is {got:.6f}.{hint}",
+    )
+    require(
+        tight < got,
+        f"The tight conversion is never above the classical; yours are {tight:.6f} and {got:.6f}.",
+    )
+
+
+@check
+def published_rdp_figures_come_out(eps_rdp: Callable, rng: np.random.Generator) -> None:
+    """0.9422 and 1.1912, to every printed digit."""
+    finer = TUTORIAL_ORDERS[:99] + np.arange(12, 60, 0.2).tolist()
+    for batch, steps, orders, conversion, want in (
+        (250, 3600, TUTORIAL_ORDERS, "tight", 0.9422),
+        (256, 3516, finer, "classical", 1.1912),
+    ):
+        got = _rdp(eps_rdp, 1.3, batch / 60000, steps, 1e-5, orders, conversion)
+        require(
+            round(got, 4) == want,
+            f"For batch {batch} of 60000, noise_multiplier 1.3, {steps} steps and the {conversion} "
+            f"conversion {want} is printed; yours is {got:.4f}.",
+        )
+
+
+# Part 5 · which is the tightest? ------------------------------------------------------------
+
+
+def _case(result: Any) -> tuple[Any, float]:
+    what = "the result of `worst_case`"
+    require(result is not None, f"{what} is None. Did you forget `return`?")
+    require(
+        isinstance(result, (tuple, list)) and len(result) == 2,
+        f"{what} is {result!r}; the pair (setting, factor) is wanted.",
+    )
+    factor = as_number(result[1], f"{what}, its factor,", finite=False)
+    require(not math.isnan(factor), f"{what} has the factor NaN.")
+    return result[0], factor
+
+
+def _same(setting: Any, wanted: tuple) -> bool:
+    try:
+        return tuple(setting) == wanted
+    except TypeError:
+        return False
+
+
+@check
+def finds_the_worst_setting(worst_case: Callable, rng: np.random.Generator) -> None:
+    """the setting where certified lower bound over estimate is largest."""
+    settings = [_settings(rng) for _ in range(12)]
+    low = dict(zip(settings, 10 ** rng.uniform(-2, 1, 12), strict=True))
+    spread = rng.uniform(1.1, 3)
+    # Everywhere above the estimate, with the largest DIFFERENCE elsewhere than the largest factor.
+    factors = dict(zip(settings, rng.uniform(1.05, 1.6, 12), strict=True))
+    small, large = min(settings, key=low.get), max(settings, key=low.get)
+    factors[small], factors[large] = 2.5, 2.0
+    estimates = {s: low[s] / factors[s] for s in settings}
+    setting, factor = _case(
+        worst_case(settings, lambda *s: estimates[s], lambda *s: (low[s], spread * low[s]))
+    )
+    hint = ""
+    if _same(setting, large):
+        hint = " Did you take the largest difference? The largest FACTOR is asked for."
+    elif _same(setting, min(settings, key=factors.get)):
+        hint = " That is the smallest one."
+    require(
+        _same(setting, small),
+        f"The estimate is {factors[small]:.2f} times too small at {small}; you return {setting!r}."
+        f"{hint}",
+    )
+    require(
+        math.isclose(factor, 2.5, rel_tol=1e-9),
+        f"At the worst setting the certified lower bound is 2.5 times the estimate; your factor "
+        f"is {factor:.4g}. Divide the LOWER bound by the estimate.",
+    )
+
+
+@check
+def accuses_only_with_proof(worst_case: Callable, rng: np.random.Generator) -> None:
+    """an estimate inside the bracket proves nothing, and one of 0 is infinitely wrong."""
+    settings = [_settings(rng) for _ in range(5)]
+    low, high = rng.uniform(0.5, 1), rng.uniform(1.5, 2)
+    inside = low + 0.1 * (high - low)
+    setting, factor = _case(worst_case(settings, lambda *s: inside, lambda *s: (low, high)))
+    require(
+        setting is None and factor == 1,
+        f"An estimate of {inside:.2f} in [{low:.2f}, {high:.2f}] may be the true ε: nothing is "
+        f"proved, so (None, 1.0) is wanted; you return ({setting!r}, {factor:g}).",
+    )
+    guilty = settings[int(rng.integers(5))]
+
+    def estimate(*setting: float) -> float:
+        return 0.0 if setting == guilty else 0.9 * low
+
+    setting, factor = _case(worst_case(settings, estimate, lambda *s: (low, high)))
+    require(
+        _same(setting, guilty) and factor == math.inf,
+        f"Where the estimate is 0 and the lower bound {low:.2f}, the estimate is too small by a "
+        f"factor of infinity (math.inf); you return the factor {factor:g} for {setting!r}.",
+    )
+
+
+# Part 6 · calibration -----------------------------------------------------------------------
+
+
+class _Accountant:
+    """An accountant for the checks: the closed form for full batches, q·√T in place of √T.
+
+    Only its shape matters: ε falls with noise, rises with all else. It counts its calls.
+    """
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(
+        self, noise_multiplier: float, sampling_probability: float, steps: int, delta: float
+    ) -> float:
+        self.calls += 1
+        require(
+            self.calls <= 300,
+            "`noise_for` has asked the accountant 300 times. PLD takes a second each: halve an "
+            "interval instead of trying many values.",
+        )
+        rho = (sampling_probability / float(noise_multiplier)) ** 2 * steps / 2
+        return rho + 2 * math.sqrt(rho * math.log(1 / delta))
+
+
+def _calibrations(rng: np.random.Generator) -> list[tuple[float, float, float, int]]:
+    """Target, δ, q and T, such that the noise that is needed lies between 0.4 and 80."""
+    cases = []
+    for sigma in (rng.uniform(0.4, 0.7), rng.uniform(1, 5), rng.uniform(40, 80)):
+        _, q, steps = _settings(rng)
+        delta = _log_uniform(rng, 1e-12, 1e-2)
+        cases.append((_Accountant()(sigma, q, steps, delta), delta, q, steps))
+    return cases
+
+
+def _noise(noise_for: Callable, target: float, delta: float, q: float, steps: int) -> float:
+    case = f"target_epsilon {target:.4g}, δ = {delta:.2g}, q = {q:.3g}, {steps} steps"
+    sigma = _number(noise_for(target, delta, q, steps, _Accountant()), "noise_for", case)
+    require(sigma > 0, f"`noise_for` gives {sigma:g} for {case}: noise is positive.")
+    return sigma
+
+
+@check
+def noise_keeps_the_promise(noise_for: Callable, rng: np.random.Generator) -> None:
+    """the accountant's ε at that noise is at most the target, not even a little above."""
+    for target, delta, q, steps in _calibrations(rng):
+        sigma = _noise(noise_for, target, delta, q, steps)
+        got = _Accountant()(sigma, q, steps, delta)
+        hint = (
+            " Return the end of the interval that KEEPS the promise."
+            if got <= 1.01 * target
+            else " More noise makes ε smaller: is the right half of the interval kept?"
+        )
+        require(
+            got <= target * (1 + 1e-12),  # float rounding of the accountant itself
+            f"You promise ε ≤ {target:.6g}, but noise_multiplier {sigma:.6g} has ε = {got:.6g}, "
+            f"above it.{hint}",
+        )
+
+
+@check
+def noise_is_not_wasted(noise_for: Callable, rng: np.random.Generator) -> None:
+    """0.2 % less noise would break the promise."""
+    for target, delta, q, steps in _calibrations(rng):
+        sigma = _noise(noise_for, target, delta, q, steps)
+        enough = _Accountant()(sigma / 1.002, q, steps, delta)
+        require(
+            enough > target,
+            f"noise_multiplier {sigma / 1.002:.6g}, 0.2 % less than your {sigma:.6g}, keeps ε = "
+            f"{enough:.6g} ≤ {target:.6g} too: noise is wasted. Halve on, to within 0.1 %.",
+        )
+    _refuses(
+        noise_for,
+        {"target_epsilon": target, "delta": delta, "sampling_probability": q, "steps": steps},
+        [("target_epsilon", 0.0), ("target_epsilon", math.nan), ("delta", 0.0)],
+        _Accountant(),
+    )
+
+
+# Part 7 · training --------------------------------------------------------------------------
+
+
+def _epochs(epsilons_by_epoch: Callable, accountant: Callable, *plan: Any) -> np.ndarray:
+    what = "the result of `epsilons_by_epoch`"
+    return as_array(epsilons_by_epoch(accountant, *plan), what, (plan[3],))
+
+
+@check
+def epochs_become_steps(epsilons_by_epoch: Callable, rng: np.random.Generator) -> None:
+    """after each epoch ε is that of all steps so far, at batch_size / n."""
+    batch, per_epoch, epochs = int(rng.integers(10, 300)), int(rng.integers(20, 300)), 6
+    n, sigma, delta = batch * per_epoch, rng.uniform(0.8, 4), _log_uniform(rng, 1e-8, 1e-4)
+    asked = []
+
+    def accountant(*args: float) -> float:
+        asked.append(args)
+        require(
+            len(args) == 4,
+            "Call accountant(noise_multiplier, sampling_probability, steps, delta).",
+        )
+        return float(args[2])
+
+    got = _epochs(epsilons_by_epoch, accountant, sigma, n, batch, epochs, delta)
+    require(len(asked) > 0, "The accountant that is given was never asked.")
+    want = per_epoch * np.arange(1, epochs + 1)
+    hint = ""
+    if np.allclose(got, per_epoch):
+        hint = " That is one epoch each time: cost adds up over epochs."
+    elif len(got) > 1 and np.isclose(got[0], 0):
+        hint = " The first entry is AFTER the first epoch."
+    require(
+        bool(np.allclose(got, want)),
+        f"{n} examples in batches of {batch} are {per_epoch} steps an epoch: after epochs 1, 2, 3 "
+        f"{want[:3].tolist()} in all; you asked for {np.round(got[:3], 2).tolist()}.{hint}",
+    )
+    for sent in asked:
+        require(
+            math.isclose(sent[1], batch / n) and sent[0] == sigma and sent[3] == delta,
+            f"You asked for noise_multiplier {sent[0]:.4g}, sampling_probability {sent[1]:.4g}, "
+            f"δ = {sent[3]:.2g}; the plan has {sigma:.4g}, batch_size / n = {batch / n:.4g} and "
+            f"{delta:.2g}.",
+        )
+
+
+@check
+def steps_are_integers(epsilons_by_epoch: Callable, rng: np.random.Generator) -> None:
+    """where batches do not divide the examples, steps are rounded up: never too few."""
+    n, batch = 60000, int(rng.choice([256, 128, 512, 7000]))
+
+    def accountant(sigma: float, q: float, steps: int, delta: float) -> float:
+        require(
+            isinstance(steps, (int, np.integer)),
+            f"An accountant counts whole steps; you asked for steps = {steps!r}.",
+        )
+        return float(steps)
+
+    got = _epochs(epsilons_by_epoch, accountant, 1.3, n, batch, 4, 1e-5)
+    exact = np.arange(1, 5) * n / batch
+    require(
+        bool(np.all(got >= exact)),
+        f"{n} examples in batches of {batch}: after 4 epochs {exact[-1]:.3f} batches were drawn; "
+        f"you account for {got[-1]:.0f}, too few. Round up.",
+    )
+    require(
+        bool(np.all(got <= exact + np.arange(1, 5))),
+        f"{n} examples in batches of {batch}: 4 epochs are {exact[-1]:.3f} steps; you account for "
+        f"{got[-1]:.0f}, far more.",
+    )
+
+
+# Part 8 · microbatches ----------------------------------------------------------------------
+
+
+def _gradient(result: Any, size: int) -> np.ndarray:
+    return as_array(result, "the result of `microbatch_gradient`", (size,))
+
+
+@check
+def each_group_is_clipped(microbatch_gradient: Callable, rng: np.random.Generator) -> None:
+    """without noise it is the step of TensorFlow Privacy's optimizer with microbatches."""
+    for group in (int(rng.integers(2, 7)), 1):
+        groups, clip = int(rng.integers(3, 8)), rng.uniform(0.5, 2)
+        # Groups of very different lengths, some within the clip and some beyond it.
+        grads = rng.normal(0, 1, (groups, group, 5)) * 10 ** rng.uniform(-1.5, 1, (groups, 1, 1))
+        grads = grads.reshape(-1, 5).astype(np.float32)
+        got = _gradient(microbatch_gradient(grads, group, clip, 0.0, np.random.default_rng(0)), 5)
+        want = _library_step(grads, groups, clip)
+        single = microbatch_gradient(grads, 1, clip, 0.0, np.random.default_rng(0))
+        hint = ""
+        if np.allclose(got, groups * want, atol=1e-3):
+            hint = " That is the sum over groups: divide by their number."
+        elif np.allclose(got * group, want, atol=1e-3):
+            hint = " Divide by the number of GROUPS, not of examples."
+        elif np.allclose(got, grads.mean(axis=0), atol=1e-3):
+            hint = " Nothing was clipped."
+        elif np.allclose(got, single, atol=1e-3):
+            hint = " Groups of one give you the same: here each GROUP's mean is clipped."
+        require(
+            # float32 rounds to 6e-8, in sums of a few dozen terms to 1e-5 of the largest.
+            bool(np.allclose(got, want, atol=1e-4 * (1 + np.abs(want).max()))),
+            f"{len(grads)} examples in groups of {group}, clip {clip:.3f}: TensorFlow Privacy's "
+            f"step is {np.round(want, 4).tolist()}, yours {np.round(got, 4).tolist()}.{hint}",
+        )
+
+
+def _library_step(grads: np.ndarray, groups: int, clip: float) -> np.ndarray:
+    """Return the gradient that TensorFlow Privacy's optimizer steps along, without noise."""
+    import tensorflow as tf
+    import tensorflow_privacy
+
+    # Losses that are linear in the weights have the gradients that we want.
+    weights = tf.Variable(np.zeros(grads.shape[1], np.float32))
+    tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip=clip, noise_multiplier=0.0, num_microbatches=groups, learning_rate=1.0
+    ).minimize(lambda: tf.linalg.matvec(grads, weights), [weights])
+    return -weights.numpy()
+
+
+@check
+def noise_grows_with_the_group(microbatch_gradient: Callable, rng: np.random.Generator) -> None:
+    """noise has deviation σ·C over the number of groups."""
+    size, batch = 20000, 40
+    # A sample variance of `size` normals is χ²/size around 1.
+    low, high = np.sqrt(stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], size) / size)
+    for group in (1, 5, 10):
+        clip, sigma = rng.uniform(1.5, 3), rng.uniform(0.5, 4)
+        zero = np.zeros((batch, size), np.float32)
+        got = _gradient(microbatch_gradient(zero, group, clip, sigma, rng), size)
+        want = sigma * clip * group / batch
+        ratio = float(np.sqrt(np.mean(got**2))) / want
+        hint = ""
+        for factor, text in (
+            (1 / clip, "Is the noise multiplied by l2_norm_clip?"),
+            (1 / group, "It is divided by the number of EXAMPLES; divide by that of groups."),
+            (batch / group, "The noise is divided by the number of groups, together with the sum."),
+            (1 / math.sqrt(batch / group), "Noise goes on the sum once, not once for each group."),
+            (math.sqrt(batch / group), "Noise goes on the sum once, not once for each group."),
+        ):
+            if abs(factor - 1) > 0.1 and abs(ratio / factor - 1) < 0.08:
+                hint = f" {text}"
+        require(
+            low <= ratio <= high,
+            f"{batch} examples in groups of {group}, σ = {sigma:.3f}, C = {clip:.3f}: the noise "
+            f"should have deviation {want:.5f}; yours has {ratio * want:.5f}.{hint}",
+        )
+
+
+@check
+def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Generator) -> None:
+    """the same rng repeats the noise, another one does not."""
+    seed = int(rng.integers(2**32))
+    a, b, c = (
+        _gradient(microbatch_gradient(np.zeros((4, 50)), 2, 1.0, 1.0, np.random.default_rng(s)), 50)
+        for s in (seed, seed, seed + 1)
+    )
+    require(
+        bool(np.array_equal(a, b)),
+        "The same rng gives different noise: draw it from the `rng` that is passed in.",
+    )
+    require(
+        not np.allclose(a, c),
+        "Different rngs give the same noise, or none: draw it from the `rng` that is passed in.",
+    )
