@@ -24,8 +24,11 @@
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
 # exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
 # property is missing. A check needs only the set-up cells and its own exercise, so you can skip an
-# exercise and come back. Stuck? Open the hint. Cells that begin with `require_domain` keep nonsense
-# out (a δ of 2, a negative σ): leave that line in.
+# exercise and come back. The cells in between, which show results, also use what you wrote before
+# them. After a restart of the kernel, run the set-up cells again. Stuck? Open the hint.
+#
+# Functions that begin with `require_domain` or `require_settings` keep nonsense out, such as a δ of 2 or
+# a negative σ: it would not crash, but give a figure that looks like an answer. Leave these lines in.
 
 # %% [markdown]
 # ## Set-up
@@ -134,7 +137,8 @@ def epsilon_delta_tradeoff(alpha, epsilon, delta):
 # $$G_\mu(\alpha) = \Phi\left(\Phi^{-1}(1 - \alpha) - \mu\right)$$
 #
 # (Dong, Roth and Su 2019, equation 6). Φ(z) is the probability that a standard normal number is below z.
-# A mechanism whose curve is nowhere below $G_\mu$ is called **μ-Gaussian DP**, *μ-GDP* for short.
+# A mechanism whose curve is nowhere below $G_\mu$ is called **μ-Gaussian DP**, *μ-GDP* for short. Return
+# $G_\mu(\alpha)$ for each α of an array.
 #
 # <details><summary>Hint</summary>
 #
@@ -196,7 +200,8 @@ plots.lines(
 #
 # $$\sqrt{\mu_1^2 + \mu_2^2 + \cdots}\text{-GDP}$$
 #
-# (Dong, Roth and Su 2019, Corollary 3.3), and for Gaussian mechanisms exactly, with nothing lost.
+# (Dong, Roth and Su 2019, Corollary 3.3), and for Gaussian mechanisms exactly, with nothing lost. Return
+# this μ for a list.
 #
 # <details><summary>Hint</summary>
 #
@@ -266,7 +271,7 @@ plots.lines(
 # $$\mu = q\sqrt{T}\sqrt{e^{1/\sigma^2} - 1}$$
 #
 # ([Bu, Dong, Long and Su 2020, arXiv:1911.11607](https://arxiv.org/abs/1911.11607)). Neighbours: one
-# example added or removed.
+# example added or removed. Return this μ.
 #
 # <details><summary>Hint</summary>
 #
@@ -318,7 +323,8 @@ checks.gdp_accounting.mu_poisson_at_the_limits(mu_poisson, np.random.default_rng
 #
 # (Dong, Roth and Su 2019, Section 5). Careful, the neighbours are others here: one example is
 # *replaced*, since a batch of fixed size can't lose one. Replacing moves the clipped sum by up to $2C$,
-# not $C$. The formula's σ is the noise over *that*: with DP-SGD's noise of $1.3\,C$ it is 0.65.
+# not $C$. The formula's σ is the noise over *that*: with DP-SGD's noise of $1.3\,C$ it is 0.65. Return this μ for
+# the σ that is given.
 #
 # <details><summary>Hint</summary>
 #
@@ -531,7 +537,8 @@ print(f"                          with 3516 whole steps     {whole:.4f}")
 #
 # The **moments accountant** ([Abadi et al. 2016, arXiv:1607.00133](https://arxiv.org/abs/1607.00133)), today
 # told as **Rényi DP** ([Mironov 2017, arXiv:1702.07476](https://arxiv.org/abs/1702.07476)), proves its figure
-# instead of taking a limit. For every *order* $\alpha > 1$ a step has a Rényi cost $r(\alpha)$, the costs
+# instead of taking a limit. A step's Rényi cost $r(\alpha)$ measures how far apart the step with you and the
+# step without you are; the *order* $\alpha > 1$ says how much weight rare, telling outcomes get. The costs
 # of $T$ steps add up to $R(\alpha) = T\,r(\alpha)$, and **each** order gives an ε that holds. Two formulas
 # turn costs into ε:
 #
@@ -545,11 +552,14 @@ print(f"                          with 3516 whole steps     {whole:.4f}")
 #
 # ### Exercise 7 · `eps_rdp` (medium, 12 minutes)
 #
+# Let the library compute the costs, write both conversions yourself, and return the smallest ε.
+#
 # <details><summary>Hint</summary>
 #
-# One step is `dp_accounting.PoissonSampledDpEvent(q, dp_accounting.GaussianDpEvent(σ))`. After
-# `accountant = rdp.RdpAccountant(orders)` and `accountant.compose(step, steps)`, `accountant.rdp` is an array
-# with $R(\alpha)$ for each order. Make an array of `orders` too. ε is never negative.
+# One step is `dp_accounting.PoissonSampledDpEvent(q, dp_accounting.GaussianDpEvent(σ))`. An
+# `rdp.RdpAccountant` is made with the list of orders; its `compose` takes an event and how often it happens;
+# then its attribute `rdp` is an array with $R(\alpha)$ for each order. Make an array of `orders` too. ε is
+# never negative.
 #
 # </details>
 
@@ -859,7 +869,8 @@ for what, settings in (
 #
 # ### Exercise 9 · `noise_for` (medium, 12 minutes)
 #
-# The answer must **keep** the promise: rounding goes to *more* noise, by at most 0.1 %.
+# Return the smallest σ that keeps the promise. Never one that breaks it: round to *more* noise, by at most
+# 0.1 %.
 #
 # <details><summary>Hint</summary>
 #
@@ -1066,7 +1077,7 @@ plots.lines(
 #
 # With $B$ examples in $G$ = $B$ / `group_size` groups: take the mean gradient of each group (in order: the first
 # `group_size` examples are the first group), clip it to length $C$, add up, put noise of deviation $\sigma C$ on
-# the sum, and divide by $G$.
+# the sum, and divide by $G$. Return the result.
 #
 # <details><summary>Hint</summary>
 #
