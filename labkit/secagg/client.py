@@ -8,7 +8,7 @@ import numpy as np
 
 from labkit.secagg import shamir
 from labkit.secagg.keys import KEY_BYTES, NotAuthentic, PrivateKey, seal, unseal
-from labkit.secagg.prg import expand
+from labkit.secagg.prg import apply
 
 SELF, PAIRS = 0, 1  # the two secrets that are shared: the self mask's seed, the key for pair masks
 PUBLIC_KEYS_BYTES = 2 * KEY_BYTES
@@ -102,11 +102,13 @@ class Client:
         """
         partners = self._partners(taking_part)
         self._require_holders(len(partners) + 1)
-        masked = vector + expand(self._seed, len(vector), vector.dtype)
-        for v in partners:
-            seed = pair_seed(self._mask_key, self._public[v], self.round_number)
-            accumulate = np.add if self.id < v else np.subtract
-            accumulate(masked, expand(seed, len(vector), vector.dtype), out=masked)
+        seeds = {v: pair_seed(self._mask_key, self._public[v], self.round_number) for v in partners}
+        masked = vector.copy()
+        apply(
+            masked,
+            plus=[self._seed, *(seed for v, seed in seeds.items() if v > self.id)],
+            minus=[seed for v, seed in seeds.items() if v < self.id],
+        )
         return masked
 
     def reveal(self, arrived: Collection[int], dropped: Collection[int]) -> dict[int, np.ndarray]:

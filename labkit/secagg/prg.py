@@ -1,5 +1,7 @@
 """A cryptographic pseudorandom generator: 32 secret bytes become a mask of any length."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -31,3 +33,10 @@ def expand(seed: bytes, length: int, dtype: np.typing.DTypeLike = np.uint32) -> 
     stream = Cipher(AES(seed), CTR(bytes(16))).encryptor()
     data = stream.update(bytes(length * dtype.itemsize))
     return np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype, copy=False)
+
+
+def apply(vector: np.ndarray, plus: Iterable[bytes], minus: Iterable[bytes]) -> None:
+    """Add, in place and modulo 2^k, the expansions of `plus`, and subtract those of `minus`."""
+    for operation, seeds in ((np.add, plus), (np.subtract, minus)):
+        for seed in seeds:
+            operation(vector, expand(seed, len(vector), vector.dtype), out=vector)

@@ -9,7 +9,7 @@ from labkit.secagg import shamir
 from labkit.secagg.client import PAIRS, PUBLIC_KEYS_BYTES, SELF, Letter, commitment, pair_seed
 from labkit.secagg.graph import Graph
 from labkit.secagg.keys import PrivateKey
-from labkit.secagg.prg import expand
+from labkit.secagg.prg import apply
 
 
 class Server:
@@ -115,16 +115,18 @@ class Server:
             TooFewShares: a client's secret cannot be recovered; names it, and how many are missing.
         """
         secrets = self._recover()
-        total, length, dtype = self._sum.copy(), len(self._sum), self._sum.dtype
-        for u in self.arrived:
-            total -= expand(secrets[u], length, dtype)
-        for u in self.dropped:
-            key = PrivateKey(secrets[u])
-            for v in self.graph[u] & self.arrived:
-                # Survivor v added this mask if its id was the smaller one, else subtracted it.
-                seed = pair_seed(key, self.public[v], self.round_number)
-                undo = np.subtract if v < u else np.add
-                undo(total, expand(seed, length, dtype), out=total)
+        total = self._sum.copy()
+        apply(total, plus=[], minus=[secrets[u] for u in self.arrived])
+        for u in self.dropped & secrets.keys():
+            # Survivors with smaller ids added their mask with u; those with larger ones
+            # subtracted it.
+            key, survivors = PrivateKey(secrets[u]), self.graph[u] & self.arrived
+            seeds = {v: pair_seed(key, self.public[v], self.round_number) for v in survivors}
+            apply(
+                total,
+                plus=[seed for v, seed in seeds.items() if v > u],
+                minus=[seed for v, seed in seeds.items() if v < u],
+            )
         return total
 
     def _recover(self) -> dict[int, bytes]:
