@@ -1,6 +1,6 @@
 # ---
 # title: "Lab 03: Federated learning with masks"
-# minutes: 100
+# minutes: 120
 # ---
 
 # %% [markdown]
@@ -17,7 +17,9 @@
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
 # exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
 # property is missing. A check needs only the set-up cells and its own exercise, so you can skip an
-# exercise and come back. Stuck? Open the hint.
+# exercise and come back. The cells in between, which show results, also use what you wrote before
+# them. After a restart of the kernel, run the set-up cells again (or *Run → Run All Above Selected
+# Cell*). Stuck? Open the hint.
 
 # %% [markdown]
 # ## Set-up
@@ -156,6 +158,8 @@ print("of which 1s:         ", [int(y.sum()) for _, y in parties])
 #
 # ### Exercise 2 · `gradient` (easy, 6 minutes)
 #
+# Compute that mean over a batch.
+#
 # <details><summary>Hint</summary>
 #
 # `predict(weights, x)` gives all the $p_i$ at once. A sum over images of a number times an image is a
@@ -216,7 +220,7 @@ print("test accuracy of each party on its own:", np.round(alone_accuracies, 4))
 # %% [markdown]
 # ## Part 3 · A federated round
 #
-# Now together. In a round the server sends the weights, each party computes the gradient **on its own
+# Now together. In a **round** the server sends the weights, each party computes the gradient **on its own
 # data**, and the server steps along their mean. Parties differ in size, so it is a *weighted* mean: then
 # the step is exactly the one that a single machine with all the data would make
 # (FedSGD of [McMahan et al. 2016, arXiv:1602.05629](https://arxiv.org/abs/1602.05629)):
@@ -224,6 +228,8 @@ print("test accuracy of each party on its own:", np.round(alone_accuracies, 4))
 # $$w \leftarrow w - \eta \sum_k \frac{n_k}{n} \nabla L_k(w).$$
 #
 # ### Exercise 3 · `federated_round` (medium, 8 minutes)
+#
+# Play the server: collect each party's gradient, and make the step.
 #
 # <details><summary>Hint</summary>
 #
@@ -404,7 +410,7 @@ print(
 # %% [markdown]
 # ## Part 4 · The attack: a gradient is a picture
 #
-# **Threat.** The server is *curious*: it follows the protocol, and looks at what it gets. For one image,
+# **Threat.** The server is *curious*: it follows the protocol, but looks closely at what it gets. For one image,
 # $\nabla L = (p - y)\,x$: **a multiple of the image itself**. (For deep networks it takes an
 # optimiser, and works too: [Zhu et al. 2019, arXiv:1906.08935](https://arxiv.org/abs/1906.08935);
 # [Geiping et al. 2020, arXiv:2003.14053](https://arxiv.org/abs/2003.14053).)
@@ -719,7 +725,7 @@ checks.federated_masking.a_mask_needs_a_private_key(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Train again, and this time the server sees masked vectors only.
+# Train again. This time the server sees masked vectors only.
 
 # %%
 private_keys = [secagg.PrivateKey() for _ in range(PARTIES)]
@@ -930,17 +936,20 @@ except secagg.TooFewShares as error:
 # %% [markdown]
 # ### What a threshold is worth
 #
-# A high threshold $t$ protects against collusion, a low one against dropouts. Three questions about
+# The **threshold** $t$ is how many shares it takes. A high one protects against parties that *collude*
+# (share with the server what they know), a low one against dropouts. Three questions about
 # $n$ parties, each of which holds a share of everybody's two secrets:
 #
 # 1. **Does the sum come out** if $d$ of them drop out?
 # 2. **Is an honest party's vector safe** if $c$ of the others *collude* with a server that follows the
-#    protocol? They pool their shares of its private key; its self mask the server may take off.
+#    protocol? They pool their shares of its private key; its self mask the server may take off anyway.
 # 3. **Is it safe if the server lies**, telling some honest parties that the victim dropped out and others
 #    that it did not? Each honest party answers one question; colluders answer both. The server needs $t$
 #    answers to each.
 #
 # ### Exercise 9 · `what_happens` (medium, 8 minutes)
+#
+# Fill in the table: answer all three, for any numbers.
 #
 # <details><summary>Hint</summary>
 #
@@ -1135,7 +1144,9 @@ plots.lines(
 # 0s and 1s of MNIST; each trains an epoch in batches of 32 on a network of 64 and 2 units, and the server
 # averages the *weights* (FedAvg, McMahan et al. 2016). First in the clear, then with the **secure
 # aggregator** (fixed-point sums modulo a power of two, as yours), then with a **differentially private**
-# one, which clips each client's update and adds Gaussian noise to the sum.
+# one, which clips each client's update and adds Gaussian noise to the sum. Its ε bounds what the model
+# can tell of any *one client*: with and without it, no outcome is more than $e^\varepsilon$ times as likely,
+# but for a probability of δ (lab 01).
 
 # %%
 import tensorflow as tf
