@@ -2,11 +2,13 @@
 
 import os
 import re
+import time
 from functools import cache
 from pathlib import Path
 from unittest import mock
 
 import nbformat
+import psutil
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
@@ -20,7 +22,7 @@ def execute(path):
     """Run a notebook in quick mode and return it with its outputs."""
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(path.parent)}}
-    with mock.patch.dict(os.environ, LABKIT_BUDGET="quick"):
+    with mock.patch.dict(os.environ, LABKIT_BUDGET="quick", LABKIT_TEST_RUN=str(os.getpid())):
         NotebookClient(notebook, timeout=300, resources=resources).execute()
     return notebook
 
@@ -97,3 +99,97 @@ def test_lab_01_the_audit_clears_the_honest_and_convicts_the_liar():
     assert all(lower < epsilon_pld(sigma, 1.0, 20, 1e-5) for sigma, lower in honest)
     assert any(lower > 1 for _, lower in honest)
     assert liar > epsilon_pld(9.0, 1.0, 20, 1e-5)
+
+
+def test_lab_03_the_leaks_of_the_published_notebook_are_found():
+    text = printed("03_federated_masking")
+    assert "get_gradient, party 0 reads: everyone: images, everyone: labels\n" in text
+    assert "published call, party 0 reads: party 0: images, party 1: labels\n" in text
+    assert "ours, party 0 reads: party 0: images, party 0: labels\n" in text
+
+
+def test_lab_03_masks_end_the_attack_and_cost_nothing():
+    lab = "03_federated_masking"
+    [[bare, masked]] = figures(
+        lab, r"at least (\S+) without masks, at most (\S+) in size with them"
+    )
+    assert bare >= 0.99
+    # Of 784 independent pixels a correlation deviates by 1/28; 0.25 is seven of those.
+    assert masked < 0.25
+    [[with_, without, apart]] = figures(
+        lab, r"accuracy (\S+) with masks, (\S+) without; the weights differ by up to (\S+),"
+    )
+    # The steps' learning rate is 0.1: twenty roundings of at most 2^−21, summed.
+    assert apart < 20 * 0.1 * 2**-21
+    assert abs(with_ - without) < 1e-3
+    assert figures(lab, r"places in which the sum .* bare: (\d+)") == [[0]]
+
+
+def test_lab_03_float_masks_do_not_cancel():
+    rows = figures(
+        "03_federated_masking",
+        r"masks of size +(\S+): .* correlation (\S+), error of the sum (\S+) .*, (\S+) \(float64\)",
+    )
+    scale, seen, single, double = zip(*rows, strict=True)
+    assert seen[0] > 0.99  # too small to hide
+    assert single[-1] > 10 > 1e-6 > single[0]  # too large to cancel
+    assert double[-1] > 1e6 * double[0]
+    assert scale[-1] == 1e8
+
+
+def test_lab_03_a_late_vector_is_bare_but_for_its_self_mask():
+    [[pairs, both]] = figures(
+        "03_federated_masking",
+        r"at least (\S+) with pair masks only, at most (\S+) with a self mask",
+    )
+    assert pairs >= 0.99
+    assert both < 0.25
+
+
+def test_lab_03_dropouts_and_a_tamperer_leave_the_sum_exact():
+    text = printed("03_federated_masking")
+    assert "yours: places that differ from the bare sum: 0\n" in text
+    assert "the protocol: places that differ: 0\n" in text
+    assert "excluded: {6: 'its share of client 0 is malformed or replayed'}" in text
+    assert "5 of the 7 shares that are needed are there, 2 are missing" in text
+    assert "4 of the 6 shares that are needed are there, 2 are missing" in text
+    assert "67        33         33             yes            yes            yes" in text
+
+
+def test_lab_03_the_traffic_grows_as_the_fits_say():
+    lab = "03_federated_masking"
+    fits = figures(lab, r"(\d+) · n(?:²|·k) +([+-]\d+) · n bytes \(within (\d+)%\)")
+    assert len(fits) == 2
+    # A pair costs two sealed pairs of shares, their hashes, keys and revealed shares.
+    assert all(400 < a < 700 and within <= 3 for a, _, within in fits)
+    # The masked vector alone is 4 · 784 = 3136 bytes a party.
+    assert all(2500 < b < 4500 for _, b, _ in fits)
+
+
+def test_lab_03_secure_aggregation_costs_no_accuracy_in_tff():
+    last = dict(
+        re.findall(r"(\S.*?) +(0\.\d+|1\.0+) after \d+ rounds", printed("03_federated_masking"))
+    )
+    assert float(last["in the clear"]) >= 0.99
+    assert float(last["secure aggregation"]) >= 0.99
+    assert figures("03_federated_masking", r"multiplier (\d), 10 rounds: ε = (\S+) per client") == [
+        [1, 17.9],
+        [5, 2.6],
+    ]
+
+
+def test_lab_03_no_process_outlives_the_notebook():
+    assert "in the clear" in printed("03_federated_masking")  # TFF's worker was at work
+    deadline = time.monotonic() + 10
+    while (left := ours()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left == []
+
+
+def ours():
+    """The running processes that a notebook of this test run has started."""
+    found = []
+    for process in psutil.process_iter(["environ", "cmdline"]):
+        if (process.info["environ"] or {}).get("LABKIT_TEST_RUN") == str(os.getpid()):
+            found.append(process.info["cmdline"])
+    return found

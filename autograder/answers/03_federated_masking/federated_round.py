@@ -1,0 +1,72 @@
+# %% right="np.average"
+def federated_round(weights, parties, gradient, learning_rate):
+    grads = [gradient(weights, x, y) for x, y in parties]
+    return weights - learning_rate * np.average(grads, axis=0, weights=[len(y) for _, y in parties])
+
+# %% right="averages the parties' new weights"
+def federated_round(weights, parties, gradient, learning_rate):
+    n = sum(len(x) for x, _ in parties)
+    new = np.zeros_like(weights)
+    for x, y in parties:
+        new += len(x) / n * (weights - learning_rate * gradient(weights, x, y))
+    return new
+
+# %% right="a running mean"
+def federated_round(weights, parties, gradient, learning_rate):
+    mean, seen = 0, 0
+    for x, y in parties:
+        seen += len(y)
+        mean = mean + (gradient(weights, x, y) - mean) * len(y) / seen
+    return weights - learning_rate * mean
+
+# %% right="shares times stacked gradients, in place"
+def federated_round(weights, parties, gradient, learning_rate):
+    sizes = np.array([len(y) for _, y in parties])
+    grads = np.stack([gradient(weights, *party) for party in parties])
+    weights -= learning_rate * (sizes / sizes.sum()) @ grads
+    return weights
+
+# %% wrong="each party counts the same" loses={"a_round_is_a_centralised_step": "each party the same weight"}
+def federated_round(weights, parties, gradient, learning_rate):
+    return weights - learning_rate * np.mean([gradient(weights, x, y) for x, y in parties], axis=0)
+
+# %% wrong="uphill" loses={"a_round_is_a_centralised_step": "uphill", "equal_parties_count_equally": "uphill"}
+def federated_round(weights, parties, gradient, learning_rate):
+    n = sum(len(y) for _, y in parties)
+    return weights + learning_rate * sum(len(y) * gradient(weights, x, y) for x, y in parties) / n
+
+# %% wrong="a sum" loses={"a_round_is_a_centralised_step": "where a mean is meant", "equal_parties_count_equally": "learning_rate times the mean"}
+def federated_round(weights, parties, gradient, learning_rate):
+    return weights - learning_rate * sum(gradient(weights, x, y) for x, y in parties)
+
+# %% wrong="the server pools the data" loses={"each_party_computes_on_its_own_data": "no single party's own"}
+def federated_round(weights, parties, gradient, learning_rate):
+    x, y = (np.concatenate(column) for column in zip(*parties))
+    return weights - learning_rate * gradient(weights, x, y)
+
+# %% wrong="the neighbour's labels" loses={"a_round_is_a_centralised_step": "raised", "equal_parties_count_equally": "learning_rate times the mean", "each_party_computes_on_its_own_data": "and party 1's labels"}
+def federated_round(weights, parties, gradient, learning_rate):
+    total = 0
+    for i, (x, y) in enumerate(parties):
+        total = total + len(x) * gradient(weights, x, parties[(i + 1) % len(parties)][1])
+    return weights - learning_rate * total / sum(len(y) for _, y in parties)
+
+# %% wrong="one after the other" loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
+def federated_round(weights, parties, gradient, learning_rate):
+    for x, y in parties:
+        weights = weights - learning_rate * gradient(weights, x, y)
+    return weights
+
+# %% wrong="only the first party" loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean", "each_party_computes_on_its_own_data": "Only parties [0]"}
+def federated_round(weights, parties, gradient, learning_rate):
+    return weights - learning_rate * gradient(weights, *parties[0])
+
+# %% wrong="no learning rate" loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
+def federated_round(weights, parties, gradient, learning_rate):
+    n = sum(len(y) for _, y in parties)
+    return weights - sum(len(y) * gradient(weights, x, y) for x, y in parties) / n
+
+# %% wrong="returns the mean gradient" loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
+def federated_round(weights, parties, gradient, learning_rate):
+    n = sum(len(y) for _, y in parties)
+    return sum(len(y) * gradient(weights, x, y) for x, y in parties) / n

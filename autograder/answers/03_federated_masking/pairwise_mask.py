@@ -1,0 +1,123 @@
+# %% right="in place"
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, dtype=np.uint32)
+    for other in public_keys:
+        if other != party:
+            seed = private_key.agree(public_keys[other], str(round_number).encode())
+            if other > party:
+                total += secagg.expand(seed, length)
+            else:
+                total -= secagg.expand(seed, length)
+    return total
+
+# %% right="the pair's ids in the context, smaller first"
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    masks = []
+    for other in sorted(set(public_keys) - {party}):
+        context = f"{min(party, other)}, {max(party, other)}, {round_number}".encode()
+        mask = secagg.expand(private_key.agree(public_keys[other], context), length)
+        masks.append(mask if party < other else np.uint32(0) - mask)
+    return np.sum(masks, axis=0, dtype=np.uint32)
+
+# %% right="int64, then modulo"
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.int64)
+    for other, key in public_keys.items():
+        sign = np.sign(other - party)
+        if sign:
+            seed = private_key.agree(key, round_number.to_bytes(8, "big"))
+            total += sign * secagg.expand(seed, length).astype(np.int64)
+    return total % 2**32
+
+# %% right="sums of the larger and of the smaller ones"
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    def masks(others):
+        seeds = [private_key.agree(public_keys[o], bytes([round_number % 256])) for o in others]
+        return sum((secagg.expand(s, length) for s in seeds), np.zeros(length, np.uint32))
+    return masks(o for o in public_keys if o > party) - masks(o for o in public_keys if o < party)
+
+# %% wrong="everybody adds" loses={"all_pair_masks_cancel": "the larger subtracts"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            total += secagg.expand(private_key.agree(key, b"%d" % round_number), length)
+    return total
+
+# %% wrong="a mask with itself too" loses={"all_pair_masks_cancel": "with itself"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        mask = secagg.expand(private_key.agree(key, b"%d" % round_number), length)
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="the same in every round" loses={"every_round_has_fresh_masks": "used twice"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            mask = secagg.expand(private_key.agree(key, b"mask"), length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="one's own id in the context" loses={"all_pair_masks_cancel": "the same context"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            mask = secagg.expand(private_key.agree(key, b"%d %d" % (party, round_number)), length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="only the neighbours in a ring" loses={"every_other_party_counts": "EVERY other party"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    ids = sorted(public_keys)
+    at = ids.index(party)
+    total = np.zeros(length, np.uint32)
+    for other in {ids[at - 1], ids[(at + 1) % len(ids)]} - {party}:
+        mask = secagg.expand(private_key.agree(public_keys[other], b"%d" % round_number), length)
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="seeds from public keys" loses={"a_mask_needs_a_private_key": "must come from"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            mixed = bytes(a ^ b for a, b in zip(key, public_keys[party]))
+            seed = bytes(b ^ round_number % 256 for b in mixed)
+            mask = secagg.expand(seed, length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="nothing to add" loses={"every_other_party_counts": "no difference", "every_round_has_fresh_masks": "agree in 30 of 30", "a_mask_needs_a_private_key": "very mask"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    return np.zeros(length, np.uint32)
+
+# %% wrong="a fresh key each time" loses={"all_pair_masks_cancel": "something else than 0", "every_round_has_fresh_masks": "nothing cancels"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    key = secagg.PrivateKey()
+    total = np.zeros(length, np.uint32)
+    for other, public in public_keys.items():
+        if other != party:
+            mask = secagg.expand(key.agree(public, b"%d" % round_number), length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="floats" loses={"all_pair_masks_cancel": "keep uint32", "every_other_party_counts": "keep uint32", "every_round_has_fresh_masks": "keep uint32", "a_mask_needs_a_private_key": "keep uint32"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length)
+    for other, key in public_keys.items():
+        if other != party:
+            mask = secagg.expand(private_key.agree(key, b"%d" % round_number), length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="forgets to return" loses={"all_pair_masks_cancel": "return", "every_other_party_counts": "return", "every_round_has_fresh_masks": "return", "a_mask_needs_a_private_key": "return"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            mask = secagg.expand(private_key.agree(key, b"%d" % round_number), length)
+            total = total + mask if party < other else total - mask

@@ -1,0 +1,109 @@
+# %% right="a loop with random values"
+def reads(compute, data):
+    rng, before, found = np.random.default_rng(), compute(data), set()
+    for name, values in data.items():
+        other = dict(data)
+        other[name] = rng.random(values.shape)
+        if np.any(compute(other) != before):
+            found.add(name)
+    return found
+
+# %% right="a list, on deep copies"
+import copy
+
+def reads(compute, data):
+    before, found = np.array(compute(data)), []
+    for name in data:
+        other = copy.deepcopy(data)
+        other[name] = (0.7 - other[name]) * np.arange(1, other[name].size + 1).reshape(other[name].shape)
+        if not np.allclose(compute(other), before, rtol=0, atol=1e-12):
+            found.append(name)
+    return found
+
+# %% right="in place, and put back"
+def reads(compute, data):
+    before, found = np.copy(compute(data)), set()
+    for name in data:
+        original = data[name]
+        data[name] = 1 - original
+        if not np.array_equal(compute(data), before):
+            found.add(name)
+        data[name] = original
+    return found
+
+# %% right="two different changes"
+def reads(compute, data):
+    before = compute(data)
+    def matters(name):
+        changes = (1 - data[name], 1 + np.square(data[name]) - np.random.random(data[name].shape))
+        return any(not np.array_equal(compute({**data, name: c}), before) for c in changes)
+    return frozenset(filter(matters, data))
+
+# %% wrong="only the first entry" loses={"whatever_is_read_is_found": "change them all"}
+def reads(compute, data):
+    before, found = compute(data), set()
+    for name, values in data.items():
+        other = values.copy()
+        other.flat[0] = 1 - other.flat[0]
+        if not np.array_equal(before, compute(data | {name: other})):
+            found.add(name)
+    return found
+
+# %% wrong="zeros, which some labels are already" loses={"whatever_is_read_is_found": "something that it was already"}
+def reads(compute, data):
+    before = compute(data)
+    return {n for n in data if not np.array_equal(before, compute(data | {n: np.zeros_like(data[n])}))}
+
+# %% wrong="adds a constant" loses={"whatever_is_read_is_found": "differences between entries"}
+def reads(compute, data):
+    before = compute(data)
+    return {n for n in data if not np.allclose(before, compute(data | {n: data[n] + 1}), atol=1e-9)}
+
+# %% wrong="does not put the arrays back" loses={"nobody_is_accused_wrongly": "ONE array at a time"}
+def reads(compute, data):
+    before, found, data = compute(data), set(), dict(data)
+    for name in data:
+        data[name] = 1 - data[name]
+        if not np.array_equal(before, compute(data)):
+            found.add(name)
+    return found
+
+# %% wrong="changes the caller's arrays" loses={"the_data_stay_as_they_were": "work on copies", "nobody_is_accused_wrongly": "ONE array at a time"}
+def reads(compute, data):
+    before, found = compute(data), set()
+    for name in data:
+        data[name] += 1
+        data[name] *= data[name] + 1
+        if not np.array_equal(before, compute(data)):
+            found.add(name)
+    return found
+
+# %% wrong="leaves the last array changed" loses={"the_data_stay_as_they_were": "work on copies"}
+def reads(compute, data):
+    before, found, last = compute(data), set(), None
+    for name in list(data):
+        if last is not None:
+            data[last] = 1 - data[last]
+        data[name], last = 1 - data[name], name
+        if not np.allclose(before, compute(data), atol=1e-9):
+            found.add(name)
+    return found
+
+# %% wrong="everything but what is read" loses={"whatever_is_read_is_found": "misses", "nobody_is_accused_wrongly": "also names"}
+def reads(compute, data):
+    before = compute(data)
+    return {n for n in data if np.array_equal(before, compute(data | {n: 1 - data[n]}))}
+
+# %% wrong="images only" loses={"whatever_is_read_is_found": "misses"}
+def reads(compute, data):
+    before = compute(data)
+    return {n for n in data if "images" in n and not np.array_equal(before, compute(data | {n: 1 - data[n]}))}
+
+# %% wrong="compares identity" loses={"nobody_is_accused_wrongly": "also names"}
+def reads(compute, data):
+    before = compute(data)
+    return {n for n in data if compute(data | {n: 1 - data[n]}) is not before}
+
+# %% wrong="names all that it is given" loses={"nobody_is_accused_wrongly": "also names"}
+def reads(compute, data):
+    return set(data)

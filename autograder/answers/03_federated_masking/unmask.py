@@ -1,0 +1,116 @@
+# %% right="in place"
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    for party in survivors:
+        masked_sum -= secagg.expand(self_seeds[party], masked_sum.size)
+    for (i, j), seed in pair_seeds.items():
+        if i in dropped:
+            masked_sum += secagg.expand(seed, masked_sum.size)
+        else:
+            masked_sum -= secagg.expand(seed, masked_sum.size)
+    return masked_sum
+
+# %% right="survivor by survivor"
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total, length = masked_sum.copy(), len(masked_sum)
+    for s in survivors:
+        total = total - secagg.expand(self_seeds[s], length)
+        for d in dropped:
+            mask = secagg.expand(pair_seeds[min(s, d), max(s, d)], length)
+            total = np.subtract(total, mask) if s < d else np.add(total, mask)
+    return total
+
+# %% right="int64, then modulo"
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum.astype(np.int64)
+    for seed in self_seeds.values():
+        total -= secagg.expand(seed, len(total))
+    for (i, j), seed in pair_seeds.items():
+        total += (-1 if j in dropped else 1) * secagg.expand(seed, len(total)).astype(np.int64)
+    return (total % 2**32).astype(np.uint32)
+
+# %% right="everything that is in the sum, taken away at once"
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    n = len(masked_sum)
+    extra = [secagg.expand(seed, n) for seed in self_seeds.values()]
+    for pair, seed in pair_seeds.items():
+        mask = secagg.expand(seed, n)
+        extra.append(mask if pair[1] in dropped else np.zeros(n, np.uint32) - mask)
+    return masked_sum - np.sum(extra, axis=0, dtype=np.uint32)
+
+# %% wrong="pair masks with the wrong sign" loses={"dropouts_masks_come_off": "ADDED the pair's mask"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum
+    for seed in self_seeds.values():
+        total = total - secagg.expand(seed, len(total))
+    for (i, j), seed in pair_seeds.items():
+        mask = secagg.expand(seed, len(total))
+        total = total + mask if i in survivors else total - mask
+    return total
+
+# %% wrong="always subtracts" loses={"dropouts_masks_come_off": "subtracted it"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum
+    for seed in [*self_seeds.values(), *pair_seeds.values()]:
+        total = total - secagg.expand(seed, len(total))
+    return total
+
+# %% wrong="forgets the dropouts" loses={"dropouts_masks_come_off": "dropped"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum
+    for seed in self_seeds.values():
+        total = total - secagg.expand(seed, len(total))
+    return total
+
+# %% wrong="forgets the self masks" loses={"self_masks_come_off": "still has its self mask", "dropouts_masks_come_off": "`unmask` gives"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum
+    for (i, j), seed in pair_seeds.items():
+        mask = secagg.expand(seed, len(total))
+        total = total - mask if i in survivors else total + mask
+    return total
+
+# %% wrong="adds the self masks once more" loses={"self_masks_come_off": "no dropouts", "dropouts_masks_come_off": "`unmask` gives"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum
+    for seed in self_seeds.values():
+        total = total + secagg.expand(seed, len(total))
+    for (i, j), seed in pair_seeds.items():
+        mask = secagg.expand(seed, len(total))
+        total = total - mask if i in survivors else total + mask
+    return total
+
+# %% wrong="self masks of the dropouts too" loses={"dropouts_masks_come_off": "raised KeyError"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum
+    for party in [*survivors, *dropped]:
+        total = total - secagg.expand(self_seeds[party], len(total))
+    for (i, j), seed in pair_seeds.items():
+        mask = secagg.expand(seed, len(total))
+        total = total - mask if i in survivors else total + mask
+    return total
+
+# %% wrong="the first dropout only" loses={"dropouts_masks_come_off": "`unmask` gives"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum
+    for seed in self_seeds.values():
+        total = total - secagg.expand(seed, len(total))
+    for (i, j), seed in pair_seeds.items():
+        mask = secagg.expand(seed, len(total))
+        if dropped[0] in (i, j):
+            total = total - mask if i in survivors else total + mask
+    return total
+
+# %% wrong="in floats" loses={"self_masks_come_off": "modulo 2^32", "dropouts_masks_come_off": "modulo 2^32"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum.astype(float)
+    for seed in self_seeds.values():
+        total = total - secagg.expand(seed, len(total))
+    for (i, j), seed in pair_seeds.items():
+        mask = secagg.expand(seed, len(total))
+        total = total - mask if i in survivors else total + mask
+    return total
+
+# %% wrong="forgets to return" loses={"self_masks_come_off": "return", "dropouts_masks_come_off": "return"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    for seed in self_seeds.values():
+        masked_sum = masked_sum - secagg.expand(seed, len(masked_sum))

@@ -1,0 +1,69 @@
+# %% right="by counting answers, a list"
+def what_happens(parties, threshold, dropouts, colluders):
+    answers = 2 * colluders + (parties - colluders)
+    return [threshold <= parties - dropouts, not colluders >= threshold, answers < 2 * threshold]
+
+# %% right="by the largest numbers allowed"
+def what_happens(parties, threshold, dropouts, colluders):
+    most_dropouts = parties - threshold
+    most_curious = threshold - 1
+    most_lying = 2 * threshold - parties - 1
+    return dropouts <= most_dropouts, colluders <= most_curious, colluders <= most_lying
+
+# %% right="by trying all the splits"
+def what_happens(parties, threshold, dropouts, colluders):
+    honest = parties - colluders
+    broken = False
+    for told in range(honest + 1):
+        if min(told, honest - told) + colluders >= threshold:
+            broken = True
+    return (parties >= threshold + dropouts), threshold > colluders, not broken
+
+# %% right="NumPy, with halves"
+def what_happens(parties, threshold, dropouts, colluders):
+    half = (parties - colluders) // 2
+    left = np.array([threshold, colluders, colluders + half])
+    right = np.array([parties - dropouts + 1, threshold, threshold])
+    return left < right
+
+# %% wrong="one more than the threshold must be left" loses={"the_sum_comes_out": "You say False; it is True"}
+def what_happens(parties, threshold, dropouts, colluders):
+    return parties - dropouts > threshold, colluders < threshold, parties + colluders < 2 * threshold
+
+# %% wrong="compares dropouts with the threshold" loses={"the_sum_comes_out": "drop out, so"}
+def what_happens(parties, threshold, dropouts, colluders):
+    return dropouts < threshold, colluders < threshold, parties + colluders < 2 * threshold
+
+# %% wrong="safe with as many colluders as the threshold" loses={"a_curious_server": "You say True; it is False"}
+def what_happens(parties, threshold, dropouts, colluders):
+    return parties - dropouts >= threshold, colluders <= threshold, parties + colluders < 2 * threshold
+
+# %% wrong="the victim's share counted as a colluder's" loses={"a_curious_server": "You say False; it is True"}
+def what_happens(parties, threshold, dropouts, colluders):
+    return parties - dropouts >= threshold, colluders + 1 < threshold, parties + colluders < 2 * threshold
+
+# %% wrong="a majority, whoever colludes" loses={"a_lying_server": "You say True; it is False"}
+def what_happens(parties, threshold, dropouts, colluders):
+    return parties - dropouts >= threshold, colluders < threshold, parties < 2 * threshold
+
+# %% wrong="a liar is no worse than a curious server" loses={"a_lying_server": "You say True; it is False"}
+def what_happens(parties, threshold, dropouts, colluders):
+    safe = colluders < threshold
+    return parties - dropouts >= threshold, safe, safe
+
+# %% wrong="an edge too generous" loses={"a_lying_server": "You say True; it is False"}
+def what_happens(parties, threshold, dropouts, colluders):
+    return parties - dropouts >= threshold, colluders < threshold, parties + colluders <= 2 * threshold
+
+# %% wrong="colluders drop out too" loses={"the_sum_comes_out": "You say False; it is True"}
+def what_happens(parties, threshold, dropouts, colluders):
+    left = parties - dropouts - colluders
+    return left >= threshold, colluders < threshold, parties + colluders < 2 * threshold
+
+# %% wrong="one answer for all three" loses={"the_sum_comes_out": "three of True or False", "a_curious_server": "three of True or False", "a_lying_server": "three of True or False"}
+def what_happens(parties, threshold, dropouts, colluders):
+    return parties - dropouts >= threshold and parties + colluders < 2 * threshold
+
+# %% wrong="forgets to return" loses={"the_sum_comes_out": "return", "a_curious_server": "return", "a_lying_server": "return"}
+def what_happens(parties, threshold, dropouts, colluders):
+    parties - dropouts >= threshold, colluders < threshold, parties + colluders < 2 * threshold

@@ -1,0 +1,1268 @@
+# ---
+# title: "Lab 03: Federated learning with masks"
+# minutes: 120
+# ---
+
+# %% [markdown]
+# "Your data never leave your phone": in **federated learning** every party trains on its own data and
+# sends only *gradients*. In this lab you first build that, find two leaks in a published notebook, and
+# then, as the server, turn one party's gradient back into its image. The defence is **secure
+# aggregation** ([Bonawitz et al. 2016, arXiv:1611.04482](https://arxiv.org/abs/1611.04482)): masks that
+# hide every gradient and cancel in the sum. You make the masks exact to the bit, make them from keys,
+# survive parties that drop out, count what it costs, and do it all again with a library.
+#
+# You will be able to say, of any "federated, hence private" system: what its server sees, who would
+# have to collude, and what it promises when somebody's battery dies.
+#
+# **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
+# exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
+# property is missing. A check needs only the set-up cells and its own exercise, so you can skip an
+# exercise and come back. The cells in between, which show results, also use what you wrote before
+# them. After a restart of the kernel, run the set-up cells again (or *Run → Run All Above Selected
+# Cell*). Stuck? Open the hint.
+
+# %% [markdown]
+# ## Set-up
+
+# %% setup=true
+import labkit  # first: it prepares TensorFlow, which part 9 needs
+
+import time
+
+import numpy as np
+from scipy import stats
+from scipy.special import expit
+
+from labkit import accounting, checks, plots, secagg
+from labkit.budget import budget
+from labkit.data import load_mnist
+
+# %% setup=true
+(x_train, y_train), (x_test, y_test) = load_mnist()
+
+
+def zeros_and_ones(x, y):
+    """The images of 0s and 1s, one row of 784 pixels from 0 to 1 each, and their labels."""
+    chosen = y < 2
+    return x[chosen].reshape(-1, 784) / 255, y[chosen].astype(np.float64)
+
+
+x_train, y_train = zeros_and_ones(x_train, y_train)
+x_test, y_test = zeros_and_ones(x_test, y_test)
+
+PARTIES = 10
+LEARNING_RATE = 0.1
+
+
+def predict(weights, x):
+    """The perceptron's probability, for each image, that it is a 1: sigmoid(x · weights)."""
+    return expit(x @ weights)
+
+
+def accuracy(weights, x, y):
+    """The fraction of images whose label the perceptron gets right."""
+    return float(np.mean((predict(weights, x) > 0.5) == y))
+
+
+def correlation(a, b):
+    """Pearson's correlation of two images: 1 if one is the other, up to contrast; 0 if unrelated."""
+    return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
+
+
+# %% [markdown]
+# ## Part 1 · Ten parties
+#
+# **Goal.** Ten parties (hospitals, phones) hold 32 images each and want to tell 0 from 1 together,
+# without showing each other a single image. We have to play all ten: deal the images out.
+#
+# ### Exercise 1 · `split_among` (easy, 6 minutes)
+#
+# Every example gets exactly one owner, at random, and the sizes of the parts differ by one at most.
+#
+# <details><summary>Hint</summary>
+#
+# `rng.permutation(len(x))` is a random order; `np.array_split` cuts it into nearly equal pieces. Index
+# images and labels with the same piece.
+#
+# </details>
+
+# %% exercise="split_among"
+def split_among(x, y, parties, rng):
+    """Deal the examples out among the parties, at random.
+
+    Args:
+        x: [examples, pixels], the images.
+        y: [examples], their labels.
+        parties: how many parties there are, at most as many as examples.
+        rng: numpy.random.Generator, the only source of randomness.
+
+    Returns:
+        A list with one pair (images, labels) for each party.
+    """
+    ### BEGIN SOLUTION
+    pieces = np.array_split(rng.permutation(len(x)), parties)
+    return [(x[piece], y[piece]) for piece in pieces]
+    ### END SOLUTION
+
+
+# %% check="every_example_has_one_owner" points=3
+checks.federated_masking.every_example_has_one_owner(split_among, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.every_example_has_one_owner(
+    split_among, np.random.default_rng(), trials=5
+)
+### END HIDDEN TESTS
+
+# %% check="labels_stay_with_their_images" points=3
+checks.federated_masking.labels_stay_with_their_images(split_among, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.labels_stay_with_their_images(
+    split_among, np.random.default_rng(), trials=3
+)
+### END HIDDEN TESTS
+
+# %% check="sizes_differ_by_one_at_most" points=2
+checks.federated_masking.sizes_differ_by_one_at_most(split_among, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.sizes_differ_by_one_at_most(
+    split_among, np.random.default_rng(), trials=5
+)
+### END HIDDEN TESTS
+
+# %% check="parts_are_drawn_at_random" points=2
+checks.federated_masking.parts_are_drawn_at_random(split_among, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.parts_are_drawn_at_random(split_among, np.random.default_rng(), trials=2)
+### END HIDDEN TESTS
+
+# %%
+rng = np.random.default_rng(1)
+dealt = rng.choice(len(x_train), 32 * PARTIES, replace=False)
+parties = split_among(x_train[dealt], y_train[dealt], PARTIES, rng)
+print("images of each party:", [len(y) for _, y in parties])
+print("of which 1s:         ", [int(y.sum()) for _, y in parties])
+
+# %% [markdown]
+# ## Part 2 · One party alone
+#
+# The model is a **perceptron**: 784 weights $w$, and $p = \mathrm{sigmoid}(w \cdot x)$ is its
+# probability that image $x$ shows a 1. It minimises the mean cross-entropy
+#
+# $$L(w) = -\frac1n \sum_i y_i \log p_i + (1 - y_i) \log (1 - p_i),$$
+#
+# and that the derivative of the sigmoid cancels is the reason why people pair the two:
+#
+# $$\nabla L(w) = \frac1n \sum_i (p_i - y_i)\, x_i .$$
+#
+# Keep an eye on that formula. It is all the attacker needs.
+#
+# ### Exercise 2 · `gradient` (easy, 6 minutes)
+#
+# Compute that mean over a batch.
+#
+# <details><summary>Hint</summary>
+#
+# `predict(weights, x)` gives all the $p_i$ at once. A sum over images of a number times an image is a
+# matrix product.
+#
+# </details>
+
+# %% exercise="gradient"
+def gradient(weights, x, y):
+    """Return the gradient of the mean cross-entropy of `predict` over a batch.
+
+    Args:
+        weights: [pixels], float64.
+        x: [batch, pixels], the images.
+        y: [batch], labels 0.0 or 1.0.
+
+    Returns:
+        [pixels], float64.
+    """
+    ### BEGIN SOLUTION
+    return (predict(weights, x) - y) @ x / len(x)
+    ### END SOLUTION
+
+
+# %% check="gradient_is_the_slope_of_the_loss" points=6
+checks.federated_masking.gradient_is_the_slope_of_the_loss(gradient, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.gradient_is_the_slope_of_the_loss(
+    gradient, np.random.default_rng(), trials=5
+)
+### END HIDDEN TESTS
+
+# %% check="gradient_of_a_batch_is_the_mean" points=4
+checks.federated_masking.gradient_of_a_batch_is_the_mean(gradient, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.gradient_of_a_batch_is_the_mean(
+    gradient, np.random.default_rng(), trials=5
+)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# One party trains on its own 32 images, in batches of 16:
+
+# %%
+def train(weights, x, y, epochs, batch_size, rng):
+    """Plain SGD on one party's data; returns the new weights."""
+    for _ in range(epochs):
+        order = rng.permutation(len(x))
+        for batch in np.array_split(order, len(x) // batch_size):
+            weights = weights - LEARNING_RATE * gradient(weights, x[batch], y[batch])
+    return weights
+
+
+alone = [train(np.zeros(784), x, y, 10, 16, np.random.default_rng(2)) for x, y in parties]
+alone_accuracies = [accuracy(weights, x_test, y_test) for weights in alone]
+print("test accuracy of each party on its own:", np.round(alone_accuracies, 4))
+
+# %% [markdown]
+# ## Part 3 · A federated round
+#
+# Now together. In a **round** the server sends the weights, each party computes the gradient **on its own
+# data**, and the server steps along their mean. Parties differ in size, so it is a *weighted* mean: then
+# the step is exactly the one that a single machine with all the data would make
+# (FedSGD of [McMahan et al. 2016, arXiv:1602.05629](https://arxiv.org/abs/1602.05629)):
+#
+# $$w \leftarrow w - \eta \sum_k \frac{n_k}{n} \nabla L_k(w).$$
+#
+# ### Exercise 3 · `federated_round` (medium, 8 minutes)
+#
+# Play the server: collect each party's gradient, and make the step.
+#
+# <details><summary>Hint</summary>
+#
+# A loop over the pairs `(x, y)` in `parties`: add up `len(y) * gradient(weights, x, y)`, and divide by
+# all the examples once at the end.
+#
+# </details>
+
+# %% exercise="federated_round"
+def federated_round(weights, parties, gradient, learning_rate):
+    """Return the weights after one round.
+
+    Args:
+        weights: [pixels].
+        parties: a list of pairs (images, labels), one for each party, of any sizes.
+        gradient: gradient(weights, x, y) → [pixels], the MEAN gradient over the examples given.
+        learning_rate: η.
+
+    Returns:
+        [pixels], the new weights.
+    """
+    ### BEGIN SOLUTION
+    total = sum(len(y) * gradient(weights, x, y) for x, y in parties)
+    return weights - learning_rate * total / sum(len(y) for _, y in parties)
+    ### END SOLUTION
+
+
+# %% check="a_round_is_a_centralised_step" points=5
+checks.federated_masking.a_round_is_a_centralised_step(federated_round, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.a_round_is_a_centralised_step(
+    federated_round, np.random.default_rng(), trials=5
+)
+### END HIDDEN TESTS
+
+# %% check="equal_parties_count_equally" points=2
+checks.federated_masking.equal_parties_count_equally(federated_round, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.equal_parties_count_equally(
+    federated_round, np.random.default_rng(), trials=5
+)
+### END HIDDEN TESTS
+
+# %% check="each_party_computes_on_its_own_data" points=3
+checks.federated_masking.each_party_computes_on_its_own_data(
+    federated_round, np.random.default_rng()
+)
+### BEGIN HIDDEN TESTS
+checks.federated_masking.each_party_computes_on_its_own_data(
+    federated_round, np.random.default_rng()
+)
+### END HIDDEN TESTS
+
+# %%
+ROUNDS = 20
+weights, together = np.zeros(784), []
+for _ in range(ROUNDS):
+    weights = federated_round(weights, parties, gradient, LEARNING_RATE)
+    together.append(accuracy(weights, x_test, y_test))
+plain_weights = weights
+print(
+    f"together, after {ROUNDS} rounds: test accuracy {together[-1]:.4f}; "
+    f"alone: {min(alone_accuracies):.4f} to {max(alone_accuracies):.4f}"
+)
+
+# %% [markdown]
+# ### Spot the leak
+#
+# A widely copied notebook does just this, with a class for the party. Two of its lines, in our words:
+
+# %%
+def published_gradient(weights, party, data):
+    """What the published `get_gradient` of a party computes."""
+    x = data["everyone: images"]
+    y = data["everyone: labels"]
+    return gradient(weights, x, y)
+
+
+def published_call(weights, data):
+    """How the published notebook trains its first party."""
+    return gradient(weights, data["party 0: images"], data["party 1: labels"])
+
+
+# %% [markdown]
+# Read them again, slowly. The notebook *ran*, and its accuracy was good: that is what makes such bugs
+# dangerous. You need not trust your eyes. What a computation depends on can be found from outside:
+# **change one input, and see whether the output changes**.
+#
+# ### Exercise 4 · `reads` (medium, 10 minutes)
+#
+# Find out on which arrays a computation depends.
+#
+# <details><summary>Hint</summary>
+#
+# For each name, make a new dictionary, `data | {name: something_else}`, and compare the results with
+# `np.array_equal`. What is "something else" for an array that may hold only zeros, or only ones?
+# `1 - data[name]` changes every value in either case (unless it is ½).
+#
+# </details>
+
+# %% exercise="reads"
+def reads(compute, data):
+    """Return the names of the arrays that compute(data) depends on.
+
+    Args:
+        compute: a deterministic function of a dictionary like `data`, which returns an array.
+        data: a dictionary, name → array with values from 0 to 1: images, or labels 0 and 1. It is
+            not changed, and neither are its arrays.
+
+    Returns:
+        A set of names: those for which some other values would change the result.
+    """
+    ### BEGIN SOLUTION
+    before = compute(data)
+    return {
+        name
+        for name in data
+        if not np.array_equal(before, compute(data | {name: 1 - data[name]}))
+    }
+    ### END SOLUTION
+
+
+# %% check="whatever_is_read_is_found" points=6
+checks.federated_masking.whatever_is_read_is_found(reads, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.whatever_is_read_is_found(reads, np.random.default_rng(), trials=5)
+### END HIDDEN TESTS
+
+# %% check="nobody_is_accused_wrongly" points=4
+checks.federated_masking.nobody_is_accused_wrongly(reads, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.nobody_is_accused_wrongly(reads, np.random.default_rng(), trials=5)
+### END HIDDEN TESTS
+
+# %% check="the_data_stay_as_they_were" points=2
+checks.federated_masking.the_data_stay_as_they_were(reads, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.the_data_stay_as_they_were(reads, np.random.default_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now put the published lines on trial, beside a party's gradient as it should be.
+
+# %%
+data = {"everyone: images": x_train[dealt], "everyone: labels": y_train[dealt]}
+for number, (x, y) in enumerate(parties):
+    data |= {f"party {number}: images": x, f"party {number}: labels": y}
+
+
+def own_gradient(weights, party, data):
+    """A party's gradient, on its own images and labels."""
+    return gradient(weights, data[f"party {party}: images"], data[f"party {party}: labels"])
+
+
+somewhere = np.random.default_rng(3).normal(0, 0.1, 784)
+for name, compute in {
+    "published get_gradient, party 0": lambda data: published_gradient(somewhere, 0, data),
+    "published call, party 0": lambda data: published_call(somewhere, data),
+    "ours, party 0": lambda data: own_gradient(somewhere, 0, data),
+}.items():
+    print(f"{name} reads: {', '.join(sorted(reads(compute, data)))}")
+
+wrong_pairs = np.zeros(784)
+for _ in range(ROUNDS):
+    wrong_pairs -= LEARNING_RATE * published_call(wrong_pairs, data)
+print(
+    f"trained on party 0's images with party 1's labels: test accuracy "
+    f"{accuracy(wrong_pairs, x_test, y_test):.4f}"
+)
+
+# %% [markdown]
+# The first bug is a privacy breach that *raises* accuracy: every "party" trains on everybody's images.
+# The second pairs one party's images with another's labels: a party that trains so learns nothing.
+#
+# **Rule.** In a real system the parties are different machines, and neither bug could happen. In a
+# simulation nothing separates them but your care, or a test like yours.
+
+# %% [markdown]
+# ## Part 4 · The attack: a gradient is a picture
+#
+# **Threat.** The server is *curious*: it follows the protocol, but looks closely at what it gets. For one image,
+# $\nabla L = (p - y)\,x$: **a multiple of the image itself**. (For deep networks it takes an
+# optimiser, and works too: [Zhu et al. 2019, arXiv:1906.08935](https://arxiv.org/abs/1906.08935);
+# [Geiping et al. 2020, arXiv:2003.14053](https://arxiv.org/abs/2003.14053).)
+#
+# ### Exercise 5 · `invert_gradient` (easy, 6 minutes)
+#
+# Give back the image. You know neither $p$ nor $y$, but you know that pixels are never negative and
+# that the darkest ink is 1.
+#
+# <details><summary>Hint</summary>
+#
+# The factor $p - y$ is positive for a 0 and negative for a 1. Which operation removes a sign?
+#
+# </details>
+
+# %% exercise="invert_gradient"
+def invert_gradient(grad):
+    """Reconstruct the image from the gradient of a batch of one.
+
+    Args:
+        grad: [784], (p − y) times an image whose pixels run from 0 to 1; p and y are unknown.
+
+    Returns:
+        [784], the image, its pixels from 0 to 1.
+    """
+    ### BEGIN SOLUTION
+    return np.abs(grad) / np.abs(grad).max()
+    ### END SOLUTION
+
+
+# %% check="the_image_comes_back" points=6
+checks.federated_masking.the_image_comes_back(invert_gradient, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.the_image_comes_back(invert_gradient, np.random.default_rng(), trials=5)
+### END HIDDEN TESTS
+
+# %% check="pixels_run_from_0_to_1" points=4
+checks.federated_masking.pixels_run_from_0_to_1(invert_gradient, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.pixels_run_from_0_to_1(invert_gradient, np.random.default_rng(), trials=5)
+### END HIDDEN TESTS
+
+# %%
+victims = [x[:1] for x, _ in parties[:6]]
+victim_gradients = [gradient(np.zeros(784), x[:1], y[:1]) for x, y in parties[:6]]
+stolen = [invert_gradient(grad) for grad in victim_gradients]
+bare_correlations = [correlation(image, v) for image, v in zip(stolen, victims)]
+print(f"correlation with the true images, at least {min(bare_correlations):.4f}")
+
+batch_gradient = gradient(np.zeros(784), *parties[0])
+zeros, ones = (parties[0][0][parties[0][1] == label].mean(axis=0) for label in (0, 1))
+plots.images(
+    {
+        "true": np.reshape(victims, (-1, 28, 28)),
+        "stolen": np.reshape(stolen, (-1, 28, 28)),
+    },
+    title="The server looks at six gradients",
+    alt="Two rows of six handwritten digits, zeros and ones. The reconstructions in the second row "
+    "cannot be told from the true images in the first.",
+)
+
+# %% [markdown]
+# "But nobody sends the gradient of a single image!" A batch only mixes images. Here is the gradient of
+# party 0's 32 images: its average 0 and its average 1 are still in plain sight.
+
+# %%
+plots.images(
+    {
+        "gradient: + and −": np.array(
+            [
+                np.maximum(batch_gradient, 0) / batch_gradient.max(),
+                np.maximum(-batch_gradient, 0) / -batch_gradient.min(),
+            ]
+        ).reshape(-1, 28, 28),
+        "average 0 and 1": np.array([zeros, ones]).reshape(-1, 28, 28),
+    },
+    title="A batch hides little",
+    alt="Four grey images. The positive part of the gradient of a batch of 32 looks like a blurred "
+    "zero, the negative part like a blurred one, much as the party's average zero and one below.",
+)
+
+# %% [markdown]
+# ## Part 5 · Masks that cancel
+#
+# **Defence.** Parties 0 and 5 agree on a random vector $m_{0,5}$, a **mask**. Party 0 adds it to its
+# gradient, party 5 subtracts it. What each of them sends is noise; in the sum the mask cancels:
+#
+# $$\tilde g_i = g_i + \sum_{j > i} m_{i,j} - \sum_{j < i} m_{j,i},
+# \qquad \sum_i \tilde g_i = \sum_i g_i .$$
+#
+# **The smaller id adds, the larger one subtracts.**
+#
+# ### Exercise 6 · `mask_gradient` (medium, 10 minutes)
+#
+# `masks` holds the masks of all pairs; a party uses those of its own pairs. Write it so that it works
+# for floats *and* for unsigned integers, which wrap around: in NumPy `uint32` sums are sums modulo
+# $2^{32}$ all by themselves, as long as everything stays `uint32`.
+#
+# <details><summary>Hint</summary>
+#
+# Go over `masks.items()`; a key is a pair `(i, j)` with `i < j`. Use `+ mask` and `- mask`; do not
+# multiply by −1, which no unsigned integer can be.
+#
+# </details>
+
+# %% exercise="mask_gradient"
+def mask_gradient(grad, party, masks):
+    """Return what this party sends: its gradient with all of its masks on it.
+
+    Args:
+        grad: [length], floats, or uint32 modulo 2^32.
+        party: this party's id.
+        masks: a dictionary, (i, j) with i < j → the mask of that pair, of grad's shape and dtype.
+
+    Returns:
+        [length], of grad's dtype.
+    """
+    ### BEGIN SOLUTION
+    masked = grad
+    for (smaller, larger), mask in masks.items():
+        if party == smaller:
+            masked = masked + mask
+        elif party == larger:
+            masked = masked - mask
+    return masked
+    ### END SOLUTION
+
+
+# %% check="masks_cancel_in_the_sum" points=4
+checks.federated_masking.masks_cancel_in_the_sum(mask_gradient, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.masks_cancel_in_the_sum(mask_gradient, np.random.default_rng(), trials=5)
+### END HIDDEN TESTS
+
+# %% check="the_smaller_id_adds" points=3
+checks.federated_masking.the_smaller_id_adds(mask_gradient, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.the_smaller_id_adds(mask_gradient, np.random.default_rng(), trials=5)
+### END HIDDEN TESTS
+
+# %% check="exact_modulo_2_to_the_32" points=5
+checks.federated_masking.exact_modulo_2_to_the_32(mask_gradient, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.exact_modulo_2_to_the_32(mask_gradient, np.random.default_rng(), trials=5)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Attack it.** As in the published notebook, the pairs are (0, 5), (1, 6), …, and the masks are
+# floats. How large must they be? Too small, and the image shines through. Too large, and the floats'
+# rounding eats the gradient: $(g + m) - m$ is not $g$.
+
+# %%
+pairs = [(i, i + 5) for i in range(5)]
+grads = np.array([gradient(np.zeros(784), x, y) for x, y in parties])
+scales = 10.0 ** np.arange(-2, 9)
+errors, seen = {np.float32: [], np.float64: []}, []
+mask_rng = np.random.default_rng(4)
+for scale in scales:
+    masks = {pair: mask_rng.normal(0, scale, 784) for pair in pairs}
+    for dtype in errors:
+        as_sent = {pair: mask.astype(dtype) for pair, mask in masks.items()}
+        sent = [mask_gradient(grads[p].astype(dtype), p, as_sent) for p in range(PARTIES)]
+        errors[dtype].append(np.abs(sum(sent) - grads.sum(axis=0)).max())
+    seen.append(abs(correlation(mask_gradient(victim_gradients[0], 0, masks), victims[0])))
+for scale, e32, e64, c in zip(scales, *errors.values(), seen):
+    print(
+        f"masks of size {scale:8g}: image's correlation {c:.3f}, "
+        f"error of the sum {e32:.1e} (float32), {e64:.1e} (float64)"
+    )
+plots.lines(
+    {
+        "float32": (scales, errors[np.float32]),
+        "float64": (scales, errors[np.float64]),
+        "the largest entry of the sum": (scales, np.full(len(scales), np.abs(grads.sum(0)).max())),
+    },
+    xlabel="standard deviation of the masks",
+    ylabel="largest error of the sum of ten gradients",
+    title="Float masks do not cancel",
+    alt="Error of the sum against the size of the masks, both axes logarithmic. The error grows in "
+    "proportion to the masks, for float32 from a ten-millionth and for float64 from a millionth of "
+    "a millionth of their size; for large float32 masks it exceeds the sum itself.",
+    logx=True,
+    logy=True,
+)
+
+# %% [markdown]
+# And no size is right: whatever the scale, a masked *float* is still centred on the gradient, so that
+# it is a little likelier to be large where the gradient is. There is no uniform distribution on all
+# real numbers. **On the integers modulo $2^{32}$ there is**: gradient plus uniform mask is again uniform,
+# *exactly*, whatever the gradient. That is the one-time pad, with addition in place of XOR.
+#
+# So gradients become **fixed-point** numbers: multiples of $2^{-20}$, as integers modulo $2^{32}$.
+# `FixedPoint` refuses values so large that the sum of ten could wrap around.
+
+# %%
+fixed = secagg.FixedPoint(bits=32, fraction_bits=20)
+encoded = np.array([fixed.encode(grad, PARTIES) for grad in grads])
+masks = {pair: mask_rng.integers(0, 2**32, 784, dtype=np.uint32) for pair in pairs}
+sent = np.array([mask_gradient(encoded[p], p, masks) for p in range(PARTIES)])
+total, wanted = sent.sum(axis=0, dtype=np.uint32), encoded.sum(axis=0, dtype=np.uint32)
+print(f"places in which the sum of the masked differs from that of the bare: {np.sum(total != wanted)}")
+print(f"rounding: {np.abs(fixed.decode(total) - grads.sum(axis=0)).max():.1e}, from encoding alone")
+
+blind = []
+for number, grad in enumerate(victim_gradients):
+    masked = mask_gradient(fixed.encode(grad, PARTIES), number, masks)
+    blind.append(invert_gradient(fixed.decode(masked)))
+blind_correlations = [correlation(image, v) for image, v in zip(blind, victims)]
+print(
+    f"the server's reconstructions: correlation at least {min(bare_correlations):.4f} without masks, "
+    f"at most {max(np.abs(blind_correlations)):.3f} in size with them"
+)
+plots.images(
+    {
+        "true": np.reshape(victims, (-1, 28, 28)),
+        "no masks": np.reshape(stolen, (-1, 28, 28)),
+        "masked": np.reshape(blind, (-1, 28, 28)),
+    },
+    title="The same attack, with masks",
+    alt="Three rows of six images: the true digits, reconstructions without masks that equal them, "
+    "and reconstructions with masks that are nothing but grey noise.",
+)
+
+# %% [markdown]
+# ## Part 6 · Masks from keys
+#
+# **Threat.** Who hands the masks out? If the server does, it can take them off. And with one partner
+# each, that partner alone can unmask you. So (1) every pair makes its mask out of a secret that only the
+# two know, and (2) *all* pairs have one: now all the others must collude against you.
+#
+# * Each party $i$ has a private key and publishes a public one. `private_key.agree(public_key, context)`
+#   gives 32 bytes that the two parties, and nobody else, can compute: Diffie and Hellman's **key
+#   agreement** on the curve X25519 (RFC 7748), and HKDF (RFC 5869), which makes independent secrets out
+#   of one for different *contexts*.
+# * `secagg.expand(seed, length)` stretches such a **seed** into `length` numbers of type `uint32`: a
+#   **pseudorandom generator** (AES in counter mode), which nobody can tell from uniform without the seed.
+#
+# ### A solved sibling: two parties
+
+# %%
+alice, bob = secagg.PrivateKey(), secagg.PrivateKey()
+seed = alice.agree(bob.public, context=b"a first try")
+print(seed == bob.agree(alice.public, context=b"a first try"), secagg.expand(seed, 3))
+
+# %% [markdown]
+# ### Exercise 7 · `pairwise_mask` (harder, 12 minutes)
+#
+# Compute *the one vector* that a party adds to its encoded gradient: the masks with all the others,
+# added if this party's id is the smaller one, subtracted if it is the larger. Put the round's number
+# into the context, or every round has the same masks.
+#
+# <details><summary>Hint</summary>
+#
+# Start with `np.zeros(length, np.uint32)`. The context is `bytes`: `b"round %d" % round_number`. Both
+# parties of a pair must use the same one, so their ids don't belong in it in different orders. Leave
+# yourself out.
+#
+# </details>
+
+# %% exercise="pairwise_mask"
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    """Return the sum of all of this party's masks, with their signs, modulo 2^32.
+
+    Args:
+        party: this party's id.
+        private_key: its secagg.PrivateKey.
+        public_keys: a dictionary, id → public key (bytes), of all parties, this one among them.
+        round_number: masks of different rounds are independent.
+        length: how many entries.
+
+    Returns:
+        [length], uint32. Over all parties these add up to 0 modulo 2^32.
+    """
+    ### BEGIN SOLUTION
+    total = np.zeros(length, np.uint32)
+    for other, public_key in public_keys.items():
+        if other == party:
+            continue
+        seed = private_key.agree(public_key, b"round %d" % round_number)
+        mask = secagg.expand(seed, length)
+        total = total + mask if party < other else total - mask
+    return total
+    ### END SOLUTION
+
+
+# %% check="all_pair_masks_cancel" points=4
+checks.federated_masking.all_pair_masks_cancel(pairwise_mask, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.all_pair_masks_cancel(pairwise_mask, np.random.default_rng(), trials=5)
+### END HIDDEN TESTS
+
+# %% check="every_other_party_counts" points=3
+checks.federated_masking.every_other_party_counts(pairwise_mask, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.every_other_party_counts(pairwise_mask, np.random.default_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% check="every_round_has_fresh_masks" points=3
+checks.federated_masking.every_round_has_fresh_masks(pairwise_mask, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.every_round_has_fresh_masks(
+    pairwise_mask, np.random.default_rng(), trials=3
+)
+### END HIDDEN TESTS
+
+# %% check="a_mask_needs_a_private_key" points=2
+checks.federated_masking.a_mask_needs_a_private_key(pairwise_mask, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.a_mask_needs_a_private_key(
+    pairwise_mask, np.random.default_rng(), trials=3
+)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Train again. This time the server sees masked vectors only.
+
+# %%
+private_keys = [secagg.PrivateKey() for _ in range(PARTIES)]
+public_keys = {party: key.public for party, key in enumerate(private_keys)}
+weights, masked_accuracies = np.zeros(784), []
+for round_number in range(ROUNDS):
+    total = np.zeros(784, np.uint32)  # all that the server keeps
+    for party, (x, y) in enumerate(parties):
+        vector = fixed.encode(gradient(weights, x, y), PARTIES)
+        total += vector + pairwise_mask(
+            party, private_keys[party], public_keys, round_number, 784
+        )
+    weights = weights - LEARNING_RATE * fixed.decode(total) / PARTIES
+    masked_accuracies.append(accuracy(weights, x_test, y_test))
+print(
+    f"test accuracy {masked_accuracies[-1]:.4f} with masks, {together[-1]:.4f} without; the weights "
+    f"differ by up to {np.abs(weights - plain_weights).max():.1e}, the rounding of fixed point"
+)
+plots.lines(
+    {
+        "bare gradients": (range(1, ROUNDS + 1), together),
+        "masked gradients": (range(1, ROUNDS + 1), masked_accuracies),
+    },
+    xlabel="round",
+    ylabel="test accuracy",
+    title="Masks cost no accuracy",
+    alt="Test accuracy by round for bare and for masked gradients: the two curves lie on each other.",
+)
+
+# %% [markdown]
+# ## Part 7 · Somebody's battery dies
+#
+# **Threat.** Party 3 has agreed on masks with everybody, and then falls silent. The others' masks with
+# it stay in the sum:
+
+# %%
+vectors = np.array([fixed.encode(grad, PARTIES) for grad in grads])
+sent = {
+    party: vectors[party] + pairwise_mask(party, private_keys[party], public_keys, 100, 784)
+    for party in range(PARTIES)
+}
+without_3 = sum(sent[party] for party in range(PARTIES) if party != 3)
+truth = np.delete(grads, 3, axis=0).sum(axis=0)
+print(
+    f"the sum without party 3 is off by up to {np.abs(fixed.decode(without_3) - truth).max():.0f}, "
+    f"and its largest entry should be {np.abs(truth).max():.2f}"
+)
+
+# %% [markdown]
+# **Defence.** Each party cuts its private key into **Shamir shares**, one for each party
+# ([Shamir 1979](https://doi.org/10.1145/359168.359176)): any $t$ of them give the key back, $t - 1$ of
+# them say nothing at all. If party 3 falls silent, $t$ of the others hand the server their shares of
+# its key, and the server computes its masks and takes them out.
+
+# %%
+t = 7
+shares = secagg.share([bytes(private_keys[3])], threshold=t, holders=range(PARTIES))
+helpers = [0, 1, 2, 4, 5, 6, 7]
+(recovered,) = secagg.recover(shares[helpers], helpers, t)
+print("seven shares give the key back:", recovered == bytes(private_keys[3]))
+try:
+    secagg.recover(shares[helpers[:5]], helpers[:5], t)
+except secagg.TooFewShares as error:
+    print("five do not:", error)
+
+# %% [markdown]
+# **Attack the defence.** Party 3 was not dead, only slow: its vector arrives *after* the server got the
+# shares of its key. Or the server merely *says* that it never came.
+
+# %%
+key_3 = secagg.PrivateKey(recovered)
+naked, doubly = [], []
+for number, grad in enumerate(victim_gradients):  # six attempts, with six images
+    round_number = 101 + number
+    vector = fixed.encode(grad, PARTIES)
+    late = vector + pairwise_mask(3, private_keys[3], public_keys, round_number, 784)
+    pair_masks = pairwise_mask(3, key_3, public_keys, round_number, 784)  # the server's own work
+    self_mask = secagg.expand(bytes(secagg.PrivateKey()), 784)  # from 32 random bytes
+    naked.append(invert_gradient(fixed.decode(late - pair_masks)))
+    doubly.append(invert_gradient(fixed.decode(late + self_mask - pair_masks)))
+print(
+    "correlation with party 3's image after the server took the pair masks off: at least "
+    f"{min(map(correlation, naked, victims)):.4f} with pair masks only, "
+    f"at most {max(np.abs([*map(correlation, doubly, victims)])):.3f} with a self mask as well"
+)
+plots.images(
+    {
+        "true": np.reshape(victims, (-1, 28, 28)),
+        "pair masks": np.reshape(naked, (-1, 28, 28)),
+        "+ self mask": np.reshape(doubly, (-1, 28, 28)),
+    },
+    title="The key was revealed, then the vector came",
+    alt="Three rows of six images: the true digits, the same digits reconstructed by the server when "
+    "only pair masks protect them, and grey noise when a self mask is on them as well.",
+)
+
+# %% [markdown]
+# So each party puts a second, **self mask** on its vector, from a seed $b_i$ of its own, and shares $b_i$
+# too: **double masking** (Bonawitz et al. 2017). For every party the server may learn *one* of the two:
+#
+# * $b_i$, if the vector arrived, to take the self mask off the sum; or
+# * the private key, if it did not, to take the left-over pair masks off.
+#
+# An honest party answers one of the two questions about another party, and never both. So the sum of
+# the masked vectors of the survivors $S$, with dropouts $D$, is
+#
+# $$\sum_{i \in S} g_i \;+\; \sum_{i \in S} \mathrm{PRG}(b_i)
+# \;+\; \sum_{i \in S,\, j \in D} \pm\, \mathrm{PRG}(s_{ij}),$$
+#
+# with $+$ where the survivor's id is the smaller one, and $-$ where it is the larger one.
+#
+# ### Exercise 8 · `unmask` (harder, 12 minutes)
+#
+# The seeds have been recovered. Take the masks off.
+#
+# <details><summary>Hint</summary>
+#
+# Subtract `secagg.expand(seed, len(masked_sum))` for each survivor's self seed. Then go over
+# `pair_seeds`: in each pair `(smaller, larger)` one survived. Was it the one that had *added* the mask,
+# or the one that had subtracted it?
+#
+# </details>
+
+# %% exercise="unmask"
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    """Return the sum of the survivors' vectors.
+
+    Args:
+        masked_sum: [length], uint32, the sum modulo 2^32 of what the survivors sent.
+        survivors: a list of ids.
+        dropped: a list of ids.
+        self_seeds: a dictionary, survivor → the seed of its self mask.
+        pair_seeds: a dictionary, (smaller id, larger id) → seed, of the pairs of which one survived
+            and the other dropped out.
+
+    Returns:
+        [length], uint32, exact modulo 2^32.
+    """
+    ### BEGIN SOLUTION
+    total = masked_sum
+    for seed in self_seeds.values():
+        total = total - secagg.expand(seed, len(total))
+    for (smaller, _), seed in pair_seeds.items():
+        mask = secagg.expand(seed, len(total))
+        total = total - mask if smaller in survivors else total + mask
+    return total
+    ### END SOLUTION
+
+
+# %% check="self_masks_come_off" points=5
+checks.federated_masking.self_masks_come_off(unmask, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.self_masks_come_off(unmask, np.random.default_rng(), trials=5)
+### END HIDDEN TESTS
+
+# %% check="dropouts_masks_come_off" points=7
+checks.federated_masking.dropouts_masks_come_off(unmask, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.dropouts_masks_come_off(unmask, np.random.default_rng(), trials=5)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Parties 3 and 8 drop out of a round of yours. Below it the same with `secagg.secure_sum`, the whole
+# protocol: fresh keys, shares in sealed letters, four stages, and a party 6 that hands in a share that
+# it has tampered with. It is told by a hash that the owner of the share published, named, and excluded
+# from helping; six others suffice.
+
+# %%
+dropped = [3, 8]
+survivors = [party for party in range(PARTIES) if party not in dropped]
+self_seeds = {party: bytes(secagg.PrivateKey()) for party in survivors}
+pair_seeds = {
+    (i, j): private_keys[i].agree(public_keys[j], b"round 200")
+    for i in range(PARTIES)
+    for j in range(i + 1, PARTIES)
+}
+masks = {pair: secagg.expand(seed, 784) for pair, seed in pair_seeds.items()}
+masked_sum = sum(
+    mask_gradient(vectors[party], party, masks) + secagg.expand(self_seeds[party], 784)
+    for party in survivors
+)
+left_over = {
+    (i, j): seed for (i, j), seed in pair_seeds.items() if (i in dropped) != (j in dropped)
+}
+total = unmask(masked_sum, survivors, dropped, self_seeds, left_over)
+wanted = vectors[survivors].sum(axis=0, dtype=np.uint32)
+print("yours: places that differ from the bare sum:", int(np.sum(total != wanted)))
+
+
+def tampering(stage, party, message):
+    if stage == "reveal" and party == 6:
+        return {owner: share[::-1] for owner, share in message.items()}
+    return message
+
+
+result = secagg.secure_sum(
+    vectors, threshold=6, dropouts={3: "masked", 8: "masked"}, tamper=tampering, keep_masked=True
+)
+print("the protocol: places that differ:", int(np.sum(result.total != wanted)))
+print("excluded:", result.excluded)
+uniform = stats.kstest(result.masked[0] / 2**32, "uniform").pvalue
+print(f"what the server saw of party 0, tested for being uniform: p = {uniform:.2f}")
+try:
+    secagg.secure_sum(vectors, threshold=6, dropouts=dict.fromkeys(range(6), "masked"))
+except secagg.TooFewShares as error:
+    print("six dropouts:", error)
+
+# %% [markdown]
+# ### What a threshold is worth
+#
+# The **threshold** $t$ is how many shares it takes. A high one protects against parties that *collude*
+# (share with the server what they know), a low one against dropouts. Three questions about
+# $n$ parties, each of which holds a share of everybody's two secrets:
+#
+# 1. **Does the sum come out** if $d$ of them drop out?
+# 2. **Is an honest party's vector safe** if $c$ of the others *collude* with a server that follows the
+#    protocol? They pool their shares of its private key; its self mask the server may take off anyway.
+# 3. **Is it safe if the server lies**, telling some honest parties that the victim dropped out and others
+#    that it did not? Each honest party answers one question; colluders answer both. The server needs $t$
+#    answers to each.
+#
+# ### Exercise 9 · `what_happens` (medium, 8 minutes)
+#
+# Fill in the table: answer all three, for any numbers.
+#
+# <details><summary>Hint</summary>
+#
+# For the third: the $c$ colluders count twice, the $n - c$ others once. How many answers does the server
+# get in all, and how many does it need?
+#
+# </details>
+
+# %% exercise="what_happens"
+def what_happens(parties, threshold, dropouts, colluders):
+    """Answer the three questions of the trust table.
+
+    Args:
+        parties: n; each holds one share of each secret.
+        threshold: t, how many shares give a secret.
+        dropouts: d, how many fall silent, counting for the first question only.
+        colluders: c, how many side with the server, for the second and the third.
+
+    Returns:
+        Three bools: the sum comes out; safe if the server is curious; safe if the server lies.
+    """
+    ### BEGIN SOLUTION
+    comes_out = parties - dropouts >= threshold
+    safe_if_curious = colluders < threshold
+    safe_if_lying = parties + colluders < 2 * threshold
+    return comes_out, safe_if_curious, safe_if_lying
+    ### END SOLUTION
+
+
+# %% check="the_sum_comes_out" points=2
+checks.federated_masking.the_sum_comes_out(what_happens, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.the_sum_comes_out(what_happens, np.random.default_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% check="a_curious_server" points=2
+checks.federated_masking.a_curious_server(what_happens, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.a_curious_server(what_happens, np.random.default_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% check="a_lying_server" points=2
+checks.federated_masking.a_lying_server(what_happens, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.a_lying_server(what_happens, np.random.default_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %%
+print("100 parties, a third of which may drop out, and some of which may collude:\n")
+print("threshold  dropouts  colluders    sum comes out  safe: curious  safe: lying")
+for threshold, dropouts, colluders in [
+    (34, 33, 33), (51, 33, 0), (51, 33, 33), (67, 33, 33), (68, 33, 33), (67, 34, 66),
+]:
+    answers = what_happens(100, threshold, dropouts, colluders)
+    columns = "".join(f"{'yes' if answer else 'NO':>15}" for answer in answers)
+    print(f"{threshold:9} {dropouts:9} {colluders:10} {columns}")
+
+# %% [markdown]
+# With a third gone and a third bad, $t = 67$ is the largest threshold that lets the sum come out, and
+# against a liar it is the smallest that is safe. One dropout or one colluder more, and no threshold does it all.
+
+# %% [markdown]
+# ## Part 8 · What it costs
+#
+# With all pairs, $n$ parties make $n(n-1)/2$ masks and send $n(n-1)$ letters: for 500 phones a quarter of a
+# million. [Bell et al. 2020](https://eprint.iacr.org/2020/704) let each party pair up with only $k$
+# random **neighbours**, who also hold its shares: $n \cdot k$. The price is luck: your $k$ neighbours may
+# happen to be bad. If $t$ or more of them collude, they have your key.
+#
+# ### Exercise 10 · `privacy_risk` (medium, 8 minutes)
+#
+# A party's neighbours are $k$ of the *other* $n - 1$ parties, drawn without replacement, so the number of
+# colluders among them follows the hypergeometric distribution. Bound the risk that *any* honest party is
+# unlucky by adding up theirs (the union bound). A probability is at most 1.
+#
+# <details><summary>Hint</summary>
+#
+# `stats.hypergeom.sf(a, population, bad, drawn)` is the chance of **more than** `a` bad ones among those
+# drawn. There are $n - c$ honest parties.
+#
+# </details>
+
+# %% exercise="privacy_risk"
+def privacy_risk(parties, neighbours, threshold, colluders):
+    """Bound the probability that some honest party has too many colluders around it.
+
+    Args:
+        parties: n.
+        neighbours: k, each party's random neighbours.
+        threshold: t; this many colluders among the k can take a party's masks off.
+        colluders: c of the n parties side with the server.
+
+    Returns:
+        The sum over honest parties of P[t or more of its k neighbours collude], at most 1.
+    """
+    ### BEGIN SOLUTION
+    one = stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours)
+    return min(1.0, (parties - colluders) * one)
+    ### END SOLUTION
+
+
+# %% check="the_tail_is_exact" points=4
+checks.federated_masking.the_tail_is_exact(privacy_risk, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.the_tail_is_exact(privacy_risk, np.random.default_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% check="risk_at_the_edges" points=2
+checks.federated_masking.risk_at_the_edges(privacy_risk, np.random.default_rng())
+### BEGIN HIDDEN TESTS
+checks.federated_masking.risk_at_the_edges(privacy_risk, np.random.default_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %%
+print("neighbours for a risk below one in a million (2/3 of them the threshold, a fifth collude):")
+for n in (100, 500, 5000, 50000, 10**6):
+    k = next(k for k in range(6, n, 2) if privacy_risk(n, k, 2 * k // 3 + 1, n // 5) < 1e-6)
+    print(f"  {n:8} parties: {k} neighbours each, in place of {n - 1}")
+
+# %% [markdown]
+# $k$ grows with the *logarithm* of $n$: a phone in a crowd of a million needs about fifty neighbours. Now
+# measure. A round of `secagg.secure_sum`, 784 weights, a twentieth of the parties dropping out: all bytes
+# that go over the wire (but the model's), and the computing time of all parties and the server, one
+# after the other on this machine.
+
+# %%
+LENGTH = 784
+counts = budget(full=[10, 25, 50, 100, 200, 500], quick=[10, 20, 40])
+cost_rng = np.random.default_rng(7)
+
+
+def cost(n, k):
+    """Run a round of n parties with k neighbours each (None: all); return bytes and seconds."""
+    inputs = cost_rng.integers(0, 2**32, (n, LENGTH), dtype=np.uint32)
+    silent = {int(p): "masked" for p in cost_rng.choice(n, n // 20, replace=False)}
+    graph = None if k is None else secagg.regular(n, k, cost_rng)
+    threshold = 2 * (n if k is None else k) // 3
+    began = time.perf_counter()
+    result = secagg.secure_sum(inputs, threshold, graph=graph, dropouts=silent)
+    seconds = time.perf_counter() - began
+    there = [p for p in range(n) if p not in silent]
+    assert np.array_equal(result.total, inputs[there].sum(axis=0, dtype=np.uint32))
+    return sum(result.bytes_sent.values()) + sum(result.bytes_received.values()), seconds
+
+
+degrees = [min(20, (n - 1) // 2 * 2) for n in counts]
+costs = {
+    "all pairs": np.array([cost(n, None) for n in counts]),
+    "20 neighbours": np.array([cost(n, k) for n, k in zip(counts, degrees)]),
+}
+growth = {"all pairs": (np.square(counts), "n²"), "20 neighbours": (np.multiply(counts, degrees), "n·k")}
+for name, measured in costs.items():
+    terms, symbol = growth[name]
+    # Relative errors are minimised, so that small rounds count as much as large ones.
+    for column, unit, digits in ((0, "bytes", 0), (1, "ms", 3)):
+        y = measured[:, column] * (1000 if unit == "ms" else 1)
+        (a, b), *_ = np.linalg.lstsq(np.stack([terms / y, counts / y], 1), np.ones(len(y)), rcond=None)
+        off = np.abs((a * terms + b * np.array(counts)) / y - 1).max()
+        print(f"{name:14}: {a:8.{digits}f} · {symbol} {b:+9.{digits}f} · n {unit} (within {off:.0%})")
+for name, measured in costs.items():
+    print(f"{name:14}: {counts[-1]} parties: {measured[-1, 0] / 1e6:.2f} MB, {measured[-1, 1]:.2f} s")
+
+# %%
+plots.lines(
+    {name: (counts, measured[:, 0] / counts / 1e3) for name, measured in costs.items()}
+    | {"the masked vectors alone": (counts, np.full(len(counts), 4 * LENGTH / 1e3))},
+    xlabel="parties",
+    ylabel="kilobytes per party and round",
+    title="Traffic",
+    alt="Kilobytes per party against the number of parties, both axes logarithmic. All pairs: a "
+    "straight climb. Twenty neighbours: flat beyond twenty parties.",
+    logx=True,
+    logy=True,
+)
+
+# %%
+plots.lines(
+    {name: (counts, measured[:, 1]) for name, measured in costs.items()},
+    xlabel="parties",
+    ylabel="seconds per round, all parties together",
+    title="Computing time",
+    alt="Seconds per round against the number of parties, both axes logarithmic. All pairs climbs "
+    "with slope two, twenty neighbours with slope one.",
+    logx=True,
+    logy=True,
+)
+
+# %% [markdown]
+# ## Part 9 · The same with TensorFlow Federated
+#
+# TFF runs federated computations, and its aggregators can be exchanged. Three clients share all the
+# 0s and 1s of MNIST; each trains an epoch in batches of 32 on a network of 64 and 2 units, and the server
+# averages the *weights* (FedAvg, McMahan et al. 2016). First in the clear, then with the **secure
+# aggregator** (fixed-point sums modulo a power of two, as yours), then with a **differentially private**
+# one, which clips each client's update and adds Gaussian noise to the sum. Its ε bounds what the model
+# can tell of any *one client*: with and without it, no outcome is more than $e^\varepsilon$ times as likely,
+# but for a probability of δ (lab 01).
+
+# %%
+import tensorflow as tf
+import tensorflow_federated as tff
+
+tff.backends.test.set_sync_test_cpp_execution_context()  # the one that runs secure sums
+
+clients = [
+    tf.data.Dataset.from_tensor_slices((x.astype(np.float32), y.astype(np.int32))).batch(32)
+    for x, y in split_among(x_train, y_train, 3, np.random.default_rng(8))
+]
+
+
+def model_fn():
+    """The network, as TFF wants it: a new one each time."""
+    network = tf.keras.Sequential(
+        [
+            tf.keras.layers.Dense(64, activation="relu", input_shape=(784,)),
+            tf.keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    return tff.learning.models.from_keras_model(
+        network,
+        loss=tf.keras.losses.SparseCategoricalCrossentropy(),
+        input_spec=clients[0].element_spec,
+    )
+
+
+def fed_avg(aggregator, build=tff.learning.algorithms.build_weighted_fed_avg):
+    """Train with this aggregator and return the test accuracy after each round."""
+    process = build(
+        model_fn,
+        client_optimizer_fn=tff.learning.optimizers.build_sgdm(0.02),
+        server_optimizer_fn=tff.learning.optimizers.build_sgdm(1.0),
+        model_aggregator=aggregator,
+    )
+    state, accuracies = process.initialize(), []
+    for _ in range(budget(full=10, quick=2)):
+        state = process.next(state, clients).state
+        w1, b1, w2, b2 = process.get_model_weights(state).trainable
+        scores = np.maximum(x_test @ w1 + b1, 0) @ w2 + b2
+        accuracies.append(float(np.mean(scores.argmax(axis=1) == y_test)))
+    return accuracies
+
+
+def private(noise_multiplier):
+    """FedAvg with a Gaussian mechanism: each client's update clipped to a norm of 0.5."""
+    return fed_avg(
+        tff.aggregators.DifferentiallyPrivateFactory.gaussian_fixed(
+            noise_multiplier, clients_per_round=3, clip=0.5
+        ),
+        tff.learning.algorithms.build_unweighted_fed_avg,
+    )
+
+
+tff_accuracies = {
+    "in the clear": fed_avg(None),
+    "secure aggregation": fed_avg(tff.learning.secure_aggregator()),
+    "DP, noise multiplier 1": private(1.0),
+    "DP, noise multiplier 5": private(5.0),
+}
+for name, accuracies in tff_accuracies.items():
+    print(f"{name:26} {accuracies[-1]:.4f} after {len(accuracies)} rounds")
+for noise_multiplier in (1.0, 5.0):
+    epsilon = accounting.epsilon_pld(noise_multiplier, 1.0, 10, 1e-5)
+    print(f"noise multiplier {noise_multiplier:g}, 10 rounds: ε = {epsilon:.1f} per client at δ = 1e-5")
+plots.lines(
+    {name: (range(1, len(a) + 1), a) for name, a in tff_accuracies.items()},
+    xlabel="round",
+    ylabel="test accuracy",
+    title="FedAvg with four aggregators, three clients",
+    alt="Test accuracy by round. In the clear and with secure aggregation it is above 0.99 from the "
+    "first round on; with noise the curves are lower and jump about, the more so the more noise.",
+)
+
+# %% [markdown]
+# Secure aggregation costs no accuracy. Differential privacy does: noise that hides *one client of three*
+# covers the other two as well. With a noise multiplier of 1 the curve stumbles upwards, and its ε of 18
+# is no strong promise; with 5 the ε is worth something (lab 01), and where the curve ends is a matter of
+# luck: run it again. That it ends above guessing at all is due to how easy 0 against 1 is. Thousands of
+# clients would share the same noise. The two defences answer different questions:
+#
+# * **Secure aggregation** hides each vector *inside the sum*. It says nothing about what the sum gives away.
+# * **Differential privacy** bounds what *the sum* gives away. Together, nobody need be trusted with a bare sum.
+#
+# ## What you proved, and what you did not
+#
+# * You proved: the sum is exact, bit for bit, whoever drops out, down to the threshold; and one masked
+#   vector is uniform to everybody who lacks one of its seeds, as long as the generator is as good as
+#   cryptographers believe AES to be.
+# * You did not prove that the sum is harmless. With two parties it gives each the other's vector; over
+#   many rounds with changing parties, differences of sums single people out.
+# * You did not prove that the parties are honest. A party may add any vector it likes (*poisoning*), and
+#   masks hide that too. Nor that the public keys are genuine: a server that hands out its own sits in the
+#   middle of every pair. Real systems sign them.
+# * Our clients share a process. Times and bytes are real; the walls between the parties are not.
+#
+# ## Further reading
+#
+# * The protocol: Bonawitz et al. 2016, [arXiv:1611.04482](https://arxiv.org/abs/1611.04482), in full in
+#   [IACR ePrint 2017/281](https://eprint.iacr.org/2017/281); at scale,
+#   [arXiv:1902.01046](https://arxiv.org/abs/1902.01046).
+# * Fewer neighbours: Bell et al. 2020, [IACR ePrint 2020/704](https://eprint.iacr.org/2020/704).
+# * Gradients as pictures: Zhu et al. 2019, [arXiv:1906.08935](https://arxiv.org/abs/1906.08935); Geiping
+#   et al. 2020, [arXiv:2003.14053](https://arxiv.org/abs/2003.14053).
+# * With differential privacy: Kairouz, Liu and Steinke 2021,
+#   [arXiv:2102.06387](https://arxiv.org/abs/2102.06387).
+# * The field: Kairouz et al. 2019, [arXiv:1912.04977](https://arxiv.org/abs/1912.04977).
+#
+# ## Break it yourself
+#
+# 1. Use the same masks in two rounds. What does a server learn from the difference of what you sent?
+# 2. Let a lying server split the honest parties for $n = 10$, $t = 5$: write the code that takes party 3's
+#    vector, starting from `secagg.Client`.
+# 3. Make a party that adds a poisoned vector under its masks. Can the server tell? Could it, if vectors
+#    had to have a small norm?
+# 4. Encode with 28 fraction bits and skip the check of `FixedPoint`. What does a wrap-around look like in
+#    the accuracy?
+# 5. Invert the gradient of a batch of two images. Of four. Where does it end, and why?

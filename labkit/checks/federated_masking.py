@@ -1,0 +1,786 @@
+"""The checks of lab 03, federated learning with masks."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from labkit import secagg
+from labkit.checks import FALSE_FAIL, as_array, as_number, check, require
+
+# Results in float64 over a few hundred terms are exact to 1e-12; students may use float32, which
+# is exact to 1e-5 there. No wrong answer that we know of is within 1e-3.
+ROUNDING = 1e-4
+
+
+# Part 1 · parties ---------------------------------------------------------------------------
+
+
+def _numbered(rng: np.random.Generator, examples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images that carry their number in the first pixel, sorted by label as data often are."""
+    x = rng.random((examples, 6))
+    x[:, 0] = np.arange(examples)
+    return x, (np.arange(examples) >= examples // 2).astype(np.int32)
+
+
+def _split(split_among: Callable, x: np.ndarray, y: np.ndarray, parties: int, rng) -> list:
+    result = split_among(x, y, parties, rng)
+    require(result is not None, "`split_among` returned None. Did you forget `return`?")
+    result = list(result)
+    require(
+        len(result) == parties,
+        f"`split_among` made {len(result)} parts for {parties} parties.",
+    )
+    pairs = []
+    for i, part in enumerate(result):
+        require(
+            isinstance(part, tuple | list) and len(part) == 2,
+            f"Part {i} is no pair (images, labels).",
+        )
+        images = as_array(part[0], f"part {i}'s images")
+        labels = as_array(part[1], f"part {i}'s labels")
+        require(
+            images.ndim == 2 and labels.shape == images.shape[:1],
+            f"Part {i} has images of shape {images.shape} and labels of shape {labels.shape}: "
+            "one label for each image is wanted.",
+        )
+        pairs.append((images, labels))
+    return pairs
+
+
+@check
+def every_example_has_one_owner(split_among: Callable, rng: np.random.Generator) -> None:
+    """the parts are disjoint, and together they are all the data."""
+    examples, parties = int(rng.integers(61, 99)), int(rng.integers(3, 8))
+    x, y = _numbered(rng, examples)
+    parts = _split(split_among, x, y, parties, rng)
+    owned = np.concatenate([images[:, 0] for images, _ in parts]).astype(int)
+    ids, counts = np.unique(owned, return_counts=True)
+    require(
+        bool(np.all(counts == 1)),
+        f"{int(np.sum(counts > 1))} of {examples} examples have more than one owner: parties must "
+        "not share data. Did you draw with replacement, or give everybody everything?",
+    )
+    require(
+        len(ids) == examples,
+        f"{examples - len(ids)} of {examples} examples belong to nobody when there are {parties} "
+        "parties. What happens to the remainder of the division?",
+    )
+
+
+@check
+def labels_stay_with_their_images(split_among: Callable, rng: np.random.Generator) -> None:
+    """each image still has its own label."""
+    x, _ = _numbered(rng, 80)
+    y = rng.integers(0, 2, 80).astype(np.int32)
+    for i, (images, labels) in enumerate(_split(split_among, x, y, 4, rng)):
+        wrong = int(np.sum(labels != y[images[:, 0].astype(int)]))
+        # Labels shuffled on their own are all right with probability about 2^−80.
+        require(
+            wrong == 0,
+            f"{wrong} of {len(labels)} images of part {i} have somebody else's label. Shuffle "
+            "images and labels with the SAME order.",
+        )
+
+
+@check
+def sizes_differ_by_one_at_most(split_among: Callable, rng: np.random.Generator) -> None:
+    """no party has two examples more than another."""
+    parties = int(rng.integers(4, 9))
+    examples = parties * int(rng.integers(8, 15)) + parties - 1
+    x, y = _numbered(rng, examples)
+    sizes = [len(labels) for _, labels in _split(split_among, x, y, parties, rng)]
+    require(
+        max(sizes) - min(sizes) <= 1,
+        f"{examples} examples among {parties} parties: your parts have sizes {sizes}. Spread the "
+        "remainder, one each.",
+    )
+
+
+@check
+def parts_are_drawn_at_random(split_among: Callable, rng: np.random.Generator) -> None:
+    """sorted data do not stay sorted, and the same rng repeats the split."""
+    x, y = _numbered(rng, 400)
+    seed = int(rng.integers(2**32))
+    runs = [_split(split_among, x, y, 5, np.random.default_rng(s)) for s in (seed, seed, seed + 1)]
+    # A random part of 80 from half zeros and half ones has one label only with probability 2^−80.
+    one_sided = [i for i, (_, labels) in enumerate(runs[0]) if len(set(labels)) == 1]
+    require(
+        not one_sided,
+        f"The data come sorted by label, and parts {one_sided} have one label only: shuffle first.",
+    )
+    owned = [np.sort(run[0][0][:, 0]) for run in runs]
+    require(
+        bool(np.array_equal(owned[0], owned[1])),
+        "The same rng gave two different splits: draw from the rng that is passed in.",
+    )
+    require(
+        not np.array_equal(owned[0], owned[2]),
+        "Different rngs gave the same split: draw from the rng that is passed in, not from one of "
+        "your own.",
+    )
+
+
+# Part 2 · one party -------------------------------------------------------------------------
+
+
+def _batch(rng: np.random.Generator, examples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    x = rng.random((examples, 12))
+    y = rng.integers(0, 2, examples).astype(np.float64)
+    return rng.normal(0, 1, 12), x, y
+
+
+def _cross_entropy(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
+    score = x @ weights
+    return float(np.mean(np.logaddexp(0, score) - y * score))
+
+
+@check
+def gradient_is_the_slope_of_the_loss(gradient: Callable, rng: np.random.Generator) -> None:
+    """it is how fast the cross-entropy grows along each weight."""
+    for label in (0.0, 1.0):
+        weights, x, _ = _batch(rng, 1)
+        y = np.array([label])
+        got = as_array(gradient(weights, x, y), "the result of `gradient`", weights.shape)
+        step = 1e-5  # central differences: an error of step², 1e-10, beside float64's 1e-11
+        want = np.array(
+            [
+                (_cross_entropy(weights + d, x, y) - _cross_entropy(weights - d, x, y)) / (2 * step)
+                for d in step * np.eye(len(weights))
+            ]
+        )
+        worst = int(np.argmax(np.abs(got - want)))
+        hint = " Was each image's error (prediction − label) multiplied by its pixels?"
+        if np.allclose(got, -want, atol=ROUNDING):
+            hint = " The sign is the wrong way round: the error is prediction − label."
+        require(
+            abs(got[worst] - want[worst]) <= ROUNDING,
+            f"For one image with label {label:.0f} the loss grows by {want[worst]:.5f} per unit of "
+            f"weight {worst}; `gradient` says {got[worst]:.5f}.{hint}",
+        )
+
+
+@check
+def gradient_of_a_batch_is_the_mean(gradient: Callable, rng: np.random.Generator) -> None:
+    """a batch's gradient is the mean of its images' gradients."""
+    weights, x, y = _batch(rng, int(rng.integers(5, 30)))
+    what = "the result of `gradient`"
+    got = as_array(gradient(weights, x, y), what, weights.shape)
+    singles = [as_array(gradient(weights, x[i : i + 1], y[i : i + 1]), what) for i in range(len(y))]
+    want = np.mean(singles, axis=0)
+    hint = ""
+    if np.allclose(got, want * len(y), atol=ROUNDING):
+        hint = " Yours is their sum."
+    require(
+        bool(np.allclose(got, want, atol=ROUNDING)),
+        f"The gradient of a batch of {len(y)} is not the mean of the gradients of its images, "
+        f"each taken alone: it is {np.linalg.norm(got):.4f} long, and the mean "
+        f"{np.linalg.norm(want):.4f}.{hint}",
+    )
+
+
+# Part 3 · a round, and what it reads --------------------------------------------------------
+
+
+def _least_squares(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The gradient of another model: a round works with whatever gradient it is given."""
+    return x.T @ (x @ weights - y) / len(y)
+
+
+def _parties(rng: np.random.Generator, sizes: Iterable[int]) -> list:
+    return [(rng.random((size, 7)), rng.random(size)) for size in sizes]
+
+
+@check
+def a_round_is_a_centralised_step(federated_round: Callable, rng: np.random.Generator) -> None:
+    """the new weights are those of one step on everybody's data together."""
+    parties = _parties(rng, rng.permutation([3, 5, 40, 12]))
+    weights, learning_rate = rng.normal(0, 1, 7), rng.uniform(0.05, 0.5)
+    got = as_array(
+        federated_round(weights, parties, _least_squares, learning_rate),
+        "the result of `federated_round`",
+        weights.shape,
+    )
+    x, y = (np.concatenate(column) for column in zip(*parties, strict=True))
+    want = weights - learning_rate * _least_squares(weights, x, y)
+    grads = [_least_squares(weights, *party) for party in parties]
+    hint = ""
+    if np.allclose(got, weights - learning_rate * np.mean(grads, axis=0), atol=1e-9):
+        hint = (
+            " You gave each party the same weight; one with 40 images counts as much as ten with 4."
+        )
+    elif np.allclose(got, 2 * weights - want, atol=1e-9):
+        hint = " You went uphill."
+    elif np.allclose(got, weights - learning_rate * np.sum(grads, axis=0), atol=1e-9):
+        hint = " You added the gradients where a mean is meant."
+    require(
+        bool(np.allclose(got, want, atol=ROUNDING)),
+        f"Parties of sizes {[len(y) for _, y in parties]}: after a round the weights are "
+        f"{np.abs(got - want).max():.4f} away from a step on all the data together.{hint}",
+    )
+
+
+@check
+def equal_parties_count_equally(federated_round: Callable, rng: np.random.Generator) -> None:
+    """with equal sizes the step follows the plain mean of the gradients."""
+    parties = _parties(rng, [8] * int(rng.integers(2, 6)))
+    weights, learning_rate = rng.normal(0, 1, 7), rng.uniform(0.05, 0.5)
+    got = as_array(
+        federated_round(weights, parties, _least_squares, learning_rate),
+        "the result of `federated_round`",
+        weights.shape,
+    )
+    mean = np.mean([_least_squares(weights, *party) for party in parties], axis=0)
+    moved = (weights - got) / learning_rate
+    require(
+        bool(np.allclose(moved, mean, atol=ROUNDING)),
+        f"{len(parties)} parties of 8 images each: the step should be learning_rate times the mean "
+        f"gradient, of length {np.linalg.norm(mean):.4f}, downhill; yours has length "
+        f"{np.linalg.norm(moved):.4f}" + (", and goes uphill." if float(moved @ mean) < 0 else "."),
+    )
+
+
+@check
+def each_party_computes_on_its_own_data(
+    federated_round: Callable, rng: np.random.Generator
+) -> None:
+    """every gradient was computed by one party, on its own images and labels."""
+    parties = _parties(rng, [6, 6, 6])
+    weights = rng.normal(0, 1, 7)
+    seen: list[tuple[Any, Any]] = []
+
+    def spy(weights, x, y):
+        owners = [
+            [i for i, party in enumerate(parties) if np.array_equal(party[kind], value)]
+            for kind, value in enumerate((x, y))
+        ]
+        seen.append(tuple(own[0] if own else None for own in owners))
+        return _least_squares(weights, x, y)
+
+    federated_round(weights, parties, spy, 0.1)
+    for images, labels in seen:
+        require(
+            images is not None and labels is not None,
+            "`gradient` was called on data that are no single party's own. No party may see the "
+            "others' images: that is the point of a round.",
+        )
+        require(
+            images == labels,
+            f"`gradient` was called with party {images}'s images and party {labels}'s labels.",
+        )
+    require(
+        {images for images, _ in seen} == {0, 1, 2},
+        f"Only parties {sorted({i for i, _ in seen})} of 0, 1, 2 computed a gradient.",
+    )
+
+
+def _reads(reads: Callable, compute: Callable, data: dict) -> set[str]:
+    result = reads(compute, data)
+    require(result is not None, "`reads` returned None. Did you forget `return`?")
+    require(
+        isinstance(result, Iterable) and not isinstance(result, str | Mapping),
+        f"`reads` returned a {type(result).__name__}; a set of names is wanted.",
+    )
+    return set(result)
+
+
+def _sources(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    data = {}
+    for owner in ("party 0", "party 1", "party 2", "everyone"):
+        data[f"{owner}: images"] = rng.random((5, 6))
+        data[f"{owner}: labels"] = np.zeros(5, np.int64)
+        data[f"{owner}: labels"][rng.integers(0, 5, 2)] = 1
+    data["party 2: labels"][:] = 0  # a party may well have one kind of digit only
+    return data
+
+
+def _reader(names: Iterable[str], rng: np.random.Generator, how: str) -> Callable:
+    """A computation that reads `names`: all values, one value each, or their shape alone."""
+    seed = int(rng.integers(2**32))
+
+    def compute(data):
+        own, total = np.random.default_rng(seed), np.zeros(3)
+        for name in names:
+            values = np.asarray(data[name], np.float64).ravel()
+            if how == "one value":
+                values = values[[own.integers(1, values.size)]]
+            elif how == "differences":
+                values = values - values.mean()
+                values = values[:-1] * np.arange(1, values.size) + values[-1]
+            total += own.normal(0, 1, (3, values.size)) @ values
+        return total
+
+    return compute
+
+
+@check
+def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None:
+    """each array that the result depends on is named."""
+    data = _sources(rng)
+    cases = [("all values", ["party 2: labels", "party 0: images"])]
+    cases += [
+        (how, rng.permutation(list(data))[:3].tolist()) for how in ("all values", "one value")
+    ]
+    cases += [("differences", ["party 1: images", "everyone: images"])]
+    for how, names in cases:
+        got = _reads(reads, _reader(names, rng, how), {k: v.copy() for k, v in data.items()})
+        missed = sorted(set(names) - got)
+        hint = {
+            "all values": "Did you change the array to something that it was already?",
+            "one value": "It depends on ONE entry of it: change them all.",
+            "differences": "It depends on the differences between entries: adding the same number "
+            "to all of them changes nothing.",
+        }[how]
+        require(
+            not missed,
+            f"The computation reads {sorted(names)}, and `reads` misses {missed}. {hint}",
+        )
+
+
+@check
+def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None:
+    """an array that the result does not depend on is not named."""
+    data = _sources(rng)
+    for names in ([], rng.permutation(list(data))[:1].tolist(), ["party 0: images"]):
+        read = _reader(names, rng, "all values")
+
+        def compute(data, read=read):
+            return read(data) + 0 * sum(float(np.sum(values)) for values in data.values())
+
+        got = _reads(reads, compute, {k: v.copy() for k, v in data.items()})
+        wrongly = sorted(got - set(names))
+        require(
+            not wrongly,
+            f"The result depends on {names or 'nothing'}, and `reads` also names "
+            f"{wrongly[:3]}. Change ONE array at a time, with all others as they were.",
+        )
+
+
+@check
+def the_data_stay_as_they_were(reads: Callable, rng: np.random.Generator) -> None:
+    """the arrays that you were given are not changed."""
+    data = _sources(rng)
+    before = {name: values.copy() for name, values in data.items()}
+    _reads(reads, _reader(list(data)[:2], rng, "all values"), data)
+    changed = [n for n in before if n not in data or not np.array_equal(data[n], before[n])]
+    require(
+        not changed and len(data) == len(before),
+        f"After `reads` the caller's {changed or 'dictionary'} is different: work on copies.",
+    )
+
+
+# Part 4 · the attack ------------------------------------------------------------------------
+
+
+def _image_and_gradient(rng: np.random.Generator, label: int) -> tuple[np.ndarray, np.ndarray]:
+    image = rng.random(784) * (rng.random(784) < 0.25)
+    image[rng.integers(784)] = 1.0
+    return image, image * rng.uniform(0.01, 0.99) * (1 if label == 0 else -1)
+
+
+@check
+def the_image_comes_back(invert_gradient: Callable, rng: np.random.Generator) -> None:
+    """from the gradient of one image the image is recovered, whatever its label."""
+    for label in (0, 1):
+        image, grad = _image_and_gradient(rng, label)
+        got = as_array(invert_gradient(grad), "the result of `invert_gradient`", (784,))
+        correlation = 0.0 if np.ptp(got) == 0 else float(np.corrcoef(got, image)[0, 1])
+        hint = ""
+        if correlation < -0.9:
+            hint = " It is the negative: for label 1 the factor prediction − label is below 0."
+        elif np.ptp(got) == 0:
+            hint = " Every pixel has the same value."
+        require(
+            correlation >= 0.99,
+            f"For an image with label {label} your reconstruction's correlation with it is "
+            f"{correlation:.3f}; the gradient is a multiple of the image, so 1 is possible.{hint}",
+        )
+
+
+@check
+def pixels_run_from_0_to_1(invert_gradient: Callable, rng: np.random.Generator) -> None:
+    """paper is 0 and the darkest ink is 1, whatever the gradient's size."""
+    for label in (0, 1):
+        _, grad = _image_and_gradient(rng, label)
+        got = as_array(invert_gradient(grad), "the result of `invert_gradient`", (784,))
+        require(
+            abs(got.max() - 1) <= ROUNDING and abs(got.min()) <= ROUNDING,
+            f"For an image with label {label} your pixels run from {got.min():.4g} to "
+            f"{got.max():.4g}; scale them so that they run from 0 to 1.",
+        )
+
+
+# Part 5 · masks -----------------------------------------------------------------------------
+
+
+def _pairs(ids: Iterable[int]) -> list[tuple[int, int]]:
+    ids = sorted(ids)
+    return [(i, j) for i in ids for j in ids if i < j]
+
+
+@check
+def masks_cancel_in_the_sum(mask_gradient: Callable, rng: np.random.Generator) -> None:
+    """the sum over all parties is that of the gradients; each alone is hidden."""
+    parties = int(rng.integers(4, 7))
+    grads = rng.normal(0, 1, (parties, 9))
+    everyone = {pair: rng.normal(0, 50, 9) for pair in _pairs(range(parties))}
+    half = {pair: everyone[pair] for pair in [(0, 2), (1, 3)]}
+    for masks in (everyone, half):
+        masked = [
+            as_array(mask_gradient(grads[p], p, dict(masks)), "the result of `mask_gradient`", (9,))
+            for p in range(parties)
+        ]
+        gap = np.abs(np.sum(masked, axis=0) - grads.sum(axis=0)).max()
+        # float64: a few dozen numbers of about 50, rounded to 1e-14 each.
+        require(
+            gap <= 1e-9,
+            f"{parties} parties, masks for the pairs {list(masks)}: the masked gradients' sum is "
+            f"off by {gap:.3g}. Each mask must be added once and subtracted once, by the two "
+            "parties of its pair and by nobody else.",
+        )
+        bare = [p for p in range(parties) if np.allclose(masked[p], grads[p])]
+        unmasked = [p for p in bare if any(p in pair for pair in masks)]
+        require(not unmasked, f"Parties {unmasked} have masks, and sent their bare gradients.")
+
+
+@check
+def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> None:
+    """of each pair the smaller id adds the mask and the larger one subtracts it."""
+    i, j = sorted(int(p) for p in rng.choice(9, 2, replace=False))
+    grad, mask = rng.normal(0, 1, (2, 5))
+    for party, sign, verb in ((i, 1, "adds"), (j, -1, "subtracts")):
+        got = as_array(mask_gradient(grad, party, {(i, j): mask}), "`mask_gradient`'s result", (5,))
+        require(
+            bool(np.allclose(got - grad, sign * mask, atol=1e-9)),
+            f"Of the pair ({i}, {j}) party {party} {verb} the mask; yours moved the gradient by "
+            f"{np.round(got - grad, 3).tolist()}, and the mask is {np.round(mask, 3).tolist()}.",
+        )
+
+
+@check
+def exact_modulo_2_to_the_32(mask_gradient: Callable, rng: np.random.Generator) -> None:
+    """with unsigned integers everything wraps around, and the sum is exact to the bit."""
+    parties = int(rng.integers(3, 6))
+    grads = rng.integers(0, 2**32, (parties, 40), dtype=np.uint32)
+    masks = {pair: rng.integers(0, 2**32, 40, dtype=np.uint32) for pair in _pairs(range(parties))}
+    total = np.zeros(40, np.uint32)
+    for p in range(parties):
+        masked = np.asarray(mask_gradient(grads[p], p, dict(masks)))
+        inside = masked.dtype.kind in "iu" and np.all((masked >= 0) & (masked < 2**32))
+        require(
+            masked.shape == (40,) and bool(inside),
+            f"A uint32 gradient came back as {masked.dtype} of shape {masked.shape}, with values "
+            "that are not all whole numbers from 0 to 2^32 − 1. Keep uint32: what leaves that "
+            "range must wrap around, or its size tells of the gradient.",
+        )
+        total += masked.astype(np.uint32)
+    wrong = int(np.sum(total != grads.sum(axis=0, dtype=np.uint32)))
+    require(
+        wrong == 0,
+        f"Modulo 2^32 the sum of the masked gradients is wrong in {wrong} of 40 places.",
+    )
+
+
+# Part 6 · masks from keys -------------------------------------------------------------------
+
+
+def _keys(rng: np.random.Generator, parties: int) -> tuple[dict, dict]:
+    ids = sorted(int(i) for i in rng.choice(50, parties, replace=False))
+    private = {i: secagg.PrivateKey(rng.bytes(32)) for i in ids}
+    return private, {i: key.public for i, key in private.items()}
+
+
+def _mask(pairwise_mask: Callable, *args: Any) -> np.ndarray:
+    got = pairwise_mask(*args)
+    as_array(got, "the result of `pairwise_mask`", (args[-1],))
+    got = np.asarray(got)
+    require(
+        got.dtype.kind in "iu" and bool(np.all((got >= 0) & (got < 2**32))),
+        f"`pairwise_mask` returned {got.dtype} with values outside 0 to 2^32 − 1: keep uint32.",
+    )
+    return got.astype(np.uint32)
+
+
+@check
+def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> None:
+    """over all parties the masks add up to 0 modulo 2^32."""
+    private, public = _keys(rng, int(rng.integers(2, 7)))
+    total = np.zeros(30, np.uint32)
+    for i in private:
+        total += _mask(pairwise_mask, i, private[i], dict(public), 5, 30)
+    left = int(np.count_nonzero(total))
+    require(
+        left == 0,
+        f"Parties {list(private)}: their masks add up to something else than 0 in {left} of 30 "
+        "places. Of each pair the smaller id adds and the larger subtracts, both use the same "
+        "context, and nobody makes a mask with itself.",
+    )
+
+
+@check
+def every_other_party_counts(pairwise_mask: Callable, rng: np.random.Generator) -> None:
+    """each of the others adds to the mask: one honest one is enough to hide you."""
+    private, public = _keys(rng, 5)
+    party = int(rng.choice(list(private)))
+    before = _mask(pairwise_mask, party, private[party], dict(public), 1, 30)
+    for other in private.keys() - {party}:
+        changed = public | {other: secagg.PrivateKey(rng.bytes(32)).public}
+        after = _mask(pairwise_mask, party, private[party], changed, 1, 30)
+        # Another key gives the same 30 numbers with probability 2^−960.
+        require(
+            not np.array_equal(before, after),
+            f"Of parties {list(private)}, party {other}'s key makes no difference to party "
+            f"{party}'s mask. Make a mask with EVERY other party.",
+        )
+
+
+@check
+def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generator) -> None:
+    """masks of different rounds have nothing in common, and a round's can be made again."""
+    private, public = _keys(rng, 3)
+    party = int(rng.choice(list(private)))
+    rounds = [_mask(pairwise_mask, party, private[party], dict(public), r, 30) for r in (1, 1, 2)]
+    require(
+        bool(np.array_equal(rounds[0], rounds[1])),
+        "Two calls for the same round gave different masks: then nothing cancels.",
+    )
+    same = int(np.sum(rounds[0] == rounds[2]))
+    # Fresh masks agree in a place with probability 2^−32: in three of 30, 5e-26.
+    require(
+        same < 3,
+        f"The masks of rounds 1 and 2 agree in {same} of 30 places. A mask that is used twice "
+        "subtracts away: put round_number into the context.",
+    )
+
+
+@check
+def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator) -> None:
+    """public keys alone do not give the mask."""
+    private, public = _keys(rng, 4)
+    party = int(rng.choice(list(private)))
+    mask = _mask(pairwise_mask, party, private[party], dict(public), 1, 30)
+    server = secagg.PrivateKey(rng.bytes(32))
+    guess = _mask(pairwise_mask, party, server, dict(public), 1, 30)
+    require(
+        not np.array_equal(mask, guess),
+        f"A server that knows the public keys, and no private one, computes party {party}'s very "
+        "mask. The seed must come from `private_key.agree`.",
+    )
+
+
+# Part 7 · dropouts --------------------------------------------------------------------------
+
+
+def _masked_sum(rng: np.random.Generator, parties: int, dropouts: int) -> tuple[dict, np.ndarray]:
+    """What a server has after some dropped out: `unmask`'s arguments, and the right sum."""
+    ids = [int(i) for i in rng.permutation(parties)]
+    dropped, survivors = sorted(ids[:dropouts]), sorted(ids[dropouts:])
+    vectors = rng.integers(0, 2**32, (len(survivors), 25), dtype=np.uint32)
+    selves = {i: rng.bytes(32) for i in survivors}
+    leftover = {(i, j): rng.bytes(32) for i, j in _pairs(ids) if (i in dropped) != (j in dropped)}
+    masked = vectors.sum(axis=0, dtype=np.uint32)
+    for seed in selves.values():
+        masked += secagg.expand(seed, 25)
+    for (smaller, _), seed in leftover.items():
+        mask = secagg.expand(seed, 25)
+        masked = masked - mask if smaller in dropped else masked + mask
+    arguments = {
+        "masked_sum": masked,
+        "survivors": survivors,
+        "dropped": dropped,
+        "self_seeds": selves,
+        "pair_seeds": leftover,
+    }
+    return arguments, vectors.sum(axis=0, dtype=np.uint32)
+
+
+def _unmasked(unmask: Callable, arguments: dict) -> np.ndarray:
+    got = unmask(*arguments.values())
+    as_array(got, "the result of `unmask`", (25,))
+    return np.asarray(got)
+
+
+def _same(got: np.ndarray, want: np.ndarray) -> bool:
+    return got.dtype.kind in "iu" and bool(np.array_equal(got, want))
+
+
+@check
+def self_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
+    """when nobody dropped out, removing the self masks gives the sum."""
+    arguments, want = _masked_sum(rng, int(rng.integers(2, 7)), 0)
+    got = _unmasked(unmask, arguments)
+    hint = ""
+    if _same(got, arguments["masked_sum"]):
+        hint = " You left the masked sum as it was: nobody dropped out, and each of the survivors "
+        hint += "still has its self mask in it."
+    require(
+        _same(got, want),
+        f"{len(arguments['survivors'])} survivors and no dropouts: `unmask` gives {got[:3]}… "
+        f"({got.dtype}), and the sum is {want[:3]}… (uint32, modulo 2^32).{hint}",
+    )
+
+
+@check
+def dropouts_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
+    """the pair masks that the dropouts left uncancelled are removed, with the right sign."""
+    for dropouts in (1, 3):
+        arguments, want = _masked_sum(rng, int(rng.integers(6, 9)), dropouts)
+        got = _unmasked(unmask, arguments)
+        require(
+            _same(got, want),
+            f"Survivors {arguments['survivors']}, dropped {arguments['dropped']}: `unmask` gives "
+            f"{got[:3]}… ({got.dtype}), and the sum is {want[:3]}… (uint32, modulo 2^32). A "
+            "survivor with the smaller id ADDED the pair's mask, one with the larger id subtracted "
+            "it; and what a dropout would have sent is not in the sum at all.",
+        )
+
+
+def _verdicts(what_happens: Callable, case: tuple[int, int, int, int]) -> list[bool]:
+    result = what_happens(*case)
+    require(result is not None, "`what_happens` returned None. Did you forget `return`?")
+    result = list(result) if isinstance(result, tuple | list | np.ndarray) else [result]
+    require(
+        len(result) == 3 and all(value in (True, False) for value in result),
+        f"`what_happens` returned {result}; three of True or False are wanted.",
+    )
+    return [bool(value) for value in result]
+
+
+def _cases(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
+    """Cases on both sides of every edge, with dropouts and colluders among the parties."""
+    cases = []
+    for _ in range(60):
+        parties = int(rng.integers(4, 14))
+        threshold = int(rng.integers(2, parties + 1))
+        cases.append(
+            (
+                parties,
+                threshold,
+                int(np.clip(parties - threshold + rng.integers(-1, 2), 0, parties - 1)),
+                int(np.clip(threshold + rng.integers(-2, 2), 0, parties - 1)),
+            )
+        )
+        colluders = int(np.clip(2 * threshold - parties + rng.integers(-1, 2), 0, parties - 2))
+        cases.append((parties, threshold, 0, colluders))
+    return cases
+
+
+def _table(what_happens: Callable, rng: np.random.Generator, column: int, truth: Callable) -> None:
+    for case in _cases(rng):
+        got, want = _verdicts(what_happens, case)[column], truth(*case)
+        parties, threshold, dropouts, colluders = case
+        story = {
+            0: f"{dropouts} drop out, so {parties - dropouts} shares of each secret can be asked "
+            "for",
+            1: f"{colluders} collude with the server and pool their shares of a victim's key",
+            2: f"{colluders} collude and hand over both kinds of shares; the server tells some of "
+            f"the other {parties - colluders} that the victim dropped out, and the rest that it "
+            "did not",
+        }[column]
+        require(
+            got == want,
+            f"{parties} parties, threshold {threshold}: {story}. You say {got}; it is {want}.",
+        )
+
+
+@check
+def the_sum_comes_out(what_happens: Callable, rng: np.random.Generator) -> None:
+    """you know how many may drop out before the sum is lost."""
+
+    def truth(parties, threshold, dropouts, colluders):
+        there = list(range(parties - dropouts))
+        shares = secagg.share([bytes(32)], threshold, range(parties))[there]
+        try:
+            return secagg.recover(shares, there, threshold) == [bytes(32)]
+        except secagg.TooFewShares:
+            return False
+
+    _table(what_happens, rng, 0, truth)
+
+
+@check
+def a_curious_server(what_happens: Callable, rng: np.random.Generator) -> None:
+    """you know how many colluders a server needs that follows the protocol."""
+
+    def truth(parties, threshold, dropouts, colluders):
+        own = list(range(colluders))
+        shares = secagg.share([bytes(32)], threshold, range(parties))[own]
+        try:
+            return secagg.recover(shares, own, threshold) != [bytes(32)]
+        except secagg.TooFewShares:
+            return True
+
+    _table(what_happens, rng, 1, truth)
+
+
+@check
+def a_lying_server(what_happens: Callable, rng: np.random.Generator) -> None:
+    """you know how many colluders a server needs that lies about who dropped out."""
+
+    def truth(parties, threshold, dropouts, colluders):
+        # Every way of telling the honest parties two different stories.
+        honest = parties - colluders
+        return not any(
+            colluders + told >= threshold and colluders + honest - told >= threshold
+            for told in range(honest + 1)
+        )
+
+    _table(what_happens, rng, 2, truth)
+
+
+# Part 8 · neighbourhoods --------------------------------------------------------------------
+
+
+@check
+def the_tail_is_exact(privacy_risk: Callable, rng: np.random.Generator) -> None:
+    """the risk is the exact chance of a bad neighbourhood, added up over the honest parties."""
+    tried = 0
+    while tried < 20:
+        parties = int(rng.integers(20, 80))
+        neighbours = 2 * int(rng.integers(2, 9))
+        threshold = int(rng.integers(2, neighbours + 1))
+        colluders = int(rng.integers(threshold, parties - 1))
+        # Of all ways to choose the neighbours among the other parties, those with too many bad.
+        bad = sum(
+            math.comb(colluders, k) * math.comb(parties - 1 - colluders, neighbours - k)
+            for k in range(threshold, neighbours + 1)
+        )
+        one = bad / math.comb(parties - 1, neighbours)
+        want = (parties - colluders) * one
+        if not 1e-12 < want < 1:
+            continue
+        tried += 1
+        got = as_number(
+            privacy_risk(parties, neighbours, threshold, colluders), "`privacy_risk`'s result"
+        )
+        hint = ""
+        if math.isclose(got, one, rel_tol=1e-6):
+            hint = " That is the risk of ONE honest party: any of them may be unlucky."
+        elif math.isclose(got, parties * one, rel_tol=1e-6):
+            hint = " You counted the colluders among those who can be harmed."
+        require(
+            math.isclose(got, want, rel_tol=1e-6),
+            f"{parties} parties with {neighbours} neighbours each, {colluders} colluders, "
+            f"threshold {threshold}: the risk is {want:.4g}, and `privacy_risk` says {got:.4g}. "
+            f"The neighbours are drawn without replacement from the OTHER parties.{hint}",
+        )
+
+
+@check
+def risk_at_the_edges(privacy_risk: Callable, rng: np.random.Generator) -> None:
+    """fewer colluders than the threshold are no risk, and a risk is at most 1."""
+    what = "`privacy_risk`'s result"
+    threshold = int(rng.integers(5, 9))
+    none = as_number(privacy_risk(100, 12, threshold, threshold - 1), what)
+    require(
+        abs(none) <= FALSE_FAIL,
+        f"{threshold - 1} colluders can never hold {threshold} shares; `privacy_risk` says "
+        f"{none:.4g}.",
+    )
+    sure = as_number(privacy_risk(100, 12, threshold, 98), what)
+    require(
+        abs(sure - 1) <= ROUNDING,
+        f"With 98 colluders of 100 a bad neighbourhood is certain; `privacy_risk` says {sure:.4g}, "
+        "and a probability is at most 1.",
+    )
