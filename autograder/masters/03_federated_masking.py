@@ -460,8 +460,6 @@ stolen = [invert_gradient(grad) for grad in victim_gradients]
 bare_correlations = [correlation(image, v) for image, v in zip(stolen, victims)]
 print(f"correlation with the true images, at least {min(bare_correlations):.4f}")
 
-batch_gradient = gradient(np.zeros(784), *parties[0])
-zeros, ones = (parties[0][0][parties[0][1] == label].mean(axis=0) for label in (0, 1))
 plots.images(
     {
         "true": np.reshape(victims, (-1, 28, 28)),
@@ -473,23 +471,21 @@ plots.images(
 )
 
 # %% [markdown]
-# "But nobody sends the gradient of a single image!" A batch only mixes images. Here is the gradient of
-# party 0's 32 images: its average 0 and its average 1 are still in plain sight.
+# "But nobody sends the gradient of a single image!" A batch only mixes images. Here are the gradients of
+# six parties' batches of 32. Their average 0 and their average 1 are in plain sight, and each party's are
+# a little different.
 
 # %%
+batch_gradients = np.array([gradient(np.zeros(784), x, y) for x, y in parties[:6]])
+batch_gradients /= np.abs(batch_gradients).max(axis=1, keepdims=True)
 plots.images(
     {
-        "gradient: + and −": np.array(
-            [
-                np.maximum(batch_gradient, 0) / batch_gradient.max(),
-                np.maximum(-batch_gradient, 0) / -batch_gradient.min(),
-            ]
-        ).reshape(-1, 28, 28),
-        "average 0 and 1": np.array([zeros, ones]).reshape(-1, 28, 28),
+        "positive": np.reshape(np.maximum(batch_gradients, 0), (-1, 28, 28)),
+        "negative": np.reshape(np.maximum(-batch_gradients, 0), (-1, 28, 28)),
     },
     title="A batch hides little",
-    alt="Four grey images. The positive part of the gradient of a batch of 32 looks like a blurred "
-    "zero, the negative part like a blurred one, much as the party's average zero and one below.",
+    alt="Two rows of six grey images. The positive parts of the gradients of six batches look like "
+    "blurred zeros, the negative parts like blurred ones.",
 )
 
 # %% [markdown]
