@@ -139,6 +139,8 @@ def as_array(
     require(value is not None, f"{what} is None. Did you forget `return`?")
     require(value is not NotImplemented and value is not ..., f"{what} is {value!r}, not an array.")
     try:
+        if np.asarray(value).dtype.kind in "SU":
+            raise TypeError("text, even if float() could read it")
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise CheckFailed(f"{what} is a {type(value).__name__}, not an array of numbers.") from None

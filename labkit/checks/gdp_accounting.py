@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from labkit.accounting import require_domain
 from labkit.checks import FALSE_FAIL, CheckFailed, as_array, as_number, check, reason, require
 
 # Closed forms in float64 are good to 1e-13 over all of the ranges drawn here; no wrong answer that
@@ -92,8 +93,9 @@ def it_is_the_best_test(gaussian_tradeoff: Callable, rng: np.random.Generator) -
             hint = " N(0, 1) must be ABOVE the threshold with that rate: isf, not ppf."
         require(
             abs(got[worst] - want[worst]) <= 1e-6,  # to threshold and back loses about 1e-13
-            f"At μ = {mu:.3f} and FPR {alpha[worst]:.4f} the best test misses with probability "
-            f"{want[worst]:.5f}; `gaussian_tradeoff` gives {got[worst]:.5f}.{hint}",
+            f"At μ = {mu:.3f} and a false-positive rate of {alpha[worst]:.3g} the best test "
+            f"misses with probability {want[worst]:.5f}; `gaussian_tradeoff` gives "
+            f"{got[worst]:.5f}.{hint}",
         )
 
 
@@ -104,14 +106,14 @@ def tradeoff_at_the_edges(gaussian_tradeoff: Callable, rng: np.random.Generator)
     guessing = as_array(gaussian_tradeoff(alpha, 0.0), what, alpha.shape)
     require(
         bool(np.allclose(guessing, 1 - alpha, atol=1e-9)),
-        f"With μ = 0 both worlds look the same, so the two rates add up to 1; at FPR 0.3 yours is "
-        f"{guessing[3]:.3f}.",
+        "With μ = 0 both worlds look the same, so the two rates add up to 1; with a "
+        f"false-positive rate of 0.3 your miss rate is {guessing[3]:.3f}.",
     )
     got = as_array(gaussian_tradeoff(alpha, rng.uniform(0.5, 3)), what, alpha.shape)
     require(
         abs(got[0] - 1) <= 1e-9 and abs(got[-1]) <= 1e-9,
-        f"Who never accuses (FPR 0) misses all; who always does (FPR 1) misses none. Yours: "
-        f"{got[0]:.3f} and {got[-1]:.3f}.",
+        "Who never accuses (false-positive rate 0) misses all; who always does (1) misses none. "
+        f"Your miss rates: {got[0]:.3f} and {got[-1]:.3f}.",
     )
 
 
@@ -221,12 +223,16 @@ def mu_poisson_at_the_limits(mu_poisson: Callable, rng: np.random.Generator) -> 
         _without_overflow(mu_poisson, sigma, q, steps), "mu_poisson", f"noise_multiplier {sigma:g}"
     )
     want = q * math.sqrt(steps) / sigma
+    hint = ""
+    if got == 0 or 0.5 < got / want < 2:
+        hint = (
+            " 1/σ² is so small here that e^(1/σ²) rounds to 1 and a little: subtracting 1 leaves "
+            "rounding errors. `np.expm1` computes e^x − 1 without them."
+        )
     require(
         # The next term of the series is 1/(4σ²), below 1e-13.
         math.isclose(got, want, rel_tol=1e-5),
-        f"With noise_multiplier {sigma:.4g} μ is q·√T/σ = {want:.7g}; yours is {got:.7g}. "
-        "1/σ² is so small here that e^(1/σ²) rounds to 1 and a little: subtracting 1 leaves "
-        "rounding errors. `np.expm1` computes e^x − 1 without them.",
+        f"With noise_multiplier {sigma:.4g} μ is q·√T/σ = {want:.7g}; yours is {got:.7g}.{hint}",
     )
 
 
@@ -304,7 +310,16 @@ def _cut(low: float, high: float, longest: float) -> list[tuple[float, float]]:
 
 def _compare_delta(delta_from_mu: Callable, epsilon: float, mu: float) -> None:
     case = f"ε = {epsilon:.6g}, μ = {mu:.6g}"
-    got = _number(_without_overflow(delta_from_mu, epsilon, mu), "delta_from_mu", case)
+    logarithms = (
+        " Take logarithms of both terms first. And not `np.log(Φ(…))`: Φ is 0 there for a float. "
+        "`special.log_ndtr` is its logarithm."
+    )
+    try:
+        got = _number(_without_overflow(delta_from_mu, epsilon, mu), "delta_from_mu", case)
+    except CheckFailed as error:
+        if mu > 30 and re.search("FloatingPointError|OverflowError|NaN", str(error)):
+            raise CheckFailed(f"{error}\n  At {case}.{logarithms}") from None
+        raise
     want = _delta_by_integral(epsilon, mu)
     hint = ""
     if got < 0:
@@ -312,7 +327,7 @@ def _compare_delta(delta_from_mu: Callable, epsilon: float, mu: float) -> None:
     elif math.isclose(got, stats.norm.sf(epsilon / mu - mu / 2), rel_tol=1e-3):
         hint = " That is the first term alone. For large ε, take logarithms of both terms first."
     elif mu > 30:
-        hint = " Two large numbers that are nearly equal: take logarithms of both terms first."
+        hint = f" Two large numbers that are nearly equal.{logarithms}"
     require(
         # Logarithms near ε = 5e7 are good to 1e-8; differences in Φ for δ = 1e-12 to 1e-5.
         math.isclose(got, want, rel_tol=1e-4),
@@ -352,11 +367,32 @@ def delta_refuses_nonsense(delta_from_mu: Callable, rng: np.random.Generator) ->
     )
 
 
+def _strict_delta(epsilon: float, mu: float) -> float:
+    """Return `_delta_by_integral`; say so if the arguments can't be meant."""
+    require(
+        epsilon >= 0 and mu > 0,
+        f"You asked for delta_of({epsilon:.6g}, {mu:.6g}): ε is 0 or more, μ above 0. It is called "
+        "as delta_of(epsilon, mu), in this order.",
+    )
+    return _delta_by_integral(epsilon, mu)
+
+
 def _compare_epsilon(eps_from_mu: Callable, mu: float, delta: float) -> None:
     case = f"μ = {mu:.6g}, δ = {delta:.3g}"
-    got = _number(
-        _without_overflow(eps_from_mu, mu, delta, _delta_by_integral), "eps_from_mu", case
-    )
+    try:
+        got = _number(_without_overflow(eps_from_mu, mu, delta, _strict_delta), "eps_from_mu", case)
+    except CheckFailed as error:
+        if "raised ValueError" not in str(error):
+            raise
+        zero_is_enough = _delta_by_integral(0.0, mu) <= delta
+        raise CheckFailed(
+            f"{error}\n  At {case}. "
+            + (
+                "Here even ε = 0 keeps δ: handle that first."
+                if zero_is_enough
+                else "Is the upper end large enough?"
+            )
+        ) from None
     require(got >= 0, f"At {case} `eps_from_mu` gives {got:.6g}: ε is never negative.")
     if _delta_by_integral(0.0, mu) <= delta:
         require(
@@ -397,13 +433,21 @@ def eps_refuses_nonsense(eps_from_mu: Callable, rng: np.random.Generator) -> Non
         eps_from_mu,
         {"mu": 0.5, "delta": 1e-5},
         [("mu", 0.0), ("mu", math.nan), ("delta", 0.0), ("delta", 1.0), ("delta", -1e-5)],
-        _delta_by_integral,
+        _strict_delta,
     )
 
 
 # Part 4 · Rényi DP --------------------------------------------------------------------------
 
 TUTORIAL_ORDERS = [1 + x / 10 for x in range(1, 100)] + list(range(12, 64))
+
+
+def _tutorial_epsilon(sigma: float, q: float, steps: int, delta: float) -> float:
+    import dp_accounting
+    from dp_accounting import rdp
+
+    step = dp_accounting.PoissonSampledDpEvent(q, dp_accounting.GaussianDpEvent(sigma))
+    return rdp.RdpAccountant(TUTORIAL_ORDERS).compose(step, steps).get_epsilon(delta)
 
 
 def _rdp(eps_rdp: Callable, *args: Any) -> float:
@@ -431,11 +475,23 @@ def tight_conversion_matches_the_library(eps_rdp: Callable, rng: np.random.Gener
             continue
         compared += 1
         got = _rdp(eps_rdp, sigma, q, steps, delta, orders, "tight")
-        hint = ""
-        if got > want:
-            hint = " Is each step Poisson SAMPLED, and the smallest ε of all orders taken?"
-        elif got < want:
-            hint = " Is the step composed `steps` times, and nothing counted twice?"
+        classical = np.min(accountant.rdp - math.log(delta) / (np.array(orders) - 1))
+        if math.isclose(got, classical, rel_tol=1e-6):
+            hint = " That is the CLASSICAL conversion."
+        elif not math.isclose(got, want, rel_tol=ROUNDING) and math.isclose(
+            got, _tutorial_epsilon(sigma, q, steps, delta), rel_tol=1e-6
+        ):
+            hint = " Use the `orders` that are passed in."
+        elif got > want:
+            hint = (
+                " Is each step Poisson SAMPLED, and the smallest ε of all orders taken? If so, "
+                "compare your conversion term by term with the formula."
+            )
+        else:
+            hint = (
+                " Is the step composed `steps` times? If so, compare your conversion term by term "
+                "with the formula."
+            )
         require(
             math.isclose(got, want, rel_tol=ROUNDING, abs_tol=1e-9),
             f"For noise_multiplier {sigma:.3g}, sampling_probability {q:.3g}, {steps} steps, δ = "
@@ -486,6 +542,27 @@ def published_rdp_figures_come_out(eps_rdp: Callable, rng: np.random.Generator) 
         )
 
 
+@check
+def rdp_stays_in_its_domain(eps_rdp: Callable, rng: np.random.Generator) -> None:
+    """ε is never negative, and settings without a meaning are refused by name."""
+    for conversion in ("tight", "classical"):
+        # Noise so large and δ so generous that the tight formula is far below 0.
+        sigma, q, delta = rng.uniform(10, 30), _log_uniform(rng, 1e-5, 1e-4), rng.uniform(0.2, 0.5)
+        got = _rdp(eps_rdp, sigma, q, 1, delta, [2, 3, 4], conversion)
+        require(
+            got >= 0,
+            f"For noise_multiplier {sigma:.3g}, one step and δ = {delta:.2g} the {conversion} "
+            f"conversion gives you ε = {got:.3f}: ε is never negative. Return at least 0.",
+        )
+    _refuses(
+        eps_rdp,
+        {"noise_multiplier": 1.3, "sampling_probability": 0.01, "steps": 100, "delta": 1e-5},
+        [("noise_multiplier", -1.0), ("sampling_probability", 1.5), ("delta", 0.0)],
+        [2, 4, 8, 16],
+        "tight",
+    )
+
+
 # Part 5 · which is the tightest? ------------------------------------------------------------
 
 
@@ -495,6 +572,10 @@ def _case(result: Any) -> tuple[Any, float]:
     require(
         isinstance(result, (tuple, list)) and len(result) == 2,
         f"{what} is {result!r}; the pair (setting, factor) is wanted.",
+    )
+    require(
+        not isinstance(result[1], (tuple, list, type(None))),
+        f"{what} is {result!r}: the pair is the other way round, (setting, factor) is wanted.",
     )
     factor = as_number(result[1], f"{what}, its factor,", finite=False)
     require(not math.isnan(factor), f"{what} has the factor NaN.")
@@ -562,6 +643,12 @@ def accuses_only_with_proof(worst_case: Callable, rng: np.random.Generator) -> N
         f"Where the estimate is 0 and the lower bound {low:.2f}, the estimate is too small by a "
         f"factor of infinity (math.inf); you return the factor {factor:g} for {setting!r}.",
     )
+    setting, factor = _case(worst_case(settings, lambda *s: 0.0, lambda *s: (0.0, high)))
+    require(
+        setting is None and factor == 1,
+        f"An estimate of 0 is not below the lower bound 0: nothing is proved, so (None, 1.0) is "
+        f"wanted; you return ({setting!r}, {factor:g}).",
+    )
 
 
 # Part 6 · calibration -----------------------------------------------------------------------
@@ -584,6 +671,12 @@ class _Accountant:
             self.calls <= 300,
             "`noise_for` has asked the accountant 300 times. PLD takes a second each: halve an "
             "interval instead of trying many values.",
+        )
+        require_domain(
+            noise_multiplier=noise_multiplier,
+            sampling_probability=sampling_probability,
+            steps=steps,
+            delta=delta,
         )
         rho = (sampling_probability / float(noise_multiplier)) ** 2 * steps / 2
         return rho + 2 * math.sqrt(rho * math.log(1 / delta))
@@ -618,9 +711,9 @@ def noise_keeps_the_promise(noise_for: Callable, rng: np.random.Generator) -> No
             else " More noise makes ε smaller: is the right half of the interval kept?"
         )
         require(
-            got <= target * (1 + 1e-12),  # float rounding of the accountant itself
+            got <= target,  # exactly: the accountant gives the same ε again
             f"You promise ε ≤ {target:.6g}, but noise_multiplier {sigma:.6g} has ε = {got:.6g}, "
-            f"above it.{hint}",
+            f"{got - target:.2g} above it.{hint}",
         )
 
 
@@ -635,11 +728,31 @@ def noise_is_not_wasted(noise_for: Callable, rng: np.random.Generator) -> None:
             f"noise_multiplier {sigma / 1.002:.6g}, 0.2 % less than your {sigma:.6g}, keeps ε = "
             f"{enough:.6g} ≤ {target:.6g} too: noise is wasted. Halve on, to within 0.1 %.",
         )
+
+
+@check
+def noise_for_refuses_the_impossible(noise_for: Callable, rng: np.random.Generator) -> None:
+    """arguments without a meaning are refused by name, and a target that no noise keeps too."""
+    target, delta, q, steps = _calibrations(rng)[1]
     _refuses(
         noise_for,
         {"target_epsilon": target, "delta": delta, "sampling_probability": q, "steps": steps},
         [("target_epsilon", 0.0), ("target_epsilon", math.nan), ("delta", 0.0)],
         _Accountant(),
+    )
+    target = 0.5 * _Accountant()(1000.0, q, steps, delta)
+    try:
+        got = noise_for.__wrapped__(target, delta, q, steps, _Accountant())
+    except ValueError:
+        return
+    except Exception as error:
+        raise CheckFailed(
+            f"Not even noise_multiplier 1000 keeps target_epsilon {target:.3g}: raise a "
+            f"ValueError; `noise_for` raises {type(error).__name__}: {reason(error)}"
+        ) from None
+    raise CheckFailed(
+        f"Not even noise_multiplier 1000 keeps target_epsilon {target:.3g}, and `noise_for` gives "
+        f"{got!r}: a promise that is broken without a word. Raise a ValueError."
     )
 
 
@@ -651,6 +764,9 @@ def _epochs(epsilons_by_epoch: Callable, accountant: Callable, *plan: Any) -> np
     return as_array(epsilons_by_epoch(accountant, *plan), what, (plan[3],))
 
 
+_NO_SUM = " ε does not add up over epochs: ask the accountant for all steps so far."
+
+
 @check
 def epochs_become_steps(epsilons_by_epoch: Callable, rng: np.random.Generator) -> None:
     """after each epoch ε is that of all steps so far, at batch_size / n."""
@@ -658,26 +774,26 @@ def epochs_become_steps(epsilons_by_epoch: Callable, rng: np.random.Generator) -
     n, sigma, delta = batch * per_epoch, rng.uniform(0.8, 4), _log_uniform(rng, 1e-8, 1e-4)
     asked = []
 
-    def accountant(*args: float) -> float:
-        asked.append(args)
-        require(
-            len(args) == 4,
-            "Call accountant(noise_multiplier, sampling_probability, steps, delta).",
-        )
-        return float(args[2])
+    def accountant(
+        noise_multiplier: float, sampling_probability: float, steps: int, delta: float
+    ) -> float:
+        asked.append((noise_multiplier, sampling_probability, steps, delta))
+        return math.sqrt(steps)  # Like a real ε it grows more slowly than the steps.
 
     got = _epochs(epsilons_by_epoch, accountant, sigma, n, batch, epochs, delta)
     require(len(asked) > 0, "The accountant that is given was never asked.")
-    want = per_epoch * np.arange(1, epochs + 1)
+    want, taken = per_epoch * np.arange(1, epochs + 1), got**2
     hint = ""
-    if np.allclose(got, per_epoch):
+    if np.allclose(taken, per_epoch):
         hint = " That is one epoch each time: cost adds up over epochs."
-    elif len(got) > 1 and np.isclose(got[0], 0):
+    elif np.isclose(taken[0], 0):
         hint = " The first entry is AFTER the first epoch."
+    elif np.allclose(got, got[0] * np.arange(1, epochs + 1)):
+        hint = _NO_SUM
     require(
-        bool(np.allclose(got, want)),
+        bool(np.allclose(taken, want)),
         f"{n} examples in batches of {batch} are {per_epoch} steps an epoch: after epochs 1, 2, 3 "
-        f"{want[:3].tolist()} in all; you asked for {np.round(got[:3], 2).tolist()}.{hint}",
+        f"{want[:3].tolist()} in all; yours are the ε of {np.round(taken[:3], 2).tolist()}.{hint}",
     )
     for sent in asked:
         require(
@@ -693,25 +809,26 @@ def steps_are_integers(epsilons_by_epoch: Callable, rng: np.random.Generator) ->
     """where batches do not divide the examples, steps are rounded up: never too few."""
     n, batch = 60000, int(rng.choice([256, 128, 512, 7000]))
 
-    def accountant(sigma: float, q: float, steps: int, delta: float) -> float:
+    def accountant(
+        noise_multiplier: float, sampling_probability: float, steps: int, delta: float
+    ) -> float:
         require(
             isinstance(steps, (int, np.integer)),
             f"An accountant counts whole steps; you asked for steps = {steps!r}.",
         )
-        return float(steps)
+        return math.sqrt(steps)
 
     got = _epochs(epsilons_by_epoch, accountant, 1.3, n, batch, 4, 1e-5)
+    taken = np.round(got**2, 6)  # The root and its square round at 1e-13.
     exact = np.arange(1, 5) * n / batch
-    require(
-        bool(np.all(got >= exact)),
-        f"{n} examples in batches of {batch}: after 4 epochs {exact[-1]:.3f} batches were drawn; "
-        f"you account for {got[-1]:.0f}, too few. Round up.",
-    )
-    require(
-        bool(np.all(got <= exact + np.arange(1, 5))),
-        f"{n} examples in batches of {batch}: 4 epochs are {exact[-1]:.3f} steps; you account for "
-        f"{got[-1]:.0f}, far more.",
-    )
+    hint = _NO_SUM if np.allclose(got, got[0] * np.arange(1, 5)) else ""
+    for i in range(4):
+        case = (
+            f"{n} examples in batches of {batch}: after epoch {i + 1} {exact[i]:.3f} batches were "
+            f"drawn; you account for {taken[i]:.0f}"
+        )
+        require(taken[i] >= exact[i], f"{case}, too few. Round up.")
+        require(taken[i] <= exact[i] + i + 1, f"{case}, more than needed.{hint}")
 
 
 # Part 8 · microbatches ----------------------------------------------------------------------
@@ -728,6 +845,13 @@ def each_group_is_clipped(microbatch_gradient: Callable, rng: np.random.Generato
         groups, clip = int(rng.integers(3, 8)), rng.uniform(0.5, 2)
         # Groups of very different lengths, some within the clip and some beyond it.
         grads = rng.normal(0, 1, (groups, group, 5)) * 10 ** rng.uniform(-1.5, 1, (groups, 1, 1))
+        grads[0] *= 0.05 * clip / np.linalg.norm(grads[0])
+        grads[1] *= 30 * clip / np.linalg.norm(grads[1].mean(axis=0))
+        if group > 1:
+            # Long parts that cancel in the group's mean: who clips each example cuts them off.
+            apart = rng.normal(0, 10 * clip, (groups, 5))
+            grads[:, 0] += apart
+            grads[:, 1] -= apart
         grads = grads.reshape(-1, 5).astype(np.float32)
         got = _gradient(microbatch_gradient(grads, group, clip, 0.0, np.random.default_rng(0)), 5)
         want = _library_step(grads, groups, clip)
@@ -759,12 +883,12 @@ def _library_step(grads: np.ndarray, groups: int, clip: float) -> np.ndarray:
     tensorflow_privacy.DPKerasSGDOptimizer(
         l2_norm_clip=clip, noise_multiplier=0.0, num_microbatches=groups, learning_rate=1.0
     ).minimize(lambda: tf.linalg.matvec(grads, weights), [weights])
-    return -weights.numpy()
+    return -weights.numpy().astype(np.float64)
 
 
 @check
 def noise_grows_with_the_group(microbatch_gradient: Callable, rng: np.random.Generator) -> None:
-    """noise has deviation σ·C over the number of groups."""
+    """noise is Gaussian, with deviation σ·C over the number of groups."""
     size, batch = 20000, 40
     # A sample variance of `size` normals is χ²/size around 1.
     low, high = np.sqrt(stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], size) / size)
@@ -773,7 +897,14 @@ def noise_grows_with_the_group(microbatch_gradient: Callable, rng: np.random.Gen
         zero = np.zeros((batch, size), np.float32)
         got = _gradient(microbatch_gradient(zero, group, clip, sigma, rng), size)
         want = sigma * clip * group / batch
-        ratio = float(np.sqrt(np.mean(got**2))) / want
+        deviation = float(np.sqrt(np.mean(got**2)))
+        ratio = deviation / want
+        require(
+            # Scaled by its own deviation a normal sample fits better still.
+            deviation == 0 or stats.kstest(got / deviation, "norm").pvalue > FALSE_FAIL,
+            "The noise is not Gaussian: every accountant of this lab is about Gaussian noise. Draw "
+            "it with rng.normal.",
+        )
         hint = ""
         for factor, text in (
             (1 / clip, "Is the noise multiplied by l2_norm_clip?"),

@@ -46,14 +46,14 @@ def eps_from_mu(mu, delta, delta_of):
         return 0
     return optimize.toms748(lambda e: delta_of(e, mu) - delta, 0, high, xtol=1e-10 * min(1.0, mu))
 
-# %% wrong="a bracket up to 500" loses={"eps_at_the_extremes": "ValueError"}
+# %% wrong="a bracket up to 500" loses={"eps_at_the_extremes": "upper end large enough"}
 def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
     if delta_of(0.0, mu) <= delta:
         return 0.0
     return optimize.brentq(lambda epsilon: delta_of(epsilon, mu) - delta, 0, 500)
 
-# %% wrong="no care for ε = 0" loses={"eps_at_the_extremes": "ValueError"}
+# %% wrong="no care for ε = 0" loses={"eps_at_the_extremes": "handle that first"}
 def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
     high = 1.0
@@ -116,3 +116,10 @@ def eps_from_mu(mu, delta, delta_of):
     if delta_of(0.0, mu) <= delta:
         return 0.0
     return optimize.brentq(lambda epsilon: delta_of(epsilon, mu) - delta, 0, high)
+
+# %% wrong="ε and μ swapped" loses={"eps_inverts_delta": "in this order", "eps_at_the_extremes": "in this order", "eps_refuses_nonsense": "in this order"}
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    if delta_of(mu, 0.0) <= delta:
+        return 0.0
+    return optimize.brentq(lambda epsilon: delta_of(mu, epsilon) - delta, 0, 1e9)

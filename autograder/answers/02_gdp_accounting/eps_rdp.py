@@ -150,3 +150,38 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
     if conversion == "tight":
         epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
     return max(0.0, np.min(epsilons))
+
+# %% wrong="a negative ε" loses={"rdp_stays_in_its_domain": "never negative"}
+def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    require_domain(delta=delta)
+    accountant = rdp.RdpAccountant(orders)
+    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
+    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
+    a = np.array(orders)
+    epsilons = accountant.rdp - np.log(delta) / (a - 1)
+    if conversion == "tight":
+        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
+    return np.min(epsilons)
+
+# %% wrong="takes nonsense" loses={"rdp_stays_in_its_domain": "the cell begins with"}
+def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
+    accountant = rdp.RdpAccountant(orders)
+    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
+    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
+    a = np.array(orders)
+    epsilons = accountant.rdp - np.log(delta) / (a - 1)
+    if conversion == "tight":
+        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
+    return max(0.0, np.min(epsilons))
+
+# %% wrong="always classical" loses={"tight_conversion_matches_the_library": "CLASSICAL", "classical_conversion_of_a_gaussian": "never above the classical", "published_rdp_figures_come_out": "is printed"}
+def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    require_domain(delta=delta)
+    accountant = rdp.RdpAccountant(orders)
+    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
+    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
+    a = np.array(orders)
+    epsilons = accountant.rdp - np.log(delta) / (a - 1)
+    return max(0.0, np.min(epsilons))

@@ -26,6 +26,18 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
     counts = np.ceil(np.arange(1, epochs + 1) * n / batch_size).astype(int)
     return tuple(accountant(noise_multiplier, batch_size / n, steps, delta) for steps in counts)
 
+# %% right="keyword arguments"
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    return [
+        accountant(
+            noise_multiplier=noise_multiplier,
+            sampling_probability=batch_size / n,
+            steps=math.ceil(k * n / batch_size),
+            delta=delta,
+        )
+        for k in range(1, epochs + 1)
+    ]
+
 # %% wrong="one epoch each time" loses={"epochs_become_steps": "cost adds up", "steps_are_integers": "too few"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     return [
@@ -40,7 +52,7 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
         for k in range(epochs)
     ]
 
-# %% wrong="epochs for steps" loses={"epochs_become_steps": "you asked for", "steps_are_integers": "too few"}
+# %% wrong="epochs for steps" loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "too few"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     return [accountant(noise_multiplier, batch_size / n, k, delta) for k in range(1, epochs + 1)]
 
@@ -69,7 +81,7 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     return accountant(noise_multiplier, batch_size / n, math.ceil(epochs * n / batch_size), delta)
 
-# %% wrong="adds up the epochs' ε" loses={"epochs_become_steps": "you asked for", "steps_are_integers": "far more"}
+# %% wrong="adds up the ε of all steps so far" loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "more than needed"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     spent, total = [], 0.0
     for k in range(1, epochs + 1):
@@ -83,3 +95,8 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
         accountant(noise_multiplier, batch_size / n, math.ceil(k * n / batch_size), DELTA)
         for k in range(1, epochs + 1)
     ]
+
+# %% wrong="one epoch's ε times the epochs" loses={"epochs_become_steps": "does not add up", "steps_are_integers": "does not add up"}
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    one = accountant(noise_multiplier, batch_size / n, math.ceil(n / batch_size), delta)
+    return [k * one for k in range(1, epochs + 1)]

@@ -109,3 +109,19 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
     noise = np.random.default_rng(0).normal(0, noise_multiplier * l2_norm_clip, means.shape[1])
     return (clipped.sum(axis=0) + noise) / len(means)
+
+# %% wrong="Laplace noise" loses={"noise_grows_with_the_group": "not Gaussian"}
+def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
+    means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
+    noise = rng.laplace(0, noise_multiplier * l2_norm_clip / 2**0.5, means.shape[1])
+    return (clipped.sum(axis=0) + noise) / len(means)
+
+# %% wrong="uniform noise" loses={"noise_grows_with_the_group": "not Gaussian"}
+def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
+    means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
+    width = 3**0.5 * noise_multiplier * l2_norm_clip
+    return (clipped.sum(axis=0) + rng.uniform(-width, width, means.shape[1])) / len(means)

@@ -3,6 +3,8 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
         raise ValueError("target_epsilon must be positive")
+    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
     low, high = 0.1, 1000.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -17,6 +19,8 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
         raise ValueError(f"target_epsilon = {target_epsilon}")
+    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
 
     def search(low, high):
         if high - low < 5e-4:
@@ -46,6 +50,8 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
         raise ValueError(f"target_epsilon must be > 0, not {target_epsilon}")
+    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
     low, high = 0.1, 1000.0
     while high / low > 1.0005:
         for sigma in np.geomspace(low, high, 6)[1:]:
@@ -60,6 +66,8 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
         raise ValueError(f"target_epsilon is {target_epsilon}")
+    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
     low, high = 0.1, 1000.0
     while high / low >= 1.001:
         middle = math.sqrt(low * high)
@@ -72,6 +80,10 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
 # %% wrong="the wrong half" loses={"noise_keeps_the_promise": "right half", "noise_is_not_wasted": "noise is wasted"}
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
     low, high = 0.1, 1000.0
     while high / low >= 1.001:
         middle = math.sqrt(low * high)
@@ -86,6 +98,8 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
         raise ValueError(f"target_epsilon is {target_epsilon}")
+    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
     low, high = 0.1, 1000.0
     while high / low >= 1.05:
         middle = math.sqrt(low * high)
@@ -95,11 +109,13 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
             low = middle
     return 1.01 * high
 
-# %% wrong="tries ten thousand values" loses={"noise_keeps_the_promise": "300 times", "noise_is_not_wasted": "300 times"}
+# %% wrong="tries ten thousand values" loses={"noise_keeps_the_promise": "300 times", "noise_is_not_wasted": "300 times", "noise_for_refuses_the_impossible": "300 times"}
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
         raise ValueError(f"target_epsilon is {target_epsilon}")
+    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
     for sigma in np.geomspace(0.1, 1000, 10001):
         if accountant(sigma, sampling_probability, steps, delta) <= target_epsilon:
             return sigma
@@ -109,6 +125,8 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
         raise ValueError(f"target_epsilon is {target_epsilon}")
+    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
     low, high = 0.1, 1000.0
     while high / low >= 1.001:
         middle = math.sqrt(low * high)
@@ -123,6 +141,8 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
         raise ValueError(f"target_epsilon is {target_epsilon}")
+    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
     low, high = 0.1, 10.0
     while high / low >= 1.001:
         middle = math.sqrt(low * high)
@@ -137,18 +157,62 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
         raise ValueError(f"target_epsilon is {target_epsilon}")
+    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
     sigma = 0.1
     while accountant(sigma, sampling_probability, steps, delta) > target_epsilon:
         sigma *= 2
     return 1.01 * sigma
 
-# %% wrong="promises nothing for nothing" loses={"noise_is_not_wasted": "target_epsilon"}
+# %% wrong="promises nothing for nothing" loses={"noise_for_refuses_the_impossible": "target_epsilon"}
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
     low, high = 0.1, 1000.0
     while high / low >= 1.001:
         middle = math.sqrt(low * high)
         if accountant(middle, sampling_probability, steps, delta) <= target_epsilon:
+            high = middle
+        else:
+            low = middle
+    return high
+
+# %% wrong="1000 for a target that no noise keeps" loses={"noise_for_refuses_the_impossible": "without a word"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    low, high = 0.1, 1000.0
+    while high / low >= 1.001:
+        middle = math.sqrt(low * high)
+        if accountant(middle, sampling_probability, steps, delta) <= target_epsilon:
+            high = middle
+        else:
+            low = middle
+    return high
+
+# %% wrong="Brent's root, a hair too small" loses={"noise_keeps_the_promise": "above it"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    return optimize.brentq(
+        lambda sigma: accountant(sigma, sampling_probability, steps, delta) - target_epsilon,
+        0.1,
+        1000,
+        xtol=1e-12,
+    ) * (1 - 1e-9)
+
+# %% wrong="q and the steps swapped" loses={"noise_keeps_the_promise": "raised ValueError", "noise_is_not_wasted": "raised ValueError", "noise_for_refuses_the_impossible": "raised ValueError"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    low, high = 0.1, 1000.0
+    while high / low >= 1.001:
+        middle = math.sqrt(low * high)
+        if accountant(middle, steps, sampling_probability, delta) <= target_epsilon:
             high = middle
         else:
             low = middle

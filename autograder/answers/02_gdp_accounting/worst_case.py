@@ -123,3 +123,33 @@ def worst_case(settings, estimate, bracket):
         if factor > worst[1]:
             worst = (setting, factor)
     return worst[0]
+
+# %% wrong="nothing over nothing is infinity" loses={"accuses_only_with_proof": "not below the lower bound 0"}
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        low, claimed = bracket(*setting)[0], estimate(*setting)
+        factor = low / claimed if claimed else math.inf
+        if factor > worst[1]:
+            worst = (setting, factor)
+    return worst
+
+# %% wrong="the pair the other way round" loses={"finds_the_worst_setting": "other way round", "accuses_only_with_proof": "other way round"}
+def worst_case(settings, estimate, bracket):
+    worst = (1.0, None)
+    for setting in settings:
+        low, claimed = bracket(*setting)[0], estimate(*setting)
+        if low > claimed:
+            factor = low / claimed if claimed else math.inf
+            worst = max(worst, (factor, setting), key=lambda pair: pair[0])
+    return worst
+
+# %% wrong="the factor as text" loses={"finds_the_worst_setting": "is a str", "accuses_only_with_proof": "is a str"}
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        low, claimed = bracket(*setting)[0], estimate(*setting)
+        if low > claimed:
+            factor = low / claimed if claimed else math.inf
+            worst = max(worst, (setting, factor), key=lambda pair: pair[1])
+    return worst[0], str(worst[1])
