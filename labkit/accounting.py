@@ -46,7 +46,10 @@ def require_domain(**arguments: float) -> None:
 def epsilon_pld(
     noise_multiplier: float, sampling_probability: float, steps: int, delta: float
 ) -> float:
-    """Return an upper bound on ε of `steps` steps of DP-SGD at `delta`, never below the true one.
+    """Return an upper bound on ε of `steps` steps of DP-SGD at `delta`.
+
+    It is never below the true ε but for the rounding of the FFT, some `steps`·1e-16 of δ: with
+    many steps, stay well above that (`epsilon_bracket` allows for it).
 
     Each step adds Gaussian noise of standard deviation `noise_multiplier`·C to a sum over a
     Poisson sample of the examples (each in it with `sampling_probability`, independently), each
