@@ -34,6 +34,13 @@ def test_committed_notebooks_are_what_the_masters_give():
     assert build.stale(build.build()) == []
 
 
+def test_the_readme_opens_every_lab_in_colab():
+    readme = (build.ROOT / "README.md").read_text("utf-8")
+    assert LABS
+    for master in LABS:
+        assert f"({build.colab_url(master.stem)})" in readme
+
+
 def test_every_lab_is_worth_100_points():
     for master in LABS:
         assert build.read_lab(master).points == 100
