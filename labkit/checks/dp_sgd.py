@@ -31,7 +31,7 @@ def advantage_is_the_best_threshold(attack_advantage: Callable, rng: np.random.G
     """the advantage is the largest TPR − FPR over all thresholds."""
     # Over many orders of magnitude, as real losses are, and with ties.
     members = 10 ** rng.normal(-4, 1, rng.integers(20, 60)).round(1)
-    nonmembers = 10 ** rng.normal(rng.uniform(-3.5, -2), 1.5, rng.integers(61, 120)).round(1)
+    nonmembers = 10 ** rng.normal(rng.uniform(-2.5, -1.5), 1, rng.integers(61, 120)).round(1)
     got = as_number(attack_advantage(members, nonmembers), "`attack_advantage`'s result")
     # "Some threshold below which members are more frequent, by how much?" is the one-sided
     # two-sample Kolmogorov–Smirnov statistic.

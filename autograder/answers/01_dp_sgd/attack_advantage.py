@@ -33,17 +33,11 @@ def attack_advantage(member_losses, nonmember_losses):
     # Between two members' losses the FPR can only grow, so these thresholds are enough.
     return max([0.0] + [(member_losses <= t).mean() - (nonmember_losses <= t).mean() for t in member_losses])
 
-# %% wrong="takes the absolute difference" loses={"advantage_at_the_extremes": "ABOVE all others"}
+# %% wrong="turns a useless attack round" loses={"advantage_at_the_extremes": "ABOVE all others"}
 def attack_advantage(member_losses, nonmember_losses):
-    best = 0
-    for t in np.concatenate([member_losses, nonmember_losses]):
-        best = max(best, abs(np.mean(member_losses <= t) - np.mean(nonmember_losses <= t)))
-    if np.median(member_losses) < np.median(nonmember_losses):  # the direction that part 1 shows
-        best = max(
-            np.mean(member_losses <= t) - np.mean(nonmember_losses <= t)
-            for t in np.concatenate([member_losses, nonmember_losses, [-1.0]])
-        )
-    return best
+    thresholds = np.concatenate([member_losses, nonmember_losses])[:, None]
+    gain = (member_losses <= thresholds).mean(axis=1) - (nonmember_losses <= thresholds).mean(axis=1)
+    return gain.max() if gain.max() > 0 else np.abs(gain).max()
 
 # %% wrong="evenly spaced thresholds" loses={"advantage_is_the_best_threshold": "every loss as a threshold"}
 def attack_advantage(member_losses, nonmember_losses):
