@@ -22,6 +22,9 @@ DOMAINS = {
     "mu": (lambda v: 0 < v < math.inf, "a positive number"),
 }
 
+# The Rényi orders of TensorFlow Privacy's tutorials; the figures published with them depend on it.
+TUTORIAL_ORDERS = [1 + x / 10 for x in range(1, 100)] + list(range(12, 64))
+
 # The lower bound's own error: it holds at δ·(1 + SLACK), and its rounding costs about LOOSENESS
 # of ε, unless that would take more than LARGEST_GRID losses.
 SLACK = 1e-3

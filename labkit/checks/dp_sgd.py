@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from labkit import accounting
 from labkit.checks import (
     FALSE_FAIL,
     CheckFailed,
@@ -638,9 +639,6 @@ def fit_keeps_one_loss_per_example(fit_with_library: Callable, rng: np.random.Ge
 
 # Part 6 · accounting ------------------------------------------------------------------------
 
-# TensorFlow Privacy's tutorials use this grid; the published figures depend on it.
-_COARSE_ORDERS = [1 + x / 10 for x in range(1, 100)] + list(range(12, 64))
-
 
 def _epsilon(compute_epsilon: Callable, *args: Any) -> tuple[float, float]:
     what = "the result of `compute_epsilon`"
@@ -663,7 +661,7 @@ def published_figures_come_out(compute_epsilon: Callable, rng: np.random.Generat
         (1.1, 480, 0.7958, 4),
     ):
         got, _ = _epsilon(
-            compute_epsilon, noise_multiplier, batch / n, steps, delta, _COARSE_ORDERS
+            compute_epsilon, noise_multiplier, batch / n, steps, delta, accounting.TUTORIAL_ORDERS
         )
         hint = ""
         if got > 1.5 * want:
@@ -680,13 +678,11 @@ def published_figures_come_out(compute_epsilon: Callable, rng: np.random.Generat
 @check
 def epsilon_is_an_upper_bound(compute_epsilon: Callable, rng: np.random.Generator) -> None:
     """ε is never below the numerical (PLD) one, and moves the right way with every argument."""
-    from labkit import accounting
-
     sigma, q = rng.uniform(0.9, 2.0), rng.uniform(0.005, 0.02)
     steps, delta = int(rng.integers(200, 800)), 10 ** rng.uniform(-7, -4)
 
     def epsilon(*args: float) -> float:
-        return _epsilon(compute_epsilon, *args, _COARSE_ORDERS)[0]
+        return _epsilon(compute_epsilon, *args, accounting.TUTORIAL_ORDERS)[0]
 
     base = epsilon(sigma, q, steps, delta)
     for what, other, falls in (
@@ -714,7 +710,7 @@ def epsilon_is_an_upper_bound(compute_epsilon: Callable, rng: np.random.Generato
 def the_best_order_is_reported(compute_epsilon: Callable, rng: np.random.Generator) -> None:
     """the order at which the bound is best comes with it, and is one of the orders given."""
     args = (0.1, 250 / 60000, 480, 1e-5)
-    _, order = _epsilon(compute_epsilon, *args, _COARSE_ORDERS)
+    _, order = _epsilon(compute_epsilon, *args, accounting.TUTORIAL_ORDERS)
     require(
         abs(order - 1.1) < 1e-6,
         f"For noise_multiplier 0.1 the best of the tutorial's orders is the smallest, 1.1; yours "
@@ -739,8 +735,6 @@ def the_best_order_is_reported(compute_epsilon: Callable, rng: np.random.Generat
 @check
 def the_plan_is_the_one_accounted(train_privately: Callable, rng: np.random.Generator) -> None:
     """the number of steps and the ε are those of `epochs` passes of Poisson batches."""
-    from labkit import accounting
-
     n, batch_size, epochs = int(rng.integers(20, 30)) * 20, 20, int(rng.integers(2, 4))
     noise_multiplier = rng.uniform(1.0, 2.0)
     history, _ = _small_run(train_privately, rng, n, noise_multiplier, batch_size, epochs)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from labkit.accounting import require_domain
+from labkit.accounting import TUTORIAL_ORDERS, require_domain
 from labkit.checks import FALSE_FAIL, CheckFailed, as_array, as_number, check, reason, require
 
 # Closed forms in float64 are good to 1e-13 over all of the ranges drawn here; no wrong answer that
@@ -438,8 +438,6 @@ def eps_refuses_nonsense(eps_from_mu: Callable, rng: np.random.Generator) -> Non
 
 
 # Part 4 · Rényi DP --------------------------------------------------------------------------
-
-TUTORIAL_ORDERS = [1 + x / 10 for x in range(1, 100)] + list(range(12, 64))
 
 
 def _tutorial_epsilon(sigma: float, q: float, steps: int, delta: float) -> float:

@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
-TAG_BYTES = 16
 
 
 class NotAuthentic(ValueError):
