@@ -12,7 +12,7 @@ UV := $(or $(shell command -v uv),$(CURDIR)/.uv/bin/uv)
 export UV
 
 .DEFAULT_GOAL := help
-.PHONY: help lab grade test build bench format clean
+.PHONY: help lab grade test build soak bench format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 9
@@ -31,6 +31,11 @@ test: .venv/synced  ## check the style, run all tests
 
 build: .venv/synced requirements-colab.txt  ## rebuild labs/ and solutions/ from autograder/masters/
 	$(BIN)/python -m autograder.build
+
+soak: .venv/synced  ## grade all answers on other inputs: ROUNDS=10 TESTS_LIKE=clip
+	@set -e; for round in $$(seq $(or $(ROUNDS),10)); do echo "== round $$round"; \
+		LABKIT_SOAK=$$round $(BIN)/python -m pytest -q tests/test_answers.py \
+		-k 'loses_exactly $(if $(TESTS_LIKE),and ($(TESTS_LIKE)))'; done
 
 bench: .venv/synced  ## measure against the peers (minutes)
 	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done

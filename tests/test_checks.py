@@ -1,12 +1,13 @@
 """The machinery of the checks: what a student's mistakes turn into."""
 
+import subprocess
 import sys
 import warnings
 
 import numpy as np
 import pytest
 
-from labkit.checks import CheckFailed, as_array, as_arrays, as_number, check, require
+from labkit.checks import CheckFailed, as_array, as_arrays, as_number, check, fresh_rng, require
 
 
 @check
@@ -102,3 +103,20 @@ def test_a_notebook_shows_the_message_and_not_our_frames():
     with pytest.raises(CheckFailed) as failure:
         run(lambda x: 3 * x)
     assert failure.value._render_traceback_() == ["CheckFailed: not twice the number"]
+
+
+def test_a_seed_repeats_the_series_of_generators(monkeypatch):
+    monkeypatch.setenv("LABKIT_SEED", "71")
+    series = [fresh_rng().integers(2**62) for _ in range(3)]
+    assert len({*series}) == 3
+    code = (
+        "from labkit.checks import fresh_rng\n"
+        "print([int(fresh_rng().integers(2**62)) for _ in range(3)])"
+    )
+    again = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert again.stdout.strip() == str([int(number) for number in series])
+
+
+def test_without_a_seed_every_generator_is_new(monkeypatch):
+    monkeypatch.delenv("LABKIT_SEED", raising=False)
+    assert fresh_rng().integers(2**62) != fresh_rng().integers(2**62)

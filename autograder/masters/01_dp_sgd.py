@@ -163,15 +163,15 @@ def attack_advantage(member_losses, nonmember_losses):
 
 
 # %% check="advantage_is_the_best_threshold" points=4
-checks.dp_sgd.advantage_is_the_best_threshold(attack_advantage, np.random.default_rng())
+checks.dp_sgd.advantage_is_the_best_threshold(attack_advantage, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.advantage_is_the_best_threshold(attack_advantage, np.random.default_rng(), trials=10)
+checks.dp_sgd.advantage_is_the_best_threshold(attack_advantage, checks.fresh_rng(), trials=10)
 ### END HIDDEN TESTS
 
 # %% check="advantage_at_the_extremes" points=2
-checks.dp_sgd.advantage_at_the_extremes(attack_advantage, np.random.default_rng())
+checks.dp_sgd.advantage_at_the_extremes(attack_advantage, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.advantage_at_the_extremes(attack_advantage, np.random.default_rng(), trials=3)
+checks.dp_sgd.advantage_at_the_extremes(attack_advantage, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 
@@ -266,22 +266,22 @@ def clip_per_example(per_example_grads, l2_norm_clip):
 
 
 # %% check="norms_are_bounded" points=5
-checks.dp_sgd.norms_are_bounded(clip_per_example, np.random.default_rng())
+checks.dp_sgd.norms_are_bounded(clip_per_example, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.norms_are_bounded(clip_per_example, np.random.default_rng(), trials=10)
+checks.dp_sgd.norms_are_bounded(clip_per_example, checks.fresh_rng(), trials=10)
 ### END HIDDEN TESTS
 
 # %% check="short_gradients_are_untouched" points=5
-checks.dp_sgd.short_gradients_are_untouched(clip_per_example, np.random.default_rng())
+checks.dp_sgd.short_gradients_are_untouched(clip_per_example, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.short_gradients_are_untouched(clip_per_example, np.random.default_rng(), trials=10)
+checks.dp_sgd.short_gradients_are_untouched(clip_per_example, checks.fresh_rng(), trials=10)
 ### END HIDDEN TESTS
 
 # %% check="long_gradients_keep_their_direction" points=5
-checks.dp_sgd.long_gradients_keep_their_direction(clip_per_example, np.random.default_rng())
+checks.dp_sgd.long_gradients_keep_their_direction(clip_per_example, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.dp_sgd.long_gradients_keep_their_direction(
-    clip_per_example, np.random.default_rng(), trials=10
+    clip_per_example, checks.fresh_rng(), trials=10
 )
 ### END HIDDEN TESTS
 
@@ -330,21 +330,21 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 
 
 # %% check="without_noise_it_is_the_mean" points=4
-checks.dp_sgd.without_noise_it_is_the_mean(noisy_mean, np.random.default_rng())
+checks.dp_sgd.without_noise_it_is_the_mean(noisy_mean, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.without_noise_it_is_the_mean(noisy_mean, np.random.default_rng(), trials=5)
+checks.dp_sgd.without_noise_it_is_the_mean(noisy_mean, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="noise_has_the_right_scale" points=6
-checks.dp_sgd.noise_has_the_right_scale(noisy_mean, np.random.default_rng())
+checks.dp_sgd.noise_has_the_right_scale(noisy_mean, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.noise_has_the_right_scale(noisy_mean, np.random.default_rng(), trials=5)
+checks.dp_sgd.noise_has_the_right_scale(noisy_mean, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="noise_is_fresh_and_reproducible" points=4
-checks.dp_sgd.noise_is_fresh_and_reproducible(noisy_mean, np.random.default_rng())
+checks.dp_sgd.noise_is_fresh_and_reproducible(noisy_mean, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.noise_is_fresh_and_reproducible(noisy_mean, np.random.default_rng(), trials=3)
+checks.dp_sgd.noise_is_fresh_and_reproducible(noisy_mean, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -392,15 +392,15 @@ def poisson_batch(rng, n, sampling_probability):
 
 
 # %% check="sizes_are_binomial" points=5
-checks.dp_sgd.sizes_are_binomial(poisson_batch, np.random.default_rng())
+checks.dp_sgd.sizes_are_binomial(poisson_batch, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.sizes_are_binomial(poisson_batch, np.random.default_rng(), trials=2)
+checks.dp_sgd.sizes_are_binomial(poisson_batch, checks.fresh_rng(), trials=2)
 ### END HIDDEN TESTS
 
 # %% check="examples_are_independent" points=5
-checks.dp_sgd.examples_are_independent(poisson_batch, np.random.default_rng())
+checks.dp_sgd.examples_are_independent(poisson_batch, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.examples_are_independent(poisson_batch, np.random.default_rng(), trials=2)
+checks.dp_sgd.examples_are_independent(poisson_batch, checks.fresh_rng(), trials=2)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -491,15 +491,15 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
 
 
 # %% check="its_step_clips_each_microbatch" points=5
-checks.dp_sgd.its_step_clips_each_microbatch(library_optimizer, np.random.default_rng())
+checks.dp_sgd.its_step_clips_each_microbatch(library_optimizer, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.its_step_clips_each_microbatch(library_optimizer, np.random.default_rng())
+checks.dp_sgd.its_step_clips_each_microbatch(library_optimizer, checks.fresh_rng())
 ### END HIDDEN TESTS
 
 # %% check="its_noise_has_the_right_scale" points=4
-checks.dp_sgd.its_noise_has_the_right_scale(library_optimizer, np.random.default_rng())
+checks.dp_sgd.its_noise_has_the_right_scale(library_optimizer, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.its_noise_has_the_right_scale(library_optimizer, np.random.default_rng(), trials=2)
+checks.dp_sgd.its_noise_has_the_right_scale(library_optimizer, checks.fresh_rng(), trials=2)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -539,9 +539,9 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
 
 
 # %% check="fit_keeps_one_loss_per_example" points=6
-checks.dp_sgd.fit_keeps_one_loss_per_example(fit_with_library, np.random.default_rng())
+checks.dp_sgd.fit_keeps_one_loss_per_example(fit_with_library, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.fit_keeps_one_loss_per_example(fit_with_library, np.random.default_rng())
+checks.dp_sgd.fit_keeps_one_loss_per_example(fit_with_library, checks.fresh_rng())
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -654,18 +654,18 @@ def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders
 
 
 # %% check="published_figures_come_out" points=6
-checks.dp_sgd.published_figures_come_out(compute_epsilon, np.random.default_rng())
+checks.dp_sgd.published_figures_come_out(compute_epsilon, checks.fresh_rng())
 
 # %% check="epsilon_is_an_upper_bound" points=4
-checks.dp_sgd.epsilon_is_an_upper_bound(compute_epsilon, np.random.default_rng())
+checks.dp_sgd.epsilon_is_an_upper_bound(compute_epsilon, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.epsilon_is_an_upper_bound(compute_epsilon, np.random.default_rng())
+checks.dp_sgd.epsilon_is_an_upper_bound(compute_epsilon, checks.fresh_rng())
 ### END HIDDEN TESTS
 
 # %% check="the_best_order_is_reported" points=4
-checks.dp_sgd.the_best_order_is_reported(compute_epsilon, np.random.default_rng())
+checks.dp_sgd.the_best_order_is_reported(compute_epsilon, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.the_best_order_is_reported(compute_epsilon, np.random.default_rng())
+checks.dp_sgd.the_best_order_is_reported(compute_epsilon, checks.fresh_rng())
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -775,15 +775,15 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, vali
 
 
 # %% check="the_plan_is_the_one_accounted" points=6
-checks.dp_sgd.the_plan_is_the_one_accounted(train_privately, np.random.default_rng())
+checks.dp_sgd.the_plan_is_the_one_accounted(train_privately, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.the_plan_is_the_one_accounted(train_privately, np.random.default_rng())
+checks.dp_sgd.the_plan_is_the_one_accounted(train_privately, checks.fresh_rng())
 ### END HIDDEN TESTS
 
 # %% check="the_model_learns" points=4
-checks.dp_sgd.the_model_learns(train_privately, np.random.default_rng())
+checks.dp_sgd.the_model_learns(train_privately, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.the_model_learns(train_privately, np.random.default_rng())
+checks.dp_sgd.the_model_learns(train_privately, checks.fresh_rng())
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -877,13 +877,13 @@ def tpr_bound(fpr, epsilon, delta):
 
 
 # %% check="bound_is_valid_and_tight" points=4
-checks.dp_sgd.bound_is_valid_and_tight(tpr_bound, np.random.default_rng())
+checks.dp_sgd.bound_is_valid_and_tight(tpr_bound, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.bound_is_valid_and_tight(tpr_bound, np.random.default_rng(), trials=3)
+checks.dp_sgd.bound_is_valid_and_tight(tpr_bound, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %% check="bound_at_the_edges" points=2
-checks.dp_sgd.bound_at_the_edges(tpr_bound, np.random.default_rng())
+checks.dp_sgd.bound_at_the_edges(tpr_bound, checks.fresh_rng())
 
 # %% [markdown]
 # The same 200 members, the same network, the same attack; only the training is private.
@@ -982,17 +982,17 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
 
 
 # %% check="lower_bound_is_where_refutation_ends" points=6
-checks.dp_sgd.lower_bound_is_where_refutation_ends(epsilon_lower_bound, np.random.default_rng())
+checks.dp_sgd.lower_bound_is_where_refutation_ends(epsilon_lower_bound, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.dp_sgd.lower_bound_is_where_refutation_ends(
-    epsilon_lower_bound, np.random.default_rng(), trials=3
+    epsilon_lower_bound, checks.fresh_rng(), trials=3
 )
 ### END HIDDEN TESTS
 
 # %% check="lower_bound_of_a_lucky_guesser" points=4
-checks.dp_sgd.lower_bound_of_a_lucky_guesser(epsilon_lower_bound, np.random.default_rng())
+checks.dp_sgd.lower_bound_of_a_lucky_guesser(epsilon_lower_bound, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.dp_sgd.lower_bound_of_a_lucky_guesser(epsilon_lower_bound, np.random.default_rng(), trials=2)
+checks.dp_sgd.lower_bound_of_a_lucky_guesser(epsilon_lower_bound, checks.fresh_rng(), trials=2)
 ### END HIDDEN TESTS
 
 # %% [markdown]

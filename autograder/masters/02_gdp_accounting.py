@@ -166,15 +166,15 @@ def gaussian_tradeoff(alpha, mu):
 
 
 # %% check="it_is_the_best_test" points=5
-checks.gdp_accounting.it_is_the_best_test(gaussian_tradeoff, np.random.default_rng())
+checks.gdp_accounting.it_is_the_best_test(gaussian_tradeoff, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.it_is_the_best_test(gaussian_tradeoff, np.random.default_rng(), trials=5)
+checks.gdp_accounting.it_is_the_best_test(gaussian_tradeoff, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="tradeoff_at_the_edges" points=3
-checks.gdp_accounting.tradeoff_at_the_edges(gaussian_tradeoff, np.random.default_rng())
+checks.gdp_accounting.tradeoff_at_the_edges(gaussian_tradeoff, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.tradeoff_at_the_edges(gaussian_tradeoff, np.random.default_rng(), trials=3)
+checks.gdp_accounting.tradeoff_at_the_edges(gaussian_tradeoff, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %%
@@ -228,15 +228,15 @@ def compose_mu(mus):
 
 
 # %% check="composition_adds_up_renyi_costs" points=3
-checks.gdp_accounting.composition_adds_up_renyi_costs(compose_mu, np.random.default_rng())
+checks.gdp_accounting.composition_adds_up_renyi_costs(compose_mu, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.composition_adds_up_renyi_costs(compose_mu, np.random.default_rng(), trials=5)
+checks.gdp_accounting.composition_adds_up_renyi_costs(compose_mu, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="composition_grows_with_the_root" points=2
-checks.gdp_accounting.composition_grows_with_the_root(compose_mu, np.random.default_rng())
+checks.gdp_accounting.composition_grows_with_the_root(compose_mu, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.composition_grows_with_the_root(compose_mu, np.random.default_rng(), trials=3)
+checks.gdp_accounting.composition_grows_with_the_root(compose_mu, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %%
@@ -305,15 +305,15 @@ def mu_poisson(noise_multiplier, sampling_probability, steps):
 
 
 # %% check="mu_poisson_matches_the_library" points=5
-checks.gdp_accounting.mu_poisson_matches_the_library(mu_poisson, np.random.default_rng())
+checks.gdp_accounting.mu_poisson_matches_the_library(mu_poisson, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.mu_poisson_matches_the_library(mu_poisson, np.random.default_rng(), trials=5)
+checks.gdp_accounting.mu_poisson_matches_the_library(mu_poisson, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="mu_poisson_at_the_limits" points=3
-checks.gdp_accounting.mu_poisson_at_the_limits(mu_poisson, np.random.default_rng())
+checks.gdp_accounting.mu_poisson_at_the_limits(mu_poisson, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.mu_poisson_at_the_limits(mu_poisson, np.random.default_rng(), trials=3)
+checks.gdp_accounting.mu_poisson_at_the_limits(mu_poisson, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -363,15 +363,15 @@ def mu_uniform(noise_multiplier, sampling_probability, steps):
 
 
 # %% check="mu_uniform_matches_the_library" points=5
-checks.gdp_accounting.mu_uniform_matches_the_library(mu_uniform, np.random.default_rng())
+checks.gdp_accounting.mu_uniform_matches_the_library(mu_uniform, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.mu_uniform_matches_the_library(mu_uniform, np.random.default_rng(), trials=5)
+checks.gdp_accounting.mu_uniform_matches_the_library(mu_uniform, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="mu_uniform_refuses_nonsense" points=3
-checks.gdp_accounting.mu_uniform_refuses_nonsense(mu_uniform, np.random.default_rng())
+checks.gdp_accounting.mu_uniform_refuses_nonsense(mu_uniform, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.mu_uniform_refuses_nonsense(mu_uniform, np.random.default_rng(), trials=3)
+checks.gdp_accounting.mu_uniform_refuses_nonsense(mu_uniform, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -440,19 +440,19 @@ def delta_from_mu(epsilon, mu):
 
 
 # %% check="delta_matches_the_integral" points=5
-checks.gdp_accounting.delta_matches_the_integral(delta_from_mu, np.random.default_rng())
+checks.gdp_accounting.delta_matches_the_integral(delta_from_mu, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.delta_matches_the_integral(delta_from_mu, np.random.default_rng(), trials=5)
+checks.gdp_accounting.delta_matches_the_integral(delta_from_mu, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="delta_survives_large_mu" points=4
-checks.gdp_accounting.delta_survives_large_mu(delta_from_mu, np.random.default_rng())
+checks.gdp_accounting.delta_survives_large_mu(delta_from_mu, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.delta_survives_large_mu(delta_from_mu, np.random.default_rng(), trials=5)
+checks.gdp_accounting.delta_survives_large_mu(delta_from_mu, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="delta_refuses_nonsense" points=2
-checks.gdp_accounting.delta_refuses_nonsense(delta_from_mu, np.random.default_rng())
+checks.gdp_accounting.delta_refuses_nonsense(delta_from_mu, checks.fresh_rng())
 
 # %% [markdown]
 # ### Exercise 6 · `eps_from_mu` (medium, 10 minutes)
@@ -498,19 +498,19 @@ def eps_from_mu(mu, delta, delta_of):
 
 
 # %% check="eps_inverts_delta" points=5
-checks.gdp_accounting.eps_inverts_delta(eps_from_mu, np.random.default_rng())
+checks.gdp_accounting.eps_inverts_delta(eps_from_mu, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.eps_inverts_delta(eps_from_mu, np.random.default_rng(), trials=5)
+checks.gdp_accounting.eps_inverts_delta(eps_from_mu, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="eps_at_the_extremes" points=4
-checks.gdp_accounting.eps_at_the_extremes(eps_from_mu, np.random.default_rng())
+checks.gdp_accounting.eps_at_the_extremes(eps_from_mu, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.eps_at_the_extremes(eps_from_mu, np.random.default_rng(), trials=5)
+checks.gdp_accounting.eps_at_the_extremes(eps_from_mu, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="eps_refuses_nonsense" points=2
-checks.gdp_accounting.eps_refuses_nonsense(eps_from_mu, np.random.default_rng())
+checks.gdp_accounting.eps_refuses_nonsense(eps_from_mu, checks.fresh_rng())
 
 
 # %% [markdown]
@@ -606,28 +606,28 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
 
 
 # %% check="tight_conversion_matches_the_library" points=5
-checks.gdp_accounting.tight_conversion_matches_the_library(eps_rdp, np.random.default_rng())
+checks.gdp_accounting.tight_conversion_matches_the_library(eps_rdp, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.gdp_accounting.tight_conversion_matches_the_library(
-    eps_rdp, np.random.default_rng(), trials=2
+    eps_rdp, checks.fresh_rng(), trials=2
 )
 ### END HIDDEN TESTS
 
 # %% check="classical_conversion_of_a_gaussian" points=3
-checks.gdp_accounting.classical_conversion_of_a_gaussian(eps_rdp, np.random.default_rng())
+checks.gdp_accounting.classical_conversion_of_a_gaussian(eps_rdp, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.gdp_accounting.classical_conversion_of_a_gaussian(
-    eps_rdp, np.random.default_rng(), trials=5
+    eps_rdp, checks.fresh_rng(), trials=5
 )
 ### END HIDDEN TESTS
 
 # %% check="published_rdp_figures_come_out" points=3
-checks.gdp_accounting.published_rdp_figures_come_out(eps_rdp, np.random.default_rng())
+checks.gdp_accounting.published_rdp_figures_come_out(eps_rdp, checks.fresh_rng())
 
 # %% check="rdp_stays_in_its_domain" points=2
-checks.gdp_accounting.rdp_stays_in_its_domain(eps_rdp, np.random.default_rng())
+checks.gdp_accounting.rdp_stays_in_its_domain(eps_rdp, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.rdp_stays_in_its_domain(eps_rdp, np.random.default_rng(), trials=3)
+checks.gdp_accounting.rdp_stays_in_its_domain(eps_rdp, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 
@@ -831,15 +831,15 @@ def worst_case(settings, estimate, bracket):
 
 
 # %% check="finds_the_worst_setting" points=6
-checks.gdp_accounting.finds_the_worst_setting(worst_case, np.random.default_rng())
+checks.gdp_accounting.finds_the_worst_setting(worst_case, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.finds_the_worst_setting(worst_case, np.random.default_rng(), trials=10)
+checks.gdp_accounting.finds_the_worst_setting(worst_case, checks.fresh_rng(), trials=10)
 ### END HIDDEN TESTS
 
 # %% check="accuses_only_with_proof" points=4
-checks.gdp_accounting.accuses_only_with_proof(worst_case, np.random.default_rng())
+checks.gdp_accounting.accuses_only_with_proof(worst_case, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.accuses_only_with_proof(worst_case, np.random.default_rng(), trials=5)
+checks.gdp_accounting.accuses_only_with_proof(worst_case, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -934,22 +934,22 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
 
 
 # %% check="noise_keeps_the_promise" points=5
-checks.gdp_accounting.noise_keeps_the_promise(noise_for, np.random.default_rng())
+checks.gdp_accounting.noise_keeps_the_promise(noise_for, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.noise_keeps_the_promise(noise_for, np.random.default_rng(), trials=5)
+checks.gdp_accounting.noise_keeps_the_promise(noise_for, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="noise_is_not_wasted" points=3
-checks.gdp_accounting.noise_is_not_wasted(noise_for, np.random.default_rng())
+checks.gdp_accounting.noise_is_not_wasted(noise_for, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.noise_is_not_wasted(noise_for, np.random.default_rng(), trials=5)
+checks.gdp_accounting.noise_is_not_wasted(noise_for, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="noise_for_refuses_the_impossible" points=2
-checks.gdp_accounting.noise_for_refuses_the_impossible(noise_for, np.random.default_rng())
+checks.gdp_accounting.noise_for_refuses_the_impossible(noise_for, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.gdp_accounting.noise_for_refuses_the_impossible(
-    noise_for, np.random.default_rng(), trials=3
+    noise_for, checks.fresh_rng(), trials=3
 )
 ### END HIDDEN TESTS
 
@@ -1017,15 +1017,15 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
 
 
 # %% check="epochs_become_steps" points=4
-checks.gdp_accounting.epochs_become_steps(epsilons_by_epoch, np.random.default_rng())
+checks.gdp_accounting.epochs_become_steps(epsilons_by_epoch, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.epochs_become_steps(epsilons_by_epoch, np.random.default_rng(), trials=5)
+checks.gdp_accounting.epochs_become_steps(epsilons_by_epoch, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="steps_are_integers" points=2
-checks.gdp_accounting.steps_are_integers(epsilons_by_epoch, np.random.default_rng())
+checks.gdp_accounting.steps_are_integers(epsilons_by_epoch, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.steps_are_integers(epsilons_by_epoch, np.random.default_rng(), trials=5)
+checks.gdp_accounting.steps_are_integers(epsilons_by_epoch, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1143,21 +1143,21 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
 
 
 # %% check="each_group_is_clipped" points=4
-checks.gdp_accounting.each_group_is_clipped(microbatch_gradient, np.random.default_rng())
+checks.gdp_accounting.each_group_is_clipped(microbatch_gradient, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.gdp_accounting.each_group_is_clipped(microbatch_gradient, np.random.default_rng())
+checks.gdp_accounting.each_group_is_clipped(microbatch_gradient, checks.fresh_rng())
 ### END HIDDEN TESTS
 
 # %% check="noise_grows_with_the_group" points=4
-checks.gdp_accounting.noise_grows_with_the_group(microbatch_gradient, np.random.default_rng())
+checks.gdp_accounting.noise_grows_with_the_group(microbatch_gradient, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.gdp_accounting.noise_grows_with_the_group(
-    microbatch_gradient, np.random.default_rng(), trials=5
+    microbatch_gradient, checks.fresh_rng(), trials=5
 )
 ### END HIDDEN TESTS
 
 # %% check="group_noise_comes_from_rng" points=2
-checks.gdp_accounting.group_noise_comes_from_rng(microbatch_gradient, np.random.default_rng())
+checks.gdp_accounting.group_noise_comes_from_rng(microbatch_gradient, checks.fresh_rng())
 
 # %% [markdown]
 # **Price one: noise.** The same σ, but 5 times fewer gradients to drown it in.

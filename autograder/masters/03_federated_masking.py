@@ -106,33 +106,33 @@ def split_among(x, y, parties, rng):
 
 
 # %% check="every_example_has_one_owner" points=3
-checks.federated_masking.every_example_has_one_owner(split_among, np.random.default_rng())
+checks.federated_masking.every_example_has_one_owner(split_among, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.federated_masking.every_example_has_one_owner(
-    split_among, np.random.default_rng(), trials=5
+    split_among, checks.fresh_rng(), trials=5
 )
 ### END HIDDEN TESTS
 
 # %% check="labels_stay_with_their_images" points=3
-checks.federated_masking.labels_stay_with_their_images(split_among, np.random.default_rng())
+checks.federated_masking.labels_stay_with_their_images(split_among, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.federated_masking.labels_stay_with_their_images(
-    split_among, np.random.default_rng(), trials=3
+    split_among, checks.fresh_rng(), trials=3
 )
 ### END HIDDEN TESTS
 
 # %% check="sizes_differ_by_one_at_most" points=2
-checks.federated_masking.sizes_differ_by_one_at_most(split_among, np.random.default_rng())
+checks.federated_masking.sizes_differ_by_one_at_most(split_among, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.federated_masking.sizes_differ_by_one_at_most(
-    split_among, np.random.default_rng(), trials=5
+    split_among, checks.fresh_rng(), trials=5
 )
 ### END HIDDEN TESTS
 
 # %% check="parts_are_drawn_at_random" points=2
-checks.federated_masking.parts_are_drawn_at_random(split_among, np.random.default_rng())
+checks.federated_masking.parts_are_drawn_at_random(split_among, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.parts_are_drawn_at_random(split_among, np.random.default_rng(), trials=2)
+checks.federated_masking.parts_are_drawn_at_random(split_among, checks.fresh_rng(), trials=2)
 ### END HIDDEN TESTS
 
 # %%
@@ -185,18 +185,18 @@ def gradient(weights, x, y):
 
 
 # %% check="gradient_is_the_slope_of_the_loss" points=6
-checks.federated_masking.gradient_is_the_slope_of_the_loss(gradient, np.random.default_rng())
+checks.federated_masking.gradient_is_the_slope_of_the_loss(gradient, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.federated_masking.gradient_is_the_slope_of_the_loss(
-    gradient, np.random.default_rng(), trials=5
+    gradient, checks.fresh_rng(), trials=5
 )
 ### END HIDDEN TESTS
 
 # %% check="gradient_of_a_batch_is_the_mean" points=4
-checks.federated_masking.gradient_of_a_batch_is_the_mean(gradient, np.random.default_rng())
+checks.federated_masking.gradient_of_a_batch_is_the_mean(gradient, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.federated_masking.gradient_of_a_batch_is_the_mean(
-    gradient, np.random.default_rng(), trials=5
+    gradient, checks.fresh_rng(), trials=5
 )
 ### END HIDDEN TESTS
 
@@ -258,28 +258,28 @@ def federated_round(weights, parties, gradient, learning_rate):
 
 
 # %% check="a_round_is_a_centralised_step" points=5
-checks.federated_masking.a_round_is_a_centralised_step(federated_round, np.random.default_rng())
+checks.federated_masking.a_round_is_a_centralised_step(federated_round, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.federated_masking.a_round_is_a_centralised_step(
-    federated_round, np.random.default_rng(), trials=5
+    federated_round, checks.fresh_rng(), trials=5
 )
 ### END HIDDEN TESTS
 
 # %% check="equal_parties_count_equally" points=2
-checks.federated_masking.equal_parties_count_equally(federated_round, np.random.default_rng())
+checks.federated_masking.equal_parties_count_equally(federated_round, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.federated_masking.equal_parties_count_equally(
-    federated_round, np.random.default_rng(), trials=5
+    federated_round, checks.fresh_rng(), trials=5
 )
 ### END HIDDEN TESTS
 
 # %% check="each_party_computes_on_its_own_data" points=3
 checks.federated_masking.each_party_computes_on_its_own_data(
-    federated_round, np.random.default_rng()
+    federated_round, checks.fresh_rng()
 )
 ### BEGIN HIDDEN TESTS
 checks.federated_masking.each_party_computes_on_its_own_data(
-    federated_round, np.random.default_rng()
+    federated_round, checks.fresh_rng()
 )
 ### END HIDDEN TESTS
 
@@ -353,21 +353,21 @@ def reads(compute, data):
 
 
 # %% check="whatever_is_read_is_found" points=6
-checks.federated_masking.whatever_is_read_is_found(reads, np.random.default_rng())
+checks.federated_masking.whatever_is_read_is_found(reads, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.whatever_is_read_is_found(reads, np.random.default_rng(), trials=5)
+checks.federated_masking.whatever_is_read_is_found(reads, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="nobody_is_accused_wrongly" points=4
-checks.federated_masking.nobody_is_accused_wrongly(reads, np.random.default_rng())
+checks.federated_masking.nobody_is_accused_wrongly(reads, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.nobody_is_accused_wrongly(reads, np.random.default_rng(), trials=5)
+checks.federated_masking.nobody_is_accused_wrongly(reads, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="the_data_stay_as_they_were" points=2
-checks.federated_masking.the_data_stay_as_they_were(reads, np.random.default_rng())
+checks.federated_masking.the_data_stay_as_they_were(reads, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.the_data_stay_as_they_were(reads, np.random.default_rng(), trials=3)
+checks.federated_masking.the_data_stay_as_they_were(reads, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -442,15 +442,15 @@ def invert_gradient(grad):
 
 
 # %% check="the_image_comes_back" points=6
-checks.federated_masking.the_image_comes_back(invert_gradient, np.random.default_rng())
+checks.federated_masking.the_image_comes_back(invert_gradient, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.the_image_comes_back(invert_gradient, np.random.default_rng(), trials=5)
+checks.federated_masking.the_image_comes_back(invert_gradient, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="pixels_run_from_0_to_1" points=4
-checks.federated_masking.pixels_run_from_0_to_1(invert_gradient, np.random.default_rng())
+checks.federated_masking.pixels_run_from_0_to_1(invert_gradient, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.pixels_run_from_0_to_1(invert_gradient, np.random.default_rng(), trials=5)
+checks.federated_masking.pixels_run_from_0_to_1(invert_gradient, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %%
@@ -536,21 +536,21 @@ def mask_gradient(grad, party, masks):
 
 
 # %% check="masks_cancel_in_the_sum" points=4
-checks.federated_masking.masks_cancel_in_the_sum(mask_gradient, np.random.default_rng())
+checks.federated_masking.masks_cancel_in_the_sum(mask_gradient, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.masks_cancel_in_the_sum(mask_gradient, np.random.default_rng(), trials=5)
+checks.federated_masking.masks_cancel_in_the_sum(mask_gradient, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="the_smaller_id_adds" points=3
-checks.federated_masking.the_smaller_id_adds(mask_gradient, np.random.default_rng())
+checks.federated_masking.the_smaller_id_adds(mask_gradient, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.the_smaller_id_adds(mask_gradient, np.random.default_rng(), trials=5)
+checks.federated_masking.the_smaller_id_adds(mask_gradient, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="exact_modulo_2_to_the_32" points=5
-checks.federated_masking.exact_modulo_2_to_the_32(mask_gradient, np.random.default_rng())
+checks.federated_masking.exact_modulo_2_to_the_32(mask_gradient, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.exact_modulo_2_to_the_32(mask_gradient, np.random.default_rng(), trials=5)
+checks.federated_masking.exact_modulo_2_to_the_32(mask_gradient, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -693,30 +693,30 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 
 
 # %% check="all_pair_masks_cancel" points=4
-checks.federated_masking.all_pair_masks_cancel(pairwise_mask, np.random.default_rng())
+checks.federated_masking.all_pair_masks_cancel(pairwise_mask, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.all_pair_masks_cancel(pairwise_mask, np.random.default_rng(), trials=5)
+checks.federated_masking.all_pair_masks_cancel(pairwise_mask, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="every_other_party_counts" points=3
-checks.federated_masking.every_other_party_counts(pairwise_mask, np.random.default_rng())
+checks.federated_masking.every_other_party_counts(pairwise_mask, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.every_other_party_counts(pairwise_mask, np.random.default_rng(), trials=3)
+checks.federated_masking.every_other_party_counts(pairwise_mask, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %% check="every_round_has_fresh_masks" points=3
-checks.federated_masking.every_round_has_fresh_masks(pairwise_mask, np.random.default_rng())
+checks.federated_masking.every_round_has_fresh_masks(pairwise_mask, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.federated_masking.every_round_has_fresh_masks(
-    pairwise_mask, np.random.default_rng(), trials=3
+    pairwise_mask, checks.fresh_rng(), trials=3
 )
 ### END HIDDEN TESTS
 
 # %% check="a_mask_needs_a_private_key" points=2
-checks.federated_masking.a_mask_needs_a_private_key(pairwise_mask, np.random.default_rng())
+checks.federated_masking.a_mask_needs_a_private_key(pairwise_mask, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
 checks.federated_masking.a_mask_needs_a_private_key(
-    pairwise_mask, np.random.default_rng(), trials=3
+    pairwise_mask, checks.fresh_rng(), trials=3
 )
 ### END HIDDEN TESTS
 
@@ -872,15 +872,15 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
 
 
 # %% check="self_masks_come_off" points=5
-checks.federated_masking.self_masks_come_off(unmask, np.random.default_rng())
+checks.federated_masking.self_masks_come_off(unmask, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.self_masks_come_off(unmask, np.random.default_rng(), trials=5)
+checks.federated_masking.self_masks_come_off(unmask, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% check="dropouts_masks_come_off" points=7
-checks.federated_masking.dropouts_masks_come_off(unmask, np.random.default_rng())
+checks.federated_masking.dropouts_masks_come_off(unmask, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.dropouts_masks_come_off(unmask, np.random.default_rng(), trials=5)
+checks.federated_masking.dropouts_masks_come_off(unmask, checks.fresh_rng(), trials=5)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -976,21 +976,21 @@ def what_happens(parties, threshold, dropouts, colluders):
 
 
 # %% check="the_sum_comes_out" points=2
-checks.federated_masking.the_sum_comes_out(what_happens, np.random.default_rng())
+checks.federated_masking.the_sum_comes_out(what_happens, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.the_sum_comes_out(what_happens, np.random.default_rng(), trials=3)
+checks.federated_masking.the_sum_comes_out(what_happens, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %% check="a_curious_server" points=2
-checks.federated_masking.a_curious_server(what_happens, np.random.default_rng())
+checks.federated_masking.a_curious_server(what_happens, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.a_curious_server(what_happens, np.random.default_rng(), trials=3)
+checks.federated_masking.a_curious_server(what_happens, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %% check="a_lying_server" points=2
-checks.federated_masking.a_lying_server(what_happens, np.random.default_rng())
+checks.federated_masking.a_lying_server(what_happens, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.a_lying_server(what_happens, np.random.default_rng(), trials=3)
+checks.federated_masking.a_lying_server(what_happens, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %%
@@ -1048,15 +1048,15 @@ def privacy_risk(parties, neighbours, threshold, colluders):
 
 
 # %% check="the_tail_is_exact" points=4
-checks.federated_masking.the_tail_is_exact(privacy_risk, np.random.default_rng())
+checks.federated_masking.the_tail_is_exact(privacy_risk, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.the_tail_is_exact(privacy_risk, np.random.default_rng(), trials=3)
+checks.federated_masking.the_tail_is_exact(privacy_risk, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %% check="risk_at_the_edges" points=2
-checks.federated_masking.risk_at_the_edges(privacy_risk, np.random.default_rng())
+checks.federated_masking.risk_at_the_edges(privacy_risk, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
-checks.federated_masking.risk_at_the_edges(privacy_risk, np.random.default_rng(), trials=3)
+checks.federated_masking.risk_at_the_edges(privacy_risk, checks.fresh_rng(), trials=3)
 ### END HIDDEN TESTS
 
 # %%

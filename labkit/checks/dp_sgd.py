@@ -172,7 +172,7 @@ def long_gradients_keep_their_direction(
     worst = int(np.argmax(errors))
     got = float(factors[:, worst].mean())
     hint = ""
-    if np.allclose(factors, l2_norm_clip / norms**2, rtol=1e-3):
+    if np.allclose(factors, np.minimum(1, l2_norm_clip / norms**2), rtol=1e-3):
         hint = " That is C/‖g‖²: the norm is the square ROOT of the sum of squares."
     elif np.allclose(factors, 1):
         hint = " It was left as it was: did you take max where min is meant?"
