@@ -79,6 +79,11 @@ def _gradients(rng: np.random.Generator, batch: int, norms: np.ndarray) -> list[
     return [(g * (norms / now).reshape(-1, *[1] * (g.ndim - 1))).astype(np.float32) for g in grads]
 
 
+def _clip(rng: np.random.Generator) -> float:
+    # Above 1, so that a norm and its square differ in the same direction in every draw.
+    return rng.uniform(1.5, 3.0)
+
+
 def _norms(grads: Sequence[np.ndarray]) -> np.ndarray:
     return np.sqrt(sum(np.sum(np.square(g.reshape(len(g), -1)), axis=1) for g in grads))
 
@@ -105,9 +110,10 @@ def _clipped(
 @check
 def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> None:
     """no example's gradient is longer than l2_norm_clip."""
-    l2_norm_clip = rng.uniform(0.3, 3.0)
+    l2_norm_clip = _clip(rng)
     norms = l2_norm_clip * 10 ** rng.uniform(-2, 2, 12)
-    norms[0], norms[1] = 0.0, 5 * l2_norm_clip  # a zero gradient stays zero, not NaN
+    # A zero gradient stays zero, not NaN; and there is a long and a short one in every draw.
+    norms[:3] = 0.0, 5 * l2_norm_clip, l2_norm_clip / 5
     grads = _gradients(rng, 12, norms)
     clipped = _clipped(clip_per_example, grads, l2_norm_clip)
     got = _norms(clipped)
@@ -130,9 +136,10 @@ def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> N
 @check
 def short_gradients_are_untouched(clip_per_example: Callable, rng: np.random.Generator) -> None:
     """a gradient that is shorter than l2_norm_clip comes back as it was."""
-    l2_norm_clip = rng.uniform(0.3, 3.0)
+    l2_norm_clip = _clip(rng)
     # A few long ones among them, so that what is done to the batch as a whole shows.
-    norms = l2_norm_clip * np.concatenate([rng.uniform(0.05, 0.9, 6), rng.uniform(5, 50, 4)])
+    short = [0.9, *rng.uniform(0.05, 0.9, 5)]
+    norms = l2_norm_clip * np.concatenate([short, rng.uniform(5, 50, 4)])
     grads = _gradients(rng, 10, norms)
     factors = _factors(_clipped(clip_per_example, grads, l2_norm_clip), grads)[:, :6].mean(axis=0)
     worst = int(np.argmax(np.abs(factors - 1)))
@@ -156,7 +163,7 @@ def long_gradients_keep_their_direction(
     clip_per_example: Callable, rng: np.random.Generator
 ) -> None:
     """a longer gradient is scaled to l2_norm_clip, all its variables by the same factor."""
-    l2_norm_clip = rng.uniform(0.3, 3.0)
+    l2_norm_clip = _clip(rng)
     norms = l2_norm_clip * rng.uniform(1.2, 20, 10)
     grads = _gradients(rng, 10, norms)
     clipped = _clipped(clip_per_example, grads, l2_norm_clip)

@@ -63,12 +63,10 @@ def clip_per_example(per_example_grads, l2_norm_clip):
 def clip_per_example(per_example_grads, l2_norm_clip):
     return [np.clip(g, -l2_norm_clip, l2_norm_clip) for g in per_example_grads]
 
-# %% wrong="forgets the square root" loses={"long_gradients_keep_their_direction": "square ROOT"}
+# %% wrong="forgets the square root" loses={"short_gradients_are_untouched": "come back untouched", "long_gradients_keep_their_direction": "square ROOT"}
 def clip_per_example(per_example_grads, l2_norm_clip):
     squares = sum(np.sum(g.reshape(len(g), -1) ** 2, axis=1) for g in per_example_grads)
-    norms = np.sqrt(squares)
-    factors = np.where(norms > l2_norm_clip, l2_norm_clip / np.maximum(squares, 1e-12), 1.0)
-    factors = np.where(factors * norms > l2_norm_clip, l2_norm_clip / np.maximum(norms, 1e-12), factors)
+    factors = np.minimum(1.0, l2_norm_clip / np.maximum(squares, 1e-12))
     return [g * factors.reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]
 
 # %% wrong="max where min is meant" loses={"norms_are_bounded": "max where min", "short_gradients_are_untouched": "only ever shortens", "long_gradients_keep_their_direction": "max where min"}
