@@ -166,13 +166,14 @@ def _agrees(
 ) -> None:
     for _ in range(20):
         sigma, q, steps = _settings(rng)
+        q = min(q, 0.9)  # at 1 some slips change nothing
         case = f"noise_multiplier {sigma:.4g}, sampling_probability {q:.3g}, steps {steps}"
         got = _number(_without_overflow(student, sigma, q, steps), student.__name__, case)
         # With n = 1 TensorFlow Privacy's batch is q, and its epochs are steps·q.
         want = float(oracle(steps * q, sigma, 1, q))
         hint = ""
         for text, factor in hints.items():
-            # Only where the factor tells: it is 1 for q = 1, or a single step.
+            # Only where the factor tells: it is 1 for a single step.
             if abs(factor(sigma, q, steps) - 1) > 0.01 and math.isclose(
                 got, want * factor(sigma, q, steps), rel_tol=1e-4
             ):
