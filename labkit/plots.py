@@ -120,6 +120,8 @@ def lines(
         )
     if logx:
         axes.set_xscale("log")
+    elif all(float(value).is_integer() for _, _, (x, _) in drawn for value in x):
+        axes.xaxis.get_major_locator().set_params(integer=True)  # no tick at round 2.5
     if logy:
         axes.set_yscale("log")
     if right is None:

@@ -41,6 +41,13 @@ def test_a_region_is_shaded_only_where_low_is_below_high(figure):
     assert path.vertices[:, 0].max() == pytest.approx(1.5)
 
 
+def test_whole_numbers_across_get_ticks_at_whole_numbers(figure):
+    (axes,) = figure({"a": (range(1, 21), range(20))}).axes
+    assert all(tick.is_integer() for tick in axes.get_xticks())
+    (axes,) = figure({"a": ([0.0, 0.5, 1.0], [1, 2, 3])}).axes
+    assert not all(tick.is_integer() for tick in axes.get_xticks())
+
+
 def test_a_second_axis_has_its_own_scale_and_other_colours(figure):
     drawn = figure({"a": ([0, 1], [0, 1])}, right=("ε", {"b": ([0, 1], [0, 900])}))
     left, right = drawn.axes
