@@ -132,6 +132,7 @@ def test_expansion_is_aes_in_counter_mode():
     assert secagg.expand(bytes(32), 4).tobytes().hex() == "dc95c078a2408989ad48a21492842087"
     assert np.array_equal(secagg.expand(bytes(32), 9)[:4], secagg.expand(bytes(32), 4))
     assert secagg.expand(bytes(32), 5, np.uint64).dtype == np.uint64
+    assert secagg.expand(bytes(32), 5).flags.writeable
     with pytest.raises(ValueError, match="unsigned"):
         secagg.expand(bytes(32), 4, np.float32)
 

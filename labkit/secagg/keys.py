@@ -47,7 +47,10 @@ class PrivateKey:
 
         Raises:
             ValueError: `public` is no usable X25519 public key.
+            TypeError: `context` is not bytes.
         """
+        if not isinstance(context, bytes):
+            raise TypeError(f"context is {context!r}: bytes are wanted, such as b'round 7'.")
         shared = self._key.exchange(X25519PublicKey.from_public_bytes(public))
         return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=context).derive(shared)
 

@@ -20,7 +20,7 @@ def expand(seed: bytes, length: int, dtype: np.typing.DTypeLike = np.uint32) -> 
         dtype: an unsigned integer type; its width is the k of arithmetic modulo 2^k.
 
     Returns:
-        [length], of `dtype`.
+        [length], of `dtype`; a new array.
 
     Raises:
         ValueError: the seed is not 32 bytes long, or `dtype` is not an unsigned integer type.
@@ -31,8 +31,9 @@ def expand(seed: bytes, length: int, dtype: np.typing.DTypeLike = np.uint32) -> 
     if len(seed) != 32:
         raise ValueError(f"The seed has {len(seed)} bytes: it must have 32.")
     stream = Cipher(AES(seed), CTR(bytes(16))).encryptor()
-    data = stream.update(bytes(length * dtype.itemsize))
-    return np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype, copy=False)
+    numbers = np.empty(length, dtype.newbyteorder("<"))
+    stream.update_into(bytes(numbers.nbytes), numbers.view(np.uint8))
+    return numbers.astype(dtype, copy=False)
 
 
 def apply(vector: np.ndarray, plus: Iterable[bytes], minus: Iterable[bytes]) -> None:
