@@ -27,6 +27,7 @@
 # %% setup=true
 import labkit  # first: it prepares TensorFlow, which part 9 needs
 
+import secrets
 import time
 
 import numpy as np
@@ -73,7 +74,8 @@ def correlation(a, b):
 # ## Part 1 · Ten parties
 #
 # **Goal.** Ten parties (hospitals, phones) hold 32 images each and want to tell 0 from 1 together,
-# without showing each other a single image. We have to play all ten: deal the images out.
+# without showing each other a single image. We have to play all ten: deal the images out. (0 against 1
+# is easy: a party comes far on its own. What we are after is not accuracy, but who sees what.)
 #
 # ### Exercise 1 · `split_among` (easy, 6 minutes)
 #
@@ -97,7 +99,7 @@ def split_among(x, y, parties, rng):
         rng: numpy.random.Generator, the only source of randomness.
 
     Returns:
-        A list with one pair (images, labels) for each party.
+        A list with one pair (images, labels) of arrays for each party.
     """
     ### BEGIN SOLUTION
     pieces = np.array_split(rng.permutation(len(x)), parties)
@@ -145,12 +147,13 @@ print("of which 1s:         ", [int(y.sum()) for _, y in parties])
 # %% [markdown]
 # ## Part 2 · One party alone
 #
-# The model is a **perceptron**: 784 weights $w$, and $p = \mathrm{sigmoid}(w \cdot x)$ is its
-# probability that image $x$ shows a 1. It minimises the mean cross-entropy
+# The model is a **perceptron**: 784 weights $w$, and $p = \mathrm{sigmoid}(w \cdot x)$, with
+# $\mathrm{sigmoid}(z) = 1 / (1 + e^{-z})$, is its probability that image $x$ shows a 1. For a batch of
+# $n$ images $x_i$ with labels $y_i$ it minimises the mean cross-entropy
 #
-# $$L(w) = -\frac1n \sum_i y_i \log p_i + (1 - y_i) \log (1 - p_i),$$
+# $$L(w) = -\frac1n \sum_i \bigl[\, y_i \log p_i + (1 - y_i) \log (1 - p_i) \,\bigr].$$
 #
-# and that the derivative of the sigmoid cancels is the reason why people pair the two:
+# Work the gradient out, and the sigmoid's derivative cancels. What is left is short:
 #
 # $$\nabla L(w) = \frac1n \sum_i (p_i - y_i)\, x_i .$$
 #
@@ -215,7 +218,10 @@ def train(weights, x, y, epochs, batch_size, rng):
 
 alone = [train(np.zeros(784), x, y, 10, 16, np.random.default_rng(2)) for x, y in parties]
 alone_accuracies = [accuracy(weights, x_test, y_test) for weights in alone]
-print("test accuracy of each party on its own:", np.round(alone_accuracies, 4))
+print(
+    f"test accuracy of the parties on their own: {min(alone_accuracies):.4f} to "
+    f"{max(alone_accuracies):.4f}"
+)
 
 # %% [markdown]
 # ## Part 3 · A federated round
@@ -225,7 +231,10 @@ print("test accuracy of each party on its own:", np.round(alone_accuracies, 4))
 # the step is exactly the one that a single machine with all the data would make
 # (FedSGD of [McMahan et al. 2016, arXiv:1602.05629](https://arxiv.org/abs/1602.05629)):
 #
-# $$w \leftarrow w - \eta \sum_k \frac{n_k}{n} \nabla L_k(w).$$
+# $$w \leftarrow w - \eta \sum_k \frac{n_k}{n} \nabla L_k(w),$$
+#
+# where party $k$ has $n_k$ of the $n$ images and the mean loss $L_k$ on them, and $\eta$ is the learning
+# rate.
 #
 # ### Exercise 3 · `federated_round` (medium, 8 minutes)
 #
@@ -234,7 +243,7 @@ print("test accuracy of each party on its own:", np.round(alone_accuracies, 4))
 # <details><summary>Hint</summary>
 #
 # A loop over the pairs `(x, y)` in `parties`: add up `len(y) * gradient(weights, x, y)`, and divide by
-# all the examples once at the end.
+# the number of all examples once at the end. The weights stay as they are until then.
 #
 # </details>
 
@@ -392,17 +401,28 @@ for name, compute in {
 }.items():
     print(f"{name} reads: {', '.join(sorted(reads(compute, data)))}")
 
+# Training with each bug.
+everyones = np.zeros(784)
+for _ in range(ROUNDS):
+    alike = [published_gradient(everyones, party, data) for party in range(PARTIES)]
+    everyones = everyones - LEARNING_RATE * np.mean(alike, axis=0)
 wrong_pairs = np.zeros(784)
 for _ in range(ROUNDS):
-    wrong_pairs -= LEARNING_RATE * published_call(wrong_pairs, data)
+    wrong_pairs = wrong_pairs - LEARNING_RATE * published_call(wrong_pairs, data)
 print(
-    f"trained on party 0's images with party 1's labels: test accuracy "
+    f"test accuracy when all read everything: {accuracy(everyones, x_test, y_test):.4f}; "
+    f"ours: {together[-1]:.4f}"
+)
+print(
+    "test accuracy with party 0's images and party 1's labels: "
     f"{accuracy(wrong_pairs, x_test, y_test):.4f}"
 )
 
 # %% [markdown]
-# The first bug is a privacy breach that *raises* accuracy: every "party" trains on everybody's images.
-# The second pairs one party's images with another's labels: a party that trains so learns nothing.
+# The first bug is a privacy breach that *no accuracy shows*: every "party" computes everybody's
+# gradient, and the mean of ten of those is just what a federated round should give. The second hands
+# one party's labels to another, and pairs them with images that they do not belong to: who trains so
+# learns nothing.
 #
 # **Rule.** In a real system the parties are different machines, and neither bug could happen. In a
 # simulation nothing separates them but your care, or a test like yours.
@@ -492,7 +512,9 @@ plots.images(
 # ## Part 5 · Masks that cancel
 #
 # **Defence.** Parties 0 and 5 agree on a random vector $m_{0,5}$, a **mask**. Party 0 adds it to its
-# gradient, party 5 subtracts it. What each of them sends is noise; in the sum the mask cancels:
+# gradient, party 5 subtracts it. What each of them sends is noise; in the sum the mask cancels. With a
+# mask $m_{i,j}$ for each pair of parties $i < j$, party $i$ sends $\tilde g_i$ in place of its gradient
+# $g_i$:
 #
 # $$\tilde g_i = g_i + \sum_{j > i} m_{i,j} - \sum_{j < i} m_{j,i},
 # \qquad \sum_i \tilde g_i = \sum_i g_i .$$
@@ -507,8 +529,8 @@ plots.images(
 #
 # <details><summary>Hint</summary>
 #
-# Go over `masks.items()`; a key is a pair `(i, j)` with `i < j`. Use `+ mask` and `- mask`; do not
-# multiply by −1, which no unsigned integer can be.
+# Start from a copy of `grad`, and go over `masks.items()`; a key is a pair `(i, j)` with `i < j`. Use
+# `+ mask` and `- mask`; do not multiply by −1, which no unsigned integer can be.
 #
 # </details>
 
@@ -517,7 +539,7 @@ def mask_gradient(grad, party, masks):
     """Return what this party sends: its gradient with all of its masks on it.
 
     Args:
-        grad: [length], floats, or uint32 modulo 2^32.
+        grad: [length], floats, or uint32 modulo 2^32. It is not changed: the party still needs it.
         party: this party's id.
         masks: a dictionary, (i, j) with i < j → the mask of that pair, of grad's shape and dtype.
 
@@ -571,11 +593,9 @@ for scale in scales:
         sent = [mask_gradient(grads[p].astype(dtype), p, as_sent) for p in range(PARTIES)]
         errors[dtype].append(np.abs(sum(sent) - grads.sum(axis=0)).max())
     seen.append(abs(correlation(mask_gradient(victim_gradients[0], 0, masks), victims[0])))
+print("size of the masks  image's correlation  error of the sum: float32   float64")
 for scale, e32, e64, c in zip(scales, *errors.values(), seen):
-    print(
-        f"masks of size {scale:8g}: image's correlation {c:.3f}, "
-        f"error of the sum {e32:.1e} (float32), {e64:.1e} (float64)"
-    )
+    print(f"{scale:17g} {c:20.3f} {e32:26.1e} {e64:9.1e}")
 plots.lines(
     {
         "float32": (scales, errors[np.float32]),
@@ -598,8 +618,9 @@ plots.lines(
 # real numbers. **On the integers modulo $2^{32}$ there is**: gradient plus uniform mask is again uniform,
 # *exactly*, whatever the gradient. That is the one-time pad, with addition in place of XOR.
 #
-# So gradients become **fixed-point** numbers: multiples of $2^{-20}$, as integers modulo $2^{32}$.
-# `FixedPoint` refuses values so large that the sum of ten could wrap around.
+# So gradients become **fixed-point** numbers: rounded to multiples of $2^{-20}$, and counted in those, as
+# integers modulo $2^{32}$. What is negative wraps around: $-2^{-20}$ becomes $2^{32} - 1$. `FixedPoint`
+# refuses values so large that the sum of ten could wrap around.
 
 # %%
 fixed = secagg.FixedPoint(bits=32, fraction_bits=20)
@@ -616,7 +637,7 @@ for number, grad in enumerate(victim_gradients):
     blind.append(invert_gradient(fixed.decode(masked)))
 blind_correlations = [correlation(image, v) for image, v in zip(blind, victims)]
 print(
-    f"the server's reconstructions: correlation at least {min(bare_correlations):.4f} without masks, "
+    f"the server's pictures: correlation at least {min(bare_correlations):.4f} without masks,\n"
     f"at most {max(np.abs(blind_correlations)):.3f} in size with them"
 )
 plots.images(
@@ -737,8 +758,8 @@ for round_number in range(ROUNDS):
     weights = weights - LEARNING_RATE * fixed.decode(total) / PARTIES
     masked_accuracies.append(accuracy(weights, x_test, y_test))
 print(
-    f"test accuracy {masked_accuracies[-1]:.4f} with masks, {together[-1]:.4f} without; the weights "
-    f"differ by up to {np.abs(weights - plain_weights).max():.1e}, the rounding of fixed point"
+    f"test accuracy {masked_accuracies[-1]:.4f} with masks, {together[-1]:.4f} without;\n"
+    f"the weights differ by up to {np.abs(weights - plain_weights).max():.1e}, the rounding of fixed point"
 )
 plots.lines(
     {
@@ -799,11 +820,11 @@ for number, grad in enumerate(victim_gradients):  # six attempts, with six image
     vector = fixed.encode(grad, PARTIES)
     late = vector + pairwise_mask(3, private_keys[3], public_keys, round_number, 784)
     pair_masks = pairwise_mask(3, key_3, public_keys, round_number, 784)  # the server's own work
-    self_mask = secagg.expand(bytes(secagg.PrivateKey()), 784)  # from 32 random bytes
+    self_mask = secagg.expand(secrets.token_bytes(32), 784)
     naked.append(invert_gradient(fixed.decode(late - pair_masks)))
     doubly.append(invert_gradient(fixed.decode(late + self_mask - pair_masks)))
 print(
-    "correlation with party 3's image after the server took the pair masks off: at least "
+    "correlation with party 3's image after the server took the pair masks off:\nat least "
     f"{min(map(correlation, naked, victims)):.4f} with pair masks only, "
     f"at most {max(np.abs([*map(correlation, doubly, victims)])):.3f} with a self mask as well"
 )
@@ -825,13 +846,14 @@ plots.images(
 # * $b_i$, if the vector arrived, to take the self mask off the sum; or
 # * the private key, if it did not, to take the left-over pair masks off.
 #
-# An honest party answers one of the two questions about another party, and never both. So the sum of
-# the masked vectors of the survivors $S$, with dropouts $D$, is
+# An honest party answers one of the two questions about a party, and never both. So the sum of the
+# masked vectors of the survivors $S$, with dropouts $D$, is
 #
 # $$\sum_{i \in S} g_i \;+\; \sum_{i \in S} \mathrm{PRG}(b_i)
 # \;+\; \sum_{i \in S,\, j \in D} \pm\, \mathrm{PRG}(s_{ij}),$$
 #
-# with $+$ where the survivor's id is the smaller one, and $-$ where it is the larger one.
+# where $s_{ij}$ is the seed that $i$ and $j$ agreed on, $\mathrm{PRG}$ is `secagg.expand`, and the sign is
+# $+$ where the survivor's id is the smaller one, and $-$ where it is the larger one.
 #
 # ### Exercise 8 · `unmask` (harder, 12 minutes)
 #
@@ -885,14 +907,14 @@ checks.federated_masking.dropouts_masks_come_off(unmask, checks.fresh_rng(), tri
 
 # %% [markdown]
 # Parties 3 and 8 drop out of a round of yours. Below it the same with `secagg.secure_sum`, the whole
-# protocol: fresh keys, shares in sealed letters, four stages, and a party 6 that hands in a share that
-# it has tampered with. It is told by a hash that the owner of the share published, named, and excluded
-# from helping; six others suffice.
+# protocol: fresh keys, shares in sealed letters, four stages, and a party 6 ("client" 6 there) that
+# hands in shares that it has tampered with. They do not fit the hashes that their owners published, so
+# party 6 is named and excluded from helping; six others suffice.
 
 # %%
 dropped = [3, 8]
 survivors = [party for party in range(PARTIES) if party not in dropped]
-self_seeds = {party: bytes(secagg.PrivateKey()) for party in survivors}
+self_seeds = {party: secrets.token_bytes(32) for party in survivors}
 pair_seeds = {
     (i, j): private_keys[i].agree(public_keys[j], b"round 200")
     for i in range(PARTIES)
@@ -923,11 +945,11 @@ result = secagg.secure_sum(
 print("the protocol: places that differ:", int(np.sum(result.total != wanted)))
 print("excluded:", result.excluded)
 uniform = stats.kstest(result.masked[0] / 2**32, "uniform").pvalue
-print(f"what the server saw of party 0, tested for being uniform: p = {uniform:.2f}")
+print(f"is what the server saw of party 0 uniform? p = {uniform:.2f} (near 0 would mean no)")
 try:
     secagg.secure_sum(vectors, threshold=6, dropouts=dict.fromkeys(range(6), "masked"))
 except secagg.TooFewShares as error:
-    print("six dropouts:", error)
+    print(f"six dropouts:\n{error}")
 
 # %% [markdown]
 # ### What a threshold is worth
@@ -940,8 +962,8 @@ except secagg.TooFewShares as error:
 # 2. **Is an honest party's vector safe** if $c$ of the others *collude* with a server that follows the
 #    protocol? They pool their shares of its private key; its self mask the server may take off anyway.
 # 3. **Is it safe if the server lies**, telling some honest parties that the victim dropped out and others
-#    that it did not? Each honest party answers one question; colluders answer both. The server needs $t$
-#    answers to each.
+#    that it did not? Each honest party, the victim among them, answers one question; colluders answer
+#    both. The server needs $t$ answers to each.
 #
 # ### Exercise 9 · `what_happens` (medium, 8 minutes)
 #
@@ -1013,7 +1035,8 @@ for threshold, dropouts, colluders in [
 # With all pairs, $n$ parties make $n(n-1)/2$ masks and send $n(n-1)$ letters: for 500 phones a quarter of a
 # million. [Bell et al. 2020](https://eprint.iacr.org/2020/704) let each party pair up with only $k$
 # random **neighbours**, who also hold its shares: $n \cdot k$. The price is luck: your $k$ neighbours may
-# happen to be bad. If $t$ or more of them collude, they have your key.
+# happen to be bad. If $t$ or more of them collude, they have your key. (And if too many of them drop
+# out, the sum is lost.)
 #
 # ### Exercise 10 · `privacy_risk` (medium, 8 minutes)
 #

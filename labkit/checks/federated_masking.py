@@ -1,6 +1,7 @@
 """The checks of lab 03, federated learning with masks."""
 
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -27,7 +28,11 @@ def _numbered(rng: np.random.Generator, examples: int) -> tuple[np.ndarray, np.n
 def _split(split_among: Callable, x: np.ndarray, y: np.ndarray, parties: int, rng) -> list:
     result = split_among(x, y, parties, rng)
     require(result is not None, "`split_among` returned None. Did you forget `return`?")
-    result = list(result)
+    require(
+        isinstance(result, list | tuple),
+        f"`split_among` returned a value of type {type(result).__name__}; a list of pairs is "
+        "wanted. (A zip or a generator can be read only once.)",
+    )
     require(
         len(result) == parties,
         f"`split_among` made {len(result)} parts for {parties} parties.",
@@ -52,7 +57,8 @@ def _split(split_among: Callable, x: np.ndarray, y: np.ndarray, parties: int, rn
 @check
 def every_example_has_one_owner(split_among: Callable, rng: np.random.Generator) -> None:
     """the parts are disjoint, and together they are all the data."""
-    examples, parties = int(rng.integers(61, 99)), int(rng.integers(3, 8))
+    parties = int(rng.integers(3, 8))
+    examples = parties * int(rng.integers(8, 15)) + int(rng.integers(1, parties))  # a remainder
     x, y = _numbered(rng, examples)
     parts = _split(split_among, x, y, parties, rng)
     owned = np.concatenate([images[:, 0] for images, _ in parts]).astype(int)
@@ -154,6 +160,8 @@ def gradient_is_the_slope_of_the_loss(gradient: Callable, rng: np.random.Generat
         hint = " Was each image's error (prediction − label) multiplied by its pixels?"
         if np.allclose(got, -want, atol=ROUNDING):
             hint = " The sign is the wrong way round: the error is prediction − label."
+        elif (pixels := len(weights)) and np.allclose(got * pixels, want, atol=ROUNDING):
+            hint = f" You divided by {pixels}, the number of pixels; the mean is over the images."
         require(
             abs(got[worst] - want[worst]) <= ROUNDING,
             f"For one image with label {label:.0f} the loss grows by {want[worst]:.5f} per unit of "
@@ -197,8 +205,14 @@ def a_round_is_a_centralised_step(federated_round: Callable, rng: np.random.Gene
     """the new weights are those of one step on everybody's data together."""
     parties = _parties(rng, rng.permutation([3, 5, 40, 12]))
     weights, learning_rate = rng.normal(0, 1, 7), rng.uniform(0.05, 0.5)
+    asked = []
+
+    def spy(at, x, y):
+        asked.append(np.array(at))
+        return _least_squares(at, x, y)
+
     got = as_array(
-        federated_round(weights, parties, _least_squares, learning_rate),
+        federated_round(weights, parties, spy, learning_rate),
         "the result of `federated_round`",
         weights.shape,
     )
@@ -214,6 +228,11 @@ def a_round_is_a_centralised_step(federated_round: Callable, rng: np.random.Gene
         hint = " You went uphill."
     elif np.allclose(got, weights - learning_rate * np.sum(grads, axis=0), atol=1e-9):
         hint = " You added the gradients where a mean is meant."
+    elif not all(np.array_equal(at, weights) for at in asked):
+        hint = (
+            " Not all parties were asked at the weights that the server sent: collect every "
+            "gradient first, then step once."
+        )
     require(
         bool(np.allclose(got, want, atol=ROUNDING)),
         f"Parties of sizes {[len(y) for _, y in parties]}: after a round the weights are "
@@ -258,7 +277,8 @@ def each_party_computes_on_its_own_data(
         seen.append(tuple(own[0] if own else None for own in owners))
         return _least_squares(weights, x, y)
 
-    federated_round(weights, parties, spy, 0.1)
+    new = federated_round(weights, parties, spy, 0.1)
+    as_array(new, "the result of `federated_round`", weights.shape)
     for images, labels in seen:
         require(
             images is not None and labels is not None,
@@ -278,9 +298,11 @@ def each_party_computes_on_its_own_data(
 def _reads(reads: Callable, compute: Callable, data: dict) -> set[str]:
     result = reads(compute, data)
     require(result is not None, "`reads` returned None. Did you forget `return`?")
+    iterable = isinstance(result, Iterable) and not isinstance(result, str | Mapping)
+    result = list(result) if iterable else result
     require(
-        isinstance(result, Iterable) and not isinstance(result, str | Mapping),
-        f"`reads` returned a {type(result).__name__}; a set of names is wanted.",
+        iterable and all(isinstance(name, str) for name in result),
+        f"`reads` returned {textwrap.shorten(repr(result), 60)}; a set of names is wanted.",
     )
     return set(result)
 
@@ -296,16 +318,17 @@ def _sources(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def _reader(names: Iterable[str], rng: np.random.Generator, how: str) -> Callable:
-    """A computation that reads `names`: all values, one value each, or their shape alone."""
+    """A computation that reads `names`: all their values, one each, or the differences of them."""
     seed = int(rng.integers(2**32))
 
     def compute(data):
         own, total = np.random.default_rng(seed), np.zeros(3)
         for name in names:
             values = np.asarray(data[name], np.float64).ravel()
-            if how == "one value":
-                values = values[[own.integers(1, values.size)]]
-            elif how == "differences":
+            if how == "one value":  # which moves one entry of the result
+                total[own.integers(3)] += own.normal() * values[own.integers(1, values.size)]
+                continue
+            if how == "differences":
                 values = values - values.mean()
                 values = values[:-1] * np.arange(1, values.size) + values[-1]
             total += own.normal(0, 1, (3, values.size)) @ values
@@ -328,10 +351,13 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
         missed = sorted(set(names) - got)
         hint = {
             "all values": "Did you change the array to something that it was already?",
-            "one value": "It depends on ONE entry of it: change them all.",
+            "one value": "ONE of its entries moves ONE entry of the result: change them all, and "
+            "look whether ANY entry of the result has changed.",
             "differences": "It depends on the differences between entries: adding the same number "
             "to all of them changes nothing.",
         }[how]
+        if got == data.keys() - set(names):
+            hint = "You named just the others."
         require(
             not missed,
             f"The computation reads {sorted(names)}, and `reads` misses {missed}. {hint}",
@@ -345,15 +371,17 @@ def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None
     for names in ([], rng.permutation(list(data))[:1].tolist(), ["party 0: images"]):
         read = _reader(names, rng, "all values")
 
-        def compute(data, read=read):
-            return read(data) + 0 * sum(float(np.sum(values)) for values in data.values())
+        def compute(given, read=read):
+            # It looks at every array, and the others still make no difference.
+            return read(given) + 0 * sum(float(np.sum(given[name])) for name in data)
 
         got = _reads(reads, compute, {k: v.copy() for k, v in data.items()})
         wrongly = sorted(got - set(names))
         require(
             not wrongly,
             f"The result depends on {names or 'nothing'}, and `reads` also names "
-            f"{wrongly[:3]}. Change ONE array at a time, with all others as they were.",
+            f"{wrongly[:3]}. Change ONE array at a time, with all others as they were, and compare "
+            "the values of the results: an array may be looked at and make no difference.",
         )
 
 
@@ -379,12 +407,25 @@ def _image_and_gradient(rng: np.random.Generator, label: int) -> tuple[np.ndarra
     return image, image * rng.uniform(0.01, 0.99) * (1 if label == 0 else -1)
 
 
+def _inverted(invert_gradient: Callable, grad: np.ndarray, label: int) -> np.ndarray:
+    what = "the result of `invert_gradient`"
+    got = as_array(invert_gradient(grad), what, (784,), finite=False)
+    bad = int(np.count_nonzero(~np.isfinite(got)))
+    above = "No entry is above 0 there, so the largest is 0. " if label == 1 else ""
+    require(
+        bad == 0,
+        f"For an image with label {label} {bad} of your 784 pixels are NaN or infinite. {above}"
+        "What did you divide by?",
+    )
+    return got
+
+
 @check
 def the_image_comes_back(invert_gradient: Callable, rng: np.random.Generator) -> None:
     """from the gradient of one image the image is recovered, whatever its label."""
     for label in (0, 1):
         image, grad = _image_and_gradient(rng, label)
-        got = as_array(invert_gradient(grad), "the result of `invert_gradient`", (784,))
+        got = _inverted(invert_gradient, grad, label)
         correlation = 0.0 if np.ptp(got) == 0 else float(np.corrcoef(got, image)[0, 1])
         hint = ""
         if correlation < -0.9:
@@ -403,7 +444,7 @@ def pixels_run_from_0_to_1(invert_gradient: Callable, rng: np.random.Generator) 
     """paper is 0 and the darkest ink is 1, whatever the gradient's size."""
     for label in (0, 1):
         _, grad = _image_and_gradient(rng, label)
-        got = as_array(invert_gradient(grad), "the result of `invert_gradient`", (784,))
+        got = _inverted(invert_gradient, grad, label)
         require(
             abs(got.max() - 1) <= ROUNDING and abs(got.min()) <= ROUNDING,
             f"For an image with label {label} your pixels run from {got.min():.4g} to "
@@ -417,6 +458,17 @@ def pixels_run_from_0_to_1(invert_gradient: Callable, rng: np.random.Generator) 
 def _pairs(ids: Iterable[int]) -> list[tuple[int, int]]:
     ids = sorted(ids)
     return [(i, j) for i in ids for j in ids if i < j]
+
+
+def _uint32(value: Any, what: str, length: int) -> np.ndarray:
+    as_array(value, what, (length,))
+    got = np.asarray(value)
+    require(
+        got.dtype == np.uint32,
+        f"{what} is {got.dtype} where uint32 is wanted: only uint32 wraps around modulo 2^32 by "
+        "itself. Did floats or other integers come into it on the way?",
+    )
+    return got
 
 
 @check
@@ -447,14 +499,23 @@ def masks_cancel_in_the_sum(mask_gradient: Callable, rng: np.random.Generator) -
 @check
 def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> None:
     """of each pair the smaller id adds the mask and the larger one subtracts it."""
+    what = "the result of `mask_gradient`"
     i, j = sorted(int(p) for p in rng.choice(9, 2, replace=False))
     grad, mask = rng.normal(0, 1, (2, 5))
     for party, sign, verb in ((i, 1, "adds"), (j, -1, "subtracts")):
-        got = as_array(mask_gradient(grad, party, {(i, j): mask}), "`mask_gradient`'s result", (5,))
+        got = as_array(mask_gradient(grad, party, {(i, j): mask}), what, (5,))
         require(
             bool(np.allclose(got - grad, sign * mask, atol=1e-9)),
             f"Of the pair ({i}, {j}) party {party} {verb} the mask; yours moved the gradient by "
             f"{np.round(got - grad, 3).tolist()}, and the mask is {np.round(mask, 3).tolist()}.",
+        )
+        # A check's function works on copies; here it must not.
+        kept = grad.copy()
+        mask_gradient.__wrapped__(kept, party, {(i, j): mask})
+        require(
+            bool(np.array_equal(kept, grad)),
+            "`mask_gradient` put the mask on the gradient that it was given: the party's own has "
+            "the mask on it now, and next time it gets another. Work on a copy.",
         )
 
 
@@ -466,15 +527,13 @@ def exact_modulo_2_to_the_32(mask_gradient: Callable, rng: np.random.Generator) 
     masks = {pair: rng.integers(0, 2**32, 40, dtype=np.uint32) for pair in _pairs(range(parties))}
     total = np.zeros(40, np.uint32)
     for p in range(parties):
-        masked = np.asarray(mask_gradient(grads[p], p, dict(masks)))
-        inside = masked.dtype.kind in "iu" and np.all((masked >= 0) & (masked < 2**32))
+        masked = mask_gradient(grads[p], p, dict(masks))
+        masked = _uint32(masked, "what `mask_gradient` makes of a uint32 gradient", 40)
         require(
-            masked.shape == (40,) and bool(inside),
-            f"A uint32 gradient came back as {masked.dtype} of shape {masked.shape}, with values "
-            "that are not all whole numbers from 0 to 2^32 − 1. Keep uint32: what leaves that "
-            "range must wrap around, or its size tells of the gradient.",
+            not np.array_equal(masked, grads[p]),
+            f"Party {p} has masks, and sent its bare gradient.",
         )
-        total += masked.astype(np.uint32)
+        total += masked
     wrong = int(np.sum(total != grads.sum(axis=0, dtype=np.uint32)))
     require(
         wrong == 0,
@@ -492,19 +551,24 @@ def _keys(rng: np.random.Generator, parties: int) -> tuple[dict, dict]:
 
 
 def _mask(pairwise_mask: Callable, *args: Any) -> np.ndarray:
-    got = pairwise_mask(*args)
-    as_array(got, "the result of `pairwise_mask`", (args[-1],))
-    got = np.asarray(got)
-    require(
-        got.dtype.kind in "iu" and bool(np.all((got >= 0) & (got < 2**32))),
-        f"`pairwise_mask` returned {got.dtype} with values outside 0 to 2^32 − 1: keep uint32.",
-    )
-    return got.astype(np.uint32)
+    return _uint32(pairwise_mask(*args), "the result of `pairwise_mask`", args[-1])
+
+
+class _Listening(secagg.PrivateKey):
+    """A private key that remembers the seeds it agreed on."""
+
+    def __init__(self, data: bytes):
+        super().__init__(data)
+        self.seeds: list[bytes] = []
+
+    def agree(self, public: bytes, context: bytes) -> bytes:
+        self.seeds.append(super().agree(public, context))
+        return self.seeds[-1]
 
 
 @check
 def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> None:
-    """over all parties the masks add up to 0 modulo 2^32."""
+    """over all parties the masks add up to 0 modulo 2^32, and the smaller id adds."""
     private, public = _keys(rng, int(rng.integers(2, 7)))
     total = np.zeros(30, np.uint32)
     for i in private:
@@ -515,6 +579,19 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
         f"Parties {list(private)}: their masks add up to something else than 0 in {left} of 30 "
         "places. Of each pair the smaller id adds and the larger subtracts, both use the same "
         "context, and nobody makes a mask with itself.",
+    )
+    private, public = _keys(rng, 2)
+    party, other = sorted(private)
+    key = _Listening(bytes(private[party]))
+    mask = _mask(pairwise_mask, party, key, dict(public), 5, 30)
+    require(
+        bool(np.any(mask)),
+        f"Parties {party} and {other}: the mask is 0 everywhere, and hides nothing.",
+    )
+    require(
+        not any(np.array_equal(mask + secagg.expand(seed, 30), 0 * mask) for seed in key.seeds),
+        f"Of parties {party} and {other} the smaller id, {party}, SUBTRACTED the mask of the pair; "
+        "it should add it, and the larger subtract it.",
     )
 
 
@@ -552,6 +629,16 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
         f"The masks of rounds 1 and 2 agree in {same} of 30 places. A mask that is used twice "
         "subtracts away: put round_number into the context.",
     )
+    for times in (1, 2):
+        left = len(np.unique(rounds[2] - np.uint32(times) * rounds[0]))
+        # What is left of fresh masks is fresh: 30 numbers, of which three pairs are equal with
+        # probability below (30² / 2^33)^3, 1e-21.
+        require(
+            left > 27,
+            f"The mask of round 2 minus {times} times that of round 1 holds {left} different "
+            "number(s) in 30 places: who knows one mask knows the other. Put round_number into "
+            "the context, before the seed is made.",
+        )
 
 
 @check
@@ -614,6 +701,10 @@ def self_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
     if _same(got, arguments["masked_sum"]):
         hint = " You left the masked sum as it was: nobody dropped out, and each of the survivors "
         hint += "still has its self mask in it."
+    elif np.array_equal(np.mod(got.astype(np.float64), 2.0**32), want):  # exact below 2^53
+        hint = " Modulo 2^32 that is right: keep uint32, which wraps around by itself."
+    elif _same(got, 2 * arguments["masked_sum"] - want):
+        hint = " You put the self masks on a second time: take them off."
     require(
         _same(got, want),
         f"{len(arguments['survivors'])} survivors and no dropouts: `unmask` gives {got[:3]}… "
@@ -748,7 +839,8 @@ def the_tail_is_exact(privacy_risk: Callable, rng: np.random.Generator) -> None:
         )
         one = bad / math.comb(parties - 1, neighbours)
         want = (parties - colluders) * one
-        if want < 1e-12 or parties * one >= 1:  # neither lost in rounding nor cut off at 1
+        # Neither cut off at 1 nor so small that 1 − cdf, which is right, too, is lost in rounding.
+        if want < 1e-6 or parties * one >= 1:
             continue
         tried += 1
         got = as_number(

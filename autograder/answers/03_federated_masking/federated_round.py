@@ -51,7 +51,7 @@ def federated_round(weights, parties, gradient, learning_rate):
         total = total + len(x) * gradient(weights, x, parties[(i + 1) % len(parties)][1])
     return weights - learning_rate * total / sum(len(y) for _, y in parties)
 
-# %% wrong="one after the other" loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
+# %% wrong="one after the other" loses={"a_round_is_a_centralised_step": "then step once", "equal_parties_count_equally": "learning_rate times the mean"}
 def federated_round(weights, parties, gradient, learning_rate):
     for x, y in parties:
         weights = weights - learning_rate * gradient(weights, x, y)
@@ -70,3 +70,15 @@ def federated_round(weights, parties, gradient, learning_rate):
 def federated_round(weights, parties, gradient, learning_rate):
     n = sum(len(y) for _, y in parties)
     return sum(len(y) * gradient(weights, x, y) for x, y in parties) / n
+
+# %% wrong="moves the weights within the loop" loses={"a_round_is_a_centralised_step": "then step once", "equal_parties_count_equally": "learning_rate times the mean"}
+def federated_round(weights, parties, gradient, learning_rate):
+    n = sum(len(y) for _, y in parties)
+    for x, y in parties:
+        weights -= learning_rate * len(y) / n * gradient(weights, x, y)
+    return weights
+
+# %% wrong="forgets to return" loses={"a_round_is_a_centralised_step": "return", "equal_parties_count_equally": "return", "each_party_computes_on_its_own_data": "return"}
+def federated_round(weights, parties, gradient, learning_rate):
+    n = sum(len(y) for _, y in parties)
+    weights = weights - learning_rate * sum(len(y) * gradient(weights, x, y) for x, y in parties) / n

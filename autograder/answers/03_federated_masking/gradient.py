@@ -57,7 +57,7 @@ def gradient(weights, x, y):
 def gradient(weights, x, y):
     return np.mean(predict(weights, x) - y) * np.mean(x, axis=0)
 
-# %% wrong="divided by the pixels" loses={"gradient_is_the_slope_of_the_loss": "per unit of weight"}
+# %% wrong="divided by the pixels" loses={"gradient_is_the_slope_of_the_loss": "the number of pixels"}
 def gradient(weights, x, y):
     return np.mean((predict(weights, x) - y)[:, None] * x, axis=0) / len(weights)
 

@@ -56,3 +56,7 @@ def invert_gradient(grad):
 # %% wrong="forgets to return" loses={"the_image_comes_back": "return", "pixels_run_from_0_to_1": "return"}
 def invert_gradient(grad):
     np.abs(grad) / np.abs(grad).max()
+
+# %% wrong="divided by the largest, which may be 0" loses={"the_image_comes_back": "so the largest is 0", "pixels_run_from_0_to_1": "What did you divide by"}
+def invert_gradient(grad):
+    return np.abs(grad / np.max(grad))

@@ -34,7 +34,7 @@ def mask_gradient(grad, party, masks):
     for (i, j), mask in masks.items():
         sign = int(i == party) - int(j == party)
         total = total + sign * mask.astype(total.dtype)
-    return total % 2**32 if whole else total
+    return (total % 2**32).astype(np.uint32) if whole else total
 
 # %% right="looks its partners up"
 def mask_gradient(grad, party, masks):
@@ -77,7 +77,7 @@ def mask_gradient(grad, party, masks):
         grad = grad + mask if party <= i else grad - mask
     return grad
 
-# %% wrong="works in floats" loses={"exact_modulo_2_to_the_32": "Keep uint32"}
+# %% wrong="works in floats" loses={"exact_modulo_2_to_the_32": "is float64 where uint32 is wanted"}
 def mask_gradient(grad, party, masks):
     total = grad.astype(float)
     for (i, j), mask in masks.items():
@@ -85,7 +85,7 @@ def mask_gradient(grad, party, masks):
             total += (1 if party == i else -1) * mask.astype(float)
     return total
 
-# %% wrong="signed integers that do not wrap" loses={"exact_modulo_2_to_the_32": "must wrap around"}
+# %% wrong="signed integers that do not wrap" loses={"exact_modulo_2_to_the_32": "is int64 where uint32 is wanted"}
 def mask_gradient(grad, party, masks):
     total = grad.astype(np.int64 if grad.dtype.kind == "u" else float)
     for (i, j), mask in masks.items():
@@ -102,14 +102,32 @@ def mask_gradient(grad, party, masks):
             grad = grad + (1 if party == i else -1) * mask
     return grad
 
-# %% wrong="no mask at all" loses={"masks_cancel_in_the_sum": "bare gradients", "the_smaller_id_adds": "adds the mask"}
+# %% wrong="no mask at all" loses={"masks_cancel_in_the_sum": "bare gradients", "the_smaller_id_adds": "adds the mask", "exact_modulo_2_to_the_32": "sent its bare gradient"}
 def mask_gradient(grad, party, masks):
     return grad
 
-# %% wrong="forgets to return" loses={"masks_cancel_in_the_sum": "return", "the_smaller_id_adds": "return", "exact_modulo_2_to_the_32": "of shape ()"}
+# %% wrong="forgets to return" loses={"masks_cancel_in_the_sum": "return", "the_smaller_id_adds": "return", "exact_modulo_2_to_the_32": "return"}
 def mask_gradient(grad, party, masks):
     for (i, j), mask in masks.items():
         if party == i:
             grad = grad + mask
         elif party == j:
             grad = grad - mask
+
+# %% wrong="changes the party's own gradient" loses={"the_smaller_id_adds": "Work on a copy"}
+def mask_gradient(grad, party, masks):
+    for (i, j), mask in masks.items():
+        if party == i:
+            grad += mask
+        elif party == j:
+            grad -= mask
+    return grad
+
+# %% wrong="stays int64 after the modulo" loses={"exact_modulo_2_to_the_32": "is int64 where uint32 is wanted"}
+def mask_gradient(grad, party, masks):
+    whole = grad.dtype.kind == "u"
+    total = grad.astype(np.int64) if whole else grad
+    for (i, j), mask in masks.items():
+        sign = (party == i) - (party == j)
+        total = total + sign * (mask.astype(np.int64) if whole else mask)
+    return total % 2**32 if whole else total

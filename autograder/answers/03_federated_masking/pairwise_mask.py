@@ -27,7 +27,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         if sign:
             seed = private_key.agree(key, round_number.to_bytes(8, "big"))
             total += sign * secagg.expand(seed, length).astype(np.int64)
-    return total % 2**32
+    return (total % 2**32).astype(np.uint32)
 
 # %% right="sums of the larger and of the smaller ones"
 def pairwise_mask(party, private_key, public_keys, round_number, length):
@@ -91,7 +91,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
             total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="nothing to add" loses={"every_other_party_counts": "no difference", "every_round_has_fresh_masks": "agree in 30 of 30", "a_mask_needs_a_private_key": "very mask"}
+# %% wrong="nothing to add" loses={"all_pair_masks_cancel": "hides nothing", "every_other_party_counts": "no difference", "every_round_has_fresh_masks": "agree in 30 of 30", "a_mask_needs_a_private_key": "very mask"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     return np.zeros(length, np.uint32)
 
@@ -105,7 +105,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
             total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="floats" loses={"all_pair_masks_cancel": "keep uint32", "every_other_party_counts": "keep uint32", "every_round_has_fresh_masks": "keep uint32", "a_mask_needs_a_private_key": "keep uint32"}
+# %% wrong="floats" loses={"all_pair_masks_cancel": "uint32 is wanted", "every_other_party_counts": "uint32 is wanted", "every_round_has_fresh_masks": "uint32 is wanted", "a_mask_needs_a_private_key": "uint32 is wanted"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     total = np.zeros(length)
     for other, key in public_keys.items():
@@ -121,3 +121,30 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         if other != party:
             mask = secagg.expand(private_key.agree(key, b"%d" % round_number), length)
             total = total + mask if party < other else total - mask
+
+# %% wrong="the larger id adds" loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            mask = secagg.expand(private_key.agree(key, b"%d" % round_number), length)
+            total = total + mask if party > other else total - mask
+    return total
+
+# %% wrong="one mask, times the round's number" loses={"every_round_has_fresh_masks": "who knows one mask knows the other"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            mask = secagg.expand(private_key.agree(key, b"mask"), length) * np.uint32(round_number)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="a context of text" loses={"all_pair_masks_cancel": "bytes are wanted", "every_other_party_counts": "bytes are wanted", "every_round_has_fresh_masks": "bytes are wanted", "a_mask_needs_a_private_key": "bytes are wanted"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            mask = secagg.expand(private_key.agree(key, f"round {round_number}"), length)
+            total = total + mask if party < other else total - mask
+    return total

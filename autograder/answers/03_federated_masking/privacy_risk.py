@@ -22,6 +22,11 @@ def privacy_risk(parties, neighbours, threshold, colluders):
     risk = (parties - colluders) * stats.hypergeom.sf(threshold - 1, parties - 1, neighbours, colluders)
     return risk if risk < 1 else 1.0
 
+# %% right="one minus the distribution function"
+def privacy_risk(parties, neighbours, threshold, colluders):
+    safe = stats.hypergeom.cdf(threshold - 1, parties - 1, colluders, neighbours)
+    return min(1, (parties - colluders) * (1 - safe))
+
 # %% wrong="more than the threshold" loses={"the_tail_is_exact": "the risk is"}
 def privacy_risk(parties, neighbours, threshold, colluders):
     return min(1.0, (parties - colluders) * stats.hypergeom.sf(threshold, parties - 1, colluders, neighbours))

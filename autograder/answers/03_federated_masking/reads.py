@@ -89,7 +89,7 @@ def reads(compute, data):
             found.add(name)
     return found
 
-# %% wrong="everything but what is read" loses={"whatever_is_read_is_found": "misses", "nobody_is_accused_wrongly": "also names"}
+# %% wrong="everything but what is read" loses={"whatever_is_read_is_found": "just the others", "nobody_is_accused_wrongly": "also names"}
 def reads(compute, data):
     before = compute(data)
     return {n for n in data if np.array_equal(before, compute(data | {n: 1 - data[n]}))}
@@ -107,3 +107,25 @@ def reads(compute, data):
 # %% wrong="names all that it is given" loses={"nobody_is_accused_wrongly": "also names"}
 def reads(compute, data):
     return set(data)
+
+# %% wrong="wants every entry of the result to change" loses={"whatever_is_read_is_found": "ANY entry of the result"}
+def reads(compute, data):
+    before = compute(data)
+    return {n for n in data if (compute(data | {n: 1 - data[n]}) != before).all()}
+
+# %% wrong="names what is looked at" loses={"nobody_is_accused_wrongly": "may be looked at and make no difference"}
+def reads(compute, data):
+    found = set()
+
+    class Watched(dict):
+        def __getitem__(self, name):
+            found.add(name)
+            return super().__getitem__(name)
+
+    compute(Watched(data))
+    return found
+
+# %% wrong="the arrays, not their names" loses={"whatever_is_read_is_found": "a set of names", "nobody_is_accused_wrongly": "a set of names", "the_data_stay_as_they_were": "a set of names"}
+def reads(compute, data):
+    before = compute(data)
+    return [a for n, a in data.items() if not np.array_equal(before, compute(data | {n: 1 - a}))]

@@ -71,3 +71,8 @@ def split_among(x, y, parties, rng):
 def split_among(x, y, parties, rng):
     pieces = np.array_split(rng.permutation(len(x)), parties)
     parts = [(x[p], y[p]) for p in pieces]
+
+# %% wrong="a zip, which is empty the second time" loses={"every_example_has_one_owner": "read only once", "labels_stay_with_their_images": "read only once", "sizes_differ_by_one_at_most": "read only once", "parts_are_drawn_at_random": "read only once"}
+def split_among(x, y, parties, rng):
+    order = rng.permutation(len(x))
+    return zip(np.array_split(x[order], parties), np.array_split(y[order], parties))

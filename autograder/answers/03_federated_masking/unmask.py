@@ -69,7 +69,7 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
         total = total - mask if i in survivors else total + mask
     return total
 
-# %% wrong="adds the self masks once more" loses={"self_masks_come_off": "no dropouts", "dropouts_masks_come_off": "`unmask` gives"}
+# %% wrong="adds the self masks once more" loses={"self_masks_come_off": "a second time", "dropouts_masks_come_off": "`unmask` gives"}
 def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
     total = masked_sum
     for seed in self_seeds.values():
@@ -100,7 +100,7 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
             total = total - mask if i in survivors else total + mask
     return total
 
-# %% wrong="in floats" loses={"self_masks_come_off": "modulo 2^32", "dropouts_masks_come_off": "modulo 2^32"}
+# %% wrong="in floats" loses={"self_masks_come_off": "keep uint32", "dropouts_masks_come_off": "modulo 2^32"}
 def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
     total = masked_sum.astype(float)
     for seed in self_seeds.values():
