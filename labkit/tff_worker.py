@@ -6,61 +6,19 @@ clean-up: SIGTERM, SIGKILL, a restarted kernel, often a plain exit too.
 """
 
 import atexit
-import contextlib
 import functools
 import os
-import subprocess
-import sys
-import threading
 import types
 
-# PR_SET_PDEATHSIG (1): the kernel sends this signal when the THREAD that started the process ends.
-# It outlives exec, so that this program becomes the worker and no third process stays around. It
-# cannot be set between fork and exec (preexec_fn): that may deadlock in a threaded parent.
-# TFF ends its worker by SIGINT and waits for it, for ever where a shell has had SIGINT ignored in
-# everything that runs in the background.
-_DIE_WITH_PARENT = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-if os.getppid() == int(sys.argv[1]):
-    os.execvp(sys.argv[2], sys.argv[2:])
-"""
+from labkit.child import Child
 
 
-class Worker(subprocess.Popen):
-    """`subprocess.Popen` for a program that must not outlive this process.
+class Worker(Child):
+    """`Child`, called as TFF calls `subprocess.Popen`: with options that it must not have."""
 
-    The program also leaves the terminal's process group: interrupting a cell (SIGINT to the
-    group) interrupts the cell and not the worker that the next cell needs. Its stdout is dropped.
-    """
-
+    # TFF ends its worker by SIGINT and waits for it: see `labkit.child`.
     def __init__(self, args, **_):
-        started = threading.Event()
-        thread = threading.Thread(target=self._start, args=(args, started), daemon=True)
-        thread.start()
-        started.wait()
-        if self._error is not None:
-            raise self._error
-
-    def _start(self, args, started):
-        """Start the program, and keep the thread that it is tied to until it has ended."""
-        self._error = None
-        try:
-            super().__init__(
-                [sys.executable, "-IS", "-c", _DIE_WITH_PARENT, str(os.getpid()), *args],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except BaseException as error:
-            self._error = error
-            return
-        finally:
-            started.set()
-        # Not self.wait(): it would hold a lock that a forked child inherits locked.
-        with contextlib.suppress(ChildProcessError):  # TFF was quicker to collect it
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        super().__init__(args)
 
 
 def adopt(executor_factory: types.ModuleType) -> None:
