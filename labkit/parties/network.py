@@ -44,6 +44,7 @@ TIMEOUT_SECONDS = 120.0
 POLL_SECONDS = 0.1
 # Freed tensors are collected until so many wait, or somebody looks.
 FREE_TOGETHER = 32
+SECONDS_TO_PART = 5
 # Ports that were free a moment ago may be taken when a party starts.
 ATTEMPTS = 5
 
@@ -516,7 +517,7 @@ class Party:
                 device_filters=[f"/job:{name}" for name in names],
                 operation_timeout_in_ms=int(1000 * self._network.timeout),
             )
-            self._sessions[key] = v1.Session(
+            self._sessions[key] = _Session(
                 f"grpc://{self.address}", graph=tf.Graph(), config=config
             )
         return self._sessions[key]
@@ -539,19 +540,18 @@ class Party:
     def _results(self, written: Program, shapes: list, kept: list[int], name: str) -> Any:
         """Put a RemoteTensor in the place of each spec of what a function returned."""
         several = len(tf.nest.flatten(written.structure)) > 1
-        shapes, kept = iter(shapes), iter(kept)
-        index = itertools.count()
+        shapes, index = iter(shapes), itertools.count()
+        tensors = (
+            (part.shape if part.shape.is_fully_defined() else tf.TensorShape(next(shapes)), number)
+            for part, number in zip(written.kept, kept, strict=True)
+        )
 
         def hold(spec):
-            parts = components(spec)
-            real = [
-                part.shape if part.shape.is_fully_defined() else tf.TensorShape(next(shapes))
-                for part in parts
-            ]
+            own = list(itertools.islice(tensors, len(components(spec))))
             if isinstance(spec, tf.TensorSpec):
-                spec = tf.TensorSpec(real[0], spec.dtype)
+                spec = tf.TensorSpec(own[0][0], spec.dtype)
             title = f"{name}[{next(index)}]" if several else name
-            return self._hold(title, spec, [next(kept) for _ in parts])
+            return self._hold(title, spec, [number for _, number in own])
 
         return tf.nest.map_structure(hold, written.structure)
 
@@ -607,13 +607,16 @@ class Party:
                 f"Nobody answers for {self.name} at {self.address} ({error}). Was it started "
                 f"there, with `python -m labkit.parties {self.name} …`? Is the address right?"
             ) from None
-        try:
-            self._call("hello", lambda: program.count(self._device, tf.bool), [], "saying hello")
-        except tf.errors.InvalidArgumentError:
+        # Whoever listens there answers for its own devices, and asks the others for theirs.
+        devices = self._network._await(
+            self._session(None).list_devices, [self], "saying hello", self._network.timeout
+        )
+        jobs = {tf.DeviceSpec.from_string(device.name).job for device in devices}
+        if jobs != {self.name}:
             raise AddressError(
-                f"The party that listens at {self.address} is not {self.name}: compare the "
-                "addresses with those that each party was started with."
-            ) from None
+                f"{' or '.join(sorted(jobs))} listens at {self.address}, which is not "
+                f"{self.name}'s address: compare with those that the parties were started with."
+            )
 
     def _answer(self, what: str) -> Any:
         """Read the next line that the party's process writes."""
@@ -654,16 +657,19 @@ class Party:
             self._process.stdin.close()
             self._process.stdout.close()
             self._log.close()
-        for session in self._sessions.values():
-            # A lost party would not answer; then it does not matter.
-            threading.Thread(target=_close, args=(session,), daemon=True).start()
+        else:  # it goes on, without what it kept for this notebook's programs
+            for session in self._sessions.values():
+                closing = threading.Thread(target=session.close, daemon=True)
+                closing.start()
+                closing.join(SECONDS_TO_PART)
         self._sessions.clear()
         self._programs.clear()
 
 
-def _close(session: v1.Session) -> None:
-    with contextlib.suppress(Exception):
-        session.close()
+class _Session(v1.Session):
+    # Session's own would ask the party to end the session, and wait for one that is lost.
+    def __del__(self) -> None:
+        pass
 
 
 def _is_array(value: Any) -> bool:

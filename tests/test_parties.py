@@ -1,0 +1,647 @@
+"""Parties: real processes, tensors that stay where they are, and every way to end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+import labkit  # noqa: F401
+
+# isort: split
+import tensorflow as tf
+
+from labkit.parties import (
+    AddressError,
+    PartyError,
+    PartyLost,
+    PartyTimeout,
+    WrongParty,
+    network,
+    parties,
+    process,
+)
+from labkit.parties.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def pair():
+    with parties("alice", "bob") as pair:
+        yield pair
+
+
+@pytest.fixture
+def alice(pair):
+    return pair[0]
+
+
+@pytest.fixture
+def bob(pair):
+    return pair[1]
+
+
+def for_ever(x):
+    """Takes hours."""
+    return tf.while_loop(lambda i: i < 2**60, lambda i: i + 1, [tf.cast(x, tf.int64)])[0]
+
+
+def add_one(x):
+    return x + 1
+
+
+# --- tensors that stay where they are -------------------------------------------------------------
+
+
+def test_each_party_is_a_process_of_its_own(alice, bob):
+    assert len({os.getpid(), alice.pid, bob.pid}) == 3
+    assert {psutil.Process(party.pid).ppid() for party in (alice, bob)} == {os.getpid()}
+
+
+def test_values_come_back_as_they_were(alice):
+    for value in (
+        np.arange(6, dtype=np.int64).reshape(2, 3),
+        np.zeros((0, 4), np.float32),
+        np.float64(3),
+        [[1.0, 2.0]],
+        True,
+        np.array([b"text", b""]),
+        tf.constant([1, 2]),
+    ):
+        remote = alice.send(value)
+        assert remote.shape == np.shape(value)
+        back = remote.get()
+        np.testing.assert_array_equal(back, value)
+    assert alice.send([1.0]).dtype == tf.float32
+
+
+def test_arithmetic_is_the_owners(alice):
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(1, 2, (2, 3, 3)).astype(np.float32)
+    x, y = alice.send(a), alice.send(b)
+    for got, want in (
+        (x + y, a + b),
+        (1 - x, 1 - a),
+        (x - 1.5, a - 1.5),
+        (x * y / 2, a * b / 2),
+        (2 / x, 2 / a),
+        (x @ y, a @ b),
+        (x**2, a**2),
+        (-abs(-x), -a),
+        (x // 1, a // 1),
+        (x % 0.5, a % 0.5),
+        (x < y, a < b),
+        (x[1:, 0], a[1:, 0]),
+        (x[..., -1], a[..., -1]),
+    ):
+        assert got.owner is alice
+        np.testing.assert_allclose(got.get(), want, rtol=1e-6)
+
+
+def test_functions_take_and_return_structures(alice):
+    def both(pair, scale, options):
+        total = pair["a"] + pair["b"]
+        return {"sum": total * scale, "more": [total - options[0], 7]}
+
+    x = {"a": alice.send([1.0, 2.0]), "b": alice.send([3.0, 4.0])}
+    result = alice.run(both, x, 10.0, (1.0, "unused"), name="both")
+    assert result["sum"].get().tolist() == [40, 60]
+    assert [r.get().tolist() for r in result["more"]] == [[3, 5], 7]
+    sent = alice.send({"w": [np.ones(2), np.zeros(1)]})
+    assert [w.shape for w in sent["w"]] == [[2], [1]]
+
+
+def test_shapes_are_known_even_where_the_values_decide(alice):
+    def positive(x):
+        return tf.boolean_mask(x, x > 0)
+
+    assert alice.run(positive, alice.send([1.0, -1.0, 2.0])).shape == [2]
+    assert alice.run(positive, alice.send([1.0, -1.0, -2.0])).shape == [1]
+
+
+def test_values_made_of_several_tensors(alice, bob):
+    """As tf-shell's ciphertexts are."""
+
+    def ragged(values):
+        return tf.RaggedTensor.from_row_lengths(values, [1, 2])
+
+    there = alice.run(ragged, alice.send([1.0, 2.0, 3.0]), name="ragged").send(bob)
+    assert bob.run(lambda r: tf.reduce_sum(r, axis=1), there).get().tolist() == [1, 5]
+    with pytest.raises(PartyError, match=r"ragged .* has no form outside of TensorFlow"):
+        there.get()
+
+
+def test_a_function_is_written_down_once(alice):
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return x * 2
+
+    for size in (2, 2, 3, 2, 3):
+        alice.run(f, alice.send(np.ones(size)))
+    assert len(calls) == 2
+
+
+# --- what a party holds ---------------------------------------------------------------------------
+
+
+def test_what_moves_home_is_freed(alice):
+    before, held = len(alice.store()), alice.stored_tensors()
+    x = alice.send(np.ones(3), name="x")
+    y = x + x
+    assert [str(r) for r in alice.store()[before:]] == [
+        "<x: float64[3], held by alice>",
+        "<add: float64[3], held by alice>",
+    ]
+    assert alice.stored_tensors() == held + 2
+    assert y.get().tolist() == [2, 2, 2]
+    assert (len(alice.store()), alice.stored_tensors()) == (before + 1, held + 1)
+    assert repr(y) == "<add: float64[3], held by alice, moved home>"
+    for use in (y.get, lambda: y + 1, y.copy):
+        with pytest.raises(PartyError, match="add was moved home by `get`; alice has it no more"):
+            use()
+    z = x.copy()
+    assert z.get().tolist() == x.get().tolist() == [1, 1, 1]
+
+
+def test_what_has_no_name_any_more_is_freed(alice):
+    held = alice.stored_tensors()
+    for _ in range(100):
+        x = alice.send(np.ones(3))
+    assert alice.stored_tensors() == held + 1
+    del x
+    assert alice.stored_tensors() == held
+
+
+def test_what_is_freed_gives_its_memory_back(bob):
+    process = psutil.Process(bob.pid)
+    size, times = 50 * 2**20, 8
+    bob.send(np.ones(size, np.uint8))  # buffers grow once
+    before = process.memory_info().rss
+    for _ in range(times):
+        x = bob.send(np.ones(size, np.uint8))
+        assert x.nbytes == size
+        del x
+        assert bob.stored_tensors() == 0
+    assert process.memory_info().rss - before < times * size / 2
+
+
+# --- placement ------------------------------------------------------------------------------------
+
+HERE = np.ones(2, np.float32)
+
+
+def adding(value):
+    return lambda x: x + value
+
+
+MISPLACED = {
+    "the other's operand": (
+        lambda alice, bob, x, y: x + y,
+        "y belongs to bob, and alice reads it in `add`: first let bob `send` it to alice",
+    ),
+    "the other's argument": (
+        lambda alice, bob, x, y: alice.run(add_one, y),
+        "y belongs to bob, and alice reads it in `add_one`",
+    ),
+    "the other's tensor inside a function": (
+        lambda alice, bob, x, y: alice.run(lambda a: a + y, x),
+        "y belongs to bob, and alice reads it",
+    ),
+    "the other's tensor inside an operation": (
+        lambda alice, bob, x, y: alice.run(lambda a: tf.add(a, y), x),
+        "y belongs to bob, and alice reads it",
+    ),
+    "one's own, but not as an argument": (
+        lambda alice, bob, x, y: alice.run(lambda a: a + x, x),
+        "x is not an argument of the function that alice runs",
+    ),
+    "the notebook's array": (
+        lambda alice, bob, x, y: HERE + x,
+        "A float32[2] belongs to the notebook, and alice reads it in `add`",
+    ),
+    "the notebook's tensor": (
+        lambda alice, bob, x, y: x * tf.constant(HERE),
+        "A float32[2] belongs to the notebook, and alice reads it in `mul`",
+    ),
+    "the notebook's tensor inside a function": (
+        lambda alice, bob, x, y: alice.run(adding(tf.constant(HERE)), x),
+        "uses a tensor of the notebook's, float32[2], that was not sent to alice",
+    ),
+    "the notebook's variable inside a function": (
+        lambda alice, bob, x, y: alice.run(adding(tf.Variable(HERE)), x),
+        "that was not sent to alice",
+    ),
+    "the notebook's array inside a function": (
+        lambda alice, bob, x, y: alice.run(lambda a: a[0] + np.ones((9, 99)), x),
+        "uses an array of the notebook's, float32[9, 99], that was not sent to alice",
+    ),
+    "the notebook's eyes: NumPy": (
+        lambda alice, bob, x, y: np.asarray(x),
+        "x belongs to alice, and the notebook reads it: move it home first",
+    ),
+    "the notebook's eyes: TensorFlow": (
+        lambda alice, bob, x, y: tf.reduce_sum(x),
+        "x belongs to alice, and the notebook reads it",
+    ),
+    "the notebook's eyes: float": (
+        lambda alice, bob, x, y: float(x),
+        "x belongs to alice, and the notebook reads it",
+    ),
+    "the notebook's eyes: if": (
+        lambda alice, bob, x, y: bool(x > 1),
+        "gt belongs to alice, and the notebook reads it",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISPLACED)
+def test_nobody_reads_what_was_not_sent(alice, bob, case):
+    use, message = MISPLACED[case]
+    x, y = alice.send(HERE, name="x"), bob.send(HERE, name="y")
+    crossings = len(alice._network.crossings)
+    with pytest.raises(WrongParty) as error:
+        use(alice, bob, x, y)
+    assert message in str(error.value)
+    assert len(alice._network.crossings) == crossings
+    assert (x.get() + y.get()).tolist() == [2, 2]  # nothing is lost
+
+
+@pytest.mark.parametrize(
+    "function, message",
+    [
+        (lambda x: x.numpy(), "Use tf.… in place of NumPy"),
+        (np.exp, "`exp` is not made of TensorFlow operations alone"),
+        (lambda x: None, "returned None. Did you forget `return`?"),
+    ],
+)
+def test_what_a_party_cannot_compute(alice, function, message):
+    with pytest.raises(PartyError) as error:
+        alice.run(function, alice.send(HERE))
+    assert message in str(error.value)
+
+
+def test_a_functions_own_errors_are_its_own(alice):
+    x = alice.send(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="Dimensions must be equal"):
+        x @ x
+    with pytest.raises(ZeroDivisionError):
+        alice.run(lambda x: x * (1 // 0), x)
+
+    def unlucky(x):
+        with tf.control_dependencies([tf.debugging.assert_greater(x, 5.0, "too small")]):
+            return x + 1
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match="too small"):
+        alice.run(unlucky, alice.send([1.0]))
+    assert alice.run(unlucky, alice.send([6.0])).get() == [7]
+
+
+# --- what crosses ---------------------------------------------------------------------------------
+
+# What gRPC, HTTP/2 and TensorFlow's own messages add to a value, one way or the other. Measured:
+# 50 to 550 bytes; the first call of a program also says what it is, which is up to a few kB.
+OVERHEAD_BYTES = 2000
+
+
+def test_crossings_are_recorded_and_agree_with_the_kernels_counters(alice, bob):
+    together = alice._network
+    x = alice.send(np.ones((64, 640), np.float32), name="smashed data")
+    x.send(bob).get()
+    before, seen = together.bytes_on_the_wire(), len(together.crossings)
+    for _ in range(10):
+        x.send(bob)
+    x.send(bob).get()
+    bob.send(np.ones(1000))
+    crossings, after = together.crossings[seen:], together.bytes_on_the_wire()
+    assert str(crossings[0]) == "alice → bob: smashed data, float32[64, 640], 163840 bytes"
+    assert len(crossings) == 13
+    for pair in before:
+        payload = sum(c.nbytes for c in crossings if (c.sender, c.receiver) == pair)
+        wire = after[pair] - before[pair]
+        assert payload <= wire <= payload + len(crossings) * OVERHEAD_BYTES, pair
+    assert after["alice", "bob"] - before["alice", "bob"] > 11 * 163840
+
+
+def test_what_stays_does_not_cross(alice):
+    together = alice._network
+    x = alice.send(np.ones(10**6))
+    y = x + x  # says once what to do
+    before, seen = together.bytes_on_the_wire(), len(together.crossings)
+    for _ in range(5):
+        y = x + x
+    assert y.shape == [10**6]
+    assert len(together.crossings) == seen
+    after = together.bytes_on_the_wire()
+    assert sum(after.values()) - sum(before.values()) < 10 * OVERHEAD_BYTES
+
+
+# --- how it can end -------------------------------------------------------------------------------
+
+
+def soon(act):
+    """Do something from another thread, once this one is waiting for a party."""
+    timer = threading.Timer(0.5, act)
+    timer.start()
+    return timer
+
+
+def has_ended(pid):
+    """Whether a process ends within a while."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_party_that_is_killed_in_mid_step():
+    together = parties("alice", "bob")
+    with together as (alice, bob):
+        x, y = alice.send(HERE, name="x"), bob.send(1, name="y")
+        x.send(bob)
+        soon(lambda: os.kill(bob.pid, signal.SIGKILL))
+        began = time.monotonic()
+        with pytest.raises(PartyLost) as error:
+            bob.run(for_ever, y)
+        assert time.monotonic() - began < 60  # it would have taken the timeout, 120 s
+        assert "bob's process has ended (killed by SIGKILL) while running `for_ever`" in str(
+            error.value
+        )
+        for use in (lambda: y + 1, lambda: x.send(bob), together.bytes_on_the_wire):
+            with pytest.raises(PartyLost, match="bob's process has ended"):
+                use()
+        assert (x + x).get().tolist() == [2, 2]  # alice is well
+        pids = alice.pid, bob.pid
+    assert all(map(has_ended, pids))
+    with together as (alice, bob):  # and may start again
+        assert alice.send(HERE).send(bob).get().tolist() == [1, 1]
+    with pytest.raises(PartyError, match="alice is not running any more"):
+        x.get()
+    with pytest.raises(PartyError, match="not running"):
+        together.bytes_on_the_wire()
+
+
+def test_a_party_that_never_answers():
+    with parties("alice", "bob", timeout=60) as (alice, bob):
+        y = bob.send(HERE)
+        os.kill(bob.pid, signal.SIGSTOP)
+        with pytest.raises(PartyTimeout, match="bob did not answer within 1 s, running `add_one`"):
+            bob.run(add_one, y, timeout=1)
+        pids = alice.pid, bob.pid
+    assert all(map(has_ended, pids))
+
+
+def test_an_interrupt_is_heard_at_once_and_loses_nothing(alice):
+    x = alice.send(1)
+    soon(lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        alice.run(for_ever, x)
+    assert (x + 1).get() == 2
+
+
+def test_starting_twice_and_closing_twice():
+    together = parties("alice")
+    [alice] = together.start()
+    with pytest.raises(PartyError, match="started already"):
+        together.start()
+    together.close()
+    together.close()
+    assert has_ended(alice.pid)
+
+
+def test_several_groups_at_once_do_not_collide(alice):
+    groups = [parties("alice", "bob") for _ in range(2)]
+    try:
+        started = [group.start() for group in groups]
+        for number, (own, other) in enumerate(started):
+            assert own.send(number).send(other).get() == number
+        with pytest.raises(PartyError, match="do not know each other"):
+            alice.send(1).send(started[0][0])
+    finally:
+        for group in groups:
+            group.close()
+
+
+def test_a_port_that_is_taken(monkeypatch):
+    free_ports, tried = network._free_ports, []
+
+    def first_taken(names):
+        tried.append(names)
+        return {"alice": port} if len(tried) < enough else free_ports(names)
+
+    monkeypatch.setattr(network, "_free_ports", first_taken)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        enough = 2
+        with parties("alice") as [alice]:
+            assert alice.send(1).get() == 1
+        assert len(tried) == 2
+        enough = 10**9
+        with pytest.raises(AddressError) as error:
+            parties("alice").start()
+        assert f"alice: port {port} of this machine is taken: another program" in str(error.value)
+
+
+def test_a_wrong_address():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]  # bound, but nobody listens
+        with pytest.raises(AddressError) as error:
+            parties("alice", addresses={"alice": f"127.0.0.1:{port}"}).start()
+    assert f"Nobody answers for alice at 127.0.0.1:{port}" in str(error.value)
+    assert "Is the address right?" in str(error.value)
+
+
+def test_an_address_where_somebody_listens_and_never_answers():
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(PartyTimeout, match="alice did not answer within 2 s, saying hello"):
+            parties("alice", addresses={"alice": address}, timeout=2).start()
+
+
+@pytest.mark.parametrize(
+    "names, addresses, message",
+    [
+        ([], None, "at least one"),
+        (["alice", "alice"], None, "different names"),
+        (["alice", "b-b"], None, "'b-b' cannot be a party's name"),
+        (["notebook"], None, "'notebook' cannot be a party's name"),
+        (["alice"], {"bob": "localhost:5000"}, "addresses are of"),
+        (["alice"], {"alice": "localhost"}, "'localhost' is not of the form host:port"),
+        (["alice"], {"alice": "localhost:99999"}, "is not of the form host:port"),
+    ],
+)
+def test_names_and_addresses_are_checked(names, addresses, message):
+    with pytest.raises(ValueError, match=message):
+        parties(*names, addresses=addresses)
+
+
+def test_a_library_that_does_not_load(tmp_path):
+    (tmp_path / "none.so").write_text("no library")
+    with pytest.raises(AddressError, match=r"alice: it cannot start at .*none\.so"):
+        parties("alice", libraries=[tmp_path / "none.so"]).start()
+
+
+# --- other processes ------------------------------------------------------------------------------
+
+
+def started_elsewhere(*arguments):
+    """Start a party from the command line."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "labkit.parties", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_parties_by_address():
+    ports = network._free_ports(["alice", "bob"])
+    book = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+    entries = [f"{name}={address}" for name, address in book.items()]
+    running = [started_elsewhere(name, *entries) for name in book]
+    try:
+        assert [process.stdout.readline() for process in running] == [
+            f"{name} listens at {address}; Ctrl-C ends it.\n" for name, address in book.items()
+        ]
+        again = started_elsewhere("alice", *entries)
+        running.append(again)
+        with parties("alice", "bob", addresses=book) as (alice, bob):
+            assert alice.send(HERE).send(bob).get().tolist() == [1, 1]
+            with pytest.raises(PartyError, match="another machine"):
+                alice._network.bytes_on_the_wire()
+        swapped = {"alice": book["bob"], "bob": book["alice"]}
+        with pytest.raises(AddressError, match=r"bob listens at .* is not alice's address"):
+            parties("alice", "bob", addresses=swapped).start()
+        with parties("alice", "bob", addresses=book) as (alice, _):  # they go on
+            assert alice.send(1).get() == 1
+        assert again.wait(timeout=60) == 1
+        assert f"port {ports['alice']} of this machine is taken" in again.stderr.read()
+        children = [psutil.Process(process.pid).children()[0].pid for process in running[:2]]
+        for process in running[:2]:
+            process.send_signal(signal.SIGINT)
+        assert [process.wait(timeout=60) for process in running[:2]] == [130, 130]
+        assert all(map(has_ended, children))
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["alice=10.0.0.1:5000"], "add --no_authentication_INSECURE"),
+        (["alice=localhost:5000", "bob=somewhere.else:5000"], "--no_authentication_INSECURE"),
+        (["bob=127.0.0.1:5000"], "alice is not among the addresses' names: bob"),
+        (["alice=127.0.0.1"], "is not of the form host:port"),
+    ],
+)
+def test_a_party_that_must_not_start(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["labkit.parties", "alice", *arguments])
+    with pytest.raises(SystemExit):
+        main()
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+SCRIPT = """
+import labkit, os, signal, sys
+from labkit.parties import parties, PartyError
+together = parties("alice", "bob")
+alice, bob = together.start()
+x = alice.send([1.0])
+y = x.send(bob)
+print(alice.pid, bob.pid, flush=True)
+"""
+ENDINGS = {
+    "end of the script": ("", 0),
+    "SIGKILL": ("os.kill(os.getpid(), signal.SIGKILL)", -9),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_no_process_outlives_the_notebooks(ending):
+    act, code = ENDINGS[ending]
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT + act], capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == code, result.stderr
+    assert all(map(has_ended, map(int, result.stdout.split())))
+    if ending == "end of the script":
+        assert result.stderr == ""
+
+
+def test_a_forked_process_starts_its_own():
+    """As a grader's kernel, which is forked from one that has imported TensorFlow."""
+    fork = """
+import warnings; warnings.simplefilter("ignore", DeprecationWarning)
+import labkit, os
+import tensorflow as tf
+import labkit.parties
+if os.fork():
+    raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+    inherit = """
+child = os.fork()
+if child == 0:
+    try:
+        alice.send(1)
+    except PartyError as error:
+        print(error, flush=True)
+    together.close()  # does nothing to its parent's
+    os._exit(0)
+os.waitpid(child, 0)
+print((x + y.send(alice)).get())
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", fork + SCRIPT + inherit],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    pids, refusal, total = result.stdout.splitlines()
+    assert refusal == "alice belongs to another process: start parties of your own."
+    assert total == "[2.]"
+    assert all(map(has_ended, map(int, pids.split())))
+
+
+def test_a_party_accepts_connections_from_this_machine_only(monkeypatch):
+    """TensorFlow's server by itself listens on every interface."""
+    [port] = network._free_ports(["alice"]).values()
+    commands = []
+    monkeypatch.setattr(network, "Child", lambda command, **_: commands.append(command))
+    network.start_process("alice", {"alice": f"127.0.0.1:{port}"})
+    script = f"""
+import json, os, socket, sys
+sys.path.append({os.path.dirname(process.__file__)!r})
+import process
+process.serve(**json.loads(sys.argv[1]))
+for own in process.sockets():
+    if own.getsockname()[1] == {port}:
+        device = own.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16)
+        print(device.rstrip(bytes(1)).decode(), flush=True)
+os._exit(0)
+"""
+    result = subprocess.run(
+        [sys.executable, "-IS", "-c", script, commands[0][-1]],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.stdout == "lo\n", result.stderr
