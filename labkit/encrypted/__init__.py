@@ -1,0 +1,55 @@
+"""Training a network on labels that nobody but their owner ever sees.
+
+Two parties, both semi-honest: F has the images and the model, L the labels and the key. The
+gradient of a two-layer network is linear in the labels, so F computes the predictions' part in the
+clear and only the labels' part goes through ciphertexts (BGV, by tf-shell), in two rounds:
+
+1. L sends the labels, encrypted. F multiplies them by relu′·W₂ and returns what they contribute to
+   each example's hidden units plus a mask that is uniform modulo t. L decrypts: its share.
+2. L sends the share, encrypted. F multiplies it by the images, with polynomial-coefficient packing
+   (many inner products in one product, no rotations), and masks again. L decrypts masked sums,
+   adds the noise of label differential privacy if that was agreed, and returns them. F takes the
+   masks off.
+
+Files, in reading order: `parameters` (rings, security, noise), `coefficients` and `packing` (inner
+products from polynomials), `ring` (encryption and blinding), `messages` (all that crosses between
+the parties), `labels_party`, `features_party`, `label_dp`, `training`, `process` (L in a process
+of its own).
+"""
+
+from labkit.encrypted.features_party import FeaturesParty, live_columns
+from labkit.encrypted.label_dp import LabelPrivacy, largest_norms
+from labkit.encrypted.labels_party import LabelsParty
+from labkit.encrypted.network import Network
+from labkit.encrypted.parameters import (
+    LOG2_Q_128,
+    Parameters,
+    RingParameters,
+    WrongParameters,
+    large_ring,
+    ntt_primes,
+    small_ring,
+)
+from labkit.encrypted.training import History, agree, batches, cosine, encrypted_gradients, train
+
+__all__ = [
+    "LOG2_Q_128",
+    "FeaturesParty",
+    "History",
+    "LabelPrivacy",
+    "LabelsParty",
+    "Network",
+    "Parameters",
+    "RingParameters",
+    "WrongParameters",
+    "agree",
+    "batches",
+    "cosine",
+    "encrypted_gradients",
+    "large_ring",
+    "largest_norms",
+    "live_columns",
+    "ntt_primes",
+    "small_ring",
+    "train",
+]

@@ -1,0 +1,129 @@
+"""Between a plaintext's slots and its coefficients: the number-theoretic transform modulo t.
+
+tf-shell encodes N numbers as the polynomial of degree below N that takes them at the primitive
+2N-th roots of unity: slot i at ψ^(5^i), slot N/2 + i at ψ^(−5^i). Products are then slot by slot.
+To multiply POLYNOMIALS we give it the values of ours at those points.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+
+def centred(values: np.ndarray, modulus: int) -> np.ndarray:
+    """Return `values` (integers, also as float64 below 2^53) modulo `modulus`, within ±modulus/2."""
+    quotients = values * (1 / modulus)
+    np.rint(quotients, out=quotients)
+    quotients *= modulus
+    return np.subtract(values, quotients, out=quotients)
+
+
+class Transform:
+    """The transform of polynomials of degree below N, with coefficients modulo a prime t.
+
+    In two steps of length about √N (Cooley & Tukey 1965), each a matrix product in float64, which
+    is exact: numbers within ±t/2 times roots within ±t/2, √(2N) of them, stay below 2^53.
+
+    Arrays have coefficients, or slots, as their FIRST axis.
+
+    Args:
+        degree: N, a power of two from 4 up.
+        modulus: t, a prime that is 1 modulo 2N.
+
+    Raises:
+        ValueError: t is too large for exact products, or has no such roots.
+    """
+
+    def __init__(self, degree: int, modulus: int) -> None:
+        self.degree, self.modulus = degree, modulus
+        self.rows = 1 << (degree.bit_length() - 1) // 2
+        self.columns = degree // self.rows
+        if self.columns * (modulus / 2 + 1) ** 2 >= 2**53:
+            raise ValueError(f"t = {modulus} is too large: products would not be exact in float64.")
+        psi = primitive_root(degree, modulus)
+        exponents = [pow(5, i, 2 * degree) for i in range(degree // 2)]
+        exponents += [2 * degree - e for e in exponents]
+        # Slot s holds the value at ψ^(2k + 1): the k of each slot, and where the steps leave it.
+        self.order = (np.array(exponents) - 1) // 2
+        self.place = self.order % self.rows * self.columns + self.order // self.rows
+        self.forward = self._steps(psi)
+        self.backward = self._steps(pow(psi, -1, modulus))
+
+    def _steps(self, psi: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Two matrices, and the twiddle factors between them.
+
+        p(ψ^(2k+1)) = Σ_j p_j ψ^(j(2k+1)); with j = columns·j1 + j2 and k = k1 + rows·k2 the sum
+        over j1 comes first, and what depends on j2 and k1 only stands between.
+        """
+        n, t = self.degree, self.modulus
+        powers = [1]
+        for _ in range(2 * n - 1):
+            powers.append(powers[-1] * psi % t)
+        powers = centred(np.array(powers, np.float64), t)
+        r, c = np.arange(self.rows), np.arange(self.columns)
+        first = np.outer(2 * r + 1, r) * self.columns
+        between = np.outer(2 * r + 1, c)
+        second = np.outer(c, c) * 2 * self.rows
+        return tuple(powers[exponents % (2 * n)] for exponents in (first, between, second))
+
+    def _centred(self, values: np.ndarray) -> np.ndarray:
+        return centred(values, self.modulus)
+
+    def to_slots(self, coefficients: np.ndarray, largest: int | None = None) -> np.ndarray:
+        """Return the slots of polynomials, within ±t/2.
+
+        Args:
+            coefficients: [up to N, ...] integers; those that are missing are 0.
+            largest: their largest size, if that is known: small ones take less work.
+
+        Returns:
+            [N, ...] int64.
+        """
+        first, between, second = self.forward
+        shape = np.shape(coefficients)[1:]
+        values = np.asarray(coefficients, np.float64).reshape(len(coefficients), -1)
+        if largest is None:
+            values, largest = self._centred(values), self.modulus / 2 + 1
+        rows = -(-len(values) // self.columns)
+        values = np.pad(values, ((0, rows * self.columns - len(values)), (0, 0)))
+        grid = first[:, :rows] @ values.reshape(rows, -1)
+        if largest * rows * (self.modulus / 2) ** 2 >= 2**53:
+            grid = self._centred(grid)
+        grid = grid.reshape(self.rows, self.columns, -1)
+        grid *= between[:, :, None]
+        grid = self._centred(np.matmul(second, self._centred(grid)))
+        return grid.reshape(self.degree, -1)[self.place].astype(np.int64).reshape(-1, *shape)
+
+    def to_coefficients(self, slots: np.ndarray) -> np.ndarray:
+        """Return the coefficients of polynomials: [N, ...] slots → [N, ...] int64 within ±t/2."""
+        first, between, second = self.backward
+        shape = np.shape(slots)
+        values = np.empty((self.degree, math.prod(shape[1:])))
+        values[self.place] = self._centred(np.asarray(slots, np.float64).reshape(values.shape))
+        # The same steps the other way round: each matrix is symmetric up to the roots' powers.
+        grid = self._centred(np.matmul(second, values.reshape(self.rows, self.columns, -1)))
+        grid = self._centred(grid * between[:, :, None]).reshape(self.rows, -1)
+        grid = self._centred(first.T @ grid) * pow(self.degree, -1, self.modulus)
+        return self._centred(grid).astype(np.int64).reshape(shape)
+
+
+@lru_cache(maxsize=8)
+def transform(degree: int, modulus: int) -> Transform:
+    """Return the `Transform`, made once."""
+    return Transform(degree, modulus)
+
+
+def primitive_root(degree: int, modulus: int) -> int:
+    """Return a primitive 2N-th root of unity modulo t.
+
+    Any does: with another, tf-shell's polynomials are ours with X^k for X, and products agree.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for base in range(2, min(modulus, 1000)):
+        root = pow(base, (modulus - 1) // (2 * degree), modulus)
+        if pow(root, degree, modulus) == modulus - 1:
+            return root
+    raise ValueError(f"{modulus} has no primitive root of unity of order {2 * degree}.")

@@ -1,0 +1,189 @@
+"""What each party can do in a ring: encode, multiply and blind in public; encrypt with the key."""
+
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_shell
+from threadpoolctl import threadpool_limits
+
+from labkit.encrypted.coefficients import transform
+from labkit.encrypted.parameters import NOISE_VARIANCE, TAIL, RingParameters, WrongParameters
+from labkit.secagg import prg
+
+# How much wider than what it hides the flooding noise is, in bits, where the ring has room: each
+# coefficient's distribution then depends on the hidden part by 2^−40 at most.
+FLOODING_BITS = 40
+# Re-randomisers are uniform between −8 and 8: standard deviation 4.9, above the standard's 3.2.
+RERANDOMISER = 8
+
+Ciphertexts = tf_shell.ShellTensor64
+
+
+def uniform(modulus: int, shape: Sequence[int]) -> np.ndarray:
+    """Return integers uniform below `modulus`, from AES-256 with a key of the operating system's.
+
+    Of the 64 random bits behind each, the remainder modulo t < 2^24 is uniform to 2^−40.
+    """
+    words = prg.expand(os.urandom(32), math.prod(shape), np.uint64)
+    return (words % np.uint64(modulus)).astype(np.int64).reshape(shape)
+
+
+def in_parallel(function: Callable, items: Iterable) -> list:
+    """Return [function(item), ...]; tf-shell's operations use one core each and free the lock."""
+    # A core each for matrix products, too: their own threads would wait for ours, spinning.
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(function, items))
+
+
+class Ring:
+    """A ring as everybody can use it, without a key.
+
+    Arrays and tensors have slots, or coefficients, as their FIRST axis, as tf-shell wants it.
+
+    Args:
+        parameters: the ring; see `RingParameters.check`.
+    """
+
+    def __init__(self, parameters: RingParameters) -> None:
+        parameters.check()
+        self.parameters = parameters
+        self.degree, self.modulus = parameters.degree, parameters.plaintext_modulus
+        self.transform = transform(self.degree, self.modulus)
+        self.context = tf_shell.create_context64(
+            log_n=parameters.log_n,
+            main_moduli=list(parameters.moduli),
+            plaintext_modulus=self.modulus,
+            noise_variance=NOISE_VARIANCE,
+            scaling_factor=1,
+        )
+
+    def encode(self, slots: np.ndarray) -> Ciphertexts:
+        """Return plaintext polynomials with these slots, [N, ...] integers."""
+        return tf_shell.to_shell_plaintext(tf.constant(slots, tf.int64), self.context)
+
+    def encode_coefficients(
+        self, coefficients: np.ndarray, largest: int | None = None
+    ) -> Ciphertexts:
+        """Return plaintext polynomials with these coefficients; see `Transform.to_slots`."""
+        return self.encode(self.transform.to_slots(coefficients, largest))
+
+    def receive(self, raw: tf.Tensor) -> Ciphertexts:
+        """Return ciphertexts of this ring from what a message holds."""
+        return tf_shell.ShellTensor64(
+            _raw_tensor=raw,
+            _context=self.context,
+            _level=self.context.level,
+            _num_mod_reductions=0,
+            _underlying_dtype=tf.int64,
+            _scaling_factor=1.0,
+            _is_enc=True,
+        )
+
+    # --- blinding --------------------------------------------------------------------------------
+
+    def rerandomisation_noise(self) -> float:
+        """The largest error, in units of t, that re-randomising adds."""
+        variance = RERANDOMISER * (RERANDOMISER + 1) / 3
+        return TAIL * math.sqrt(NOISE_VARIANCE * 2 * self.degree * variance)
+
+    def flooding(self, noise: float) -> tuple[int, int, float]:
+        """Plan how to hide errors of at most `noise` (in units of t).
+
+        Returns:
+            How many full digits modulo t the flooding has, how many bits its top digit has beside,
+            and by how many bits it is wider than what it hides.
+
+        Raises:
+            WrongParameters: there is no room even for the noise itself.
+        """
+        t, noise = self.modulus, noise + self.rerandomisation_noise()
+        room = self.parameters.noise_room() - t * noise
+        if room <= t / 2:
+            raise WrongParameters(
+                f"The noise would be up to 2^{math.log2(t * noise):.1f}, and the message, modulo "
+                f"t = {t}, needs 2^{math.log2(t / 2):.1f} beside it; q = "
+                f"2^{self.parameters.log2_q:.1f} holds ±2^{self.parameters.log2_q - 1:.1f}. Take a "
+                "smaller t or a larger ring."
+            )
+        free = math.log2(2 * room / t)
+        wanted = math.log2(noise) + FLOODING_BITS
+        digits = math.ceil(wanted / math.log2(t))
+        if digits * math.log2(t) > free:
+            digits = int(free // math.log2(t))
+            bits = int(free - digits * math.log2(t))
+        else:
+            bits = 0
+        return digits, bits, digits * math.log2(t) + bits - math.log2(noise)
+
+    def blind(
+        self, products: Ciphertexts, zeros: Ciphertexts, noise: float
+    ) -> tuple[Ciphertexts, np.ndarray]:
+        """Hide from the key holder all of ciphertexts but their masked messages.
+
+        The mask is uniform modulo t; the flooding, a multiple of t, is uniform on a range about
+        2^40 times wider than the errors where there is room; and random multiples of two
+        encryptions of zero make the second components fresh samples of ring-LWE.
+
+        Args:
+            products: [N, count].
+            zeros: [N, 2], encryptions of zero under the key of `products`.
+            noise: the largest error in `products`, in units of t.
+
+        Returns:
+            The blinded ciphertexts and their masks, slots [N, count] within 0 to t − 1.
+        """
+        count = int(products.shape[1])
+        full, bits, _ = self.flooding(noise)
+        # Digits of a number in base t, the lowest one first: the mask.
+        drawn = [uniform(self.modulus, (self.degree, count)) for _ in range(1 + full)]
+        digits = [self.encode(digit) for digit in drawn]
+        if bits:
+            top = uniform(1 << bits, (self.degree, count)) - (1 << bits - 1)
+            digits.append(self.encode_coefficients(top, 1 << bits - 1))
+        blinding = digits.pop()
+        while digits:
+            blinding = self._times_modulus(blinding) + digits.pop()
+        for i in range(2):
+            fresh = uniform(2 * RERANDOMISER + 1, (self.degree, count)) - RERANDOMISER
+            factor = self.encode_coefficients(fresh, RERANDOMISER)
+            products = products + zeros[:, i : i + 1] * factor
+        return products + blinding, drawn[0]
+
+    def _times_modulus(self, plaintext: Ciphertexts) -> Ciphertexts:
+        """t times polynomials as integers modulo q; a factor is taken modulo t, so in two steps."""
+        half = plaintext * tf.constant(self.modulus // 2, tf.int64)
+        return half + half + plaintext
+
+
+class KeyedRing(Ring):
+    """A ring with a secret key, made by tf-shell from the operating system's randomness."""
+
+    def __init__(self, parameters: RingParameters) -> None:
+        super().__init__(parameters)
+        self._key = tf_shell.create_key64(self.context)
+
+    def encrypt(self, plaintext: Ciphertexts) -> Ciphertexts:
+        """Return fresh encryptions."""
+        return tf_shell.to_encrypted(plaintext, self._key)
+
+    def decrypt(self, ciphertexts: Ciphertexts) -> np.ndarray:
+        """Return the slots, [N, ...] int64 within ±t/2."""
+        return tf_shell.to_tensorflow(ciphertexts, self._key).numpy()
+
+    def decrypt_coefficients(self, ciphertexts: Ciphertexts) -> np.ndarray:
+        """Return the coefficients, [N, ...] int64 within ±t/2."""
+        return self.transform.to_coefficients(self.decrypt(ciphertexts))
+
+    def zeros(self) -> Ciphertexts:
+        """Return two encryptions of zero, [N, 2]: public, for `Ring.blind`."""
+        return self.encrypt(self.encode(np.zeros((self.degree, 2), np.int64)))
+
+
+def raw(ciphertexts: Ciphertexts) -> Any:
+    """Return what a message holds of ciphertexts: a tensor of variants, without context or key."""
+    return ciphertexts._raw_tensor
