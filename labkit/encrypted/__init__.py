@@ -4,7 +4,7 @@ Two parties, both semi-honest: F has the images and the model, L the labels and 
 gradient of a two-layer network is linear in the labels, so F computes the predictions' part in the
 clear and only the labels' part goes through ciphertexts (BGV, by tf-shell), in two rounds:
 
-1. L sends the labels, encrypted. F multiplies them by relu′·W₂ and returns what they contribute to
+1. L sends the labels, encrypted. F multiplies them by relu'·W₂ and returns what they contribute to
    each example's hidden units plus a mask that is uniform modulo t. L decrypts: its share.
 2. L sends the share, encrypted. F multiplies it by the images, with polynomial-coefficient packing
    (many inner products in one product, no rotations), and masks again. L decrypts masked sums,

@@ -12,7 +12,7 @@ import numpy as np
 
 
 def centred(values: np.ndarray, modulus: int) -> np.ndarray:
-    """Return `values` (integers, also as float64 below 2^53) modulo `modulus`, within ±modulus/2."""
+    """Return integers (as float64 below 2^53, too) modulo `modulus`, within ±modulus/2."""
     quotients = values * (1 / modulus)
     np.rint(quotients, out=quotients)
     quotients *= modulus

@@ -33,7 +33,7 @@ class Rounded:
 
     Attributes:
         features: [batch, features + 1], with the bias's column.
-        factors: [batch, hidden, classes]: relu′ · W₂, clipped.
+        factors: [batch, hidden, classes]: relu' · W₂, clipped.
         hidden: [batch, hidden + 1], with the bias's column; clipped.
         log2_scales: of featuresᵀ·factors and of hidden: what 1 became.
     """
@@ -142,7 +142,7 @@ class FeaturesParty:
             products = tf_shell.reduce_sum(labels * ring.encode(chunk), axis=2)
             return ring.blind(products, self._zeros[0], self._noise[0])
 
-        halves = in_parallel(signals, np.array_split(factors, 2, axis=1))
+        halves = in_parallel(signals, np.array_split(factors, min(2, layout.groups), axis=1))
         masks = np.concatenate([mask for _, mask in halves], axis=1)
         self._share = layout.signals(masks)
         self._top_mask, top = [], []

@@ -55,7 +55,7 @@ def largest_norms(
 
     For a network of two dense layers with biases, relu between them, and a loss whose derivative
     by the logits is e = prediction − one-hot label. With the label c,
-    ‖g‖² = ‖e‖²·(‖h‖² + 1) + ‖relu′∘(W₂·e)‖²·(‖x‖² + 1).
+    ‖g‖² = ‖e‖²·(‖h‖² + 1) + ‖relu'∘(W₂·e)‖²·(‖x‖² + 1).
 
     Args:
         inputs: [batch, features], x.

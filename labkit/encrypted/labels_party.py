@@ -93,9 +93,7 @@ class LabelsParty:
             fresh = ring.encrypt(ring.encode_coefficients(polynomials))
             return raw(tf_shell.reshape(fresh, [ring.degree, *layout.share_shape]))
 
-        parts = [
-            layout.bottom.pack_right(part) for part in np.split(share, self.parameters.parts)
-        ]
+        parts = [layout.bottom.pack_right(part) for part in np.split(share, self.parameters.parts)]
         top = [
             layout.top.read(self._first.decrypt_coefficients(self._first.receive(t)))
             for t in message.top

@@ -73,7 +73,7 @@ class Probe(Message):
 
 @dataclass(frozen=True)
 class EncryptedLabels(Message):
-    """L → F: the one-hot labels, encrypted; in slots for round 1, in coefficients for the top layer.
+    """L → F: the one-hot labels, encrypted, in slots for round 1, in coefficients for the top.
 
     F learns nothing: ring-LWE hides the labels.
     """

@@ -66,4 +66,3 @@ class Network:
     def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
         """The fraction of images whose label is predicted."""
         return float(np.mean(self.forward(images)[1].argmax(axis=1) == labels))
-

@@ -70,11 +70,15 @@ class Packing:
     @property
     def cost(self) -> float:
         """Encoding the left, encrypting the right, multiplying, and answers; in encodings."""
-        return self.blocks * (
-            self.left_groups * ENCODE
-            + self.right_groups * (ENCODE + ENCRYPT)
-            + self.answers * MULTIPLY
-        ) + self.answers * ANSWER
+        return (
+            self.blocks
+            * (
+                self.left_groups * ENCODE
+                + self.right_groups * (ENCODE + ENCRYPT)
+                + self.answers * MULTIPLY
+            )
+            + self.answers * ANSWER
+        )
 
     def pack_left(self, matrix: np.ndarray) -> np.ndarray:
         """Return [u·B, blocks, left_groups] coefficients for [rows, left] integers."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 # Largest log2 of the ciphertext modulus for 128-bit security against classical attacks, by ring
-# degree, with ternary secrets: Homomorphic Encryption Standard 2018 (IACR ePrint 2019/939), Table 1.
+# degree, with ternary secrets: Homomorphic Encryption Standard (IACR ePrint 2019/939), Table 1.
 # tf-shell's secrets are drawn from the wider error distribution, which is no weaker.
 LOG2_Q_128 = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 881}
 

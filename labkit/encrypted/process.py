@@ -1,7 +1,7 @@
 """The labels party in a process of its own: nothing but the protocol's messages gets in or out.
 
-    with LabelsProcess(parameters, labels_file) as labels:
-        train(features, labels, order, test)
+with LabelsProcess(parameters, labels_file) as labels:
+    train(features, labels, order, test)
 """
 
 import json
@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Self
@@ -64,42 +64,24 @@ class Crossing:
 
 
 def pack(kind: str, message: messages.Message | None, batch: np.ndarray | None = None) -> bytes:
-    """Return a frame: a JSON line with names and lengths, then the tensors. Nothing is pickled."""
-    parts = message.to_bytes() if message is not None else {}
+    """Return a frame: a JSON line with names, types and lengths, then the tensors; no pickles."""
+    tensors = message.to_tensors() if message is not None else {}
     if batch is not None:
-        parts["batch"] = tf.io.serialize_tensor(tf.constant(batch, tf.int64)).numpy()
-    head = json.dumps({"kind": kind, "parts": {n: len(data) for n, data in parts.items()}})
-    return head.encode() + b"\n" + b"".join(parts.values())
+        tensors["batch"] = tf.constant(batch, tf.int64)
+    data = {name: tf.io.serialize_tensor(tensor).numpy() for name, tensor in tensors.items()}
+    parts = {name: [tensors[name].dtype.name, len(data[name])] for name in tensors}
+    return json.dumps({"kind": kind, "parts": parts}).encode() + b"\n" + b"".join(data.values())
 
 
-def unpack(frame: bytes, variants: set[str]) -> tuple[str, dict[str, tf.Tensor]]:
-    """Return a frame's kind and tensors; those of the fields in `variants` are ciphertexts."""
+def unpack(frame: bytes) -> tuple[str, dict[str, tf.Tensor]]:
+    """Return a frame's kind and tensors."""
     head, _, body = frame.partition(b"\n")
     described = json.loads(head)
     tensors, at = {}, 0
-    for name, length in described["parts"].items():
-        data, at = body[at : at + length], at + length
-        tensors[name] = tf.io.parse_tensor(data, _dtype(name.partition("/")[0], variants))
+    for name, (dtype, length) in described["parts"].items():
+        tensors[name] = tf.io.parse_tensor(body[at : at + length], tf.as_dtype(dtype))
+        at += length
     return described["kind"], tensors
-
-
-_ARRAYS = {
-    "agreed": tf.uint8,
-    "masks": tf.int64,
-    "log2_scales": tf.float64,
-    "top": tf.int32,
-    "bottom": tf.int32,
-    "batch": tf.int64,
-}
-
-
-def _dtype(field: str, variants: set[str]) -> tf.DType:
-    return tf.variant if field in variants else _ARRAYS[field]
-
-
-def ciphertext_fields(kind: type[messages.Message] | None) -> set[str]:
-    """The fields of a message that hold ciphertexts."""
-    return {f.name for f in fields(kind) if "tf.Tensor" in str(f.type)} if kind else set()
 
 
 class LabelsProcess:
@@ -212,7 +194,7 @@ class LabelsProcess:
         if kind == "done":
             return None
         cls = ANSWERS[kind]
-        return cls.from_tensors(unpack(frame, ciphertext_fields(cls))[1])
+        return cls.from_tensors(unpack(frame)[1])
 
     def public_key(self) -> messages.PublicKey:
         """As `LabelsParty.public_key`."""
@@ -254,8 +236,7 @@ def serve() -> None:
             wire.send_bytes(pack("ready", None))
             while True:
                 frame = wire.recv_bytes()
-                call = json.loads(frame.partition(b"\n")[0])["kind"]
-                _, tensors = unpack(frame, ciphertext_fields(CALLS[call]))
+                call, tensors = unpack(frame)
                 if call == "encrypt_labels":
                     arguments = [tensors["batch"].numpy()]
                 else:
