@@ -201,13 +201,14 @@ class FeaturesParty:
             room = t / 2 - rounding
             if room <= 0:
                 return -math.inf
-            return math.floor(4 * math.log2(room / (bound + deviation * unit))) / 4
+            # A network whose units are all dead has no sums to hold: any scale does.
+            return math.floor(4 * math.log2(room / max(bound + deviation * unit, 1.0))) / 4
 
         half = 0.5 * sums(features, ones)
         bottom = scale(sums(features, largest), half, 2.0**LOG2_FEATURE_SCALE)
         upper = scale(sums(hidden, ones), 0.5 * len(ones) / parameters.parts, 1.0)
         levels = largest.max() * 2.0**bottom
-        if levels < LEAST_LEVELS or upper < 0:
+        if (largest.max() > 0 and levels < LEAST_LEVELS) or upper < 0:
             raise WrongParameters(
                 f"t = {t} is too small: sums over {len(ones) // parameters.parts} examples could "
                 f"reach {sums(features, largest) / 2**LOG2_FEATURE_SCALE:.0f}, and with features "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.accounting import epsilon_pld, require_domain
+from labkit.accounting import require_domain
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,6 @@ class LabelPrivacy:
     def standard_deviation(self) -> float:
         """σ·C, of the noise on each coordinate of a sum."""
         return self.noise_multiplier * self.l2_norm_clip
-
-    def epsilon(self, epochs: int, delta: float) -> float:
-        """Return ε at `delta` after `epochs` passes in which each label is used once.
-
-        A Gaussian mechanism of noise multiplier σ/2 an epoch (a replaced label moves one sum by
-        2C), without any gain from sampling: the batches are public.
-        """
-        return epsilon_pld(self.noise_multiplier / 2, 1.0, epochs, delta)
 
 
 def largest_norms(
