@@ -5,10 +5,12 @@ The field is that small on purpose: every product of two elements is at most 2^3
 float64 matrix products are exact for up to 2^20 terms, and a whole round's shares are one product.
 """
 
+import functools
 import os
 from collections.abc import Sequence
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 PRIME = 65537
 LIMBS = 16
@@ -91,7 +93,15 @@ def _points(holders: Sequence[int]) -> np.ndarray:
 
 def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """A matrix product in the field; exact, see above."""
-    return (left.astype(np.float64) @ right.astype(np.float64)).astype(np.int64) % PRIME
+    # It is small, and a second thread costs more than it brings: with 200 clients half of a round.
+    with _threads().limit(limits=1, user_api="blas"):
+        product = left.astype(np.float64) @ right.astype(np.float64)
+    return product.astype(np.int64) % PRIME
+
+
+@functools.cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _powers(points: np.ndarray, count: int) -> np.ndarray:
