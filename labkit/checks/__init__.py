@@ -206,6 +206,6 @@ def as_arrays(value: Any, what: str, like: Sequence[np.ndarray]) -> list[np.ndar
 
 def __getattr__(name: str) -> Any:
     # `checks.dp_sgd` without an import of its own: one lab's checks load only where used.
-    if name in ("dp_sgd", "federated_masking", "gdp_accounting"):
+    if name in ("dp_sgd", "encrypted_labels", "federated_masking", "gdp_accounting"):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,9 +17,11 @@ the parties), `labels_party`, `features_party`, `label_dp`, `training`, `process
 of its own).
 """
 
+from labkit.encrypted import coefficients
 from labkit.encrypted.features_party import FeaturesParty, live_columns
 from labkit.encrypted.label_dp import LabelPrivacy, largest_norms
 from labkit.encrypted.labels_party import LabelsParty
+from labkit.encrypted.layout import Layout
 from labkit.encrypted.network import Network
 from labkit.encrypted.parameters import (
     LOG2_Q_128,
@@ -38,12 +40,14 @@ __all__ = [
     "History",
     "LabelPrivacy",
     "LabelsParty",
+    "Layout",
     "Network",
     "Parameters",
     "RingParameters",
     "WrongParameters",
     "agree",
     "batches",
+    "coefficients",
     "cosine",
     "encrypted_gradients",
     "large_ring",

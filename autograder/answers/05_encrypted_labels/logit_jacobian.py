@@ -1,0 +1,77 @@
+# %% right="broadcasting"
+def logit_jacobian(x, hidden, top):
+    through = (hidden > 0)[:, None, :] * top.T[None]
+    below = x[:, None, :, None] * through[:, :, None, :]
+    above = hidden[:, None, :, None] * np.eye(top.shape[1])[None, :, None, :]
+    return below, above
+
+# %% right="loops, a list"
+def logit_jacobian(x, hidden, top):
+    batch, classes = len(x), top.shape[1]
+    below = np.zeros((batch, classes, x.shape[1], len(top)))
+    above = np.zeros((batch, classes, len(top), classes))
+    for i in range(batch):
+        for c in range(classes):
+            below[i, c] = np.outer(x[i], np.where(hidden[i] > 0, top[:, c], 0))
+            above[i, c, :, c] = hidden[i]
+    return [below, above]
+
+# %% right="TensorFlow, float32"
+def logit_jacobian(x, hidden, top):
+    x, hidden, top = (tf.cast(v, tf.float32) for v in (x, hidden, top))
+    below = tf.einsum("bp,bj,jc->bcpj", x, tf.cast(hidden > 0, tf.float32), top)
+    above = tf.einsum("bj,ck->bcjk", hidden, tf.eye(top.shape[1]))
+    return below, above
+
+# %% right="np.sign for relu'"
+def logit_jacobian(x, hidden, top):
+    signs = np.sign(hidden)
+    below = np.einsum("bp,bcj->bcpj", x, signs[:, None] * top.T)
+    above = np.stack([np.pad(hidden[:, :, None], ((0, 0), (0, 0), (c, top.shape[1] - 1 - c))) for c in range(top.shape[1])], axis=1)
+    return below, above
+
+# %% wrong="forgets relu'" loses={"slopes_of_the_bottom_layer": "relu passes nothing on"}
+def logit_jacobian(x, hidden, top):
+    below = np.einsum("bp,jc->bcpj", x, top)
+    above = np.einsum("bj,ck->bcjk", hidden, np.eye(top.shape[1]))
+    return below, above
+
+# %% wrong="h in place of relu'" loses={"slopes_of_the_bottom_layer": "per unit of W₁"}
+def logit_jacobian(x, hidden, top):
+    below = np.einsum("bp,bj,jc->bcpj", x, hidden, top)
+    above = np.einsum("bj,ck->bcjk", hidden, np.eye(top.shape[1]))
+    return below, above
+
+# %% wrong="every logit depends on every column of W₂" loses={"slopes_of_the_top_layer": "does not depend on a weight that leads to logit"}
+def logit_jacobian(x, hidden, top):
+    below = np.einsum("bp,bj,jc->bcpj", x, hidden > 0, top)
+    above = np.einsum("bj,ck->bcjk", hidden, np.ones((top.shape[1], top.shape[1])))
+    return below, above
+
+# %% wrong="relu' in the top layer" loses={"slopes_of_the_top_layer": "per unit of W₂"}
+def logit_jacobian(x, hidden, top):
+    below = np.einsum("bp,bj,jc->bcpj", x, hidden > 0, top)
+    above = np.einsum("bj,ck->bcjk", hidden > 0, np.eye(top.shape[1]))
+    return below, above
+
+# %% wrong="the axes in another order" loses={"slopes_of_the_bottom_layer": "is wanted", "slopes_of_the_top_layer": "is wanted"}
+def logit_jacobian(x, hidden, top):
+    below = np.einsum("bp,bj,jc->bpjc", x, hidden > 0, top)
+    above = np.einsum("bj,ck->bjkc", hidden, np.eye(top.shape[1]))
+    return below, above
+
+# %% wrong="only the bottom layer" loses={"slopes_of_the_bottom_layer": "has 1 entries", "slopes_of_the_top_layer": "has 1 entries"}
+def logit_jacobian(x, hidden, top):
+    return [np.einsum("bp,bj,jc->bcpj", x, hidden > 0, top)]
+
+# %% wrong="summed over the batch" loses={"slopes_of_the_bottom_layer": "is wanted", "slopes_of_the_top_layer": "is wanted"}
+def logit_jacobian(x, hidden, top):
+    below = np.einsum("bp,bj,jc->cpj", x, hidden > 0, top)
+    above = np.einsum("bj,ck->cjk", hidden, np.eye(top.shape[1]))
+    return below, above
+
+# %% wrong="forgets W₂" loses={"slopes_of_the_bottom_layer": "per unit of W₁"}
+def logit_jacobian(x, hidden, top):
+    below = np.einsum("bp,bj,jc->bcpj", x, hidden > 0, np.ones_like(top))
+    above = np.einsum("bj,ck->bcjk", hidden, np.eye(top.shape[1]))
+    return below, above

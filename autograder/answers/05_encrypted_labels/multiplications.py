@@ -1,0 +1,60 @@
+# %% right="factored"
+def multiplications(features, units, classes):
+    return classes * units * (features + classes), units * (features + 2 * classes)
+
+# %% right="layer by layer, a list"
+def multiplications(features, units, classes):
+    bottom, top = features * units, units * classes
+    return [classes * bottom + classes * top, bottom + top + top]
+
+# %% right="by looping over shapes"
+def multiplications(features, units, classes):
+    published = reordered = 0
+    for rows, columns in ((features, units), (units, classes)):
+        published += classes * rows * columns
+        reordered += rows * columns
+    return published, reordered + units * classes
+
+# %% right="NumPy"
+def multiplications(features, units, classes):
+    weights = np.array([features * units, units * classes])
+    return np.array([classes * weights.sum(), weights.sum() + weights[1]])
+
+# %% wrong="forgets the classes" loses={"the_published_count": "every entry of its Jacobian"}
+def multiplications(features, units, classes):
+    return features * units + units * classes, units * classes + features * units + units * classes
+
+# %% wrong="leaves out the top layer" loses={"the_published_count": "you say"}
+def multiplications(features, units, classes):
+    return classes * features * units, units * classes + features * units + units * classes
+
+# %% wrong="forgets the signals" loses={"the_reordered_count": "relu'·W₂"}
+def multiplications(features, units, classes):
+    return classes * (features * units + units * classes), features * units + units * classes
+
+# %% wrong="multiplies the batch in" loses={"the_published_count": "the batch does not count", "the_reordered_count": "you say"}
+def multiplications(features, units, classes):
+    published = classes * (features * units + units * classes)
+    reordered = units * classes + features * units + units * classes
+    return 2048 * published, 2048 * reordered
+
+# %% wrong="the other way round" loses={"the_published_count": "you say", "the_reordered_count": "you say"}
+def multiplications(features, units, classes):
+    published = classes * (features * units + units * classes)
+    reordered = units * classes + features * units + units * classes
+    return reordered, published
+
+# %% wrong="leaves the Jacobian's zeros out" loses={"the_published_count": "every entry of its Jacobian"}
+def multiplications(features, units, classes):
+    published = classes * features * units + units * classes
+    reordered = units * classes + features * units + units * classes
+    return published, reordered
+
+# %% wrong="only one number" loses={"the_published_count": "is wanted", "the_reordered_count": "is wanted"}
+def multiplications(features, units, classes):
+    return classes * (features * units + units * classes)
+
+# %% wrong="pixels times classes" loses={"the_reordered_count": "you say"}
+def multiplications(features, units, classes):
+    published = classes * (features * units + units * classes)
+    return published, units * classes + features * units * classes + units * classes

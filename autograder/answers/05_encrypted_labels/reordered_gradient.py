@@ -1,0 +1,98 @@
+# %% right="unit by unit"
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    on = tf.cast(hidden > 0, tf.float32)
+    below = []
+    for j in range(top.shape[0]):
+        factor = on[:, j : j + 1] * top[j]
+        signal = tf_shell.reduce_sum(encrypted_residual * factor, axis=1)
+        below.append(tf_shell.expand_dims(tf_shell.expand_dims(signal, axis=-1) * x, axis=-1))
+    above = tf_shell.expand_dims(encrypted_residual, axis=1) * hidden[:, :, None]
+    return tf_shell.concat(below, axis=2), above
+
+# %% right="relu' goes into the pixels"
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    batch, units, classes = hidden.shape[0], *top.shape
+    signals = tf_shell.reduce_sum(residual * tf.broadcast_to(top, [batch, units, classes]), axis=2)
+    pixels = x[:, :, None] * tf.cast(hidden > 0, tf.float32)[:, None, :]
+    return tf_shell.expand_dims(signals, axis=1) * pixels, residual * hidden[:, :, None]
+
+# %% right="NumPy factors, a list"
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    factor = np.where(hidden.numpy()[:, :, None] > 0, top.numpy(), 0).astype(np.float32)
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    signals = tf_shell.reduce_sum(residual * tf.constant(factor), axis=2)
+    below = tf_shell.expand_dims(signals, axis=1) * tf.constant(x.numpy()[:, :, None])
+    return [below, residual * tf.constant(hidden.numpy()[:, :, None])]
+
+# %% right="classes added by hand"
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    on = tf.cast(hidden > 0, tf.float32)
+    signals = None
+    for c in range(top.shape[1]):
+        part = encrypted_residual[:, c : c + 1] * (on * top[:, c])
+        signals = part if signals is None else signals + part
+    below = tf_shell.reshape(signals, [x.shape[0], 1, hidden.shape[1]]) * tf.expand_dims(x, -1)
+    above = tf_shell.expand_dims(encrypted_residual, axis=1) * tf.expand_dims(hidden, -1)
+    return below, above
+
+# %% wrong="the published order" loses={"a_fraction_of_the_multiplications": "BEFORE the pixels come in"}
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    on = tf.cast(hidden > 0, tf.float32)
+    jacobian = tf.einsum("bp,bj,jc->bcpj", x, on, top)
+    residual = tf_shell.expand_dims(tf_shell.expand_dims(encrypted_residual, axis=-1), axis=-1)
+    below = tf_shell.reduce_sum(residual * jacobian, axis=1)
+    return below, tf_shell.expand_dims(encrypted_residual, axis=1) * hidden[:, :, None]
+
+# %% wrong="forgets relu'" loses={"units_that_are_off_learn_nothing": "Where is relu'"}
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    factor = tf.ones_like(hidden)[:, :, None] * top
+    signals = tf_shell.reduce_sum(residual * factor, axis=2)
+    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]
+
+# %% wrong="h in place of relu'" loses={"reordered_is_the_gradient": "rounding excuses"}
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    signals = tf_shell.reduce_sum(residual * (hidden[:, :, None] * top), axis=2)
+    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]
+
+# %% wrong="one class only" loses={"reordered_is_the_gradient": "rounding excuses"}
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
+    signals = (residual * factor)[:, :, 0]
+    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]
+
+# %% wrong="relu' for W₂ in place of h" loses={"reordered_is_the_gradient": "for W₂"}
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    on = tf.cast(hidden > 0, tf.float32)
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    signals = tf_shell.reduce_sum(residual * (on[:, :, None] * top), axis=2)
+    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * on[:, :, None]
+
+# %% wrong="the wrong sign" loses={"reordered_is_the_gradient": "rounding excuses"}
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = -tf_shell.expand_dims(encrypted_residual, axis=1)
+    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
+    signals = tf_shell.reduce_sum(residual * factor, axis=2)
+    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]
+
+# %% wrong="only W₁" loses={"reordered_is_the_gradient": "two ciphertexts", "units_that_are_off_learn_nothing": "two ciphertexts", "a_fraction_of_the_multiplications": "two ciphertexts"}
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
+    signals = tf_shell.reduce_sum(residual * factor, axis=2)
+    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None]
+
+# %% wrong="the signals are no gradient yet" loses={"reordered_is_the_gradient": "is wanted", "units_that_are_off_learn_nothing": "is wanted", "a_fraction_of_the_multiplications": "is wanted"}
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
+    return tf_shell.reduce_sum(residual * factor, axis=2), residual * hidden[:, :, None]
+
+# %% wrong="forgets to return" loses={"reordered_is_the_gradient": "return", "units_that_are_off_learn_nothing": "return", "a_fraction_of_the_multiplications": "return"}
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
+    signals = tf_shell.reduce_sum(residual * factor, axis=2)

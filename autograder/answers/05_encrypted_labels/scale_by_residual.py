@@ -1,0 +1,77 @@
+# %% right="minus the difference"
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    residual = -(encrypted_labels - predictions)
+    return tf_shell.expand_dims(residual, axis=2) * jacobian
+
+# %% right="the sign goes into the Jacobian"
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    error = tf_shell.expand_dims(encrypted_labels - predictions, axis=-1)
+    return error * (-jacobian)
+
+# %% right="a tensor minus a ciphertext"
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    residual = predictions - encrypted_labels
+    return jacobian * tf_shell.expand_dims(residual, axis=-1)
+
+# %% right="class by class"
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    parts = []
+    for c in range(jacobian.shape[1]):
+        one = encrypted_labels[:, c : c + 1].__rsub__(predictions[:, c : c + 1])
+        parts.append(tf_shell.expand_dims(one, axis=-1) * jacobian[:, c : c + 1])
+    return tf_shell.concat(parts, axis=1)
+
+# %% right="by reshape"
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    residual = encrypted_labels.__rsub__(predictions)
+    batch, classes, weights = jacobian.shape
+    return tf_shell.reshape(residual, [batch, classes, 1]) * jacobian
+
+# %% wrong="label minus prediction" loses={"residual_times_jacobian": "the wrong way round"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    return tf_shell.expand_dims(encrypted_labels - predictions, axis=-1) * jacobian
+
+# %% wrong="adds the label" loses={"residual_times_jacobian": "You added the label"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    return tf_shell.expand_dims(encrypted_labels + predictions, axis=-1) * jacobian
+
+# %% wrong="multiplies first, subtracts then" loses={"residual_times_jacobian": "different scaling factors"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    scaled_labels = tf_shell.expand_dims(encrypted_labels, axis=-1) * jacobian
+    return scaled_labels.__rsub__(tf.expand_dims(predictions, -1) * jacobian)
+
+# %% wrong="only the residual" loses={"residual_times_jacobian": "is wanted", "one_multiplication_deep": "is wanted"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    return encrypted_labels.__rsub__(predictions)
+
+# %% wrong="forgets the label" loses={"residual_times_jacobian": "not a ciphertext", "one_multiplication_deep": "not a ciphertext"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    return tf.expand_dims(predictions, -1) * jacobian
+
+# %% wrong="a plaintext polynomial" loses={"residual_times_jacobian": "plaintext polynomial", "one_multiplication_deep": "plaintext polynomial"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    return tf_shell.to_shell_plaintext(tf.expand_dims(predictions, -1) * jacobian, encrypted_labels._context)
+
+# %% wrong="NumPy minus a ciphertext" loses={"residual_times_jacobian": "NumPy takes", "one_multiplication_deep": "NumPy takes"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    return predictions.numpy()[:2] - encrypted_labels
+
+# %% wrong="a product for the sign as well" loses={"residual_times_jacobian": "rounding excuses", "one_multiplication_deep": "One is enough"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    negative = encrypted_labels * tf.constant(-1.0)
+    return tf_shell.expand_dims(negative + predictions, axis=-1) * jacobian
+
+# %% wrong="sums over the classes" loses={"residual_times_jacobian": "is wanted", "one_multiplication_deep": "is wanted"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    residual = encrypted_labels.__rsub__(predictions)
+    return tf_shell.reduce_sum(tf_shell.expand_dims(residual, axis=-1) * jacobian, axis=1)
+
+# %% wrong="the same product twice" loses={"one_multiplication_deep": "multiply once"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    residual = tf_shell.expand_dims(encrypted_labels.__rsub__(predictions), axis=-1)
+    return residual * jacobian + residual * tf.zeros_like(jacobian)
+
+# %% wrong="forgets to return" loses={"residual_times_jacobian": "return", "one_multiplication_deep": "return"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    residual = encrypted_labels.__rsub__(predictions)
+    tf_shell.expand_dims(residual, axis=-1) * jacobian

@@ -1,0 +1,70 @@
+# %% right="in two lines"
+def sum_over_classes_and_batch(products):
+    over_classes = tf_shell.reduce_sum(products, axis=1)
+    return tf_shell.fast_reduce_sum(over_classes)
+
+# %% right="the batch first, the classes one by one"
+def sum_over_classes_and_batch(products):
+    summed = tf_shell.fast_reduce_sum(products)
+    total = summed[:, 0]
+    for c in range(1, products.shape[1]):
+        total = total + summed[:, c]
+    return total
+
+# %% right="adds the classes by hand"
+def sum_over_classes_and_batch(products):
+    classes = [products[:, c] for c in range(products.shape[1])]
+    total = classes[0]
+    for part in classes[1:]:
+        total = total + part
+    return tf_shell.fast_reduce_sum(total)
+
+# %% right="by split"
+def sum_over_classes_and_batch(products):
+    parts = tf_shell.split(products, products.shape[1], axis=1)
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    batch, _, weights = products.shape
+    return tf_shell.fast_reduce_sum(tf_shell.reshape(total, [batch, weights]))
+
+# %% wrong="only over the classes" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+def sum_over_classes_and_batch(products):
+    return tf_shell.reduce_sum(products, axis=1)
+
+# %% wrong="only over the batch" loses={"classes_are_added": "is wanted", "both_halves_are_added": "is wanted"}
+def sum_over_classes_and_batch(products):
+    return tf_shell.fast_reduce_sum(products)
+
+# %% wrong="over the weights" loses={"classes_are_added": "is wanted", "both_halves_are_added": "is wanted"}
+def sum_over_classes_and_batch(products):
+    return tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products, axis=2))
+
+# %% wrong="one class for all" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+def sum_over_classes_and_batch(products):
+    return tf_shell.fast_reduce_sum(products[:, 0])
+
+# %% wrong="one class is left out" loses={"both_halves_are_added": "Slot 0 should hold"}
+def sum_over_classes_and_batch(products):
+    return tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products[:, 1:], axis=1))
+
+# %% wrong="decrypted in the mind" loses={"classes_are_added": "not a ciphertext", "both_halves_are_added": "not a ciphertext"}
+def sum_over_classes_and_batch(products):
+    return np.zeros((2048, products.shape[2]))
+
+# %% wrong="adds the classes twice" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+def sum_over_classes_and_batch(products):
+    total = tf_shell.reduce_sum(products, axis=1)
+    return tf_shell.fast_reduce_sum(total + total)
+
+# %% wrong="rotates without a key" loses={"classes_are_added": "raised", "both_halves_are_added": "raised"}
+def sum_over_classes_and_batch(products):
+    return tf_shell.reduce_sum(tf_shell.reduce_sum(products, axis=1), axis=0)
+
+# %% wrong="the second half only in the second row, negated" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+def sum_over_classes_and_batch(products):
+    return tf_shell.fast_reduce_sum(-tf_shell.reduce_sum(products, axis=1))
+
+# %% wrong="forgets to return" loses={"classes_are_added": "return", "both_halves_are_added": "return"}
+def sum_over_classes_and_batch(products):
+    tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products, axis=1))

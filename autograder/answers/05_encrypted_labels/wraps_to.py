@@ -1,0 +1,66 @@
+# %% right="a remainder, then one step down"
+def wraps_to(value, plaintext_modulus):
+    rest = value % plaintext_modulus
+    return rest - plaintext_modulus if rest > plaintext_modulus // 2 else rest
+
+# %% right="takes whole turns off"
+def wraps_to(value, plaintext_modulus):
+    turns = (2 * value + plaintext_modulus) // (2 * plaintext_modulus)
+    return value - turns * plaintext_modulus
+
+# %% right="NumPy"
+def wraps_to(value, plaintext_modulus):
+    rest = np.mod(value, plaintext_modulus)
+    return np.where(rest <= (plaintext_modulus - 1) // 2, rest, rest - plaintext_modulus)
+
+# %% right="a loop, a float"
+def wraps_to(value, plaintext_modulus):
+    while value > plaintext_modulus / 2:
+        value -= plaintext_modulus
+    while value < -plaintext_modulus / 2:
+        value += plaintext_modulus
+    return float(value)
+
+# %% right="math.remainder"
+def wraps_to(value, plaintext_modulus):
+    return int(math.remainder(value, plaintext_modulus))
+
+# %% wrong="never wraps" loses={"what_does_not_fit_wraps": "half of the numbers below t stand for negative ones", "a_ciphertext_agrees": "decrypts to"}
+def wraps_to(value, plaintext_modulus):
+    return value
+
+# %% wrong="no negative numbers" loses={"what_fits_stays": "is one of them", "what_does_not_fit_wraps": "stand for negative ones", "a_ciphertext_agrees": "you predict"}
+def wraps_to(value, plaintext_modulus):
+    return value % plaintext_modulus
+
+# %% wrong="wraps at t in place of t/2" loses={"what_does_not_fit_wraps": "stand for negative ones", "a_ciphertext_agrees": "you predict"}
+def wraps_to(value, plaintext_modulus):
+    if -plaintext_modulus < value < plaintext_modulus:
+        return value
+    return (value + plaintext_modulus // 2) % plaintext_modulus - plaintext_modulus // 2
+
+# %% wrong="saturates" loses={"what_does_not_fit_wraps": "only multiples of t", "a_ciphertext_agrees": "decrypts to"}
+def wraps_to(value, plaintext_modulus):
+    half = plaintext_modulus // 2
+    return max(-half, min(half, value))
+
+# %% wrong="a remainder with the number's sign" loses={"what_does_not_fit_wraps": "stand for negative ones", "a_ciphertext_agrees": "you predict"}
+def wraps_to(value, plaintext_modulus):
+    return int(math.fmod(value, plaintext_modulus))
+
+# %% wrong="wraps once only" loses={"what_does_not_fit_wraps": "stand for negative ones", "a_ciphertext_agrees": "you predict"}
+def wraps_to(value, plaintext_modulus):
+    if value > plaintext_modulus // 2:
+        value -= plaintext_modulus
+    elif value < -(plaintext_modulus // 2):
+        value += plaintext_modulus
+    return value
+
+# %% wrong="modulo t/2" loses={"what_fits_stays": "is decrypted", "what_does_not_fit_wraps": "only multiples of t", "a_ciphertext_agrees": "you predict"}
+def wraps_to(value, plaintext_modulus):
+    half = plaintext_modulus // 2
+    return value % half
+
+# %% wrong="forgets to return" loses={"what_fits_stays": "return", "what_does_not_fit_wraps": "return", "a_ciphertext_agrees": "return"}
+def wraps_to(value, plaintext_modulus):
+    (value + plaintext_modulus // 2) % plaintext_modulus - plaintext_modulus // 2

@@ -1,0 +1,946 @@
+"""The checks of lab 05, training on encrypted labels."""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, log_ndtr
+
+from labkit.checks import as_array, as_arrays, as_number, check, require
+
+# float64 over a few terms is exact to 1e-12, float32 to 1e-5; no wrong answer is within 1e-3.
+ROUNDING = 1e-4
+
+# The lab's small context; see the master. Residual and Jacobian are scaled by 32 each.
+SCALE = 32
+LARGE_SCALE = 16
+
+
+@functools.cache
+def _small() -> tuple[Any, Any, Any]:
+    """Context, key and the key that opens fast-rotated sums: 2048 slots, t about 2^20."""
+    import tf_shell
+
+    from labkit.encrypted import ntt_primes
+
+    context = tf_shell.create_context64(
+        log_n=11,
+        main_moduli=ntt_primes(54, 4096),
+        plaintext_modulus=ntt_primes(20, 4096)[0],
+        scaling_factor=SCALE,
+    )
+    key = tf_shell.create_key64(context)
+    return context, key, tf_shell.create_fast_rotation_key64(context, key)
+
+
+@functools.cache
+def _large() -> tuple[Any, Any]:
+    """A context with room for two multiplications in a row, and its key."""
+    import tf_shell
+
+    from labkit.encrypted import large_ring, ntt_primes
+
+    ring = large_ring(ntt_primes(23, 8192)[0])
+    context = tf_shell.create_context64(
+        log_n=ring.log_n,
+        main_moduli=list(ring.moduli),
+        plaintext_modulus=ring.plaintext_modulus,
+        scaling_factor=LARGE_SCALE,
+    )
+    return context, tf_shell.create_key64(context)
+
+
+@functools.cache
+def _integers() -> tuple[Any, Any]:
+    """A context for whole numbers: scaling factor 1, t = 12289, and its key."""
+    import tf_shell
+
+    from labkit.encrypted import ntt_primes
+
+    context = tf_shell.create_context64(
+        log_n=11, main_moduli=ntt_primes(54, 4096), plaintext_modulus=12289, scaling_factor=1
+    )
+    return context, tf_shell.create_key64(context)
+
+
+def _ciphertext(value: Any, what: str, shape: tuple[int, ...]) -> Any:
+    """Return `value`, a ciphertext of that shape, or say what it is."""
+    import tf_shell
+
+    require(value is not None, f"{what} is None. Did you forget `return`?")
+    if not isinstance(value, tf_shell.ShellTensor64):
+        kind = type(value).__name__
+        hint = ""
+        if isinstance(value, np.ndarray):
+            hint = (
+                " NumPy takes `array - ciphertext` apart, entry by entry: use tensors, or "
+                "`ciphertext.__rsub__(…)`."
+            )
+        require(False, f"{what} is a {kind}, not a ciphertext (a ShellTensor64).{hint}")
+    require(value.is_encrypted, f"{what} is a plaintext polynomial, not a ciphertext.")
+    got = tuple(value.shape)
+    require(got == shape, f"{what} has shape {got}, but {shape} is wanted.")
+    return value
+
+
+# Part 1 · rings -----------------------------------------------------------------------------
+
+
+def _wrapped(wraps_to: Callable, value: int, modulus: int) -> int:
+    got = as_number(wraps_to(value, modulus), "the result of `wraps_to`")
+    require(
+        got == round(got), f"`wraps_to({value}, {modulus})` is {got}: a whole number is wanted."
+    )
+    return round(got)
+
+
+@check
+def what_fits_stays(wraps_to: Callable, rng: np.random.Generator) -> None:
+    """numbers within ±t/2 come back as they are."""
+    for modulus in (97, 12289, 557057):
+        half = modulus // 2
+        for value in (0, 1, -1, half, -half, *map(int, rng.integers(-half, half + 1, 5))):
+            got = _wrapped(wraps_to, value, modulus)
+            require(
+                got == value,
+                f"t = {modulus} holds the numbers from {-half} to {half}, and {value} is one of "
+                f"them; `wraps_to` says that {got} is decrypted.",
+            )
+
+
+@check
+def what_does_not_fit_wraps(wraps_to: Callable, rng: np.random.Generator) -> None:
+    """larger numbers come back as another number, a multiple of t away."""
+    for modulus in (97, 12289, 557057):
+        half = modulus // 2
+        turns = [int(n) for n in rng.integers(-9, 10, 4)] + [1, -1]
+        for value in (
+            half + 1,
+            -half - 1,
+            *(n * modulus + int(rng.integers(2, half)) for n in turns),
+        ):
+            got = _wrapped(wraps_to, value, modulus)
+            require(
+                (got - value) % modulus == 0,
+                f"Arithmetic is modulo t = {modulus}: from {value} only multiples of t may be "
+                f"added or taken; `wraps_to` says {got}.",
+            )
+            require(
+                -half <= got <= half,
+                f"`wraps_to({value}, {modulus})` is {got}; what is decrypted lies from {-half} to "
+                f"{half}: half of the numbers below t stand for negative ones.",
+            )
+
+
+@check
+def a_ciphertext_agrees(wraps_to: Callable, rng: np.random.Generator) -> None:
+    """sums and products of real ciphertexts decrypt to what you predict."""
+    import tensorflow as tf
+    import tf_shell
+
+    context, key = _integers()
+    a, b = (rng.integers(-900, 901, 2048) for _ in range(2))
+    first, second = (tf.constant(values, tf.int64) for values in (a, b))
+    encrypted = tf_shell.to_encrypted(first, key, context)
+    for name, result, exact in (
+        ("·", encrypted * second, a * b),
+        (
+            "·8 +",
+            (encrypted + encrypted + encrypted + encrypted) * tf.constant(2, tf.int64) + second,
+            8 * a + b,
+        ),
+    ):
+        decrypted = tf_shell.to_tensorflow(result, key).numpy()
+        for i in range(12):
+            got = _wrapped(wraps_to, int(exact[i]), 12289)
+            require(
+                got == decrypted[i],
+                f"A ciphertext of {a[i]}{name}{b[i]} = {exact[i]} at t = 12289 decrypts to "
+                f"{decrypted[i]}; you predict {got}.",
+            )
+
+
+def _secure(is_secure: Callable, log_n: int, moduli: list[int]) -> bool:
+    got = is_secure(log_n, moduli)
+    require(got is not None, "`is_secure` returned None. Did you forget `return`?")
+    require(
+        isinstance(got, bool | np.bool_) or (np.ndim(got) == 0 and got in (0, 1)),
+        f"`is_secure` returned {got!r}; True or False is wanted.",
+    )
+    return bool(got)
+
+
+def _around(rng: np.random.Generator, bits: int) -> list[tuple[int, bool]]:
+    """Moduli a little below and a little above the limit, and whether they are within it."""
+    below = int(2**bits * rng.uniform(0.6, 0.95))
+    above = int(2**bits * rng.uniform(1.1, 1.8))
+    return [(below | 1, True), (above | 1, False), (2 ** (bits - 5) - 1, True)]
+
+
+@check
+def one_modulus_within_the_table(is_secure: Callable, rng: np.random.Generator) -> None:
+    """you read the table right for a single prime."""
+    from labkit.encrypted import LOG2_Q_128
+
+    for log_n in (11, 10, 12):
+        bits = min(LOG2_Q_128[2**log_n], 60)
+        cases = _around(rng, bits) if bits < 60 else [(2**59 - 1, True)]
+        for modulus, want in cases:
+            got = _secure(is_secure, log_n, [modulus])
+            require(
+                got == want,
+                f"Ring degree 2^{log_n} allows {LOG2_Q_128[2**log_n]} bits, and q = {modulus} has "
+                f"{math.log2(modulus):.2f}: it is {'' if want else 'not '}within the limit. You "
+                f"say {got}.",
+            )
+
+
+@check
+def several_moduli_multiply(is_secure: Callable, rng: np.random.Generator) -> None:
+    """with several primes it is their product that counts."""
+    from labkit.encrypted import LOG2_Q_128
+
+    for log_n, count in ((12, 2), (13, 4), (12, 3)):
+        bits = LOG2_Q_128[2**log_n]
+        for offset, want in ((-0.4, True), (0.4, False)):
+            moduli = [int(2 ** ((bits + offset) / count)) | 1] * count
+            got = _secure(is_secure, log_n, moduli)
+            total = sum(math.log2(q) for q in moduli)
+            require(
+                got == want,
+                f"{count} moduli of {math.log2(moduli[0]):.2f} bits: their product q has "
+                f"{total:.2f} bits, and degree 2^{log_n} allows {bits}. You say {got}. The bits of "
+                "factors add up, the factors do not.",
+            )
+
+
+# Part 2 · who may see what ------------------------------------------------------------------
+
+F, L = "features party", "labels party"
+_START = {
+    F: {"images", "model weights", "masks"},
+    L: {"labels", "secret key"},
+}
+# Everything that is sent, in the clear or not, and to whom it was known before.
+_SENT = {"encrypted labels", "encrypted masked sums", "masked sums"}
+# What follows from what.
+_RULES = [
+    ({"labels", "secret key"}, "encrypted labels"),
+    ({"encrypted masked sums", "secret key"}, "masked sums"),
+    ({"encrypted labels", "secret key"}, "labels"),
+    ({"images", "model weights"}, "predictions"),
+    ({"masked sums", "masks", "predictions", "images", "model weights"}, "gradient"),
+    ({"predictions", "labels"}, "residuals"),
+    ({"predictions", "residuals"}, "labels"),
+]
+
+
+def _knowledge() -> dict[str, set[str]]:
+    """What each party can find out, by applying the rules until nothing new follows."""
+    known = {party: start | _SENT for party, start in _START.items()}
+    for facts in known.values():
+        while new := {then for given, then in _RULES if given <= facts and then not in facts}:
+            facts |= new
+    return known
+
+
+def _cells(table: Any) -> dict[str, frozenset[str]]:
+    require(table is not None, "`trust_table` returned None. Did you forget `return`?")
+    require(
+        isinstance(table, Mapping),
+        f"`trust_table` returned a {type(table).__name__}; a dictionary is wanted.",
+    )
+    letters = {"F": F, "L": L}
+    cells = {}
+    for item, who in table.items():
+        who = "" if who is None else who
+        try:
+            names = {str(name) for name in who}
+        except TypeError:
+            names = {"?"}
+        require(
+            names <= set(letters),
+            f"The row {item!r} says {who!r}; write 'F', 'L', 'FL' or ''.",
+        )
+        cells[item] = frozenset(letters[name] for name in names)
+    return cells
+
+
+def _rows(trust_table: Callable, items: Iterable[str], why: Mapping[str, str]) -> None:
+    cells, known = _cells(trust_table()), _knowledge()
+    for item in items:
+        require(item in cells, f"The row {item!r} is missing.")
+        want = {party for party in known if item in known[party]}
+        got = cells[item]
+        for party in (F, L):
+            require(
+                (party in got) == (party in want),
+                f"{item}: you say that the {party} "
+                f"{'can' if party in got else 'cannot'} see or work this out. {why[item]}",
+            )
+
+
+@check
+def what_stays_at_home(trust_table: Callable, rng: np.random.Generator) -> None:
+    """you know what never leaves its owner."""
+    _rows(
+        trust_table,
+        ("images", "labels", "model weights", "secret key"),
+        {
+            "images": "Nothing that is sent depends on them but masked sums.",
+            "labels": "They are the secret of the whole lab: they leave home encrypted only.",
+            "model weights": "One party trains the model; nobody sends it anywhere.",
+            "secret key": "Whoever has it can decrypt everything: think of who makes it.",
+        },
+    )
+
+
+@check
+def what_crosses(trust_table: Callable, rng: np.random.Generator) -> None:
+    """you know what both parties get to see."""
+    _rows(
+        trust_table,
+        ("encrypted labels", "masked sums"),
+        {
+            "encrypted labels": "One party makes them, the other computes with them. To see a "
+            "ciphertext is not to see what is in it.",
+            "masked sums": "They are decrypted by one party, and sent back to the other.",
+        },
+    )
+
+
+@check
+def what_follows(trust_table: Callable, rng: np.random.Generator) -> None:
+    """you know what each party can work out from what it has."""
+    _rows(
+        trust_table,
+        ("predictions", "masks", "gradient"),
+        {
+            "predictions": "They take the images AND the weights.",
+            "masks": "They are drawn by the party that must hide something from the key holder.",
+            "gradient": "It comes out of the masked sums for the party that can take the masks "
+            "off, and only for that one.",
+        },
+    )
+
+
+@check
+def residuals_are_labels(trust_table: Callable, rng: np.random.Generator) -> None:
+    """you know who may hold prediction − label in the clear."""
+    _rows(
+        trust_table,
+        ("residuals",),
+        {
+            "residuals": "A residual is prediction − label: whoever has it and the prediction has "
+            "the label, and whoever has the label and it has the prediction."
+        },
+    )
+
+
+# Part 3 · post-scale ------------------------------------------------------------------------
+
+
+def _network(
+    rng: np.random.Generator, batch: int, features: int = 4, hidden: int = 5, classes: int = 3
+) -> tuple[np.ndarray, ...]:
+    """Images, bottom weights, top weights, hidden activations; no unit near its kink."""
+    while True:
+        x = rng.uniform(0.1, 1, (batch, features))
+        below = rng.normal(0, 1, (features, hidden))
+        before = x @ below
+        # Some unit is on and some is off, and a step of 1e-5 crosses no kink.
+        if np.abs(before).min() > 1e-2 and 0.2 < np.mean(before > 0) < 0.8:
+            return x, below, rng.normal(0, 1, (hidden, classes)), np.maximum(before, 0)
+
+
+def _jacobians(logit_jacobian: Callable, x, hidden, top) -> list[np.ndarray]:
+    batch, features = x.shape
+    units, classes = top.shape
+    like = [np.empty((batch, classes, features, units)), np.empty((batch, classes, units, classes))]
+    return as_arrays(logit_jacobian(x, hidden, top), "the result of `logit_jacobian`", like)
+
+
+def _slopes(logits: Callable, weights: np.ndarray) -> np.ndarray:
+    """[batch, classes, *weights.shape]: central differences; exact to 1e-9 where it is linear."""
+    step = 1e-5
+    out = []
+    for index in np.ndindex(weights.shape):
+        shift = np.zeros_like(weights)
+        shift[index] = step
+        out.append((logits(weights + shift) - logits(weights - shift)) / (2 * step))
+    return np.stack(out, axis=-1).reshape(*out[0].shape, *weights.shape)
+
+
+@check
+def slopes_of_the_top_layer(logit_jacobian: Callable, rng: np.random.Generator) -> None:
+    """the second part is how fast each logit grows along each weight of W₂."""
+    x, _, top, hidden = _network(rng, 3)
+    got = _jacobians(logit_jacobian, x, hidden, top)[1]
+    want = _slopes(lambda weights: hidden @ weights, top)
+    i, c, j, k = np.unravel_index(np.argmax(np.abs(got - want)), want.shape)
+    hint = ""
+    if c != k:
+        hint = f" Logit {c} does not depend on a weight that leads to logit {k}."
+    require(
+        bool(np.allclose(got, want, atol=ROUNDING)),
+        f"Example {i}: logit {c} grows by {want[i, c, j, k]:.4f} per unit of W₂[{j}, {k}]; you say "
+        f"{got[i, c, j, k]:.4f}.{hint}",
+    )
+
+
+@check
+def slopes_of_the_bottom_layer(logit_jacobian: Callable, rng: np.random.Generator) -> None:
+    """the first part is how fast each logit grows along each weight of W₁."""
+    x, below, top, hidden = _network(rng, 3)
+    got = _jacobians(logit_jacobian, x, hidden, top)[0]
+    want = _slopes(lambda weights: np.maximum(x @ weights, 0) @ top, below)
+    i, c, p, j = np.unravel_index(np.argmax(np.abs(got - want)), want.shape)
+    hint = ""
+    if hidden[i, j] == 0:
+        hint = f" Unit {j} is off for this example: relu passes nothing on, and no slope either."
+    require(
+        bool(np.allclose(got, want, atol=ROUNDING)),
+        f"Example {i}: logit {c} grows by {want[i, c, p, j]:.4f} per unit of W₁[{p}, {j}]; you say "
+        f"{got[i, c, p, j]:.4f}.{hint}",
+    )
+
+
+def _residual_case(rng: np.random.Generator, weights: int = 2, classes: int = 3) -> tuple:
+    """Labels, predictions and Jacobians of 2048 examples."""
+    labels = np.eye(classes)[rng.integers(0, classes, 2048)].astype(np.float32)
+    predictions = expit(rng.normal(0, 2, (2048, classes))).astype(np.float32)
+    jacobian = rng.uniform(0.05, 0.15, (2048, classes, weights)).astype(np.float32)
+    return labels, predictions, jacobian * rng.choice([-1, 1], (classes, weights)).astype("f")
+
+
+def _product_error(*factors: np.ndarray, scale: int) -> np.ndarray:
+    """By how much a product of rounded factors can be off: each by half a step."""
+    exact = math.prod(np.abs(f) for f in factors)
+    return math.prod(np.abs(f) + 0.5 / scale for f in factors) - exact + 1e-5
+
+
+@check
+def residual_times_jacobian(scale_by_residual: Callable, rng: np.random.Generator) -> None:
+    """it decrypts to (prediction − label) · Jacobian."""
+    import tensorflow as tf
+    import tf_shell
+
+    context, key, _ = _small()
+    labels, predictions, jacobian = _residual_case(rng)
+    encrypted = tf_shell.to_encrypted(tf.constant(labels), key, context)
+    got = scale_by_residual(encrypted, tf.constant(predictions), tf.constant(jacobian))
+    got = _ciphertext(got, "the result of `scale_by_residual`", jacobian.shape)
+    got = tf_shell.to_tensorflow(got, key).numpy()
+    residual = (predictions - labels)[:, :, None]
+    want, allowed = residual * jacobian, _product_error(residual, jacobian, scale=SCALE)
+    worst = np.unravel_index(np.argmax(np.abs(got - want) - allowed), want.shape)
+    hint = ""
+    if np.all(np.abs(got + want) <= allowed):
+        hint = " The sign is the wrong way round: the residual is prediction − label."
+    elif np.allclose(got, (predictions + labels)[:, :, None] * jacobian, atol=0.05):
+        hint = " You added the label."
+    elif np.allclose(got, (predictions / SCALE - labels)[:, :, None] * jacobian, atol=0.05):
+        hint = (
+            " Tensors of different scaling factors cannot be added: subtract first, multiply once."
+        )
+    require(
+        bool(np.all(np.abs(got - want) <= allowed)),
+        f"Example {worst[0]}, class {worst[1]}: residual {residual[worst[0], worst[1], 0]:.3f} · "
+        f"slope {jacobian[worst]:.3f} = {want[worst]:.4f}, and rounding excuses "
+        f"{allowed[worst]:.4f}; yours decrypts to {got[worst]:.4f}.{hint}",
+    )
+
+
+@check
+def one_multiplication_deep(scale_by_residual: Callable, rng: np.random.Generator) -> None:
+    """it stays encrypted, and each entry costs one multiplication."""
+    import tensorflow as tf
+    import tf_shell
+
+    from labkit.encrypted.counting import counted_multiplications
+
+    context, key, _ = _small()
+    labels, predictions, jacobian = _residual_case(rng, weights=4)
+    encrypted = tf_shell.to_encrypted(tf.constant(labels), key, context)
+    with counted_multiplications() as count:
+        got = scale_by_residual(encrypted, tf.constant(predictions), tf.constant(jacobian))
+    got = _ciphertext(got, "the result of `scale_by_residual`", jacobian.shape)
+    depth = round(math.log(got.scaling_factor, SCALE))
+    require(
+        depth == 2,
+        f"The result's scaling factor is {got.scaling_factor:g} = {SCALE}^{depth}: "
+        f"{max(depth - 1, 0)} multiplications in a row. One is enough, and the noise allows no "
+        "more.",
+    )
+    wanted = jacobian.shape[1] * jacobian.shape[2]
+    require(
+        count[0] <= wanted,
+        f"You made {count[0]} multiplications of ciphertexts for {wanted} entries: multiply once "
+        "for each class and weight. The sign costs none.",
+    )
+
+
+def _sums(sum_over: Callable, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """What is decrypted in slots 0 and 1024, and the true sums, [2, weights] each."""
+    import tensorflow as tf
+    import tf_shell
+
+    context, key, fast = _small()
+    products = rng.uniform(0.05, 0.15, (2048, 3, 4)).astype(np.float32)
+    products[1024:] *= -1
+    encrypted = tf_shell.to_encrypted(tf.constant(products), key, context)
+    got = _ciphertext(sum_over(encrypted), "the result of `sum_over_classes_and_batch`", (2048, 4))
+    got = tf_shell.to_tensorflow(got, fast if got._is_fast_rotated else key).numpy()
+    want = np.rint(products * SCALE).sum(axis=1) / SCALE
+    return got[[0, 1024]], np.stack([want[:1024].sum(axis=0), want[1024:].sum(axis=0)])
+
+
+@check
+def classes_are_added(sum_over: Callable, rng: np.random.Generator) -> None:
+    """each weight's products are added up over the classes."""
+    got, want = _sums(sum_over, rng)
+    share = float(np.mean(got / want))
+    require(
+        0.5 < share < 1.5,
+        f"In slot 0 there should be {want[0, 0]:.2f}, what 1024 examples and all classes add up "
+        f"to; there is {got[0, 0]:.2f}, {share:.3f} of it. Which axes did you add up?",
+    )
+
+
+@check
+def both_halves_are_added(sum_over: Callable, rng: np.random.Generator) -> None:
+    """slot 0 holds the first half's sum, slot 1024 the second half's, exactly."""
+    got, want = _sums(sum_over, rng)
+    for half in range(2):
+        require(
+            bool(np.allclose(got[half], want[half], atol=0.5 / SCALE)),
+            f"Slot {1024 * half} should hold the sum over examples {1024 * half} to "
+            f"{1024 * half + 1023}, {np.round(want[half], 2)}; it holds {np.round(got[half], 2)}. "
+            "Nothing is rounded in a sum: it is exact, or an axis is wrong.",
+        )
+
+
+def _bound(quantisation_bound: Callable, *arguments: float) -> float:
+    got = as_number(quantisation_bound(*arguments), "the result of `quantisation_bound`")
+    require(got >= 0, f"`quantisation_bound{arguments}` is {got}: an error is not negative.")
+    return got
+
+
+@check
+def rounding_never_exceeds_it(quantisation_bound: Callable, rng: np.random.Generator) -> None:
+    """no sum of rounded products is farther off than your bound."""
+    for _ in range(40):
+        scale, terms = int(rng.integers(1, 40)), int(rng.integers(1, 60))
+        r, j = rng.uniform(0.1, 1), rng.uniform(0.1, 4)
+        bound = _bound(quantisation_bound, scale, terms, r, j)
+        for kind in ("random", "worst"):
+            residual, jacobian = rng.uniform(-r, r, terms), rng.uniform(-j, j, terms)
+            if kind == "worst":
+                # All near the top, and all rounded away from zero.
+                residual = np.full(terms, _half_step_below(r, scale))
+                jacobian = np.full(terms, _half_step_below(j, scale))
+            rounded = np.rint(residual * scale) * np.rint(jacobian * scale) / scale**2
+            off = abs(float(np.sum(rounded - residual * jacobian)))
+            require(
+                off <= bound * (1 + 1e-9) + 1e-12,
+                f"Scaling factor {scale}, {terms} products of |residual| ≤ {r:.2f} and |slope| ≤ "
+                f"{j:.2f}: here the rounded sum is off by {off:.4f}, and your bound is "
+                f"{bound:.4f}. Both factors are rounded, each by up to half a step.",
+            )
+
+
+def _half_step_below(largest: float, scale: int) -> float:
+    """The largest number up to `largest` that is rounded up by (almost) half a step."""
+    steps = math.floor(largest * scale - 0.5)
+    return max((steps + 0.5 + 1e-9) / scale, 0.0) if steps >= 0 else 0.0
+
+
+@check
+def rounding_can_reach_it(quantisation_bound: Callable, rng: np.random.Generator) -> None:
+    """the bound is no larger than it must be."""
+    for _ in range(20):
+        scale, terms = int(rng.integers(1, 40)), int(rng.integers(1, 60))
+        r = (int(rng.integers(1, 2 * scale + 1)) + 0.5 + 1e-9) / scale
+        j = (int(rng.integers(1, 4 * scale + 1)) + 0.5 + 1e-9) / scale
+        off = terms * (np.rint(r * scale) * np.rint(j * scale) / scale**2 - r * j)
+        bound = _bound(quantisation_bound, scale, terms, r, j)
+        require(
+            bound <= off * (1 + 1e-3),
+            f"Scaling factor {scale}, {terms} products of |residual| ≤ {r:.4f} and |slope| ≤ "
+            f"{j:.4f}: the worst rounding puts the sum off by {off:.5f}; your bound of "
+            f"{bound:.5f} is larger than it must be.",
+        )
+
+
+# Part 4 · multiplications -------------------------------------------------------------------
+
+
+def _counts(multiplications: Callable, sizes: tuple[int, int, int]) -> np.ndarray:
+    return as_array(multiplications(*sizes), "the result of `multiplications`", (2,))
+
+
+def _cases(rng: np.random.Generator) -> list[tuple[int, int, int]]:
+    return [(784, 64, 10), *(tuple(int(n) for n in rng.integers(2, 30, 3)) for _ in range(4))]
+
+
+@check
+def the_published_count(multiplications: Callable, rng: np.random.Generator) -> None:
+    """one for each class and each weight."""
+    for features, hidden, classes in _cases(rng):
+        got = _counts(multiplications, (features, hidden, classes))[0]
+        shapes = [(features, hidden), (hidden, classes)]
+        want = sum(1 for _ in range(classes)) * sum(math.prod(shape) for shape in shapes)
+        require(
+            got == want,
+            f"{features}-{hidden}-{classes}: the published program multiplies a class's residual "
+            f"into every entry of its Jacobian, {want:,} times in all; you say {got:,.0f}. (One "
+            "ciphertext holds 2048 examples: the batch does not count.)",
+        )
+
+
+@check
+def the_reordered_count(multiplications: Callable, rng: np.random.Generator) -> None:
+    """each weight once, and a little for the hidden units."""
+    for features, hidden, classes in _cases(rng):
+        got = _counts(multiplications, (features, hidden, classes))[1]
+        want = len(list(itertools.product(range(hidden), range(classes)))) * 2 + features * hidden
+        require(
+            got == want,
+            f"{features}-{hidden}-{classes}, reordered: residuals times relu'·W₂, the units' "
+            f"signals times the pixels, and residuals times h make {want:,} multiplications; you "
+            f"say {got:,.0f}.",
+        )
+
+
+def _reordered(reordered_gradient: Callable, rng: np.random.Generator, count: list | None = None):
+    """Decrypted results and what they should be, with the error that rounding excuses."""
+    import tensorflow as tf
+    import tf_shell
+
+    from labkit.encrypted.counting import counted_multiplications
+
+    context, key = _large()
+    features, units, classes = 4, 3, 3
+    x = rng.uniform(0, 1, (4096, features)).astype(np.float32)
+    below = rng.normal(0, 1, (features, units))
+    hidden = np.maximum(x @ below - 0.3 * below.sum(axis=0), 0).astype(np.float32)
+    top = rng.uniform(-1, 1, (units, classes)).astype(np.float32)
+    residual = rng.uniform(-1, 1, (4096, classes)).astype(np.float32)
+    encrypted = tf_shell.to_encrypted(tf.constant(residual), key, context)
+    with counted_multiplications() as counted:
+        result = reordered_gradient(encrypted, *(tf.constant(v) for v in (x, hidden, top)))
+    if count is not None:
+        count[:] = counted[0], classes * (features * units + units * classes)
+    require(result is not None, "`reordered_gradient` returned None. Did you forget `return`?")
+    require(
+        isinstance(result, tuple | list) and len(result) == 2,
+        "`reordered_gradient` should return two ciphertexts: for W₁ and for W₂.",
+    )
+    shapes = (4096, features, units), (4096, units, classes)
+    got = [
+        tf_shell.to_tensorflow(_ciphertext(part, f"part {i} of the result", shape), key).numpy()
+        for i, (part, shape) in enumerate(zip(result, shapes, strict=True))
+    ]
+    active = (hidden > 0).astype(np.float64)
+    signals = (residual @ top.T) * active
+    want = [x[:, :, None] * signals[:, None], hidden[:, :, None] * residual[:, None]]
+    # relu' is 0 or 1; three factors are rounded, W₂, the residual and x, or two, h and residual.
+    # In the published order W₂·x is rounded as one; that is no mistake in the result.
+    pixels, terms = x[:, :, None], 0
+    for c in range(classes):
+        error, weights = residual[:, None, None, c], top[None, None, :, c]
+        terms = terms + np.maximum(
+            _product_error(pixels, error, weights, scale=LARGE_SCALE),
+            _product_error(pixels * weights, error, scale=LARGE_SCALE),
+        )
+    allowed = [terms, _product_error(hidden[:, :, None], residual[:, None], scale=LARGE_SCALE)]
+    return got, want, allowed, active
+
+
+@check
+def reordered_is_the_gradient(reordered_gradient: Callable, rng: np.random.Generator) -> None:
+    """it decrypts to the gradient of every example."""
+    got, want, allowed, active = _reordered(reordered_gradient, rng)
+    # Units that are off have a check of their own.
+    shown = active[:, None, :] > 0
+    for name, g, w, a, mask in (
+        ("W₂", got[1], want[1], allowed[1], True),
+        ("W₁", got[0], want[0], allowed[0], shown),
+    ):
+        off = np.where(mask, np.abs(g - w) - a, -1.0)
+        worst = np.unravel_index(np.argmax(off), off.shape)
+        hint = ""
+        if np.abs(np.where(mask, g, 0)).max() > 100:
+            hint = (
+                " Numbers this large are noise: how many multiplications are in a row? Or were "
+                "tensors of different scaling factors added?"
+            )
+        require(
+            off[worst] <= 0,
+            f"Example {worst[0]}: the gradient for {name}{list(map(int, worst[1:]))} is "
+            f"{w[worst]:.4f}, and rounding excuses {a[worst]:.4f}; yours decrypts to "
+            f"{g[worst]:.4f}.{hint}",
+        )
+
+
+@check
+def units_that_are_off_learn_nothing(
+    reordered_gradient: Callable, rng: np.random.Generator
+) -> None:
+    """a hidden unit that relu has switched off gets no gradient for its weights."""
+    got, _, _, active = _reordered(reordered_gradient, rng)
+    off = np.abs(got[0]).max(axis=1) * (1 - active)
+    example, unit = np.unravel_index(np.argmax(off), off.shape)
+    require(
+        off.max() < 1e-6,
+        f"Unit {unit} is off for example {example} (h = 0), but the gradient of its weights "
+        f"decrypts to {off.max():.4f}. Where is relu'?",
+    )
+
+
+@check
+def a_fraction_of_the_multiplications(
+    reordered_gradient: Callable, rng: np.random.Generator
+) -> None:
+    """it needs far fewer multiplications than the published program."""
+    count: list[int] = [0, 0]
+    _reordered(reordered_gradient, rng, count)
+    used, published = count
+    features, units, classes = 4, 3, 3
+    # Either mask the weights in the clear, or mask the signals: a multiplication more a unit.
+    limit = features * units + 2 * units * classes + units
+    require(
+        used <= limit,
+        f"For {features}-{units}-{classes} you made {used} multiplications of ciphertexts, the "
+        f"published program {published}; reordered, {limit} are enough. Sum over the classes "
+        "BEFORE the pixels come in.",
+    )
+
+
+# Part 5 · label differential privacy --------------------------------------------------------
+
+
+def _gradients_by_label(
+    below: np.ndarray, above: np.ndarray, predictions: np.ndarray
+) -> np.ndarray:
+    """[classes, batch, weights]: each example's gradient under each label."""
+    batch, classes = predictions.shape
+    jacobian = np.concatenate(
+        [below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2
+    )
+    return np.stack(
+        [
+            np.einsum("bk,bkw->bw", predictions - np.eye(classes)[label], jacobian)
+            for label in range(classes)
+        ]
+    )
+
+
+def _norm_case(rng: np.random.Generator, batch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    below, above = rng.normal(0, 1, (batch, 3, 4, 2)), rng.normal(0, 1, (batch, 3, 2, 3))
+    return below, above, expit(rng.normal(0, 2, (batch, 3)))
+
+
+@check
+def worst_of_all_labels(worst_label_norms: Callable, rng: np.random.Generator) -> None:
+    """no label gives an example a longer gradient, and one gives it that long a one."""
+    below, above, predictions = _norm_case(rng, 12)
+    got = as_array(
+        worst_label_norms(below, above, predictions), "the result of `worst_label_norms`", (12,)
+    )
+    norms = np.linalg.norm(_gradients_by_label(below, above, predictions), axis=2)
+    want = norms.max(axis=0)
+    i = int(np.argmax(np.abs(got - want)))
+    hint = ""
+    for name, other in {
+        "the smallest": norms.min(axis=0),
+        "the mean": norms.mean(axis=0),
+        "the sum": norms.sum(axis=0),
+        "the square": want**2,
+    }.items():
+        if np.allclose(got, other, rtol=1e-3):
+            hint = f" Yours is {name} of them." if name != "the square" else " Yours is its square."
+    require(
+        bool(np.allclose(got, want, rtol=ROUNDING)),
+        f"Example {i}: under the labels 0, 1, 2 its gradient has norms {np.round(norms[:, i], 3)}; "
+        f"you say {got[i]:.3f}.{hint}",
+    )
+
+
+@check
+def both_layers_count(worst_label_norms: Callable, rng: np.random.Generator) -> None:
+    """the norm is over all variables together."""
+    below, above, predictions = _norm_case(rng, 6)
+    what = "the result of `worst_label_norms`"
+    for name, case in {
+        "W₁": (below, 0 * above, predictions),
+        "W₂": (0 * below, above, predictions),
+    }.items():
+        got = as_array(worst_label_norms(*case), what, (6,))
+        want = np.linalg.norm(_gradients_by_label(*case), axis=2).max(axis=0)
+        require(
+            bool(np.allclose(got, want, rtol=ROUNDING)),
+            f"Where only {name} has a gradient, example 0's worst norm is {want[0]:.3f}; you say "
+            f"{got[0]:.3f}. One norm, over both layers.",
+        )
+
+
+def _private(private_sum: Callable, rng, gradients, norms, clip, noise) -> np.ndarray:
+    return as_array(
+        private_sum(gradients, norms, clip, noise, rng),
+        "the result of `private_sum`",
+        gradients.shape[1:],
+    )
+
+
+@check
+def clipped_by_the_worst_norm(private_sum: Callable, rng: np.random.Generator) -> None:
+    """each example is scaled by its worst label's norm, and never up."""
+    batch, clip = 9, float(rng.uniform(0.5, 2))
+    gradients = rng.normal(0, 1, (batch, 30))
+    own = np.linalg.norm(gradients, axis=1)
+    worst = own * rng.uniform(1.1, 2, batch)
+    # A third of them are within the clip even under their worst label.
+    small = np.arange(batch) % 3 == 0
+    shrink = np.where(small, 0.5 * clip / worst, 1.0)
+    gradients, own, worst = gradients * shrink[:, None], own * shrink, worst * shrink
+    got = _private(private_sum, rng, gradients, worst, clip, 0.0)
+    want = np.minimum(1, clip / worst) @ gradients
+    hint = ""
+    if np.allclose(got, np.minimum(1, clip / own) @ gradients, rtol=1e-3, atol=1e-6):
+        hint = (
+            " You clipped by each gradient's own norm. That depends on the label, and the party "
+            "that clips must not see it."
+        )
+    elif np.allclose(got, (clip / worst) @ gradients, rtol=1e-3, atol=1e-6):
+        hint = " You scaled short gradients up."
+    elif np.allclose(got, want / batch, rtol=1e-3, atol=1e-6):
+        hint = " Yours is a mean."
+    require(
+        bool(np.allclose(got, want, rtol=ROUNDING, atol=ROUNDING)),
+        f"l2_norm_clip {clip:.3f}, no noise: worst norms from {worst.min():.2f} to "
+        f"{worst.max():.2f}; the sum should be {np.linalg.norm(want):.4f} long and is "
+        f"{np.linalg.norm(got):.4f}, {np.linalg.norm(got - want):.4f} away.{hint}",
+    )
+
+
+@check
+def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None:
+    """the noise's standard deviation is noise_multiplier · l2_norm_clip."""
+    count = 20_000
+    clip, noise = float(rng.uniform(0.3, 3)), float(rng.uniform(0.5, 4))
+    got = _private(private_sum, rng, np.zeros((2, count)), np.ones(2), clip, noise)
+    want = noise * clip
+    # The deviation of n Gaussians is off by a fraction of 1/√(2n); 6.2 of those: 6e-10.
+    require(
+        abs(got.std() / want - 1) < 6.2 / math.sqrt(2 * count),
+        f"noise_multiplier {noise:.3f}, l2_norm_clip {clip:.3f}: the noise on each coordinate of "
+        f"the sum should have standard deviation {want:.4f}, and has {got.std():.4f}.",
+    )
+    require(
+        abs(got.mean()) < 6.2 * want / math.sqrt(count),
+        f"The noise's mean is {got.mean():.4f}: it should be 0.",
+    )
+    inside = float(np.mean(np.abs(got) < want))
+    # A Gaussian's share within one deviation is 0.6827, ± √(0.6827·0.3173/n) · 6.2.
+    require(
+        abs(inside - 0.6827)
+        < 6.2 * math.sqrt(0.6827 * 0.3173 / count) + 0.48 * 6.2 / math.sqrt(2 * count),
+        f"{inside:.1%} of the noise is within one standard deviation; of a Gaussian 68.3% is.",
+    )
+
+
+@check
+def noise_comes_from_rng(private_sum: Callable, rng: np.random.Generator) -> None:
+    """the same rng repeats the noise, another one does not, and each coordinate has its own."""
+    seed, zeros = int(rng.integers(2**32)), np.zeros((2, 50))
+    runs = [
+        _private(private_sum, np.random.default_rng(s), zeros, np.ones(2), 1.0, 1.0)
+        for s in (seed, seed, seed + 1)
+    ]
+    require(
+        bool(np.array_equal(runs[0], runs[1])) and not np.array_equal(runs[0], runs[2]),
+        "The same rng should give the same noise and another rng other noise: draw from the rng "
+        "that is passed in.",
+    )
+    require(
+        len(np.unique(runs[0])) == 50,
+        "Some coordinates have the same noise: an attacker subtracts one from the other.",
+    )
+
+
+def _delta(epsilon: float, mu: float) -> float:
+    """Exactly δ(ε) of a Gaussian mechanism, sensitivity over deviation = μ (Balle & Wang 2018)."""
+    second = epsilon + log_ndtr(-epsilon / mu - mu / 2)
+    return float(np.exp(log_ndtr(-epsilon / mu + mu / 2)) - np.exp(second))
+
+
+def _true_epsilon(mu: float, delta: float) -> float:
+    low, high = 0.0, 1.0
+    while _delta(high, mu) > delta:
+        high *= 2
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _delta(middle, mu) > delta else (low, middle)
+    return high
+
+
+def _epsilons(label_epsilon: Callable, rng: np.random.Generator, epochs: list[int]) -> None:
+    for steps in epochs:
+        noise, delta = float(rng.uniform(1.5, 8)), float(10 ** rng.uniform(-7, -4))
+        got = as_number(label_epsilon(noise, steps, delta), "the result of `label_epsilon`")
+        true = _true_epsilon(2 * math.sqrt(steps) / noise, delta)
+        one_clip = _true_epsilon(math.sqrt(steps) / noise, delta)
+        hint = ""
+        if math.isclose(got, one_clip, rel_tol=0.25) and got < 0.9 * true:
+            hint = " With sensitivity C, that is. But a REPLACED label takes one gradient of norm "
+            hint += "up to C away and puts another one there."
+        # dp_accounting's grid and our bisection agree to 1e-3; RDP is up to a fifth looser.
+        require(
+            got >= true * (1 - 2e-3),
+            f"noise_multiplier {noise:.3f}, {steps} epoch{'s' * (steps > 1)}, δ {delta:.1e}: the "
+            f"true ε is {true:.3f}, and you promise {got:.3f}.{hint}",
+        )
+        require(
+            got <= true * 1.3 + 0.05,
+            f"noise_multiplier {noise:.3f}, {steps} epoch{'s' * (steps > 1)}, δ {delta:.1e}: ε is "
+            f"{true:.3f}, and {got:.3f} is far more. How do Gaussian mechanisms compose?",
+        )
+
+
+@check
+def epsilon_of_one_epoch(label_epsilon: Callable, rng: np.random.Generator) -> None:
+    """after one epoch, each label has been used once."""
+    _epsilons(label_epsilon, rng, [1, 1, 1])
+
+
+@check
+def epsilon_of_several_epochs(label_epsilon: Callable, rng: np.random.Generator) -> None:
+    """more epochs compose as Gaussian mechanisms do."""
+    _epsilons(label_epsilon, rng, [4, 9, 16])
+
+
+# Part 8 · the attack ------------------------------------------------------------------------
+
+
+@check
+def labels_are_guessed(guess_labels: Callable, rng: np.random.Generator) -> None:
+    """every label is read off its residuals."""
+    for predict in (expit, lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)):
+        classes = int(rng.integers(3, 12))
+        labels = rng.integers(0, classes, 200)
+        predictions = predict(rng.normal(0, 2.5, (200, classes)))
+        residuals = predictions - np.eye(classes)[labels]
+        got = as_array(guess_labels(residuals), "the result of `guess_labels`", (200,))
+        right = int(np.sum(got == labels))
+        hint = ""
+        if np.array_equal(got, residuals.argmax(axis=1)):
+            hint = " You took the largest one."
+        require(
+            right == 200,
+            f"{right} of 200 labels are right. A prediction lies between 0 and 1: what does "
+            f"subtracting 1 from one of them do to its sign?{hint}",
+        )
