@@ -489,12 +489,13 @@ def _sums(sum_over: Callable, rng: np.random.Generator) -> tuple[np.ndarray, np.
     import tf_shell
 
     context, key, fast = _small()
-    products = rng.uniform(0.05, 0.15, (2048, 3, 4)).astype(np.float32)
+    # Whole steps: numbers half-way between two are rounded this way or that.
+    products = rng.integers(2, 6, (2048, 3, 4)).astype(np.float32) / SCALE
     products[1024:] *= -1
     encrypted = tf_shell.to_encrypted(tf.constant(products), key, context)
     got = _ciphertext(sum_over(encrypted), "the result of `sum_over_classes_and_batch`", (2048, 4))
     got = tf_shell.to_tensorflow(got, fast if got._is_fast_rotated else key).numpy()
-    want = np.rint(products * SCALE).sum(axis=1) / SCALE
+    want = products.sum(axis=1, dtype=np.float64)
     return got[[0, 1024]], np.stack([want[:1024].sum(axis=0), want[1024:].sum(axis=0)])
 
 
