@@ -182,8 +182,44 @@ def test_lab_03_secure_aggregation_costs_no_accuracy_in_tff():
     ]
 
 
-def test_lab_03_no_process_outlives_the_notebook():
-    assert "in the clear" in printed("03_federated_masking")  # TFF's worker was at work
+def test_lab_04_splitting_changes_nothing_and_alice_must_learn():
+    lab = "04_split_learning"
+    [[moved]] = figures(lab, r"moved the weights by up to (\S+);")
+    [[apart]] = figures(lab, r"split and unsplit differ by up to (\S+)\n")
+    # float32 weights below 1 are spaced 6e-8 apart; 20 steps round a few times each.
+    assert moved > 1e-2 > 1e-5 > apart
+    [[with_, without]] = figures(lab, r"after an epoch: (\S+), without steps 7 and 8: (\S+)\n")
+    assert with_ > without + 0.1
+
+
+def test_lab_04_the_wire_carries_what_was_predicted():
+    [[measured, predicted]] = figures("04_split_learning", r"step: (\d+) across .*; (\d+) pred")
+    assert predicted == 2 * 64 * 640 * 4
+    assert predicted < measured < 1.02 * predicted
+
+
+def test_lab_04_gradients_and_smashed_data_leak():
+    lab = "04_split_learning"
+    aucs = dict(figures(lab, r"(\d+)% positives: AUC of the norm attack (\S+) over"))
+    assert aucs[2] > 0.95 and aucs[9] > 0.9 and aucs[50] < 0.8
+    assert all(read > 0.9 for (read,) in figures(lab, r"direction attack .*: (\S+) of the labels"))
+    [[correlation]] = figures(lab, r"with their reconstructions: (\S+) on average")
+    assert correlation > 0.7
+
+
+def test_lab_04_what_defences_give_and_cost():
+    row = r" +(?:alice|bob) +(\S+) +(\S+) +(\S+)\n"
+    [[none, accuracy, bytes_]] = figures("04_split_learning", "none" + row)
+    [[noisy, *_]] = figures("04_split_learning", "noise multiplier 4" + row)
+    [[u, u_accuracy, u_bytes]] = figures("04_split_learning", "U-shaped split" + row)
+    assert none > 0.95 and u > 0.95 and noisy < 0.7
+    assert abs(u_accuracy - accuracy) < 0.01
+    assert bytes_ < u_bytes < 1.3 * bytes_
+
+
+@each_lab
+def test_no_process_outlives_the_notebook(lab):
+    assert solved(lab)  # TFF's worker and the parties were at work
     deadline = time.monotonic() + 10
     while (left := ours()) and time.monotonic() < deadline:
         time.sleep(0.1)

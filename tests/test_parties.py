@@ -1,5 +1,6 @@
 """Parties: real processes, tensors that stay where they are, and every way to end."""
 
+import gc
 import os
 import signal
 import socket
@@ -342,6 +343,17 @@ def test_what_stays_does_not_cross(alice):
     assert sum(after.values()) - sum(before.values()) < 10 * OVERHEAD_BYTES
 
 
+def test_values_of_crossings_are_there_only_where_the_wires_are_tapped(alice, bob):
+    alice.send(HERE).send(bob).get()
+    assert [c.value for c in alice._network.crossings[-3:]] == [None] * 3
+    tapped = parties("alice", "bob", wiretap_INSECURE=True)
+    with tapped as (alice, bob):
+        (alice.send([1.0, 2.0]) * 2).send(bob).get()
+        alice.run(tf.RaggedTensor.from_row_lengths, alice.send([1]), alice.send([1])).send(bob)
+    assert [c.value.tolist() for c in tapped.crossings[:3]] == [[1, 2], [2, 4], [2, 4]]
+    assert [(c.nbytes, c.value) for c in tapped.crossings[5:]] == [(None, None)]
+
+
 # --- how it can end -------------------------------------------------------------------------------
 
 
@@ -396,8 +408,13 @@ def test_a_party_that_never_answers():
     with parties("alice", "bob", timeout=60) as (alice, bob):
         y = bob.send(HERE)
         os.kill(bob.pid, signal.SIGSTOP)
-        with pytest.raises(PartyTimeout, match="bob did not answer within 1 s, running `add_one`"):
-            bob.run(add_one, y, timeout=1)
+        # Twice: the first call is still waiting when the second one comes.
+        for function, what in ((add_one, "add_one"), (tf.square, "square")):
+            with pytest.raises(PartyTimeout) as error:
+                bob.run(function, y, timeout=1)
+            assert f"bob did not answer within 1 s, running `{what}`" in str(error.value)
+        os.kill(bob.pid, signal.SIGCONT)
+        assert (y + 1).get().tolist() == [2, 2]
         pids = alice.pid, bob.pid
     assert all(map(has_ended, pids))
 
@@ -408,6 +425,7 @@ def test_an_interrupt_is_heard_at_once_and_loses_nothing(alice):
     with pytest.raises(KeyboardInterrupt):
         alice.run(for_ever, x)
     assert (x + 1).get() == 2
+    assert alice.run(tf.square, x).get() == 1
 
 
 def test_starting_twice_and_closing_twice():
@@ -418,6 +436,16 @@ def test_starting_twice_and_closing_twice():
     together.close()
     together.close()
     assert has_ended(alice.pid)
+
+
+def test_parties_without_a_name_end():
+    """As when a notebook's first cell is run again."""
+    alice, _ = parties("alice", "bob").start()
+    alice.send(1) + 1
+    pid = alice.pid
+    del alice, _
+    gc.collect()
+    assert has_ended(pid)
 
 
 def test_several_groups_at_once_do_not_collide(alice):

@@ -15,7 +15,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,7 +54,7 @@ class Crossing:
     """One value that went from one party to another.
 
     `nbytes` are those of its numbers, without any protocol's overhead; None where only the party
-    knows, as for ciphertexts.
+    knows, as for ciphertexts. `value` is there if the wires are tapped, and not for ciphertexts.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Crossing:
     receiver: str
     spec: tf.TypeSpec
     nbytes: int | None
+    value: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         size = "?" if self.nbytes is None else self.nbytes
@@ -74,6 +75,7 @@ def parties(
     addresses: Mapping[str, str] | None = None,
     libraries: Sequence[str | os.PathLike] = (),
     timeout: float = TIMEOUT_SECONDS,
+    wiretap_INSECURE: bool = False,
 ) -> "Parties":
     """Describe parties; they start with `with … as (alice, bob):`, or with `.start()`.
 
@@ -84,6 +86,7 @@ def parties(
             started on this machine, listen on loopback on free ports, and end with this process.
         libraries: files with more TensorFlow operations for the parties to load.
         timeout: seconds after which a party that does not answer is given up.
+        wiretap_INSECURE: keep the values of all crossings, for the notebook to see.
 
     Raises:
         ValueError: a name is no identifier, occurs twice, or has no address.
@@ -98,7 +101,8 @@ def parties(
             raise ValueError(f"addresses are of {sorted(addresses)}; the parties are {names}.")
         for name, address in addresses.items():
             parse_address(name, address)
-    return Parties(names, addresses, [str(path) for path in libraries], timeout)
+    libraries = [str(path) for path in libraries]
+    return Parties(names, addresses, libraries, timeout, wiretap_INSECURE)
 
 
 def parse_address(name: str, address: str) -> tuple[str, int]:
@@ -120,12 +124,15 @@ class Parties:
         crossings: every `Crossing` so far, in order.
     """
 
-    def __init__(self, names, addresses, libraries, timeout):
+    def __init__(self, names, addresses, libraries, timeout, tapped):
         self.names, self.addresses, self.timeout = names, addresses, timeout
-        self._libraries = libraries
+        self._libraries, self._tapped = libraries, tapped
         self.crossings: list[Crossing] = []
         self._members: dict[str, Party] = {}
         self._pid = None
+        # Ends them where nobody calls close(): when Python does, or frees this.
+        self._children: list[Child] = []
+        weakref.finalize(self, _kill, self._children, os.getpid())
         self._lock = threading.RLock()
 
     def start(self) -> tuple["Party", ...]:
@@ -165,6 +172,7 @@ class Parties:
         self._members = {name: Party(self, name, book[name]) for name in self.names}
         for party in self._members.values():
             party._launch(book, self._libraries)
+            self._children.append(party._process)
 
     def close(self) -> None:
         """End the parties' processes, or disconnect; what they held is gone."""
@@ -172,6 +180,17 @@ class Parties:
         if self._pid == os.getpid():
             for party in members.values():
                 party._end()
+            self._children.clear()
+
+    @property
+    def running(self) -> bool:
+        """Whether they have been started and not closed."""
+        return bool(self._members)
+
+    @property
+    def members(self) -> tuple["Party", ...]:
+        """The parties that run, in order."""
+        return tuple(self._members.values())
 
     def __enter__(self) -> tuple["Party", ...]:
         return self.start()
@@ -254,6 +273,12 @@ class Parties:
             lost = next((p.name for p in concerned if f"/job:{p.name}/" in str(value)), names)
             raise PartyLost(f"{lost} cannot be reached any more, {what}: {value.message}") from None
         raise value
+
+
+def _kill(children: list[Child], pid: int) -> None:
+    if os.getpid() == pid:
+        for child in children:
+            child.kill()
 
 
 def _free_ports(names: Sequence[str]) -> dict[str, int]:
@@ -346,12 +371,12 @@ class Party:
         name = name or f"a {text_of(spec)} from the notebook"
         _, _, kept = self._call(
             ("put", spec.dtype),
-            lambda: program.put(self._device, spec.dtype),
+            lambda graph: program.put(graph, self._device, spec.dtype),
             [],
             f"receiving {name}",
             values=[array],
         )
-        self._record(name, NOTEBOOK, self.name, spec)
+        self._record(name, NOTEBOOK, self.name, spec, array)
         return self._hold(name, spec, kept)
 
     def run(
@@ -393,7 +418,7 @@ class Party:
         )
         fetched, written, kept = self._call(
             kind,
-            lambda: program.call(self._device, self.name, function, args),
+            lambda graph: program.call(graph, self._device, self.name, function, args),
             [number for remote in remotes for number in remote.numbers],
             f"running `{what}`",
             timeout=timeout,
@@ -411,7 +436,7 @@ class Party:
         for dtype in self._dtypes:
             [size], *_ = self._call(
                 ("count", dtype),
-                lambda dtype=dtype: program.count(self._device, dtype),
+                lambda graph, dtype=dtype: program.count(graph, self._device, dtype),
                 [],
                 "counting its tensors",
             )
@@ -431,12 +456,13 @@ class Party:
         dtypes = tuple(dtypes_of(remote.spec))
         _, _, kept = self._call(
             ("to", receiver.name, dtypes),
-            lambda: program.pass_on(self._device, receiver._device, dtypes),
+            lambda graph: program.pass_on(graph, self._device, receiver._device, dtypes),
             remote.numbers,
             f"sending {remote.name} from {self.name} to {receiver.name}",
             receiver=receiver,
         )
-        self._record(name, self.name, receiver.name, remote.spec)
+        value = receiver._tap(kept, dtypes) if self._network._tapped else None
+        self._record(name, self.name, receiver.name, remote.spec, value)
         return receiver._hold(name, remote.spec, kept)
 
     def _take(self, remote: RemoteTensor) -> np.ndarray:
@@ -448,12 +474,12 @@ class Party:
             )
         [value], *_ = self._call(
             ("take", remote.dtype),
-            lambda: program.take(self._device, remote.dtype),
+            lambda graph: program.take(graph, self._device, remote.dtype),
             remote.numbers,
             f"returning {remote.name}",
         )
         del self._held[remote.numbers[0]]
-        self._record(remote.name, self.name, NOTEBOOK, remote.spec)
+        self._record(remote.name, self.name, NOTEBOOK, remote.spec, value)
         return value
 
     def _discard(self, numbers: list[int], dtypes: list[tf.DType]) -> None:
@@ -469,7 +495,7 @@ class Party:
     def _call(
         self,
         kind: Any,
-        write: Callable[[], Program],
+        write: Callable[[tf.Graph], Program],
         inputs: Sequence[int],
         what: str,
         *,
@@ -486,25 +512,32 @@ class Party:
             self._network._require_running(self)
             if len(self._trash) >= FREE_TOGETHER:
                 self._empty_trash()
+            concerned = [self] if receiver is None else [self, receiver]
+            for party in concerned:
+                party._require_alive(what)
             if kind not in self._programs:
                 session = self._session(receiver)
-                with session.graph.as_default():
-                    self._programs[kind] = session, write()
+                self._programs[kind] = session, write(session.graph)
             session, written = self._programs[kind]
             keeper = receiver or self
             kept = [next(keeper._numbers) for _ in written.kept]
             feeds = dict(zip(written.keys, [*inputs, *kept], strict=True))
             feeds |= dict(zip(written.values, values, strict=True))
             keeper._dtypes |= {spec.dtype for spec in written.kept}
-            concerned = [self] if receiver is None else [self, receiver]
             seconds = timeout or self._network.timeout
             options = v1.RunOptions(timeout_in_ms=int(1000 * seconds))
-            fetched = self._network._await(
-                lambda: session.run(written.fetches, feeds, options=options),
-                concerned,
-                what,
-                seconds,
-            )
+            try:
+                fetched = self._network._await(
+                    lambda: session.run(written.fetches, feeds, options=options),
+                    concerned,
+                    what,
+                    seconds,
+                )
+            except tf.errors.OpError:
+                raise
+            except BaseException:
+                self._forget(session)
+                raise
             return [value for value in fetched if value is not None], written, kept
 
     def _session(self, receiver: "Party | None") -> v1.Session:
@@ -522,6 +555,13 @@ class Party:
             )
         return self._sessions[key]
 
+    def _forget(self, session: v1.Session) -> None:
+        """Leave a session whose answer nobody awaited: it may be locked for as long as it works."""
+        self._sessions = {key: own for key, own in self._sessions.items() if own is not session}
+        self._programs = {
+            kind: program for kind, program in self._programs.items() if program[0] is not session
+        }
+
     def _empty_trash(self) -> None:
         """Free what the notebook has no name for any more."""
         by_dtype: dict[tf.DType, list[int]] = {}
@@ -531,7 +571,7 @@ class Party:
         for dtype, numbers in by_dtype.items():
             self._call(
                 ("free", dtype),
-                lambda dtype=dtype: program.free(self._device, dtype),
+                lambda graph, dtype=dtype: program.free(graph, self._device, dtype),
                 [],
                 "freeing tensors",
                 values=[np.array(numbers, np.int64)],
@@ -560,8 +600,29 @@ class Party:
         self._held[numbers[0]] = remote
         return remote
 
-    def _record(self, name: str, sender: str, receiver: str, spec: tf.TypeSpec) -> None:
-        self._network.crossings.append(Crossing(name, sender, receiver, spec, size_of(spec)))
+    def _record(
+        self,
+        name: str,
+        sender: str,
+        receiver: str,
+        spec: tf.TypeSpec,
+        value: np.ndarray | None,
+    ) -> None:
+        value = value if self._network._tapped else None
+        crossing = Crossing(name, sender, receiver, spec, size_of(spec), value)
+        self._network.crossings.append(crossing)
+
+    def _tap(self, numbers: list[int], dtypes: Sequence[tf.DType]) -> np.ndarray | None:
+        """Read what has just arrived, if it is one tensor that NumPy understands."""
+        if len(dtypes) != 1 or dtypes[0] in NO_NUMBERS:
+            return None
+        [value], *_ = self._call(
+            ("tap", dtypes[0]),
+            lambda graph: program.tap(graph, self._device, dtypes[0]),
+            numbers,
+            "tapping the wire",
+        )
+        return value
 
     def _require_own(self, value: Any, what: str) -> None:
         """Raise WrongParty unless this party may read the value without a move."""

@@ -60,46 +60,54 @@ def _read(program: Program, dtype: tf.DType, read: Callable = ops.MapPeek) -> tf
     return read(key=program.key(), indices=tf.constant([0]), **_store(dtype))[0]
 
 
-def put(device: str, dtype: tf.DType) -> Program:
+def put(graph: tf.Graph, device: str, dtype: tf.DType) -> Program:
     """Keep a value of the notebook's."""
     program = Program()
-    with tf.device(device):
+    with graph.as_default(), tf.device(device):
         program.values.append(v1.placeholder(dtype))
         _keep(program, program.values[0])
     return program
 
 
-def take(device: str, dtype: tf.DType) -> Program:
+def take(graph: tf.Graph, device: str, dtype: tf.DType) -> Program:
     """Free a tensor and give its value to the notebook."""
     program = Program()
-    with tf.device(device):
+    with graph.as_default(), tf.device(device):
         program.fetches.append(_read(program, dtype, ops.MapUnstage))
     return program
 
 
-def pass_on(device: str, to: str, dtypes: Sequence[tf.DType]) -> Program:
+def tap(graph: tf.Graph, device: str, dtype: tf.DType) -> Program:
+    """Give a tensor's value to the notebook, and keep it."""
+    program = Program()
+    with graph.as_default(), tf.device(device):
+        program.fetches.append(_read(program, dtype))
+    return program
+
+
+def pass_on(graph: tf.Graph, device: str, to: str, dtypes: Sequence[tf.DType]) -> Program:
     """Copy tensors to another party."""
     program = Program()
-    with tf.device(device):
+    with graph.as_default(), tf.device(device):
         values = [_read(program, dtype) for dtype in dtypes]
-    with tf.device(to):
+    with graph.as_default(), tf.device(to):
         for value in values:
             _keep(program, value)
     return program
 
 
-def count(device: str, dtype: tf.DType) -> Program:
+def count(graph: tf.Graph, device: str, dtype: tf.DType) -> Program:
     """Count the tensors that are kept."""
     program = Program()
-    with tf.device(device):
+    with graph.as_default(), tf.device(device):
         program.fetches.append(ops.MapSize(**_store(dtype)))
     return program
 
 
-def free(device: str, dtype: tf.DType) -> Program:
+def free(graph: tf.Graph, device: str, dtype: tf.DType) -> Program:
     """Free the tensors whose numbers are given as one vector."""
     program = Program()
-    with tf.device(device):
+    with graph.as_default(), tf.device(device):
         numbers = v1.placeholder(tf.int64, [None])
         program.values.append(numbers)
 
@@ -113,34 +121,18 @@ def free(device: str, dtype: tf.DType) -> Program:
     return program
 
 
-def call(device: str, party: str, function: Callable, args: Any) -> Program:
+def call(graph: tf.Graph, device: str, party: str, function: Callable, args: Any) -> Program:
     """Compute function(*args), whose RemoteTensors are read, and keep what it returns.
 
     Raises:
         WrongParty: the function reads what nobody sent to the party.
         PartyError: it returns nothing, or is not made of TensorFlow operations.
     """
-    name = getattr(function, "__name__", repr(function))
-    leaves = tf.nest.flatten(args)
-    specs = [leaf.spec for leaf in leaves if isinstance(leaf, RemoteTensor)]
-    returned = []
-
-    def body(*flat):
-        values = iter(tf.nest.pack_sequence_as(specs, flat, expand_composites=True))
-        filled = [next(values) if isinstance(leaf, RemoteTensor) else leaf for leaf in leaves]
-        result = function(*tf.nest.pack_sequence_as(args, filled))
-        for leaf in tf.nest.flatten(result):
-            if leaf is None:
-                raise PartyError(f"`{name}` returned None. Did you forget `return`?")
-        result = tf.nest.map_structure(_as_tensor, result)
-        returned.append(tf.nest.map_structure(tf.type_spec_from_value, result))
-        return tf.nest.flatten(result, expand_composites=True)
-
-    concrete = _traced(party, name, body, components(specs))
-    program = Program(structure=returned[-1])
-    with tf.device(device):
+    concrete, specs, structure = write_down(party, function, args)
+    program = Program(structure=structure)
+    with graph.as_default(), tf.device(device):
         inputs = []
-        for spec in components(specs):
+        for spec in specs:
             value = _read(program, spec.dtype)
             value.set_shape(spec.shape)
             inputs.append(value)
@@ -153,6 +145,49 @@ def call(device: str, party: str, function: Callable, args: Any) -> Program:
     return program
 
 
+def write_down(
+    party: str, function: Callable, args: Any
+) -> tuple[Callable, list[tf.TensorSpec], Any]:
+    """Turn function(*args) into a TensorFlow function of the plain tensors in args.
+
+    Args:
+        party: who will compute it.
+        function: made of TensorFlow operations.
+        args: a structure of RemoteTensors, or tensors, and Python values.
+
+    Returns:
+        The TensorFlow function, which returns a list of plain tensors; the specs of its inputs;
+        and what `function` returns, with a tf.TypeSpec in place of each tensor.
+
+    Raises: as `call` does.
+    """
+    name = getattr(function, "__name__", repr(function))
+    leaves = tf.nest.flatten(args)
+    specs = [_spec(leaf) for leaf in leaves if _is_input(leaf)]
+    returned = []
+
+    def body(*flat):
+        values = iter(tf.nest.pack_sequence_as(specs, flat, expand_composites=True))
+        filled = [next(values) if _is_input(leaf) else leaf for leaf in leaves]
+        result = function(*tf.nest.pack_sequence_as(args, filled))
+        if any(leaf is None for leaf in tf.nest.flatten(result)):
+            raise PartyError(f"`{name}` returned None. Did you forget `return`?")
+        result = tf.nest.map_structure(_as_tensor, result)
+        returned.append(tf.nest.map_structure(tf.type_spec_from_value, result))
+        return tf.nest.flatten(result, expand_composites=True)
+
+    parts = components(specs)
+    return _traced(party, name, body, parts), parts, returned[-1]
+
+
+def _is_input(value: Any) -> bool:
+    return isinstance(value, RemoteTensor) or tf.is_tensor(value)
+
+
+def _spec(value: Any) -> tf.TypeSpec:
+    return value.spec if isinstance(value, RemoteTensor) else tf.type_spec_from_value(value)
+
+
 def _as_tensor(value: Any) -> Any:
     composite = isinstance(value, tf.__internal__.CompositeTensor)
     return value if composite else tf.convert_to_tensor(value)
@@ -161,8 +196,7 @@ def _as_tensor(value: Any) -> Any:
 def _traced(party: str, name: str, body: Callable, specs: Sequence[tf.TensorSpec]) -> Any:
     token = reader.set(party)
     try:
-        with tf.init_scope():
-            traced = tf.function(body, autograph=False).get_concrete_function(*specs)
+        traced = tf.function(body, autograph=False).get_concrete_function(*specs)
     except (AttributeError, NotImplementedError, TypeError) as error:
         numpy = "symbolic" in str(error).lower()
         if not numpy:

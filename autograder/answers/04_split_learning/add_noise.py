@@ -1,0 +1,97 @@
+# %% right="stddev inside stateless_normal"
+def add_noise(cut_gradients, noise_multiplier, seed):
+    norms = tf.sqrt(tf.reduce_sum(cut_gradients**2, axis=1))
+    width = tf.cast(tf.shape(cut_gradients)[1], tf.float32)
+    stddev = noise_multiplier * tf.reduce_max(norms) / tf.sqrt(width)
+    return cut_gradients + tf.random.stateless_normal(
+        tf.shape(cut_gradients), seed=seed, stddev=stddev
+    )
+
+# %% right="float64 inside"
+def add_noise(cut_gradients, noise_multiplier, seed):
+    g = tf.cast(cut_gradients, tf.float64)
+    longest = tf.reduce_max(tf.norm(g, axis=-1))
+    noise = tf.random.stateless_normal(g.shape, seed, dtype=tf.float64)
+    return tf.cast(g + noise * (noise_multiplier * longest / g.shape[1] ** 0.5), tf.float32)
+
+# %% right="a generator from the seed"
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.linalg.norm(cut_gradients, axis=1))
+    unit = tf.random.stateless_normal(cut_gradients.shape, seed) / np.sqrt(cut_gradients.shape[1])
+    return cut_gradients + noise_multiplier * longest * unit
+
+# %% right="a new seed for each row"
+def add_noise(cut_gradients, noise_multiplier, seed):
+    width = cut_gradients.shape[1]
+    longest = tf.math.sqrt(tf.reduce_max(tf.reduce_sum(tf.square(cut_gradients), 1)))
+    seeds = tf.random.split(seed, num=cut_gradients.shape[0]) if hasattr(tf.random, "split") else (
+        tf.random.experimental.stateless_split(seed, cut_gradients.shape[0])
+    )
+    rows = [
+        tf.random.stateless_normal([width], seeds[i]) for i in range(cut_gradients.shape[0])
+    ]
+    return cut_gradients + noise_multiplier * longest / width**0.5 * tf.stack(rows)
+
+# %% wrong="forgets the width" loses={"the_noise_has_the_stated_size": "divide by √width"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    noise = tf.random.stateless_normal(cut_gradients.shape, seed)
+    return cut_gradients + noise_multiplier * longest * noise
+
+# %% wrong="each gradient's own length" loses={"the_noise_has_the_stated_size": "LONGEST", "every_example_gets_its_own_noise": "still short"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    norms = tf.norm(cut_gradients, axis=1, keepdims=True)
+    noise = tf.random.stateless_normal(cut_gradients.shape, seed)
+    return cut_gradients + noise_multiplier * norms / np.sqrt(cut_gradients.shape[1]) * noise
+
+# %% wrong="the same noise for all" loses={"the_noise_has_the_stated_size": "should have standard deviation", "every_example_gets_its_own_noise": "the same noise"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    noise = tf.random.stateless_normal([1, cut_gradients.shape[1]], seed)
+    return cut_gradients + 1.5 * noise_multiplier * longest / np.sqrt(cut_gradients.shape[1]) * noise
+
+# %% wrong="NumPy's noise" loses={"the_noise_has_the_stated_size": "that was not sent", "every_example_gets_its_own_noise": "that was not sent", "the_seed_decides": "that was not sent"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    noise = tf.constant(np.random.normal(size=cut_gradients.shape), tf.float32)
+    return cut_gradients + noise_multiplier * longest / np.sqrt(cut_gradients.shape[1]) * noise
+
+# %% wrong="TensorFlow's own noise" loses={"the_seed_decides": "gave other noise"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    noise = tf.random.normal(cut_gradients.shape)
+    return cut_gradients + noise_multiplier * longest / np.sqrt(cut_gradients.shape[1]) * noise
+
+# %% wrong="a fixed seed" loses={"the_seed_decides": "Another seed gave the same noise"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    noise = tf.random.stateless_normal(cut_gradients.shape, [1, 2])
+    return cut_gradients + noise_multiplier * longest / np.sqrt(cut_gradients.shape[1]) * noise
+
+# %% wrong="no multiplier" loses={"the_noise_has_the_stated_size": "should have standard deviation"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    noise = tf.random.stateless_normal(cut_gradients.shape, seed)
+    return cut_gradients + 0.2 * longest / np.sqrt(cut_gradients.shape[1]) * noise
+
+# %% wrong="uniform from 0 up" loses={"the_noise_has_the_stated_size": "should have standard deviation", "every_example_gets_its_own_noise": "the same noise", "the_seed_decides": "centre it at 0"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    noise = tf.random.stateless_uniform(cut_gradients.shape, seed)
+    return cut_gradients + noise_multiplier * longest / np.sqrt(cut_gradients.shape[1]) * noise
+
+# %% wrong="noise along the gradient" loses={"the_noise_has_the_stated_size": "should have standard deviation", "every_example_gets_its_own_noise": "the norm attack reads"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    factor = tf.random.stateless_normal([cut_gradients.shape[0], 1], seed)
+    return cut_gradients * (1 + 0.2 * noise_multiplier * factor)
+
+# %% wrong="no noise" loses={"the_noise_has_the_stated_size": "There is no noise", "every_example_gets_its_own_noise": "as long as on another", "the_seed_decides": "Another seed gave the same noise"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    return cut_gradients
+
+# %% wrong="NumPy throughout" loses={"the_noise_has_the_stated_size": "in place of NumPy", "every_example_gets_its_own_noise": "in place of NumPy", "the_seed_decides": "in place of NumPy"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    g = np.asarray(cut_gradients)
+    rng = np.random.default_rng(np.asarray(seed))
+    longest = np.linalg.norm(g, axis=1).max()
+    return g + rng.normal(0, noise_multiplier * longest / np.sqrt(g.shape[1]), g.shape)

@@ -1,0 +1,109 @@
+# %% right="forward_to_cut's work, in a loop"
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    with tf.GradientTape() as tape:
+        tape.watch(bottom)
+        h = x
+        for w, b in ((bottom[0], bottom[1]), (bottom[2], bottom[3])):
+            h = tf.nn.relu(h @ w + b)
+    return [
+        w - learning_rate * g
+        for w, g in zip(bottom, tape.gradient(h, bottom, output_gradients=cut_gradient))
+    ]
+
+# %% right="the gradient of an inner product"
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    with tf.GradientTape() as tape:
+        tape.watch(bottom)
+        h = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+        inner = tf.reduce_sum(h * tf.stop_gradient(cut_gradient))
+    return [w - learning_rate * g for w, g in zip(bottom, tape.gradient(inner, bottom))]
+
+# %% right="the chain rule by hand"
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    hidden = tf.nn.relu(x @ w0 + b0)
+    at_cut = cut_gradient * tf.cast(hidden @ w1 + b1 > 0, tf.float32)
+    at_hidden = at_cut @ tf.transpose(w1) * tf.cast(hidden > 0, tf.float32)
+    gradients = (
+        tf.transpose(x) @ at_hidden,
+        tf.reduce_sum(at_hidden, axis=0),
+        tf.transpose(hidden) @ at_cut,
+        tf.reduce_sum(at_cut, axis=0),
+    )
+    return tuple(w - learning_rate * g for w, g in zip(bottom, gradients))
+
+# %% right="tf.gradients with grad_ys"
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    h = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+    steps = tf.gradients(h, list(bottom), grad_ys=cut_gradient)
+    return tf.nest.map_structure(lambda w, g: w - learning_rate * g, list(bottom), steps)
+
+# %% wrong="steps 7 and 8 commented out" loses={"alices_weights_move": "alice's weights did not move", "the_chain_rule_goes_through_the_bottom": "off by up to", "no_gradient_no_step": "did not move"}
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    # gradients = tape.gradient(smashed, bottom, output_gradients=cut_gradient)
+    return bottom
+
+# %% wrong="forgets bob's gradient" loses={"the_chain_rule_goes_through_the_bottom": "what became of the gradient that bob sent", "no_gradient_no_step": "a gradient of zeros"}
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    with tf.GradientTape() as tape:
+        tape.watch(bottom)
+        h = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+    return [w - learning_rate * g for w, g in zip(bottom, tape.gradient(h, bottom))]
+
+# %% wrong="only the layer at the cut learns" loses={"alices_weights_move": "0, 1 did not move", "the_chain_rule_goes_through_the_bottom": "off by up to"}
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    hidden = tf.nn.relu(x @ w0 + b0)
+    with tf.GradientTape() as tape:
+        tape.watch([w1, b1])
+        h = tf.nn.relu(hidden @ w1 + b1)
+    dw, db = tape.gradient(h, [w1, b1], output_gradients=cut_gradient)
+    return [w0, b0, w1 - learning_rate * dw, b1 - learning_rate * db]
+
+# %% wrong="uphill" loses={"the_chain_rule_goes_through_the_bottom": "uphill"}
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    with tf.GradientTape() as tape:
+        tape.watch(bottom)
+        h = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+    gradients = tape.gradient(h, bottom, output_gradients=cut_gradient)
+    return [w + learning_rate * g for w, g in zip(bottom, gradients)]
+
+# %% wrong="divides by the batch again" loses={"the_chain_rule_goes_through_the_bottom": "divide by the batch again"}
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    with tf.GradientTape() as tape:
+        tape.watch(bottom)
+        h = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+    gradients = tape.gradient(h, bottom, output_gradients=cut_gradient / x.shape[0])
+    return [w - learning_rate * g for w, g in zip(bottom, gradients)]
+
+# %% wrong="no learning rate" loses={"the_chain_rule_goes_through_the_bottom": "Where is the learning rate"}
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    with tf.GradientTape() as tape:
+        tape.watch(bottom)
+        h = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+    gradients = tape.gradient(h, bottom, output_gradients=cut_gradient)
+    return [w - g for w, g in zip(bottom, gradients)]
+
+# %% wrong="normalises the gradient" loses={"the_chain_rule_goes_through_the_bottom": "off by up to", "no_gradient_no_step": "twice as far"}
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    with tf.GradientTape() as tape:
+        tape.watch(bottom)
+        h = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+    unit = cut_gradient / (tf.norm(cut_gradient) + 1e-12)
+    gradients = tape.gradient(h, bottom, output_gradients=unit)
+    return [w - learning_rate * g for w, g in zip(bottom, gradients)]
+
+# %% wrong="returns gradients" loses={"the_chain_rule_goes_through_the_bottom": "off by up to", "no_gradient_no_step": "a gradient of zeros"}
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    with tf.GradientTape() as tape:
+        tape.watch(bottom)
+        h = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+    return tape.gradient(h, bottom, output_gradients=cut_gradient)

@@ -1,0 +1,60 @@
+# %% right="a loop over the batches"
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    total = 0
+    for start in range(0, examples, batch_size):
+        size = min(batch_size, examples - start)
+        total += 2 * (size * cut_width * 4 + overhead)
+    return total
+
+# %% right="np.ceil"
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    steps = np.ceil(examples / batch_size)
+    return 8 * examples * cut_width + 2 * steps * overhead
+
+# %% right="divmod"
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    whole, rest = divmod(examples, batch_size)
+    steps = whole + (rest > 0)
+    payload = examples * cut_width * np.dtype(np.float32).itemsize
+    return float(2 * (payload + steps * overhead))
+
+# %% right="one way, doubled; integers"
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    messages = (examples + batch_size - 1) // batch_size
+    one_way = 4 * cut_width * examples + messages * overhead
+    return np.int64(one_way + one_way)
+
+# %% wrong="one way" loses={"payload_is_both_ways": "one way", "every_message_has_its_overhead": "overhead is that of"}
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    steps = -(-examples // batch_size)
+    return 4 * examples * cut_width + overhead * steps
+
+# %% wrong="numbers, not bytes" loses={"payload_is_both_ways": "four bytes"}
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    steps = -(-examples // batch_size)
+    return 2 * (examples * cut_width + overhead * steps)
+
+# %% wrong="the last batch is whole" loses={"payload_is_both_ways": "last batch is smaller"}
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    steps = -(-examples // batch_size)
+    return 2 * steps * (4 * batch_size * cut_width + overhead)
+
+# %% wrong="drops the last batch" loses={"payload_is_both_ways": "smaller batch", "every_message_has_its_overhead": "the last one's too"}
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    return 2 * (examples // batch_size) * (4 * batch_size * cut_width + overhead)
+
+# %% wrong="one step" loses={"payload_is_both_ways": "one step", "every_message_has_its_overhead": "overhead is that of 2"}
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    return 2 * (4 * batch_size * cut_width + overhead)
+
+# %% wrong="overhead for each example" loses={"every_message_has_its_overhead": "however many examples"}
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    return 2 * examples * (4 * cut_width + overhead)
+
+# %% wrong="overhead once a step" loses={"every_message_has_its_overhead": "overhead is that of"}
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    return 8 * examples * cut_width + overhead * -(-examples // batch_size)
+
+# %% wrong="a fraction of a step" loses={"every_message_has_its_overhead": "the last one's too"}
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    return 2 * (4 * examples * cut_width + overhead * examples / batch_size)

@@ -1,0 +1,61 @@
+# %% right="an explicit inverse"
+def fit_decoder(smashed, images, ridge):
+    return np.linalg.inv(smashed.T @ smashed + ridge * np.identity(smashed.shape[1])) @ smashed.T @ images
+
+# %% right="scikit-learn's Ridge"
+def fit_decoder(smashed, images, ridge):
+    from sklearn.linear_model import Ridge
+
+    return Ridge(alpha=ridge, fit_intercept=False, tol=1e-12).fit(smashed, images).coef_.T
+
+# %% right="least squares with extra rows"
+def fit_decoder(smashed, images, ridge):
+    units = smashed.shape[1]
+    tall = np.concatenate([smashed, np.sqrt(ridge) * np.eye(units)])
+    wanted = np.concatenate([images, np.zeros((units, images.shape[1]))])
+    return np.linalg.lstsq(tall, wanted, rcond=None)[0]
+
+# %% right="singular values"
+def fit_decoder(smashed, images, ridge):
+    u, s, vt = np.linalg.svd(smashed, full_matrices=False)
+    return vt.T @ ((s / (s**2 + ridge))[:, None] * (u.T @ images))
+
+# %% right="TensorFlow"
+def fit_decoder(smashed, images, ridge):
+    s, x = tf.constant(smashed, tf.float64), tf.constant(images, tf.float64)
+    return tf.linalg.lstsq(s, x, l2_regularizer=ridge)
+
+# %% wrong="no ridge" loses={"the_decoder_is_the_best_linear_one": "ignores the ridge", "few_examples_are_enough": "raised"}
+def fit_decoder(smashed, images, ridge):
+    return np.linalg.solve(smashed.T @ smashed, smashed.T @ images)
+
+# %% wrong="pseudo-inverse" loses={"the_decoder_is_the_best_linear_one": "ignores the ridge"}
+def fit_decoder(smashed, images, ridge):
+    return np.linalg.pinv(smashed) @ images
+
+# %% wrong="the ridge on all entries" loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "have no say"}
+def fit_decoder(smashed, images, ridge):
+    return np.linalg.pinv(smashed.T @ smashed + ridge) @ smashed.T @ images
+
+# %% wrong="from images to smashed data" loses={"the_decoder_is_the_best_linear_one": "is wanted", "few_examples_are_enough": "is wanted"}
+def fit_decoder(smashed, images, ridge):
+    gram = images.T @ images + ridge * np.eye(images.shape[1])
+    return np.linalg.solve(gram, images.T @ smashed)
+
+# %% wrong="transposed" loses={"the_decoder_is_the_best_linear_one": "is wanted", "few_examples_are_enough": "is wanted"}
+def fit_decoder(smashed, images, ridge):
+    gram = smashed.T @ smashed + ridge * np.eye(smashed.shape[1])
+    return np.linalg.solve(gram, smashed.T @ images).T
+
+# %% wrong="no inverse" loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "should keep it small"}
+def fit_decoder(smashed, images, ridge):
+    return (smashed.T @ smashed + ridge * np.eye(smashed.shape[1])) @ smashed.T @ images
+
+# %% wrong="returns the reconstructions" loses={"the_decoder_is_the_best_linear_one": "is wanted", "few_examples_are_enough": "is wanted"}
+def fit_decoder(smashed, images, ridge):
+    gram = smashed.T @ smashed + ridge * np.eye(smashed.shape[1])
+    return smashed @ np.linalg.solve(gram, smashed.T @ images)
+
+# %% wrong="a decoder of zeros" loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "but not zero"}
+def fit_decoder(smashed, images, ridge):
+    return np.zeros((smashed.shape[1], images.shape[1]))

@@ -1,0 +1,73 @@
+# %% right="a loop over the layers"
+def forward_to_cut(bottom, x):
+    for w, b in zip(bottom[::2], bottom[1::2]):
+        x = tf.nn.relu(tf.matmul(x, w) + b)
+    return x
+
+# %% right="tf.maximum and tf.nn.bias_add"
+def forward_to_cut(bottom, x):
+    w0, b0, w1, b1 = bottom
+    hidden = tf.maximum(tf.nn.bias_add(tf.matmul(x, w0), b0), 0.0)
+    return tf.maximum(tf.nn.bias_add(tf.matmul(hidden, w1), b1), 0.0)
+
+# %% right="einsum, and relu by a mask"
+def forward_to_cut(bottom, x):
+    def relu(z):
+        return z * tf.cast(z > 0, z.dtype)
+
+    h = relu(tf.einsum("bp,ph->bh", x, bottom[0]) + bottom[1])
+    return relu(tf.einsum("bh,hc->bc", h, bottom[2]) + bottom[3])
+
+# %% right="keras's activation"
+def forward_to_cut(bottom, x):
+    relu = tf.keras.activations.relu
+    return relu(relu(x @ bottom[0] + bottom[1]) @ bottom[2] + bottom[3])
+
+# %% right="float64 inside"
+def forward_to_cut(bottom, x):
+    w0, b0, w1, b1 = [tf.cast(v, tf.float64) for v in bottom]
+    h = tf.nn.relu(tf.cast(x, tf.float64) @ w0 + b0)
+    return tf.cast(tf.nn.relu(h @ w1 + b1), tf.float32)
+
+# %% wrong="no relu at the cut" loses={"both_layers_end_in_relu": "at the cut, have a relu"}
+def forward_to_cut(bottom, x):
+    w0, b0, w1, b1 = bottom
+    return tf.nn.relu(x @ w0 + b0) @ w1 + b1
+
+# %% wrong="no first relu" loses={"both_layers_end_in_relu": "first layer's relu"}
+def forward_to_cut(bottom, x):
+    w0, b0, w1, b1 = bottom
+    return tf.nn.relu((x @ w0 + b0) @ w1 + b1)
+
+# %% wrong="no biases" loses={"both_layers_end_in_relu": "yours is 0.00", "weights_and_biases_are_in_their_place": "Yours has no biases"}
+def forward_to_cut(bottom, x):
+    return tf.nn.relu(tf.nn.relu(x @ bottom[0]) @ bottom[2])
+
+# %% wrong="forgets the first bias" loses={"weights_and_biases_are_in_their_place": "no first bias"}
+def forward_to_cut(bottom, x):
+    w0, b0, w1, b1 = bottom
+    return tf.nn.relu(tf.nn.relu(x @ w0) @ w1 + b1)
+
+# %% wrong="sigmoid" loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
+def forward_to_cut(bottom, x):
+    w0, b0, w1, b1 = bottom
+    return tf.sigmoid(tf.sigmoid(x @ w0 + b0) @ w1 + b1)
+
+# %% wrong="NumPy" loses={"both_layers_end_in_relu": "in place of NumPy", "weights_and_biases_are_in_their_place": "in place of NumPy"}
+def forward_to_cut(bottom, x):
+    w0, b0, w1, b1 = [np.asarray(v) for v in bottom]
+    return np.maximum(np.maximum(np.asarray(x) @ w0 + b0, 0) @ w1 + b1, 0)
+
+# %% wrong="one layer" loses={"both_layers_end_in_relu": "first layer's relu", "weights_and_biases_are_in_their_place": "is wanted"}
+def forward_to_cut(bottom, x):
+    return tf.nn.relu(x @ bottom[0] + bottom[1])
+
+# %% wrong="forgets return" loses={"both_layers_end_in_relu": "return", "weights_and_biases_are_in_their_place": "return"}
+def forward_to_cut(bottom, x):
+    w0, b0, w1, b1 = bottom
+    tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+
+# %% wrong="softmax at the cut" loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
+def forward_to_cut(bottom, x):
+    w0, b0, w1, b1 = bottom
+    return tf.nn.softmax(tf.nn.relu(x @ w0 + b0) @ w1 + b1)

@@ -1,0 +1,113 @@
+# %% right="in the order of the table"
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    smashed = alice.run(forward, bottom, x, name="smashed data")
+    at_bob = smashed.send(bob)
+    new_top, gradient, loss = bob.run(serve, top, at_bob, y, learning_rate)
+    at_alice = gradient.send(alice, name="cut-layer gradient")
+    new_bottom = alice.run(backward, bottom, x, at_alice, learning_rate)
+    return new_bottom, new_top, loss, at_alice
+
+# %% right="through the parties' own send"
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    served = bob.run(serve, top, bob.send(alice.run(forward, bottom, x)), y, learning_rate)
+    received = alice.send(served[1])
+    return (
+        alice.run(backward, bottom, x, received, learning_rate), served[0], served[2], received
+    )
+
+# %% right="results in a list"
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    smashed = alice.run(forward, bottom, x).send(bob)
+    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    gradient = gradient.send(alice)
+    return [alice.run(backward, bottom, x, gradient, learning_rate), top, loss, gradient]
+
+# %% right="forward and send as a helper of its own"
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    def pass_over(sender, receiver, function, *arguments):
+        return sender.run(function, *arguments).send(receiver)
+
+    smashed = pass_over(alice, bob, forward, bottom, x)
+    result = bob.run(serve, top, smashed, y, float(learning_rate))
+    received = result[1].send(alice)
+    new = alice.run(backward, list(bottom), x, received, float(learning_rate))
+    return new, list(result[0]), result[2], received
+
+# %% wrong="steps 7 and 8 commented out" loses={"split_training_equals_unsplit": "alice's weights did not move", "alice_learns_from_bobs_gradient": "does nothing with it"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    smashed = alice.run(forward, bottom, x).send(bob)
+    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    received = gradient.send(alice)
+    # bottom = alice.run(backward, bottom, x, received, learning_rate)
+    return bottom, top, loss, received
+
+# %% wrong="the labels go to alice" loses={"only_the_cut_is_crossed": "bob's labels crossed over"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    y.send(alice)
+    smashed = alice.run(forward, bottom, x).send(bob)
+    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    received = gradient.send(alice)
+    return alice.run(backward, bottom, x, received, learning_rate), top, loss, received
+
+# %% wrong="the images go to bob" loses={"only_the_cut_is_crossed": "alice's images crossed over"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    x.send(bob)
+    smashed = alice.run(forward, bottom, x).send(bob)
+    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    received = gradient.send(alice)
+    return alice.run(backward, bottom, x, received, learning_rate), top, loss, received
+
+# %% wrong="everything through the notebook" loses={"only_the_cut_is_crossed": "alice → notebook"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    smashed = bob.send(alice.run(forward, bottom, x).get())
+    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    received = alice.send(gradient.get())
+    return alice.run(backward, bottom, x, received, learning_rate), top, loss, received
+
+# %% wrong="the smashed data are not sent" loses={"split_training_equals_unsplit": "belongs to alice, and bob reads it", "alice_learns_from_bobs_gradient": "belongs to alice, and bob reads it", "only_the_cut_is_crossed": "belongs to alice, and bob reads it"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    smashed = alice.run(forward, bottom, x)
+    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    received = gradient.send(alice)
+    return alice.run(backward, bottom, x, received, learning_rate), top, loss, received
+
+# %% wrong="the old top" loses={"split_training_equals_unsplit": "bob's weights did not move"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    smashed = alice.run(forward, bottom, x).send(bob)
+    _, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    received = gradient.send(alice)
+    return alice.run(backward, bottom, x, received, learning_rate), top, loss, received
+
+# %% wrong="takes the loss home" loses={"split_training_equals_unsplit": "Do not `get`", "alice_learns_from_bobs_gradient": "Do not `get`", "only_the_cut_is_crossed": "Do not `get`"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    smashed = alice.run(forward, bottom, x).send(bob)
+    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    received = gradient.send(alice)
+    return alice.run(backward, bottom, x, received, learning_rate), top, loss.get(), received
+
+# %% wrong="returns bob's gradient" loses={"split_training_equals_unsplit": "it belongs to alice", "alice_learns_from_bobs_gradient": "it belongs to alice", "only_the_cut_is_crossed": "it belongs to alice"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    smashed = alice.run(forward, bottom, x).send(bob)
+    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    bottom = alice.run(backward, bottom, x, gradient.send(alice), learning_rate)
+    return bottom, top, loss, gradient
+
+# %% wrong="alice learns from her own smashed data" loses={"split_training_equals_unsplit": "differ from those of the unsplit network", "alice_learns_from_bobs_gradient": "off by up to", "only_the_cut_is_crossed": "two moves"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    smashed = alice.run(forward, bottom, x)
+    top, gradient, loss = bob.run(serve, top, smashed.send(bob), y, learning_rate)
+    return alice.run(backward, bottom, x, smashed, learning_rate), top, loss, smashed
+
+# %% wrong="twice the learning rate" loses={"split_training_equals_unsplit": "differ from those of the unsplit network"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    smashed = alice.run(forward, bottom, x).send(bob)
+    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    received = gradient.send(alice)
+    return alice.run(backward, bottom, x, received, 2 * learning_rate), top, loss, received
+
+# %% wrong="leaves the loss out" loses={"split_training_equals_unsplit": "four things", "alice_learns_from_bobs_gradient": "four things", "only_the_cut_is_crossed": "four things"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    smashed = alice.run(forward, bottom, x).send(bob)
+    top, gradient, _ = bob.run(serve, top, smashed, y, learning_rate)
+    received = gradient.send(alice)
+    return alice.run(backward, bottom, x, received, learning_rate), top, received

@@ -1,0 +1,94 @@
+# %% right="a helper that hands over"
+def take_turns(clients, bottom, top, work):
+    def hand_over(weights, client):
+        return [client.send(w) for w in weights]
+
+    for client in clients:
+        bottom, top = work(client, hand_over(bottom, client), top)
+    return bottom, top
+
+# %% right="the first client needs nothing"
+def take_turns(clients, bottom, top, work):
+    bottom, top = work(clients[0], bottom, top)
+    for client in clients[1:]:
+        bottom = [w.send(client) for w in bottom]
+        bottom, top = work(client, bottom, top)
+    return bottom, top
+
+# %% right="reduce"
+def take_turns(clients, bottom, top, work):
+    from functools import reduce
+
+    def turn(state, client):
+        return work(client, tuple(w.send(client) for w in state[0]), state[1])
+
+    return reduce(turn, clients, (bottom, top))
+
+# %% right="recursion"
+def take_turns(clients, bottom, top, work):
+    if not clients:
+        return bottom, top
+    here = []
+    for w in bottom:
+        here.append(w if w.owner is clients[0] else w.send(clients[0]))
+    new_bottom, new_top = work(clients[0], here, top)
+    return take_turns(clients[1:], new_bottom, new_top, work)
+
+# %% wrong="no hand-over" loses={"each_client_has_its_turn": "hand them over first", "weights_go_straight_on": "hand them over first"}
+def take_turns(clients, bottom, top, work):
+    for client in clients:
+        bottom, top = work(client, bottom, top)
+    return bottom, top
+
+# %% wrong="through the notebook" loses={"weights_go_straight_on": "→ notebook"}
+def take_turns(clients, bottom, top, work):
+    for client in clients:
+        bottom = [client.send(w.get()) for w in bottom]
+        bottom, top = work(client, bottom, top)
+    return bottom, top
+
+# %% wrong="everybody starts from the same weights" loses={"each_client_has_its_turn": "did not go on from what `work` returned"}
+def take_turns(clients, bottom, top, work):
+    for client in clients:
+        new_bottom, new_top = work(client, [w.send(client) for w in bottom], top)
+    return new_bottom, new_top
+
+# %% wrong="forgets the top" loses={"each_client_has_its_turn": "keep both the bottom and the top"}
+def take_turns(clients, bottom, top, work):
+    for client in clients:
+        bottom = [w.send(client) for w in bottom]
+        bottom, new_top = work(client, bottom, top)
+    return bottom, new_top
+
+# %% wrong="only the last client" loses={"each_client_has_its_turn": "`work` was called for"}
+def take_turns(clients, bottom, top, work):
+    client = clients[-1]
+    return work(client, [w.send(client) for w in bottom], top)
+
+# %% wrong="backwards" loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "these moves were made"}
+def take_turns(clients, bottom, top, work):
+    for client in reversed(clients):
+        bottom = [w.send(client) for w in bottom]
+        bottom, top = work(client, bottom, top)
+    return bottom, top
+
+# %% wrong="hands over to everybody each time" loses={"weights_go_straight_on": "these moves were made"}
+def take_turns(clients, bottom, top, work):
+    for client in clients:
+        copies = {c.name: [w.send(c) for w in bottom] for c in clients}
+        bottom, top = work(client, copies[client.name], top)
+    return bottom, top
+
+# %% wrong="the top moves along" loses={"each_client_has_its_turn": "belongs to", "weights_go_straight_on": "belongs to"}
+def take_turns(clients, bottom, top, work):
+    for client in clients:
+        bottom = [w.send(client) for w in bottom]
+        bottom, top = work(client, bottom, top.send(client))
+    return bottom, top
+
+# %% wrong="returns the bottom alone" loses={"each_client_has_its_turn": "two things", "weights_go_straight_on": "two things"}
+def take_turns(clients, bottom, top, work):
+    for client in clients:
+        bottom = [w.send(client) for w in bottom]
+        bottom, top = work(client, bottom, top)
+    return bottom

@@ -1,0 +1,1244 @@
+# ---
+# title: "Lab 04: Split learning between two processes"
+# minutes: 120
+# ---
+
+# %% [markdown]
+# A clinic has images; a laboratory has the diagnoses. Neither may hand its data over. In **split learning**
+# ([Gupta and Raskar 2018, arXiv:1810.06060](https://arxiv.org/abs/1810.06060)) they cut one neural network in
+# two: alice computes the first layers and sends bob only what comes out of them; bob computes the rest, and
+# sends back only a gradient. In this lab both are real processes, and you write every message between them.
+#
+# A widely copied notebook shows this with two steps commented out, so that its alice never learns. You will
+# write those steps, see what they are worth, count every byte, and then do what such notebooks leave out:
+# **read bob's labels off the gradients, and alice's images off the "smashed" data**. Then you defend, and
+# measure the price.
+#
+# **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
+# exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
+# property is missing. A check needs only the set-up cells and its own exercise, so you can skip an
+# exercise and come back. The cells in between, which show results, also use what you wrote before
+# them. After a restart of the kernel, run the set-up cells again (or *Run → Run All Above Selected
+# Cell*). Stuck? Open the hint.
+
+# %% [markdown]
+# ## Set-up
+
+# %% setup=true
+import labkit  # first: it prepares TensorFlow
+
+import time
+
+import numpy as np
+import tensorflow as tf
+from sklearn.metrics import roc_auc_score
+
+from labkit import checks, plots
+from labkit.budget import budget
+from labkit.data import load_mnist
+from labkit.parties import WrongParty, parties
+from labkit.progress import Progress
+
+# %% setup=true
+(x_train, y_train), (x_test, y_test) = load_mnist()
+
+BATCH = 64
+CUT = 640  # units at the cut layer
+LEARNING_RATE = 0.03
+
+# %% [markdown]
+# ## Part 1 · Two processes
+#
+# `parties` starts processes: alice and bob, and carol and dave for the end of the lab. Each is TensorFlow's
+# own gRPC server, with its own memory. They reach each other over the loopback network of this machine; with
+# `addresses={…}` they may as well stand in two buildings. This notebook is the conductor: it tells the
+# parties what to compute. It could read everything, and it is up to *us* that values move by `send` and
+# `get` only; labkit refuses everything else, and keeps a record of each move.
+
+# %%
+network = parties("alice", "bob", "carol", "dave")
+alice, bob, carol, dave = network.start()
+print("processes:", {party.name: party.pid for party in (alice, bob, carol, dave)})
+
+x = alice.send([1.0, 2.0, 3.0], name="x")  # from the notebook to alice
+y = x * x  # alice computes, and keeps the result
+print("alice holds:", alice.store())
+
+z = y.send(bob, name="z")  # from alice straight to bob
+total = bob.run(tf.reduce_sum, z)  # bob computes: any function of TensorFlow operations
+print("bob holds:  ", bob.store())
+print("moved home, and freed:", total.get())
+print("bob holds:  ", bob.store())
+
+try:
+    x + z
+except WrongParty as error:
+    print(f"\nWrongParty: {error}")
+
+print("\nwhat has moved:", *network.crossings, sep="\n  ")
+
+# %% [markdown]
+# What you hold in Python, `x`, `y`, `z`, are **remote tensors**: names of values that live elsewhere.
+# `x * x` is computed where `x` is. `get` moves a value home, and its owner's store shrinks. When the last
+# name of a remote tensor goes, its owner frees it too.
+#
+# ### Exercise 1 · `sum_of_squares` (easy, 6 minutes)
+#
+# Send the values to the owner; let her square them; send the squares to the helper; let him add them
+# up; bring home one number.
+#
+# <details><summary>Hint</summary>
+#
+# One line each: `owner.send(…)`, `*`, `.send(helper)`, `helper.run(tf.reduce_sum, …)`, `.get()`.
+#
+# </details>
+
+# %% exercise="sum_of_squares"
+def sum_of_squares(owner, helper, values):
+    """Add up squares with the help of two parties.
+
+    Args:
+        owner: the party that gets the values, and squares them.
+        helper: the party that gets the squares, and adds them up.
+        values: [n], float32, a NumPy array of the notebook's.
+
+    Returns:
+        The sum of the squares: a number, here in the notebook.
+    """
+    ### BEGIN SOLUTION
+    remote = owner.send(values)
+    squares = (remote * remote).send(helper)
+    return helper.run(tf.reduce_sum, squares).get()
+    ### END SOLUTION
+
+
+# %% check="the_sum_is_right" points=4
+checks.split_learning.the_sum_is_right(sum_of_squares, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.the_sum_is_right(sum_of_squares, checks.fresh_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% check="each_moves_what_it_must" points=6
+checks.split_learning.each_moves_what_it_must(sum_of_squares, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.each_moves_what_it_must(sum_of_squares, checks.fresh_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## Part 2 · One network, two owners
+#
+# The network is 784–128–640 | 10. The bar is the **cut**: alice has the images and the **bottom**, two
+# layers with relu; bob has the labels and the **top**, one layer and a softmax. One training step on a batch:
+#
+# | | who | does what | moves |
+# |:-|:-|:-|:-|
+# | 1 | alice | forward to the cut: $h = \mathrm{relu}(\mathrm{relu}(x W_0 + b_0) W_1 + b_1)$ | |
+# | 2 | alice | sends $h$, the **smashed data** | 64 × 640 numbers → |
+# | 3 | bob | forward to the loss: $L$ = mean cross-entropy of $\mathrm{softmax}(h W + b)$ | |
+# | 4 | bob | SGD step of the top: $W \leftarrow W - \eta\, \partial L / \partial W$, and so for $b$ | |
+# | 5 | bob | the **cut-layer gradient** $g = \partial L / \partial h$, of the loss in step 3 | |
+# | 6 | bob | sends $g$ | ← 64 × 640 numbers |
+# | 7 | alice | chain rule: $\partial L / \partial W_0 = \sum g \cdot \partial h / \partial W_0$, and so for the others | |
+# | 8 | alice | SGD step of the bottom | |
+#
+# Steps 6 to 8 are those that the published notebook had commented out.
+#
+# A party runs TensorFlow only: your functions are **written down** first, with tensors that have no value
+# yet, then sent over and called again and again. So use `tf.…` operations, no NumPy and no `.numpy()`.
+# To differentiate, use `tf.GradientTape`, with `tape.watch(…)` for what is no `tf.Variable`:
+
+# %%
+def slope_of_the_square(t):
+    """A solved example: the derivative of the sum of t², which is 2 t."""
+    with tf.GradientTape() as tape:
+        tape.watch(t)
+        loss = tf.reduce_sum(t**2)
+    return tape.gradient(loss, t)
+
+
+print("alice computes slopes:", alice.run(slope_of_the_square, x).get())
+
+# %% [markdown]
+# ### Exercise 2 · `forward_to_cut` (easy, 5 minutes)
+#
+# Step 1.
+#
+# <details><summary>Hint</summary>
+#
+# `tf.nn.relu(x @ w + b)` is one layer.
+#
+# </details>
+
+# %% exercise="forward_to_cut"
+def forward_to_cut(bottom, x):
+    """Compute the smashed data: both layers of the bottom, each with relu.
+
+    Args:
+        bottom: [w0, b0, w1, b1], float32 tensors; w0 is [pixels, hidden], w1 is [hidden, cut].
+        x: [batch, pixels], float32.
+
+    Returns:
+        [batch, cut], float32.
+    """
+    ### BEGIN SOLUTION
+    w0, b0, w1, b1 = bottom
+    return tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+    ### END SOLUTION
+
+
+# %% check="both_layers_end_in_relu" points=4
+checks.split_learning.both_layers_end_in_relu(forward_to_cut, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.both_layers_end_in_relu(forward_to_cut, checks.fresh_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% check="weights_and_biases_are_in_their_place" points=4
+checks.split_learning.weights_and_biases_are_in_their_place(
+    forward_to_cut, checks.fresh_rng()
+)
+### BEGIN HIDDEN TESTS
+checks.split_learning.weights_and_biases_are_in_their_place(
+    forward_to_cut, checks.fresh_rng(), trials=3
+)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 3 · `server_step` (medium, 10 minutes)
+#
+# Steps 3 to 5. bob gets smashed data and has the labels. He needs three gradients of one loss: by the two
+# arrays of his top, and by the smashed data themselves. The last one is for alice, and it belongs to the
+# **old** top, the one through which her data went.
+#
+# <details><summary>Hint</summary>
+#
+# Watch `[w, b, smashed]`. `tf.nn.sparse_softmax_cross_entropy_with_logits(labels=…, logits=…)` gives one
+# loss an example, from the logits `smashed @ w + b` (no softmax: it is inside); take the mean. One call of
+# `tape.gradient(loss, [w, b, smashed])` gives all three.
+#
+# </details>
+
+# %% exercise="server_step"
+def server_step(top, smashed, labels, learning_rate):
+    """Make bob's step: forward to the loss, SGD step of the top, gradient at the cut.
+
+    Args:
+        top: [w, b], float32; w is [cut, classes].
+        smashed: [batch, cut], float32.
+        labels: [batch], int32, from 0 up.
+        learning_rate: η, for the top.
+
+    Returns:
+        Three things: the new top as a list [w, b]; the gradient of the loss by smashed, [batch, cut];
+        the loss, a scalar: the mean cross-entropy before the step.
+    """
+    ### BEGIN SOLUTION
+    w, b = top
+    with tf.GradientTape() as tape:
+        tape.watch([w, b, smashed])
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
+        loss = tf.reduce_mean(losses)
+    dw, db, cut_gradient = tape.gradient(loss, [w, b, smashed])
+    return [w - learning_rate * dw, b - learning_rate * db], cut_gradient, loss
+    ### END SOLUTION
+
+
+# %% check="the_loss_is_the_mean_cross_entropy" points=3
+checks.split_learning.the_loss_is_the_mean_cross_entropy(server_step, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.the_loss_is_the_mean_cross_entropy(
+    server_step, checks.fresh_rng(), trials=3
+)
+### END HIDDEN TESTS
+
+# %% check="the_top_makes_one_sgd_step" points=5
+checks.split_learning.the_top_makes_one_sgd_step(server_step, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.the_top_makes_one_sgd_step(server_step, checks.fresh_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% check="the_cut_gradient_is_the_slope_at_the_cut" points=6
+checks.split_learning.the_cut_gradient_is_the_slope_at_the_cut(server_step, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.the_cut_gradient_is_the_slope_at_the_cut(
+    server_step, checks.fresh_rng(), trials=3
+)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 4 · `backward_from_cut` (medium, 10 minutes)
+#
+# Steps 7 and 8. alice knows neither the loss nor a label. She has $g$, and the chain rule: the slope of the
+# loss along any weight of hers is $\sum_{i,j} g_{ij}\, \partial h_{ij} / \partial W$.
+#
+# <details><summary>Hint</summary>
+#
+# Compute $h$ again, on a tape that watches `bottom` (you may call `forward_to_cut`, or write the two
+# layers out). `tape.gradient(h, bottom, output_gradients=cut_gradient)` is the sum above.
+#
+# </details>
+
+# %% exercise="backward_from_cut"
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    """Make alice's step from what bob sent.
+
+    Args:
+        bottom: [w0, b0, w1, b1], float32, as in forward_to_cut.
+        x: [batch, pixels], the images of the step.
+        cut_gradient: [batch, cut], the gradient of bob's MEAN loss by the smashed data.
+        learning_rate: η, for the bottom.
+
+    Returns:
+        The new bottom, a list [w0, b0, w1, b1].
+    """
+    ### BEGIN SOLUTION
+    w0, b0, w1, b1 = bottom
+    with tf.GradientTape() as tape:
+        tape.watch(bottom)
+        smashed = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+    gradients = tape.gradient(smashed, bottom, output_gradients=cut_gradient)
+    return [w - learning_rate * g for w, g in zip(bottom, gradients)]
+    ### END SOLUTION
+
+
+# %% check="alices_weights_move" points=3
+checks.split_learning.alices_weights_move(backward_from_cut, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.alices_weights_move(backward_from_cut, checks.fresh_rng(), trials=2)
+### END HIDDEN TESTS
+
+# %% check="the_chain_rule_goes_through_the_bottom" points=6
+checks.split_learning.the_chain_rule_goes_through_the_bottom(
+    backward_from_cut, checks.fresh_rng()
+)
+### BEGIN HIDDEN TESTS
+checks.split_learning.the_chain_rule_goes_through_the_bottom(
+    backward_from_cut, checks.fresh_rng(), trials=3
+)
+### END HIDDEN TESTS
+
+# %% check="no_gradient_no_step" points=3
+checks.split_learning.no_gradient_no_step(backward_from_cut, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.no_gradient_no_step(backward_from_cut, checks.fresh_rng(), trials=2)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 5 · `split_step` (medium, 10 minutes)
+#
+# Now the messages: let each party run its function on what it holds, and send over the two things that
+# may cross, and nothing else. Everything stays remote: no `get`. The three functions are arguments (the
+# checks bring their own).
+#
+# <details><summary>Hint</summary>
+#
+# `alice.run(forward, bottom, x)`, `.send(bob)`, `bob.run(serve, top, …, y, learning_rate)` gives three
+# things, `.send(alice)`, `alice.run(backward, …)`.
+#
+# </details>
+
+# %% exercise="split_step"
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    """Make one training step between two parties.
+
+    Args:
+        alice: the party that holds bottom (a list of remote tensors) and x, the batch's images.
+        bob: the party that holds top (a list of remote tensors) and y, the batch's labels.
+        learning_rate: a Python float.
+        forward: forward(bottom, x) → smashed data, for alice to run.
+        serve: serve(top, smashed, y, learning_rate) → new top, cut gradient, loss; for bob.
+        backward: backward(bottom, x, cut_gradient, learning_rate) → new bottom; for alice.
+
+    Returns:
+        Four things: the new bottom (alice's), the new top and the loss (bob's), and the cut gradient
+        as alice received it (alice's). All remote.
+    """
+    ### BEGIN SOLUTION
+    smashed = alice.run(forward, bottom, x).send(bob)
+    top, cut_gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    received = cut_gradient.send(alice)
+    bottom = alice.run(backward, bottom, x, received, learning_rate)
+    return bottom, top, loss, received
+    ### END SOLUTION
+
+
+# %% check="split_training_equals_unsplit" points=8
+checks.split_learning.split_training_equals_unsplit(split_step, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.split_training_equals_unsplit(split_step, checks.fresh_rng(), trials=2)
+### END HIDDEN TESTS
+
+# %% check="alice_learns_from_bobs_gradient" points=3
+checks.split_learning.alice_learns_from_bobs_gradient(split_step, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.alice_learns_from_bobs_gradient(split_step, checks.fresh_rng(), trials=2)
+### END HIDDEN TESTS
+
+# %% check="only_the_cut_is_crossed" points=5
+checks.split_learning.only_the_cut_is_crossed(split_step, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.only_the_cut_is_crossed(split_step, checks.fresh_rng(), trials=2)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# All of it together, on the real network. Every weight after 20 steps between two processes, beside the same
+# 20 steps of the **unsplit** network in one process, differentiated as a whole:
+
+# %%
+TRAIN = budget(full=60000, quick=1920)
+TEST = budget(full=10000, quick=1000)
+
+
+def pixels(images):
+    """uint8 images → [n, 784], float32 from 0 to 1."""
+    return tf.reshape(tf.cast(images, tf.float32), [-1, 784]) / 255
+
+
+def new_network(rng, classes=10):
+    """He-initialised weights: the bottom's four arrays and the top's two."""
+    arrays = []
+    for before, after in ((784, 128), (128, CUT), (CUT, classes)):
+        arrays.append(rng.normal(0, np.sqrt(2 / before), (before, after)).astype(np.float32))
+        arrays.append(np.zeros(after, np.float32))
+    return arrays[:4], arrays[4:]
+
+
+def next_batch(data, order, position):
+    """A party's own next batch: it goes through its data in an order that all share."""
+    return tf.gather(data, order[position : position + BATCH]), position + BATCH
+
+
+images = alice.run(pixels, alice.send(x_train[:TRAIN], name="images"), name="images")
+labels = bob.send(y_train[:TRAIN].astype(np.int32), name="labels")
+test_images = alice.run(pixels, alice.send(x_test[:TEST]), name="test images")
+test_labels = bob.send(y_test[:TEST].astype(np.int32), name="test labels")
+
+
+@tf.function
+def unsplit_step(weights, x, y):
+    """The same step in one process: one network, one tape."""
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        w0, b0, w1, b1, w2, b2 = weights
+        logits = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1) @ w2 + b2
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+    return [w - LEARNING_RATE * g for w, g in zip(weights, tape.gradient(loss, weights))]
+
+
+bottom, top = new_network(np.random.default_rng(1))
+together = [tf.constant(w) for w in bottom + top]
+hers, his = alice.send(bottom), bob.send(top)
+for start in range(0, 20 * BATCH, BATCH):
+    here = slice(start, start + BATCH)
+    x, y = pixels(x_train[here]), y_train[here].astype(np.int32)
+    together = unsplit_step(together, x, y)
+    hers, his, _, _ = split_step(
+        alice, bob, hers, his, alice.send(x), bob.send(y), LEARNING_RATE,
+        forward_to_cut, server_step, backward_from_cut,
+    )
+split = [w.copy().get() for w in [*hers, *his]]
+print(
+    f"20 steps moved the weights by up to {max(np.abs(a - b).max() for a, b in zip(split, bottom + top)):.4f};"
+    f"\nsplit and unsplit differ by up to {max(np.abs(a - b).max() for a, b in zip(split, together)):.1e}"
+)
+
+# %% [markdown]
+# They agree up to the rounding of float32: **splitting changes who computes, not what is computed.**
+#
+# ## Part 3 · Training, and what it costs
+#
+# ### Exercise 6 · `bytes_per_epoch` (easy, 6 minutes)
+#
+# Predict before you measure: how many bytes cross the cut in one epoch? Smashed data go one way and their
+# gradient the other, four bytes a number. Each message carries some overhead of the protocol (gRPC on
+# HTTP/2), the same for a small one and a large one. The last batch may be smaller; it is two messages all
+# the same.
+#
+# <details><summary>Hint</summary>
+#
+# The payload does not depend on the batch size; the number of messages does. `-(-a // b)` divides and
+# rounds up.
+#
+# </details>
+
+# %% exercise="bytes_per_epoch"
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    """Predict the traffic between alice and bob in one epoch.
+
+    Args:
+        examples: how many there are, each used once; the last batch may be smaller.
+        batch_size: examples in every other batch.
+        cut_width: numbers that an example has at the cut, float32.
+        overhead: bytes that each message has beside its numbers.
+
+    Returns:
+        Bytes, both ways together.
+    """
+    ### BEGIN SOLUTION
+    steps = -(-examples // batch_size)
+    return 2 * (4 * examples * cut_width + overhead * steps)
+    ### END SOLUTION
+
+
+# %% check="payload_is_both_ways" points=3
+checks.split_learning.payload_is_both_ways(bytes_per_epoch, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.payload_is_both_ways(bytes_per_epoch, checks.fresh_rng(), trials=2)
+### END HIDDEN TESTS
+
+# %% check="every_message_has_its_overhead" points=3
+checks.split_learning.every_message_has_its_overhead(bytes_per_epoch, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.every_message_has_its_overhead(
+    bytes_per_epoch, checks.fresh_rng(), trials=3
+)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now train, as published: SGD with learning rate 0.03, batches of 64, five epochs on all of MNIST. Then once more
+# with steps 7 and 8 left out: alice still receives the gradient, and ignores it. The traffic is read from the
+# kernel's own counters of the two processes' sockets (`network.bytes_on_the_wire()`).
+
+# %%
+def correct(top, smashed, labels):
+    """bob counts what he gets right."""
+    guesses = tf.argmax(smashed @ top[0] + top[1], axis=1, output_type=tf.int32)
+    return tf.reduce_mean(tf.cast(guesses == labels, tf.float32))
+
+
+def train(bottom, top, epochs, step, rng, label=None):
+    """Train over all examples and return test accuracies by epoch and losses by step."""
+    accuracies, losses = [], []
+    steps = -(-TRAIN // BATCH)
+    with Progress(epochs * steps, label or "training") as progress:
+        for epoch in range(epochs):
+            order = rng.permutation(TRAIN).astype(np.int32)
+            hers, his = alice.send(order), bob.send(order)
+            at_alice, at_bob = alice.send(0), bob.send(0)
+            for number in range(steps):
+                x, at_alice = alice.run(next_batch, images, hers, at_alice)
+                y, at_bob = bob.run(next_batch, labels, his, at_bob)
+                bottom, top, loss, _ = step(bottom, top, x, y)
+                if number % 20 == 0:
+                    losses.append((epoch * steps + number, float(loss.get())))
+                progress.update(epoch * steps + number + 1, loss=losses[-1][1])
+            smashed = alice.run(forward_to_cut, bottom, test_images).send(bob)
+            accuracies.append(float(bob.run(correct, top, smashed, test_labels).get()))
+    return bottom, top, accuracies, losses
+
+
+def split_training(bottom, top, x, y, serve=server_step, backward=backward_from_cut):
+    """split_step with what stays the same filled in."""
+    return split_step(
+        alice, bob, bottom, top, x, y, LEARNING_RATE, forward_to_cut, serve, backward
+    )
+
+
+def ignore_the_gradient(bottom, x, cut_gradient, learning_rate):
+    """The published notebook's alice: steps 7 and 8 are commented out."""
+    return [tf.identity(w) for w in bottom]
+
+
+EPOCHS = budget(full=5, quick=2)
+bottom, top = new_network(np.random.default_rng(1))
+wire, began = network.bytes_on_the_wire(), time.perf_counter()
+bottom, top, with_steps, losses_with = train(
+    alice.send(bottom), bob.send(top), EPOCHS, split_training, np.random.default_rng(2)
+)
+seconds = time.perf_counter() - began
+steps = EPOCHS * -(-TRAIN // BATCH)
+moved = {pair: n - wire[pair] for pair, n in network.bytes_on_the_wire().items()}
+to_bob, to_alice = moved["alice", "bob"], moved["bob", "alice"]
+print("test accuracy by epoch:", np.round(with_steps, 4))
+
+# %%
+without_bottom, without_top = new_network(np.random.default_rng(1))
+_, _, without_steps, losses_without = train(
+    alice.send(without_bottom),
+    bob.send(without_top),
+    budget(full=1, quick=1),
+    lambda *state: split_training(*state, backward=ignore_the_gradient),
+    np.random.default_rng(2),
+    "without steps 7 and 8",
+)
+print(f"test accuracy after an epoch: {with_steps[0]:.4f}, without steps 7 and 8: {without_steps[0]:.4f}")
+plots.lines(
+    {
+        "with steps 7 and 8": np.transpose(losses_with[: len(losses_without)]),
+        "without: alice never learns": np.transpose(losses_without),
+    },
+    xlabel="step of the first epoch",
+    ylabel="bob's loss (nats)",
+    title="What the two missing steps are worth",
+    alt="Loss against step, two curves. Both fall, but without the steps in which alice learns the "
+    "curve stays well above the other.",
+)
+
+# %% [markdown]
+# The published notebook's loss did fall, and that is why nobody noticed. bob's top alone learns
+# something from *random* features.
+#
+# What does the wire say? Time per step is compared with the same step in one process.
+
+# %%
+local = [tf.constant(w) for w in sum(new_network(np.random.default_rng(1)), [])]
+batch = pixels(x_train[:BATCH]), y_train[:BATCH].astype(np.int32)
+local = unsplit_step(local, *batch)
+began = time.perf_counter()
+for _ in range(200):
+    local = unsplit_step(local, *batch)
+one_process = (time.perf_counter() - began) / 200
+
+evaluations = 4 * CUT * TEST * EPOCHS  # smashed test data went to bob after each epoch
+per_step = (to_bob + to_alice - evaluations) / steps
+payload = bytes_per_epoch(TRAIN, BATCH, CUT, 0) * EPOCHS / steps
+print(f"time per step:  {1e3 * seconds / steps:.1f} ms in two processes, {1e3 * one_process:.1f} ms in one")
+print(f"bytes per step: {per_step:.0f} across the cut by the kernel's count; {payload:.0f} predicted")
+print(f"overhead:       {(per_step - payload) / 2:.0f} bytes a message, {per_step / payload - 1:.2%}")
+print(f"an epoch:       {per_step * steps / EPOCHS / 1e6:.1f} MB; the images themselves are {TRAIN * 784 / 1e6:.1f} MB")
+
+# %% [markdown]
+# The last line deserves a pause: to keep 47 MB of images at home, alice sends several times as much in *every
+# epoch*, and it is made from those very images.
+#
+# ## Part 4 · The attacks
+#
+# **Threat.** Both are curious: each follows the protocol and looks closely at what arrives. alice wants bob's labels;
+# what arrives at her are the gradients $g$. For one example, the softmax and the cross-entropy give
+#
+# $$g = W (p - e_y) / n,$$
+#
+# with $p$ bob's prediction, $e_y$ the label's unit vector, $n$ the batch size. The label is written in there.
+#
+# ### Exercise 7 · `norm_attack` (easy, 5 minutes)
+#
+# First two classes, one of them rare (a disease, a fraud, a click on an ad): the setting of
+# [Li et al. 2021, arXiv:2102.08504](https://arxiv.org/abs/2102.08504). Then $g = (p - y)\,(w_1 - w_0)/n$, where $p$ is
+# bob's probability of the rare class and $y$ is 1 for it. The model expects the common class: $|p - y|$ is
+# small for every negative and near 1 for every positive. Score each example so that the rare class scores higher.
+#
+# <details><summary>Hint</summary>
+#
+# `np.linalg.norm` with `axis=1`.
+#
+# </details>
+
+# %% exercise="norm_attack"
+def norm_attack(cut_gradients):
+    """Score how likely each example is of the rare class.
+
+    Args:
+        cut_gradients: [examples, cut], a NumPy array: one row is one example's gradient.
+
+    Returns:
+        [examples], scores; the rare class's are to be the higher ones.
+    """
+    ### BEGIN SOLUTION
+    return np.linalg.norm(cut_gradients, axis=1)
+    ### END SOLUTION
+
+
+# %% check="the_rare_class_scores_higher" points=4
+checks.split_learning.the_rare_class_scores_higher(norm_attack, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.the_rare_class_scores_higher(norm_attack, checks.fresh_rng(), trials=5)
+### END HIDDEN TESTS
+
+# %% check="only_the_length_counts" points=2
+checks.split_learning.only_the_length_counts(norm_attack, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.only_the_length_counts(norm_attack, checks.fresh_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Our setting: "is it a 5?", with 5s thinned out until they are 2 in 100 images, left as they are (9 in 100), or made
+# half of all. alice and bob train from scratch; alice keeps what she receives. The AUC is the chance that a random
+# positive scores above a random negative: 1 is perfect, ½ is guessing.
+
+# %%
+attack_rng = np.random.default_rng(3)
+ATTACK_STEPS = budget(full=300, quick=60)
+WINDOW = ATTACK_STEPS // 6
+
+
+def thinned(share):
+    """Images of which this share shows a 5, and whether they do."""
+    fives, others = np.flatnonzero(y_train == 5), np.flatnonzero(y_train != 5)
+    if share > 0.09:
+        others = others[: int(len(fives) / share) - len(fives)]
+    else:
+        fives = fives[: int(share * len(others))]
+    mixed = attack_rng.permutation(np.concatenate([fives, others]))
+    return x_train[mixed], (y_train[mixed] == 5).astype(np.int32)
+
+
+aucs = {}
+for share in (0.02, 0.09, 0.5):
+    rare_x, rare_y = thinned(share)
+    bottom2, top2 = new_network(attack_rng, classes=2)
+    hers, his = alice.send(bottom2), bob.send(top2)
+    seen = []
+    for start in range(0, ATTACK_STEPS * BATCH, BATCH):
+        here = np.arange(start, start + BATCH) % len(rare_y)
+        x = alice.run(pixels, alice.send(rare_x[here]))
+        hers, his, _, received = split_training(hers, his, x, bob.send(rare_y[here]))
+        seen.append((received.get(), rare_y[here]))
+    windows = [seen[i : i + WINDOW] for i in range(0, ATTACK_STEPS, WINDOW)]
+    # An AUC needs both classes.
+    aucs[share] = [
+        roc_auc_score(truth, norm_attack(gradients))
+        for gradients, truth in (map(np.concatenate, zip(*window)) for window in windows)
+        if 0 < truth.sum() < len(truth)
+    ]
+    everything, truth = map(np.concatenate, zip(*seen))
+    print(
+        f"{share:4.0%} positives: AUC of the norm attack {roc_auc_score(truth, norm_attack(everything)):.4f} "
+        f"over {ATTACK_STEPS} steps"
+    )
+plots.lines(
+    {f"{share:.0%} positives": (WINDOW * np.arange(1, len(a) + 1), a) for share, a in aucs.items()},
+    xlabel="step",
+    ylabel="AUC of the norm attack",
+    title="alice reads bob's labels from lengths alone",
+    alt="AUC of the norm attack against training step for three shares of positives. With two and nine "
+    "percent it is close to 1; with one half it is far lower.",
+)
+
+# %% [markdown]
+# With a rare class the lengths give nearly every label away, and alice needs to know nothing at all. With two
+# equally frequent classes lengths say little. But look at the formula again: $g = (p - y)\,(w_1 - w_0)/n$ has a **sign**.
+# Positives point one way, negatives the other. And with ten classes there are ten directions.
+#
+# ### Exercise 8 · `direction_attack` (medium, 8 minutes)
+#
+# alice knows the labels of a few of her own images, one of each class. Give every other gradient the label of the
+# known gradient with the largest **cosine** (the cosine of $a$ and $b$ is $a \cdot b / (\|a\| \|b\|)$).
+#
+# <details><summary>Hint</summary>
+#
+# Divide each known gradient by its length, then `cut_gradients @ known.T` ranks the known ones for each row;
+# `argmax(axis=1)` gives the nearest one's *place* in the list.
+#
+# </details>
+
+# %% exercise="direction_attack"
+def direction_attack(cut_gradients, known_gradients, known_labels):
+    """Guess each example's label from the direction of its gradient.
+
+    Args:
+        cut_gradients: [examples, cut], a NumPy array, one gradient a row; none is zero.
+        known_gradients: [known, cut], gradients of examples whose labels alice knows.
+        known_labels: [known], their labels.
+
+    Returns:
+        [examples], the guessed labels.
+    """
+    ### BEGIN SOLUTION
+    directions = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
+    return known_labels[np.argmax(cut_gradients @ directions.T, axis=1)]
+    ### END SOLUTION
+
+
+# %% check="labels_follow_the_direction" points=5
+checks.split_learning.labels_follow_the_direction(direction_attack, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.labels_follow_the_direction(
+    direction_attack, checks.fresh_rng(), trials=5
+)
+### END HIDDEN TESTS
+
+# %% check="lengths_do_not_mislead" points=3
+checks.split_learning.lengths_do_not_mislead(direction_attack, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.lengths_do_not_mislead(direction_attack, checks.fresh_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Try it on the ten digits, at the start of training and on the network that you trained for five epochs. `probe` is
+# an ordinary step on 512 images.
+
+# %%
+PROBE = 512
+probe_x = alice.run(pixels, alice.send(x_train[:PROBE]), name="probe images")
+probe_truth = y_train[:PROBE].astype(np.int32)
+probe_y = bob.send(probe_truth, name="probe labels")
+known = np.array([np.flatnonzero(probe_truth == digit)[0] for digit in range(10)])
+others = np.setdiff1d(np.arange(PROBE), known)
+
+
+def attack_accuracy(gradients):
+    """How many labels the direction attack reads right, knowing one image of each digit."""
+    guesses = direction_attack(gradients[others], gradients[known], probe_truth[known])
+    return float(np.mean(guesses == probe_truth[others]))
+
+
+fresh_bottom, fresh_top = new_network(np.random.default_rng(1))
+for moment, hers, his in (
+    ("before the first step", alice.send(fresh_bottom), bob.send(fresh_top)),
+    (f"after {EPOCHS} epochs", bottom, top),
+):
+    *_, received = split_training(hers, his, probe_x, probe_y)
+    print(f"direction attack {moment}: {attack_accuracy(received.get()):.4f} of the labels read right")
+
+# %% [markdown]
+# **One labelled image of each digit, and alice has all the labels that bob would not hand over.** Split learning alone
+# protects no labels.
+#
+# ### The other way round: inputs from smashed data
+#
+# bob is curious too. What arrives at him are 640 numbers an image. Suppose that he knows some images and their smashed
+# data (patients whom both treated). He fits the best **linear** map back from smashed data $S$ to images $X$,
+#
+# $$\min_D \|S D - X\|^2 + \lambda \|D\|^2, \qquad D = (S^\top S + \lambda I)^{-1} S^\top X ,$$
+#
+# ridge regression, and applies it to everybody else's. (Stronger attacks train a network for it:
+# [He et al. 2019](https://doi.org/10.1145/3359789.3359824),
+# [Pasquini et al. 2020, arXiv:2012.02670](https://arxiv.org/abs/2012.02670).)
+#
+# ### Exercise 9 · `fit_decoder` (easy, 5 minutes)
+#
+# <details><summary>Hint</summary>
+#
+# `np.linalg.solve(A, B)` is $A^{-1} B$.
+#
+# </details>
+
+# %% exercise="fit_decoder"
+def fit_decoder(smashed, images, ridge):
+    """Fit the linear map from smashed data to images.
+
+    Args:
+        smashed: S, [examples, cut], a NumPy array.
+        images: X, [examples, pixels].
+        ridge: λ > 0.
+
+    Returns:
+        D, [cut, pixels].
+    """
+    ### BEGIN SOLUTION
+    gram = smashed.T @ smashed + ridge * np.eye(smashed.shape[1])
+    return np.linalg.solve(gram, smashed.T @ images)
+    ### END SOLUTION
+
+
+# %% check="the_decoder_is_the_best_linear_one" points=4
+checks.split_learning.the_decoder_is_the_best_linear_one(fit_decoder, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.the_decoder_is_the_best_linear_one(
+    fit_decoder, checks.fresh_rng(), trials=3
+)
+### END HIDDEN TESTS
+
+# %% check="few_examples_are_enough" points=2
+checks.split_learning.few_examples_are_enough(fit_decoder, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.few_examples_are_enough(fit_decoder, checks.fresh_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %%
+KNOWN = budget(full=5000, quick=1000)
+known_images = pixels(x_train[:KNOWN]).numpy()
+known_smashed = alice.run(forward_to_cut, bottom, alice.send(known_images)).get()
+unknown = pixels(x_test[:200]).numpy()
+seen_by_bob = alice.run(forward_to_cut, bottom, alice.send(unknown)).send(bob).get()
+decoder = fit_decoder(known_smashed.astype(np.float64), known_images, 1.0)
+stolen = seen_by_bob @ decoder
+correlations = [np.corrcoef(a, b)[0, 1] for a, b in zip(stolen, unknown)]
+print(f"{KNOWN} known images; correlation of 200 others with their reconstructions: {np.mean(correlations):.3f} on average")
+plots.images(
+    {
+        "alice's": unknown[:8].reshape(-1, 28, 28),
+        "bob's view": np.clip(stolen[:8], 0, 1).reshape(-1, 28, 28),
+    },
+    title="Eight test images, and what bob makes of their smashed data",
+    alt="Two rows of eight handwritten digits. The reconstructions in the second row are blurred, and "
+    "every digit and much of its handwriting can be recognised.",
+)
+
+# %% [markdown]
+# "Smashed" is a name, not a guarantee: a wide cut keeps nearly everything.
+#
+# ## Part 5 · Defences, and their price
+#
+# **Gradient noise.** bob adds Gaussian noise before he sends. How much? What must drown is the *longest* gradient of the
+# batch, $\max_i \|g_i\|$. So every entry of every gradient gets independent noise of standard deviation
+#
+# $$s = \text{noise\_multiplier} \cdot \frac{\max_i \|g_i\|}{\sqrt{\text{width}}},$$
+#
+# and the noise on one example is about noise_multiplier times as long as the longest gradient. (This is a heuristic, as
+# in Li et al.; it is not differential privacy: that would need a bound fixed in advance, and accounting, as in lab 01.)
+#
+# ### Exercise 10 · `add_noise` (medium, 8 minutes)
+#
+# It runs at bob's: TensorFlow again. Randomness comes from the argument `seed`:
+# `tf.random.stateless_normal(shape, seed)` gives the same numbers for the same seed.
+#
+# <details><summary>Hint</summary>
+#
+# `tf.norm(…, axis=1)` and `tf.reduce_max`; the width is `cut_gradients.shape[1]`. Draw noise of the shape of
+# `cut_gradients`, then scale it.
+#
+# </details>
+
+# %% exercise="add_noise"
+def add_noise(cut_gradients, noise_multiplier, seed):
+    """Hide gradients in noise that is as large for one as for another.
+
+    Args:
+        cut_gradients: [batch, cut], float32, a TensorFlow tensor.
+        noise_multiplier: a Python float, the noise's norm over that of the longest gradient.
+        seed: [2], int32, a TensorFlow tensor: the only source of randomness.
+
+    Returns:
+        [batch, cut]: the gradients plus independent Gaussian noise, each entry of standard
+        deviation noise_multiplier · (largest norm of a row) / √cut.
+    """
+    ### BEGIN SOLUTION
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    deviation = noise_multiplier * longest / np.sqrt(cut_gradients.shape[1])
+    return cut_gradients + deviation * tf.random.stateless_normal(cut_gradients.shape, seed)
+    ### END SOLUTION
+
+
+# %% check="the_noise_has_the_stated_size" points=4
+checks.split_learning.the_noise_has_the_stated_size(add_noise, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.the_noise_has_the_stated_size(add_noise, checks.fresh_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% check="every_example_gets_its_own_noise" points=2
+checks.split_learning.every_example_gets_its_own_noise(add_noise, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.every_example_gets_its_own_noise(
+    add_noise, checks.fresh_rng(), trials=3
+)
+### END HIDDEN TESTS
+
+# %% check="the_seed_decides" points=2
+checks.split_learning.the_seed_decides(add_noise, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.the_seed_decides(add_noise, checks.fresh_rng(), trials=3)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **U-shaped split.** If alice has the labels too, and bob only lends his computer, the network can be cut twice: alice
+# keeps the first layer *and* the last, with the labels; bob has the middle. No label leaves home. But mind what bob
+# receives then: at the second cut, the gradient $W(p - e_y)/n$. Who attacks is another now; the attack is the same.
+#
+# Each run below is one epoch from the same start. The attack is `direction_attack` on 512 images before the first step
+# and at the end of the epoch; the larger accuracy counts, since one good moment is enough for an attacker.
+
+# %%
+def noisy(noise_multiplier):
+    """bob's step with noise on what he sends; with the labels comes a seed, which he counts up."""
+
+    def serve(top, smashed, labels_and_seed, learning_rate):
+        labels, seed = labels_and_seed
+        top, cut_gradient, loss = server_step(top, smashed, labels, learning_rate)
+        return top, add_noise(cut_gradient, noise_multiplier, seed), loss
+
+    def next_seed(seed):
+        return seed + [1, 0]
+
+    # The seed is bob's secret, so it comes from the operating system. (64 bits suffice here.)
+    state = [bob.send(np.frombuffer(np.random.SeedSequence().generate_state(2), np.int32))]
+
+    def step(bottom, top, x, y):
+        state[0] = bob.run(next_seed, state[0])
+        return split_training(bottom, top, x, (y, state[0]), serve=serve)
+
+    return step
+
+
+def layer(weights, x):
+    """One layer with relu: the front (alice's) and the middle (bob's) of the U."""
+    return tf.nn.relu(x @ weights[0] + weights[1])
+
+
+def layer_back(weights, x, gradient, learning_rate):
+    """SGD step of a layer from the gradient at its output, and the gradient at its input."""
+    with tf.GradientTape() as tape:
+        tape.watch([*weights, x])
+        y = layer(weights, x)
+    dw, db, dx = tape.gradient(y, [*weights, x], output_gradients=gradient)
+    return [weights[0] - learning_rate * dw, weights[1] - learning_rate * db], dx
+
+
+def u_shaped(front, middle, top, x, y):
+    """One step of the U-shaped split; returns the three parts and what bob received."""
+    first = alice.run(layer, front, x).send(bob)
+    second = bob.run(layer, middle, first).send(alice)
+    top, gradient, _ = alice.run(server_step, top, second, y, LEARNING_RATE)
+    received = gradient.send(bob)
+    middle, back = bob.run(layer_back, middle, first, received, LEARNING_RATE)
+    front, _ = alice.run(layer_back, front, x, back.send(alice), LEARNING_RATE)
+    return front, middle, top, received
+
+
+def priced(name, run):
+    """Run one defence; return its row: attacker, accuracy, attack's accuracy, bytes per step."""
+    wire = network.bytes_on_the_wire()
+    attacker, accuracy, leaks, steps, evaluation = run()
+    now = network.bytes_on_the_wire()
+    crossed = sum(now[p] - wire[p] for p in (("alice", "bob"), ("bob", "alice"))) - evaluation
+    return name, attacker, accuracy, max(leaks), crossed / steps
+
+
+def with_noise(noise_multiplier):
+    """One epoch with gradient noise."""
+
+    def run():
+        bottom, top = new_network(np.random.default_rng(1))
+        bottom, top, leaks = alice.send(bottom), bob.send(top), []
+        step = noisy(noise_multiplier)
+        *_, received = step(bottom, top, probe_x, probe_y)
+        leaks.append(attack_accuracy(received.get()))
+        bottom, top, accuracies, _ = train(
+            bottom, top, 1, step, np.random.default_rng(2), f"noise multiplier {noise_multiplier:g}"
+        )
+        *_, received = step(bottom, top, probe_x, probe_y)
+        leaks.append(attack_accuracy(received.get()))
+        evaluation = 4 * CUT * (TEST + 4 * PROBE)
+        return "alice", accuracies[0], leaks, -(-TRAIN // BATCH), evaluation
+
+    return run
+
+
+def with_u():
+    """One epoch of the U-shaped split: the labels are at alice's."""
+    bottom, top = new_network(np.random.default_rng(1))
+    front, middle, top = alice.send(bottom[:2]), bob.send(bottom[2:]), alice.send(top)
+    home_labels = alice.send(y_train[:TRAIN].astype(np.int32))
+    home_probe = alice.send(probe_truth)
+    order = alice.send(np.random.default_rng(2).permutation(TRAIN).astype(np.int32))
+    steps = -(-TRAIN // BATCH)
+    at_x, at_y = alice.send(0), alice.send(0)
+    leaks = [attack_accuracy(u_shaped(front, middle, top, probe_x, home_probe)[3].get())]
+    with Progress(steps, "U-shaped") as progress:
+        for number in range(steps):
+            x, at_x = alice.run(next_batch, images, order, at_x)
+            y, at_y = alice.run(next_batch, home_labels, order, at_y)
+            front, middle, top, _ = u_shaped(front, middle, top, x, y)
+            progress.update(number + 1)
+    leaks.append(attack_accuracy(u_shaped(front, middle, top, probe_x, home_probe)[3].get()))
+    second = bob.run(layer, middle, alice.run(layer, front, test_images).send(bob)).send(alice)
+    truth = alice.send(y_test[:TEST].astype(np.int32))
+    accuracy = float(alice.run(correct, top, second, truth).get())
+    return "bob", accuracy, leaks, steps, 4 * (128 + CUT) * (TEST + 4 * PROBE)
+
+
+MULTIPLIERS = budget(full=(0.0, 1.0, 4.0, 16.0), quick=(0.0, 4.0))
+rows = [
+    priced("none" if m == 0 else f"noise multiplier {m:g}", with_noise(m)) for m in MULTIPLIERS
+]
+rows.append(priced("U-shaped split", with_u))
+
+# %%
+print(f"{'defence':20} {'attacker':9} {'labels read':>12} {'test accuracy':>14} {'kB per step':>12}")
+for name, attacker, accuracy, leak, per_step in rows:
+    print(f"{name:20} {attacker:9} {leak:12.4f} {accuracy:14.4f} {per_step / 1e3:12.1f}")
+noise_rows, u_row = rows[:-1], rows[-1]
+plots.lines(
+    {
+        "gradient noise (labels at bob's, alice attacks)": (
+            [row[3] for row in noise_rows], [row[2] for row in noise_rows],
+        ),
+        "U-shaped split (labels at alice's, bob attacks)": ([u_row[3]], [u_row[2]]),
+    },
+    xlabel="labels that the attack reads right (fraction)",
+    ylabel="test accuracy after one epoch",
+    title="What a defence costs",
+    alt="Test accuracy against the fraction of labels that the attack reads right. Along the curve of "
+    "gradient noise both fall together: no noise is at the right and high, much noise at the left and "
+    "low. The U-shaped split is a point beside the one without noise: accurate, and it leaks.",
+)
+
+# %% [markdown]
+# Read the table as a buyer would. *Noise* that hides the labels costs accuracy, and it costs most where it protects. The
+# *U-shaped split* costs no accuracy, more bytes, and protects against nobody who knows ten labels. What it does give:
+# nobody is *handed* a label. Whoever says "the labels never leave the clinic" tells the truth, and not all of it.
+#
+# ## Part 6 · Several clients
+#
+# Three clinics, alice, carol and dave, have a third of the images each; bob has all the labels. They **take turns**: a
+# client trains with bob for a while, then hands the bottom's weights to the next one, who goes on. At every moment there
+# is one network, and the training is plain SGD in an order that the turns decide.
+#
+# ### Exercise 11 · `take_turns` (easy, 6 minutes)
+#
+# One round: every client in order, each on the weights that the one before left. The first client has the weights already.
+#
+# <details><summary>Hint</summary>
+#
+# `w.send(client)` for each array; sending to the party that holds it already moves nothing.
+#
+# </details>
+
+# %% exercise="take_turns"
+def take_turns(clients, bottom, top, work):
+    """Let each client train once, and hand the bottom's weights on.
+
+    Args:
+        clients: a list of parties; the first one holds bottom.
+        bottom: a list of remote tensors.
+        top: what bob holds; it is only passed on.
+        work: work(client, bottom, top) → new bottom, new top: the client's training with bob. It
+            needs a bottom that the client holds.
+
+    Returns:
+        Two things: the bottom, held by the last client, and the top.
+    """
+    ### BEGIN SOLUTION
+    for client in clients:
+        bottom = [w.send(client) for w in bottom]
+        bottom, top = work(client, bottom, top)
+    return bottom, top
+    ### END SOLUTION
+
+
+# %% check="each_client_has_its_turn" points=3
+checks.split_learning.each_client_has_its_turn(take_turns, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.each_client_has_its_turn(take_turns, checks.fresh_rng(), trials=2)
+### END HIDDEN TESTS
+
+# %% check="weights_go_straight_on" points=3
+checks.split_learning.weights_go_straight_on(take_turns, checks.fresh_rng())
+### BEGIN HIDDEN TESTS
+checks.split_learning.weights_go_straight_on(take_turns, checks.fresh_rng(), trials=2)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# The rival is **FedAvg** (lab 03; [McMahan et al. 2016, arXiv:1602.05629](https://arxiv.org/abs/1602.05629)) on the same
+# split: each client has its labels too, trains a whole network for an epoch from the common weights, and the server
+# averages the three. Two ways to deal out the images: at random, and **sorted by digit** (alice sees 0 to 3, carol 3 to
+# 6, dave 6 to 9), as it is when clinics differ.
+
+# %%
+ROUNDS = budget(full=3, quick=1)
+clients = [alice, carol, dave]
+network_bytes = 4 * sum(w.size for w in sum(new_network(np.random.default_rng(1)), []))
+
+
+def accuracy_here(weights):
+    """Test accuracy of the whole network, in the notebook."""
+    smashed = forward_to_cut(weights[:4], pixels(x_test[:TEST]))
+    return float(correct(weights[4:], smashed, y_test[:TEST].astype(np.int32)))
+
+
+def split_in_turns(parts):
+    """Accuracy after each round, and bytes on the wire per round."""
+    bottom, top = new_network(np.random.default_rng(1))
+    bottom, top = clients[0].send(bottom), bob.send(top)
+    data, accuracies, rng = {}, [], np.random.default_rng(4)
+    for client, part in zip(clients, parts):
+        own = client.run(pixels, client.send(x_train[part]), name="images")
+        data[client.name] = own, bob.send(y_train[part].astype(np.int32)), len(part)
+
+    def work(client, bottom, top):
+        own, own_labels, size = data[client.name]
+        order = rng.permutation(size).astype(np.int32)
+        hers, his = client.send(order), bob.send(order)
+        at_client, at_bob = client.send(0), bob.send(0)
+        for number in range(-(-size // BATCH)):
+            x, at_client = client.run(next_batch, own, hers, at_client)
+            y, at_bob = bob.run(next_batch, own_labels, his, at_bob)
+            bottom, top, _, _ = split_step(
+                client, bob, bottom, top, x, y, LEARNING_RATE,
+                forward_to_cut, server_step, backward_from_cut,
+            )
+        return bottom, top
+
+    names = {party.name for party in [*clients, bob]}
+    before = network.bytes_on_the_wire()
+    with Progress(ROUNDS, "in turns") as progress:
+        for round_number in range(ROUNDS):
+            bottom, top = take_turns(clients, bottom, top, work)
+            # The next round begins at the first client again.
+            bottom = [w.send(clients[0]) for w in bottom]
+            accuracies.append(accuracy_here([w.copy().get() for w in [*bottom, *top]]))
+            progress.update(round_number + 1, accuracy=accuracies[-1])
+    after = network.bytes_on_the_wire()
+    crossed = sum(n - before[pair] for pair, n in after.items() if names.issuperset(pair))
+    return accuracies, crossed / ROUNDS
+
+
+def fed_avg(parts):
+    """The same for FedAvg: the network goes out to each client and comes back, each round."""
+    weights = [tf.constant(w) for w in sum(new_network(np.random.default_rng(1)), [])]
+    accuracies, rng = [], np.random.default_rng(4)
+    for _ in range(ROUNDS):
+        trained = []
+        for part in parts:
+            own = weights
+            for batch in np.array_split(rng.permutation(part), len(part) // BATCH):
+                own = unsplit_step(own, pixels(x_train[batch]), y_train[batch].astype(np.int32))
+            trained.append(own)
+        sizes = [len(part) for part in parts]
+        weights = [
+            sum(n / sum(sizes) * w for n, w in zip(sizes, arrays)) for arrays in zip(*trained)
+        ]
+        accuracies.append(accuracy_here(weights))
+    return accuracies, 2 * len(clients) * network_bytes
+
+
+mixed = np.random.default_rng(5).permutation(TRAIN)
+dealt = {
+    "at random": np.array_split(mixed, 3),
+    "sorted by digit": np.array_split(mixed[np.argsort(y_train[mixed], kind="stable")], 3),
+}
+outcomes = {}
+for way, parts in dealt.items():
+    outcomes[f"split, in turns; {way}"] = split_in_turns(parts)
+    outcomes[f"FedAvg; {way}"] = fed_avg(parts)
+for name, (accuracies, crossed) in outcomes.items():
+    print(f"{name:34} {accuracies[-1]:.4f} after {ROUNDS} rounds, {crossed / 1e6:7.1f} MB a round")
+plots.lines(
+    {name: (np.arange(1, ROUNDS + 1), accuracies) for name, (accuracies, _) in outcomes.items()},
+    xlabel="round (each image once)",
+    ylabel="test accuracy",
+    title="Three clients: taking turns against averaging",
+    alt="Test accuracy by round, four curves. With images dealt at random, taking turns is ahead of "
+    "FedAvg. Sorted by digit both are far lower.",
+)
+
+# %% [markdown]
+# Dealt at random, taking turns is ahead: it makes every step on the newest weights, while FedAvg averages three networks
+# that went apart. Sorted by digit, both suffer: whoever trained last has made the network *forget* the other digits, and
+# an average of specialists is no generalist yet. And the bytes: FedAvg moves the *network*, once a round; split learning
+# moves every *example*, twice a step. Split learning pays where the network is huge or the client's machine is small.
+
+# %%
+network.close()
+
+# %% [markdown]
+# ## What you proved, and what you did not
+#
+# * You proved: split training is the unsplit training, up to float32's rounding, with two real processes and two kinds of
+#   messages; and that the two published lines that were missing are where alice learns.
+# * You proved that neither message is safe: lengths and directions of gradients give labels away, smashed data give
+#   images away. *Not sending the data is no privacy guarantee.*
+# * You did not prove that any amount of noise is enough. The table holds for *this* attack, with ten known labels, at two
+#   moments. An attacker who knows more, or averages over epochs, does better. Only a proof, such as differential
+#   privacy's, holds against all of them.
+# * The notebook conducts both parties. Between two firms each would run its own program and refuse orders; the messages
+#   would be those that you wrote. TensorFlow's gRPC is not encrypted either: between machines it needs a tunnel.
+#
+# ## Further reading
+#
+# * Split learning: Gupta and Raskar 2018, [arXiv:1810.06060](https://arxiv.org/abs/1810.06060); Vepakomma et al. 2018,
+#   [arXiv:1812.00564](https://arxiv.org/abs/1812.00564), with the U-shape.
+# * Labels from gradients: Li et al. 2021, [arXiv:2102.08504](https://arxiv.org/abs/2102.08504).
+# * Inputs from smashed data, with a malicious server: Pasquini et al. 2020,
+#   [arXiv:2012.02670](https://arxiv.org/abs/2012.02670).
+# * Against FedAvg: Thapa et al. 2020, [arXiv:2004.12088](https://arxiv.org/abs/2004.12088).
+# * With a guarantee for labels: Ghazi et al. 2021, [arXiv:2102.06062](https://arxiv.org/abs/2102.06062); or encrypted: lab 05.
+#
+# ## Break it yourself
+#
+# 1. Let alice know no label at all: cluster the gradients (k-means on directions). How many labels does she get, up to
+#    the names of the clusters?
+# 2. Average the noisy gradients of the same image over five epochs before you attack. Which noise multiplier survives?
+# 3. Narrow the cut from 640 to 16 units. What happens to the reconstructions, to accuracy, to the bytes?
+# 4. Add a second layer to alice's top in the U-shaped split. Does the direction attack still work at bob's?
+# 5. Kill bob in the middle of training (`kill -9` with the process number from Part 1). What does the next step say, what
+#    does alice still hold, and what would you have to save to go on?

@@ -1,0 +1,996 @@
+"""The checks of lab 04, split learning between two processes.
+
+Those that need parties start some of their own, once in a process, with tapped wires: what the
+notebook's own parties hold, and whether they are still alive, is none of a check's business.
+"""
+
+import functools
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from scipy.special import log_softmax, softmax
+from scipy.stats import chi2
+
+from labkit.checks import (
+    FALSE_FAIL,
+    CheckFailed,
+    as_array,
+    as_arrays,
+    as_number,
+    check,
+    require,
+)
+from labkit.parties import Parties, Party, PartyError, RemoteTensor, parties
+from labkit.parties.program import write_down
+
+# float32 results of a few hundred terms of size 1 are exact to 1e-5; wrong answers are off by more
+# than 1e-3 on every draw.
+ROUNDING = 1e-4
+
+_started: dict[int, Parties] = {}
+
+
+def _parties() -> tuple[Parties, Party, Party, Party]:
+    """Three parties that run: those of this process, started anew if one has been lost."""
+    together = _started.get(os.getpid())
+    if together is not None:
+        try:
+            together.bytes_on_the_wire()
+        except PartyError:
+            together.close()
+    else:
+        together = _started[os.getpid()] = parties("alice", "bob", "carol", wiretap_INSECURE=True)
+    if not together.running:
+        together.start()
+    together.crossings.clear()
+    return together, *together.members
+
+
+def _as_a_party(student: Callable, *args: Any) -> Any:
+    """Call a function as a party does: written down first, with TensorFlow, and then run."""
+    arguments = tf.nest.map_structure(_tensor, args)
+    try:
+        written, _, structure = write_down("a party", student, arguments)
+    except CheckFailed as error:
+        if "symbolic" not in str(error).lower():
+            raise
+        raise CheckFailed(
+            f"{error}\nA party writes your function down before any value is known: use tf.… in "
+            "place of NumPy and of `.numpy()`."
+        ) from None
+    except PartyError as error:
+        raise CheckFailed(str(error)) from None
+    flat = [leaf for leaf in tf.nest.flatten(arguments) if tf.is_tensor(leaf)]
+    try:
+        results = written(*flat)
+    except Exception as error:
+        name = getattr(student, "__name__", "it")
+        raise CheckFailed(f"`{name}` raised {type(error).__name__} when it ran: {error}") from None
+    return tf.nest.pack_sequence_as(structure, results)
+
+
+def _tensor(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return tf.constant(value, tf.float32 if value.dtype.kind == "f" else tf.int32)
+    return value
+
+
+def _bottom(rng: np.random.Generator, sizes: Sequence[int] = (6, 5, 4)) -> list[np.ndarray]:
+    """Weights and biases, float32 as the parties have them."""
+    layers = []
+    for before, after in itertools.pairwise(sizes):
+        layers += [rng.normal(0, 1, (before, after)), rng.normal(0, 1, after)]
+    return [layer.astype(np.float32) for layer in layers]
+
+
+def _far_from_kinks(rng: np.random.Generator, batch: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """A bottom and images for which no unit is within 0.02 of the relu's kink."""
+    while True:
+        bottom, x = _bottom(rng), rng.normal(0, 1, (batch, 6)).astype(np.float32)
+        if min(np.abs(z).min() for z in _sums(bottom, x)) > 0.02:
+            return bottom, x
+
+
+def _sums(bottom: Sequence[np.ndarray], x: np.ndarray) -> list[np.ndarray]:
+    """What the units of each layer add up, before the relu, in float64."""
+    w0, b0, w1, b1 = (np.asarray(v, np.float64) for v in bottom)
+    first = np.asarray(x, np.float64) @ w0 + b0
+    return [first, np.where(first > 0, first, 0) @ w1 + b1]
+
+
+def _slopes(function: Callable, at: Sequence[np.ndarray], step: float = 1e-5) -> list[np.ndarray]:
+    """Central differences of a number along every entry, in float64: exact to about step²."""
+    at = [np.array(a, np.float64) for a in at]
+    slopes = [np.zeros_like(a) for a in at]
+    for values, slope in zip(at, slopes, strict=True):
+        for index in np.ndindex(values.shape):
+            middle = values[index]
+            values[index] = middle + step
+            up = function(*at)
+            values[index] = middle - step
+            slope[index] = (up - function(*at)) / (2 * step)
+            values[index] = middle
+    return slopes
+
+
+def _apart(got: Sequence[np.ndarray], want: Sequence[np.ndarray]) -> float:
+    return max(float(np.abs(g - w).max()) for g, w in zip(got, want, strict=True))
+
+
+# Part 1 · two processes ---------------------------------------------------------------------
+
+
+def _sum_of_squares(student: Callable, rng: np.random.Generator) -> tuple[Any, Any, Parties]:
+    together, alice, bob, _ = _parties()
+    values = rng.normal(0, 2, int(rng.integers(3, 9))).astype(np.float32)
+    # Neither all equal nor of size 1, so that squares differ from values.
+    return values, student(alice, bob, values), together
+
+
+@check
+def the_sum_is_right(sum_of_squares: Callable, rng: np.random.Generator) -> None:
+    """the notebook gets the sum of the squares."""
+    values, got, _ = _sum_of_squares(sum_of_squares, rng)
+    require(
+        not isinstance(got, RemoteTensor),
+        f"`sum_of_squares` returned {got!r}: it still lives there. `get` moves it home.",
+    )
+    got = as_number(got, "the result of `sum_of_squares`")
+    want = float(np.sum(np.square(values, dtype=np.float64)))
+    hint = ""
+    if abs(got - float(values.sum())) <= ROUNDING * len(values):
+        hint = " That is the sum of the values themselves."
+    elif abs(got - float(values.sum()) ** 2) <= ROUNDING * want:
+        hint = " That is the square of the sum."
+    require(
+        abs(got - want) <= ROUNDING * want,
+        f"For {len(values)} values the squares add up to {want:.4f}; you return {got:.4f}.{hint}",
+    )
+
+
+@check
+def each_moves_what_it_must(sum_of_squares: Callable, rng: np.random.Generator) -> None:
+    """the values go to the owner, squares to the helper, and one number home."""
+    values, _, together = _sum_of_squares(sum_of_squares, rng)
+    moves = together.crossings
+    told = "; ".join(map(str, moves)) or "nothing moved at all"
+    route = [(move.sender, move.receiver) for move in moves]
+    wanted = [("notebook", "alice"), ("alice", "bob"), ("bob", "notebook")]
+    if route == wanted and moves[1].value.shape == values.shape:
+        require(
+            np.allclose(moves[1].value, values**2, rtol=1e-5),
+            f"bob got what alice had been sent, not its squares ({told}). Let the owner square, "
+            "before she sends anything on.",
+        )
+    require(
+        route == wanted and [move.nbytes for move in moves] == [values.nbytes, values.nbytes, 4],
+        f"With owner alice, helper bob and {len(values)} values three moves are wanted: the "
+        "values to alice, their squares from her to bob, one number from bob home. These were "
+        f"made: {told}.",
+    )
+
+
+# Part 2 · the steps -------------------------------------------------------------------------
+
+
+@check
+def both_layers_end_in_relu(forward_to_cut: Callable, rng: np.random.Generator) -> None:
+    """neither layer lets a negative sum through."""
+    width = int(rng.integers(3, 7))
+    x = rng.uniform(0.2, 2, (5, width)) * rng.choice([-1, 1], (5, width))
+    x.flat[:4] = [-1.5, -0.5, 0.5, 1.5]  # every case occurs
+    zero, one, eye = np.zeros(width), np.ones(width), np.eye(width)
+    what = "`forward_to_cut`'s result"
+    # Layers I and 1 − I: without the first relu, 1 − x exceeds 1; without the second, it is < 0.
+    got = as_array(_as_a_party(forward_to_cut, [eye, zero, -eye, one], x), what, x.shape)
+    require(
+        bool(got.max() <= 1 + ROUNDING),
+        f"The first layer only copies x, the second computes 1 − that: nothing can exceed 1, as "
+        f"relu(x) is never negative; yours reaches {got.max():.2f}. Is the first layer's relu "
+        "missing?",
+    )
+    require(
+        bool(got.min() >= -ROUNDING),
+        f"Smashed data are never negative behind a relu; yours go down to {got.min():.2f}. Does "
+        "the second layer, the one at the cut, have a relu?",
+    )
+    want = np.clip(1 - x, 0, 1)
+    require(
+        bool(np.allclose(got, want, atol=ROUNDING)),
+        "With a first layer that copies and a second that computes 1 − its input, x = "
+        f"{x.flat[2]:.2f} should become {want.flat[2]:.2f}, and yours is {got.flat[2]:.2f}.",
+    )
+
+
+@check
+def weights_and_biases_are_in_their_place(
+    forward_to_cut: Callable, rng: np.random.Generator
+) -> None:
+    """each layer is its input times its weights, plus its biases."""
+    # Everything positive: the relus do nothing, and the network is two affine maps.
+    sizes = rng.permutation([3, 4, 6, 7])[:3]
+    bottom = [np.abs(v) + 0.1 for v in _bottom(rng, sizes)]
+    x = rng.uniform(0.1, 1, (5, sizes[0])).astype(np.float32)
+    got = as_array(
+        _as_a_party(forward_to_cut, bottom, x), "`forward_to_cut`'s result", (5, sizes[2])
+    )
+    w0, b0, w1, b1 = bottom
+    want = (x @ w0 + b0) @ w1 + b1
+    hint = ""
+    if np.allclose(got, x @ w0 @ w1 + b1, rtol=1e-3):
+        hint = " Yours has no first bias."
+    elif np.allclose(got, (x @ w0 + b0) @ w1, rtol=1e-3):
+        hint = " Yours has no second bias."
+    elif np.allclose(got, x @ w0 @ w1, rtol=1e-3):
+        hint = " Yours has no biases."
+    require(
+        bool(np.allclose(got, want, rtol=ROUNDING)),
+        f"With positive weights the relus do nothing, and the first unit of the first image gets "
+        f"{want[0, 0]:.4f}; yours gets {got[0, 0]:.4f}.{hint}",
+    )
+
+
+def _head(rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, float]:
+    batch, width, classes = int(rng.integers(3, 8)), int(rng.integers(4, 8)), 5
+    top = _bottom(rng, (width, classes))
+    smashed = rng.uniform(0, 1, (batch, width)).astype(np.float32)
+    # A label that its own image does not have yet, so that no gradient vanishes.
+    labels = np.argmin(smashed @ top[0] + top[1], axis=1).astype(np.int32)
+    return top, smashed, labels, float(rng.uniform(0.2, 0.5))
+
+
+def _loss(w: np.ndarray, b: np.ndarray, smashed: np.ndarray, labels: np.ndarray) -> float:
+    return -float(np.mean(log_softmax(smashed @ w + b, axis=1)[np.arange(len(labels)), labels]))
+
+
+def _served(server_step: Callable, *args: Any) -> tuple[list[np.ndarray], np.ndarray, float]:
+    top, smashed = args[0], args[1]
+    result = _as_a_party(server_step, *args)
+    require(
+        isinstance(result, tuple | list) and len(result) == 3,
+        "`server_step` must return three things: the new top, the gradient at the cut, the loss.",
+    )
+    what = "`server_step`'s"
+    return (
+        as_arrays(result[0], f"{what} new top", top),
+        as_array(result[1], f"{what} cut gradient", smashed.shape),
+        as_number(result[2], f"{what} loss"),
+    )
+
+
+@check
+def the_loss_is_the_mean_cross_entropy(server_step: Callable, rng: np.random.Generator) -> None:
+    """it is the mean of −log of the true label's probability."""
+    top, smashed, labels, rate = _head(rng)
+    _, _, got = _served(server_step, top, smashed, labels, rate)
+    want = _loss(*top, smashed, labels)
+    hint = ""
+    if abs(got - want * len(labels)) < 1e-3:
+        hint = " Yours is the sum over the batch."
+    else:
+        twice = softmax(softmax(smashed @ top[0] + top[1], axis=1), axis=1)
+        if abs(got + np.mean(np.log(twice[np.arange(len(labels)), labels]))) < 1e-3:
+            hint = " You took the softmax twice."
+    require(
+        abs(got - want) <= ROUNDING * (1 + want),
+        f"The mean cross-entropy of this batch is {want:.4f}; `server_step` says {got:.4f}.{hint}",
+    )
+
+
+@check
+def the_top_makes_one_sgd_step(server_step: Callable, rng: np.random.Generator) -> None:
+    """bob's weights go learning_rate times the gradient downhill."""
+    top, smashed, labels, rate = _head(rng)
+    new, _, _ = _served(server_step, top, smashed, labels, rate)
+    slopes = _slopes(lambda w, b: _loss(w, b, smashed, labels), top)
+    moved = [(old - after) / rate for old, after in zip(top, new, strict=True)]
+    require(
+        _apart(new, top) > 0,
+        "bob's weights did not move: return the new ones, computed from the old.",
+    )
+    hint = ""
+    for factor, text in (
+        (-1, " You went uphill."),
+        (1 / rate, " Where is the learning rate?"),
+        (len(labels), " Yours is the gradient of the SUM of the losses."),
+    ):
+        if _apart(moved, [factor * s for s in slopes]) < 1e-3 * abs(factor):
+            hint = text
+    require(
+        _apart(moved, slopes) <= ROUNDING * 10 / rate,
+        f"The step per learning rate is off by up to {_apart(moved, slopes):.4f} from the "
+        f"gradient of the mean loss.{hint}",
+    )
+
+
+@check
+def the_cut_gradient_is_the_slope_at_the_cut(
+    server_step: Callable, rng: np.random.Generator
+) -> None:
+    """it is how fast the loss grows along each number that alice sent."""
+    top, smashed, labels, _ = _head(rng)
+    rate = 1.5  # large, so that the new top is another one
+    new, got, _ = _served(server_step, top, smashed, labels, rate)
+    [want] = _slopes(lambda h: _loss(*top, h, labels), [smashed])
+    hint = ""
+    for candidate, text in (
+        (-want, " The sign is the wrong way round."),
+        (want * rate, " The learning rate does not belong here: alice has her own."),
+        (want * len(labels), " Yours belongs to the SUM of the losses."),
+        (
+            _slopes(lambda h: _loss(*new, h, labels), [smashed])[0],
+            " Yours belongs to the NEW top: alice sent her data through the old one.",
+        ),
+    ):
+        if np.abs(got - candidate).max() < 1e-3 * (1 + np.abs(candidate).max()) * 0.1:
+            hint = text
+    require(
+        float(np.abs(got - want).max()) <= ROUNDING,
+        f"The gradient at the cut is off by up to {np.abs(got - want).max():.4f}; its largest "
+        f"entry should be {np.abs(want).max():.4f} in size, yours is {np.abs(got).max():.4f}."
+        f"{hint}",
+    )
+
+
+def _learned(backward: Callable, bottom, x, cut_gradient, rate) -> list[np.ndarray]:
+    result = _as_a_party(backward, bottom, x, cut_gradient, rate)
+    return as_arrays(result, "`backward_from_cut`'s result", bottom)
+
+
+def _backward_case(rng: np.random.Generator):
+    """A case in which every weight array must move."""
+    while True:
+        bottom, x = _far_from_kinks(rng, 5)
+        gradient = rng.normal(0, 1, (5, 4)).astype(np.float32)
+        slopes = _bottom_slopes(bottom, x, gradient)
+        if min(np.abs(s).max() for s in slopes) > 0.1:
+            return bottom, x, gradient, slopes, float(rng.uniform(0.2, 0.5))
+
+
+def _bottom_slopes(bottom, x, gradient) -> list[np.ndarray]:
+    """How fast the sum of gradient times smashed data grows along each weight."""
+
+    def total(*bottom):
+        last = _sums(bottom, x)[-1]
+        return float(np.sum(gradient * np.where(last > 0, last, 0)))
+
+    return _slopes(total, bottom)
+
+
+@check
+def alices_weights_move(backward_from_cut: Callable, rng: np.random.Generator) -> None:
+    """all four of alice's arrays change."""
+    bottom, x, gradient, _, rate = _backward_case(rng)
+    new = _learned(backward_from_cut, bottom, x, gradient, rate)
+    still = [i for i in range(4) if np.array_equal(new[i], bottom[i])]
+    require(
+        len(still) < 4,
+        "alice's weights did not move: with this step missing she never learns, and bob learns "
+        "from random features.",
+    )
+    require(
+        not still,
+        f"Of alice's four arrays (w0, b0, w1, b1) number{'s' * (len(still) > 1)} "
+        f"{', '.join(map(str, still))} did not move.",
+    )
+
+
+@check
+def the_chain_rule_goes_through_the_bottom(
+    backward_from_cut: Callable, rng: np.random.Generator
+) -> None:
+    """alice steps downhill along what the cut gradient says of her own weights."""
+    bottom, x, gradient, slopes, rate = _backward_case(rng)
+    new = _learned(backward_from_cut, bottom, x, gradient, rate)
+    moved = [(old - after) / rate for old, after in zip(bottom, new, strict=True)]
+    largest = max(np.abs(s).max() for s in slopes)
+    hint = ""
+    ignoring = _bottom_slopes(bottom, x, np.ones_like(gradient))
+    for candidate, text in (
+        ([-s for s in slopes], " You went uphill."),
+        ([s / rate for s in slopes], " Where is the learning rate?"),
+        (
+            [s / len(x) for s in slopes],
+            " bob's gradient is of the MEAN loss already: do not divide by the batch again.",
+        ),
+        (
+            ignoring,
+            " Yours is the gradient of the sum of the smashed data: what became of the "
+            "gradient that bob sent?",
+        ),
+    ):
+        if _apart(moved, candidate) < 1e-3 * max(np.abs(c).max() for c in candidate):
+            hint = text
+    require(
+        _apart(moved, slopes) <= 10 * ROUNDING / rate * max(1, largest),
+        f"alice's step per learning rate is off by up to {_apart(moved, slopes):.4f}; the largest "
+        f"slope is {largest:.4f}.{hint}",
+    )
+
+
+@check
+def no_gradient_no_step(backward_from_cut: Callable, rng: np.random.Generator) -> None:
+    """a gradient of zero moves nothing, and twice the gradient moves twice as far."""
+    bottom, x, gradient, _, rate = _backward_case(rng)
+    still = _learned(backward_from_cut, bottom, x, 0 * gradient, rate)
+    require(
+        _apart(still, bottom) <= ROUNDING,
+        f"bob sent a gradient of zeros, and alice's weights moved by {_apart(still, bottom):.4f}: "
+        "she must learn from what bob sent and nothing else.",
+    )
+    once, twice = (_learned(backward_from_cut, bottom, x, k * gradient, rate) for k in (1, 2))
+    require(
+        _apart(once, bottom) > 0,
+        "alice's weights did not move, with a gradient or without.",
+    )
+    expected = [2 * a - b for a, b in zip(once, bottom, strict=True)]
+    size = max(1, _apart(once, bottom))
+    require(
+        _apart(twice, expected) <= 10 * ROUNDING * size,
+        "Twice the gradient should move alice's weights twice as far. Is it scaled by its own "
+        "length somewhere?",
+    )
+
+
+# Part 2 · all of it, between real processes -------------------------------------------------
+
+# Another network than the lab's: split_step works with whatever functions it is given.
+
+
+def _tanh_forward(bottom, x):
+    return tf.tanh(x @ bottom[0] + bottom[1])
+
+
+def _squared_serve(top, smashed, y, learning_rate):
+    error = smashed @ top[0] + top[1] - y
+    slope = 2 * error / tf.cast(tf.size(y), tf.float32)
+    new = [
+        top[0] - learning_rate * tf.matmul(smashed, slope, transpose_a=True),
+        top[1] - learning_rate * tf.reduce_sum(slope, axis=0),
+    ]
+    return new, tf.matmul(slope, top[0], transpose_b=True), tf.reduce_mean(error**2)
+
+
+def _tanh_backward(bottom, x, cut_gradient, learning_rate):
+    local = cut_gradient * (1 - _tanh_forward(bottom, x) ** 2)
+    return [
+        bottom[0] - learning_rate * tf.matmul(x, local, transpose_a=True),
+        bottom[1] - learning_rate * tf.reduce_sum(local, axis=0),
+    ]
+
+
+def _unsplit(bottom, top, batches, rate):
+    """The same training on one machine in float64, with slopes by central differences."""
+
+    def loss(w0, b0, w, b, x, y):
+        return float(np.mean((np.tanh(x @ w0 + b0) @ w + b - y) ** 2))
+
+    weights, losses = [np.array(v, np.float64) for v in [*bottom, *top]], []
+    for batch in batches:
+        here = functools.partial(_last_fixed, loss, batch)
+        losses.append(here(*weights))
+        weights = [v - rate * s for v, s in zip(weights, _slopes(here, weights), strict=True)]
+    return weights, losses
+
+
+def _last_fixed(function: Callable, last: Sequence[Any], *first: Any) -> float:
+    return function(*first, *last)
+
+
+def _split(split_step: Callable, rng: np.random.Generator, steps: int) -> dict[str, Any]:
+    """Make a few steps with alice and bob, and say all that happened."""
+    together, alice, bob, _ = _parties()
+    bottom, top = _bottom(rng, (6, 5)), _bottom(rng, (5, 3))
+    batches = [
+        tuple(rng.normal(0, 1, (7, n)).astype(np.float32) for n in (6, 3)) for _ in range(steps)
+    ]
+    rate = float(rng.uniform(0.1, 0.2))
+    hers, his = alice.send(list(bottom), name="bottom"), bob.send(list(top), name="top")
+    losses, moves, received = [], [], []
+    for x, y in batches:
+        x, y = alice.send(x, name="images"), bob.send(y, name="labels")
+        together.crossings.clear()
+        result = split_step(
+            alice, bob, hers, his, x, y, rate, _tanh_forward, _squared_serve, _tanh_backward
+        )
+        moves += together.crossings
+        require(
+            isinstance(result, tuple | list) and len(result) == 4,
+            "`split_step` must return four things: bottom, top, loss and the gradient that alice "
+            "received.",
+        )
+        hers, his, loss, gradient = result
+        for weights, what in ((hers, "bottom"), (his, "top")):
+            require(
+                isinstance(weights, tuple | list) and len(weights) == 2,
+                f"The new {what} is {weights!r}, and what was passed in is a list of 2 arrays. "
+                "Which of the things that are returned is which?",
+            )
+        for value, owner, what in (
+            *((v, alice, "the new bottom") for v in hers),
+            *((v, bob, "the new top") for v in his),
+            (loss, bob, "the loss"),
+            (gradient, alice, "the gradient that alice received"),
+        ):
+            require(
+                isinstance(value, RemoteTensor),
+                f"{what} is {value!r}: everything stays where it was computed, so return "
+                "RemoteTensors. Do not `get` anything.",
+            )
+            require(
+                value.owner is owner,
+                f"{what} is held by {value.owner.name}; it belongs to {owner.name}.",
+            )
+        losses.append(float(loss.copy().get()))
+        received.append(gradient.copy().get())
+    return {
+        "bottom": [v.copy().get() for v in hers],
+        "top": [v.copy().get() for v in his],
+        "losses": losses,
+        "moves": moves,
+        "received": received,
+        "start": (bottom, top),
+        "batches": batches,
+        "unsplit": _unsplit(bottom, top, batches, rate),
+    }
+
+
+@check
+def split_training_equals_unsplit(split_step: Callable, rng: np.random.Generator) -> None:
+    """after three steps every weight is what one machine would have."""
+    run = _split(split_step, rng, 3)
+    bottom, top = run["start"]
+    weights, losses = run["unsplit"]
+    got = [*run["bottom"], *run["top"]]
+    require(
+        any(not np.array_equal(a, b) for a, b in zip(run["bottom"], bottom, strict=True)),
+        "alice's weights did not move. Did you let her call `backward`, and return what it gives?",
+    )
+    require(
+        any(not np.array_equal(a, b) for a, b in zip(run["top"], top, strict=True)),
+        "bob's weights did not move. Return the new top that `serve` gives.",
+    )
+    # A float32 step over at most 100 terms of size ≤ 10 rounds by ≤ 100 · 10 · 2⁻²⁴ · rate 0.2
+    # = 1.2e-5; three of them, each passed on through the next one's slopes, by less than 1e-3.
+    apart = _apart(got, weights)
+    require(
+        apart <= 1e-3,
+        f"After three steps your weights differ from those of the unsplit network by {apart:.4f}.",
+    )
+    off = float(np.abs(np.subtract(run["losses"], losses)).max())
+    require(
+        off <= 1e-3 * max(1, *losses),
+        f"The losses of the three steps are off by up to {off:.4f}.",
+    )
+
+
+@check
+def alice_learns_from_bobs_gradient(split_step: Callable, rng: np.random.Generator) -> None:
+    """what alice received is the gradient at the cut, and her weights moved by it."""
+    run = _split(split_step, rng, 1)
+    [(x, y)] = run["batches"]
+    bottom, (w, b) = run["start"]
+    smashed = np.tanh(np.asarray(x, np.float64) @ bottom[0] + bottom[1])
+    [want] = _slopes(lambda h: float(np.mean((h @ w + b - y) ** 2)), [smashed])
+    [got] = run["received"]
+    require(
+        got.shape == want.shape,
+        f"The gradient that alice received has shape {got.shape}; the smashed data have "
+        f"{want.shape}. Which of the things that `serve` returns did you send her?",
+    )
+    require(
+        bool(np.allclose(got, want, atol=1e-3)),
+        f"What alice received is off by up to {np.abs(got - want).max():.4f} from the gradient "
+        "of the loss at the cut.",
+    )
+    require(
+        not np.array_equal(run["bottom"][0], bottom[0]),
+        "alice's weights did not move: she has the gradient, and does nothing with it.",
+    )
+
+
+@check
+def only_the_cut_is_crossed(split_step: Callable, rng: np.random.Generator) -> None:
+    """smashed data go one way, their gradient the other, and nothing else moves."""
+    run = _split(split_step, rng, 1)
+    told = "; ".join(map(str, run["moves"])) or "nothing at all"
+    [(x, y)] = run["batches"]
+    bottom, top = run["start"]
+    for move in run["moves"]:
+        for secret, what in (
+            (x, "alice's images"),
+            (y, "bob's labels"),
+            *((v, "alice's weights") for v in [*bottom, *run["bottom"]]),
+            *((v, "bob's weights") for v in [*top, *run["top"]]),
+        ):
+            same = move.value.shape == np.shape(secret) and np.array_equal(move.value, secret)
+            require(
+                not same,
+                f"{what} crossed over ({move}). Only smashed data and their gradient may.",
+            )
+    require(
+        [(move.sender, move.receiver) for move in run["moves"]]
+        == [("alice", "bob"), ("bob", "alice")]
+        and {move.value.shape for move in run["moves"]} == {(7, 5)},
+        "In one step the smashed data go from alice to bob and the gradient comes back: two "
+        f"moves. Yours: {told}.",
+    )
+
+
+@check
+def payload_is_both_ways(bytes_per_epoch: Callable, rng: np.random.Generator) -> None:
+    """every example's smashed data and gradient are counted, four bytes a number."""
+    together, alice, bob, _ = _parties()
+    width, batch = int(rng.integers(5, 40)), int(rng.integers(2, 9))
+    examples = batch * int(rng.integers(2, 5)) + int(rng.integers(1, batch))
+    for start in range(0, examples, batch):
+        size = min(batch, examples - start)
+        alice.send(np.zeros((size, width), np.float32)).send(bob).send(alice)
+    between = [m for m in together.crossings if "notebook" not in (m.sender, m.receiver)]
+    want = sum(move.nbytes for move in between)
+    got = as_number(bytes_per_epoch(examples, batch, width, 0), "the result of `bytes_per_epoch`")
+    hint = ""
+    if got * 2 == want:
+        hint = " You counted one way."
+    elif got * 4 == want:
+        hint = " A float32 has four bytes."
+    elif got == 8 * width * batch * -(-examples // batch):
+        hint = " The last batch is smaller."
+    elif got == 8 * width * batch * (examples // batch):
+        hint = " What of the last, smaller batch?"
+    elif got == 8 * width * batch:
+        hint = " That is one step."
+    require(
+        got == want,
+        f"{examples} examples in batches of {batch}, {width} units at the cut, no overhead: "
+        f"{want} bytes crossed between alice and bob when we tried; you say {got:g}.{hint}",
+    )
+
+
+@check
+def every_message_has_its_overhead(bytes_per_epoch: Callable, rng: np.random.Generator) -> None:
+    """two messages a step pay the overhead, the last batch's too."""
+    what = "the result of `bytes_per_epoch`"
+    for left_over in (0, 1):
+        batch = int(rng.integers(3, 9))
+        steps = int(rng.integers(2, 6))
+        examples = batch * steps - (left_over and int(rng.integers(1, batch)))
+        overhead = int(rng.integers(100, 999))
+        bare, with_ = (
+            as_number(bytes_per_epoch(examples, batch, 10, o), what) for o in (0, overhead)
+        )
+        got = (with_ - bare) / overhead
+        require(
+            got == 2 * steps,
+            f"{examples} examples in batches of {batch} are {steps} steps of two messages, "
+            f"{2 * steps} messages; your overhead is that of {got:g}. Each message has it, "
+            "however many examples are in it, the last one's too.",
+        )
+
+
+# Part 4 · attacks ---------------------------------------------------------------------------
+
+
+def _rare(rng: np.random.Generator, examples: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """Cut gradients of a rare positive class: (p − y) · w, p small, as Li et al. describe."""
+    labels = np.zeros(examples, np.int32)
+    labels[rng.choice(examples, 10, replace=False)] = 1
+    probability = rng.uniform(0.02, 0.3, examples)
+    direction = rng.normal(0, 1, 12)
+    return ((probability - labels)[:, None] * direction / examples), labels
+
+
+@check
+def the_rare_class_scores_higher(norm_attack: Callable, rng: np.random.Generator) -> None:
+    """every rare positive is scored above every negative."""
+    gradients, labels = _rare(rng)
+    scores = as_array(norm_attack(gradients), "the result of `norm_attack`", labels.shape)
+    lowest, highest = scores[labels == 1].min(), scores[labels == 0].max()
+    hint = ""
+    if scores[labels == 1].max() < scores[labels == 0].min():
+        hint = " Yours is exactly the wrong way round."
+    elif np.ptp(scores) == 0:
+        hint = " All your scores are equal: one norm for EACH example is wanted."
+    require(
+        lowest > highest,
+        "A model that expects negatives is surprised by each positive, and a surprise is a long "
+        f"gradient. Your lowest score of a positive is {lowest:.3g}, your highest of a negative "
+        f"{highest:.3g}.{hint}",
+    )
+
+
+@check
+def only_the_length_counts(norm_attack: Callable, rng: np.random.Generator) -> None:
+    """turning all gradients in space changes no score."""
+    gradients = rng.normal(0, 1, (30, 8))
+    turn = np.linalg.qr(rng.normal(0, 1, (8, 8)))[0]
+    what = "the result of `norm_attack`"
+    before, after = (as_array(norm_attack(g), what, (30,)) for g in (gradients, gradients @ turn))
+    require(
+        bool(np.allclose(before, after, rtol=ROUNDING, atol=ROUNDING)),
+        "Turned by a rotation, the gradients are as long as before, but your scores change by up "
+        f"to {np.abs(before - after).max():.3g}. Use the Euclidean norm of all entries.",
+    )
+    require(
+        np.ptp(before) > 0,
+        "All your scores are equal: one norm for EACH example is wanted.",
+    )
+
+
+def _directions(rng: np.random.Generator, classes: int = 6, examples: int = 120):
+    """Cut gradients of a softmax head, W(p − y), early in training: p is near uniform."""
+    w = rng.normal(0, 1, (40, classes))
+    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, examples - classes)])
+    order = rng.permutation(classes)  # which is known first says nothing
+    labels[:classes] = order
+    p = rng.dirichlet(np.full(classes, 200.0), examples)
+    gradients = (p - np.eye(classes)[labels]) @ w.T / examples
+    return gradients[classes:], labels[classes:], gradients[:classes], order
+
+
+def _labels(attack: Callable, *args: np.ndarray) -> np.ndarray:
+    return as_array(attack(*args), "the result of `direction_attack`", (len(args[0]),))
+
+
+@check
+def labels_follow_the_direction(direction_attack: Callable, rng: np.random.Generator) -> None:
+    """early in training each gradient gives its label away."""
+    gradients, labels, known, known_labels = _directions(rng)
+    got = _labels(direction_attack, gradients, known, known_labels)
+    # The classes' directions are nearly orthogonal to within 40 dimensions' noise, and p moves a
+    # gradient by about 1/30 of its length: errors have never been seen in 1e5 draws.
+    right = float(np.mean(got == labels))
+    hint = ""
+    if np.mean(known_labels[np.clip(got, 0, 5).astype(int)] == labels) > 0.9:
+        hint = " You return WHICH known gradient is nearest; its label is wanted."
+    elif right < 0.02:
+        hint = " Do you look for the smallest cosine?"
+    require(
+        right >= 0.95,
+        f"With one known gradient a class, {right:.0%} of the labels are read right; a nearest "
+        f"direction gets nearly all.{hint}",
+    )
+
+
+@check
+def lengths_do_not_mislead(direction_attack: Callable, rng: np.random.Generator) -> None:
+    """longer or shorter gradients, the known ones too, change no label."""
+    gradients, _, known, known_labels = _directions(rng)
+    before = _labels(direction_attack, gradients, known, known_labels)
+    scale = 10 ** rng.uniform(-3, 3, (len(gradients), 1))
+    require(
+        np.array_equal(_labels(direction_attack, gradients * scale, known, known_labels), before),
+        "Some of the observed gradients made longer or shorter get other labels: their direction "
+        "is the same.",
+    )
+    scale = 10 ** np.linspace(-2, 2, len(known))[:, None]
+    after = _labels(direction_attack, gradients, known * scale, known_labels)
+    require(
+        np.array_equal(after, before),
+        f"With known gradients of very different lengths {np.mean(after != before):.0%} of the "
+        "labels change: divide each by its length (a cosine), so that a long one does not win "
+        "every comparison.",
+    )
+
+
+@check
+def the_decoder_is_the_best_linear_one(fit_decoder: Callable, rng: np.random.Generator) -> None:
+    """no other matrix has a smaller penalised error."""
+    for ridge in (0.01, float(rng.uniform(1, 9))):
+        smashed, images = rng.uniform(0, 1, (30, 6)), rng.uniform(0, 1, (30, 9))
+        got = as_array(fit_decoder(smashed, images, ridge), "the decoder", (6, 9))
+        # At the minimum of ‖S·D − X‖² + ridge·‖D‖² the slope is zero.
+        slope = smashed.T @ (smashed @ got - images) + ridge * got
+        hint = ""
+        if np.abs(slope - ridge * got).max() < ROUNDING:
+            hint = " Yours ignores the ridge."
+        require(
+            float(np.abs(slope).max()) <= 1e-3,
+            f"With ridge {ridge:.2f} the slope of the penalised squared error at your decoder is "
+            f"up to {np.abs(slope).max():.3g}; at the best one it is 0.{hint}",
+        )
+
+
+@check
+def few_examples_are_enough(fit_decoder: Callable, rng: np.random.Generator) -> None:
+    """with fewer examples than units the ridge keeps the decoder small."""
+    smashed, images = rng.uniform(0, 1, (4, 10)), rng.uniform(0, 1, (4, 9))
+    smashed[:, 0] = 0  # a unit that never fires
+    got = as_array(fit_decoder(smashed, images, 0.5), "the decoder", (10, 9))
+    require(
+        float(np.abs(got[0]).max()) <= ROUNDING,
+        "A unit that never fires should have no say; yours weighs up to "
+        f"{np.abs(got[0]).max():.3g}.",
+    )
+    norm = float(np.linalg.norm(got))
+    # ‖D‖² ≤ ‖X‖²/ridge, since D = 0 costs ‖X‖².
+    require(
+        norm**2 <= np.sum(images**2) / 0.5 and norm > 0,
+        f"With four examples for ten units the decoder has norm {norm:.3g}: the ridge should keep "
+        "it small, but not zero.",
+    )
+
+
+# Part 5 · defences --------------------------------------------------------------------------
+
+
+def _noise(add_noise: Callable, rng: np.random.Generator, examples: int = 40, width: int = 500):
+    gradients = rng.normal(0, 1, (examples, width)) * rng.uniform(0.01, 1, (examples, 1))
+    multiplier = float(rng.uniform(0.5, 2))
+    seed = rng.integers(0, 2**31 - 1, 2).astype(np.int32)
+    got = as_array(
+        _as_a_party(add_noise, gradients, multiplier, seed),
+        "the result of `add_noise`",
+        gradients.shape,
+    )
+    deviation = multiplier * np.linalg.norm(gradients, axis=1).max() / np.sqrt(width)
+    return gradients, multiplier, seed, got - gradients.astype(np.float32), deviation
+
+
+@check
+def the_noise_has_the_stated_size(add_noise: Callable, rng: np.random.Generator) -> None:
+    """its norm is about noise_multiplier times the longest gradient's."""
+    gradients, multiplier, _, noise, deviation = _noise(add_noise, rng)
+    n = noise.size
+    measured = float(np.sqrt(np.mean(noise**2)))
+    low, high = np.sqrt(chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], n) / n) * deviation
+    width = gradients.shape[1]
+    hint = ""
+    for factor, text in (
+        (np.sqrt(width), " Did you forget to divide by √width?"),
+        (1 / multiplier, " Where is noise_multiplier?"),
+        (0, " There is no noise."),
+    ):
+        if abs(measured - factor * deviation) < 0.05 * factor * deviation + 1e-9:
+            hint = text
+    if not hint and measured < low:
+        hint = " Is it the LONGEST gradient that sets the size?"
+    require(
+        low * (1 - 1e-4) <= measured <= high * (1 + 1e-4),
+        f"The longest of the gradients has norm {deviation / multiplier * np.sqrt(width):.3f}, "
+        f"noise_multiplier is {multiplier:.2f}, and there are {width} units: every entry's noise "
+        f"should have standard deviation {deviation:.4f}; yours has {measured:.4f}.{hint}",
+    )
+
+
+@check
+def every_example_gets_its_own_noise(add_noise: Callable, rng: np.random.Generator) -> None:
+    """long and short gradients get equally large, independent noise."""
+    gradients, _, _, noise, deviation = _noise(add_noise, rng)
+    examples, width = noise.shape
+    norms = np.sum(noise**2, axis=1) / deviation**2
+    low, high = chi2.ppf([FALSE_FAIL / examples / 2, 1 - FALSE_FAIL / examples / 2], width)
+    relative = norms / max(np.mean(norms), 1e-12) * width
+    require(
+        bool(np.all((relative > 0.9 * low) & (relative < 1.1 * high))),
+        f"The noise on one example is {np.sqrt(norms.max() / max(norms.min(), 1e-12)):.1f} times "
+        "as long as on another. A short gradient with little noise is still short: that is what "
+        "the norm attack reads. Give all of them noise of the same size.",
+    )
+    unit = noise / np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-12)
+    cosines = (unit @ unit.T)[np.triu_indices(examples, 1)]
+    # Of independent directions in 500 dimensions a cosine deviates by 0.045: 0.4 is nine times.
+    require(
+        float(np.abs(cosines).max()) < 0.4,
+        f"The noise of two examples has a cosine of {np.abs(cosines).max():.2f}: it is the same "
+        "noise, which a difference takes away. Draw anew for every example.",
+    )
+    along = np.abs(np.sum(unit * gradients, axis=1)) / np.linalg.norm(gradients, axis=1)
+    require(
+        float(along.max()) < 0.4,
+        f"The noise lies along the gradient (cosine {along.max():.2f}): the direction still shows. "
+        "Draw all entries independently.",
+    )
+
+
+@check
+def the_seed_decides(add_noise: Callable, rng: np.random.Generator) -> None:
+    """the same seed repeats the noise, another one does not, and it is centred."""
+    gradients, multiplier, seed, noise, _ = _noise(add_noise, rng)
+    again, other = (
+        as_array(
+            _as_a_party(add_noise, gradients, multiplier, s),
+            "the result of `add_noise`",
+            gradients.shape,
+        )
+        - gradients.astype(np.float32)
+        for s in (seed, seed + np.int32(1))
+    )
+    require(
+        bool(np.allclose(noise, again, atol=1e-5)),
+        "The same seed gave other noise: draw from `seed`, with tf.random.stateless_normal.",
+    )
+    require(
+        not np.allclose(noise, other, atol=1e-5),
+        "Another seed gave the same noise: every step would repeat it, and bob's gradients could "
+        "be averaged out of it.",
+    )
+    # Of n independent entries the mean deviates by 1/√n; 6 of those have a chance of 2e-9, and the
+    # limit is that of one row's entries.
+    limit = 6 * float(noise.std()) / np.sqrt(noise.shape[1])
+    require(
+        abs(float(noise.mean())) <= limit,
+        f"The noise has mean {noise.mean():.4f}, which would push alice one way: centre it at 0.",
+    )
+
+
+# Part 6 · several clients -------------------------------------------------------------------
+
+
+def _add(weights, by):
+    return [w + by for w in weights]
+
+
+def _turns(take_turns: Callable, rng: np.random.Generator) -> dict[str, Any]:
+    together, alice, bob, carol = _parties()
+    order = [[alice, carol], [carol, alice]][int(rng.integers(2))]
+    start = [rng.normal(0, 1, 4).astype(np.float32), rng.normal(0, 1, 2).astype(np.float32)]
+    bottom, top = order[0].send(list(start), name="bottom"), bob.send([0.0], name="top")
+    together.crossings.clear()
+    worked = []
+
+    def work(client, bottom, top):
+        worked.append(client.name)
+        for w in bottom:
+            require(
+                w.owner is client,
+                f"`work` was called for {client.name} with weights that {w.owner.name} holds: hand "
+                f"them over first, with `send`.",
+            )
+        return client.run(_add, bottom, float(len(worked))), bob.run(tf.identity, top + 1)
+
+    result = take_turns(order, bottom, top, work)
+    require(
+        isinstance(result, tuple | list)
+        and len(result) == 2
+        and isinstance(result[0], tuple | list)
+        and isinstance(result[1], RemoteTensor),
+        "`take_turns` must return two things: the bottom, a list, and the top.",
+    )
+    return {
+        "clients": [client.name for client in order],
+        "start": start,
+        "worked": worked,
+        "moves": list(together.crossings),
+        "bottom": [v.copy().get() for v in result[0]],
+        "owners": {v.owner.name for v in result[0]},
+        "top": float(np.ravel(result[1].copy().get())[0]),
+    }
+
+
+@check
+def each_client_has_its_turn(take_turns: Callable, rng: np.random.Generator) -> None:
+    """every client works once, in order, on what the one before it left."""
+    run = _turns(take_turns, rng)
+    require(
+        run["worked"] == run["clients"],
+        f"The clients are {run['clients']}; `work` was called for {run['worked']}.",
+    )
+    want = [w + 3 for w in run["start"]]
+    require(
+        _apart(run["bottom"], want) <= ROUNDING and run["top"] == 2,
+        "The second client did not go on from what `work` returned for the first: keep both the "
+        "bottom and the top that each call returns.",
+    )
+
+
+@check
+def weights_go_straight_on(take_turns: Callable, rng: np.random.Generator) -> None:
+    """the weights go from client to client, and through nobody else's hands."""
+    run = _turns(take_turns, rng)
+    first, second = run["clients"]
+    route = [(move.sender, move.receiver) for move in run["moves"]]
+    told = "; ".join(map(str, run["moves"])) or "nothing moved"
+    require(
+        set(route) == {(first, second)},
+        f"With {first} before {second}, the bottom's arrays should go from {first} straight to "
+        f"{second}; these moves were made: {told}.",
+    )
+    require(
+        len(route) == 2,
+        f"Two arrays should go over once each; these moves were made: {told}.",
+    )
