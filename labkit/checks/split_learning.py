@@ -729,7 +729,11 @@ def _directions(rng: np.random.Generator, classes: int = 6, examples: int = 120)
     labels[:classes] = order
     p = rng.dirichlet(np.full(classes, 200.0), examples)
     gradients = (p - np.eye(classes)[labels]) @ w.T / examples
-    return gradients[classes:], labels[classes:], gradients[:classes], order
+    # The known ones are equally long here, so that only `lengths_do_not_mislead` tells an inner
+    # product from a cosine.
+    known = gradients[:classes]
+    known *= np.linalg.norm(known, axis=1).mean() / np.linalg.norm(known, axis=1, keepdims=True)
+    return gradients[classes:], labels[classes:], known, order
 
 
 def _labels(attack: Callable, *args: np.ndarray) -> np.ndarray:
@@ -800,6 +804,8 @@ def few_examples_are_enough(fit_decoder: Callable, rng: np.random.Generator) -> 
     """with fewer examples than units the ridge keeps the decoder small."""
     smashed, images = rng.uniform(0, 1, (4, 10)), rng.uniform(0, 1, (4, 9))
     smashed[:, 0] = 0  # a unit that never fires
+    # Two examples with nearly the same smashed data: without a ridge the decoder is a thousand long.
+    smashed[1] = smashed[0] * (1 + 1e-3 * rng.uniform(0.5, 1, 10))
     got = as_array(fit_decoder(smashed, images, 0.5), "the decoder", (10, 9))
     require(
         float(np.abs(got[0]).max()) <= ROUNDING,

@@ -45,7 +45,7 @@ POLL_SECONDS = 0.1
 # Freed tensors are collected until so many wait, or somebody looks.
 FREE_TOGETHER = 32
 SECONDS_TO_PART = 5
-# Ports that were free a moment ago may be taken when a party starts.
+# How often something is tried whose failure is chance.
 ATTEMPTS = 5
 
 
@@ -146,6 +146,7 @@ class Parties:
         if self._members:
             raise PartyError("These parties are started already.")
         self._pid = os.getpid()
+        _bypass_proxies(self.addresses or {"loopback": "127.0.0.1:1"})
         for attempt in itertools.count(1):
             try:
                 if self.addresses is None:
@@ -273,6 +274,17 @@ class Parties:
             lost = next((p.name for p in concerned if f"/job:{p.name}/" in str(value)), names)
             raise PartyLost(f"{lost} cannot be reached any more, {what}: {value.message}") from None
         raise value
+
+
+def _bypass_proxies(addresses: Mapping[str, str]) -> None:
+    """Have gRPC, in this process and those that it starts, connect to these hosts directly.
+
+    Where http_proxy is set it would ask the proxy, even for what is on this machine.
+    """
+    variable = "no_grpc_proxy"  # gRPC knows it by this name only
+    direct = os.environ.get(variable, os.environ.get("no_proxy", "")).split(",")
+    hosts = [parse_address(name, address)[0] for name, address in addresses.items()]
+    os.environ[variable] = ",".join(filter(None, dict.fromkeys([*direct, *hosts])))
 
 
 def _kill(children: list[Child], pid: int) -> None:
@@ -528,7 +540,7 @@ class Party:
             options = v1.RunOptions(timeout_in_ms=int(1000 * seconds))
             try:
                 fetched = self._network._await(
-                    lambda: session.run(written.fetches, feeds, options=options),
+                    lambda: _run(session, written.fetches, feeds, options),
                     concerned,
                     what,
                     seconds,
@@ -731,6 +743,23 @@ class _Session(v1.Session):
     # Session's own would ask the party to end the session, and wait for one that is lost.
     def __del__(self) -> None:
         pass
+
+
+def _run(session: v1.Session, fetches: list[Any], feeds: dict, options: Any) -> list[Any]:
+    """Run a session, again where TensorFlow takes a request for a repeated one.
+
+    A server refuses a request with the number of one of the last 100 000. TensorFlow draws the
+    numbers in each new thread from a generator with a seed of 32 bits: among so many, one in 40 000
+    is refused by mistake. None of a refused request has been done.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            return session.run(fetches, feeds, options=options)
+        except tf.errors.AbortedError as error:
+            if "request was received twice" not in str(error):
+                raise
+            refused = error
+    raise refused
 
 
 def _is_array(value: Any) -> bool:

@@ -29,7 +29,7 @@ def fit_decoder(smashed, images, ridge):
 def fit_decoder(smashed, images, ridge):
     return np.linalg.solve(smashed.T @ smashed, smashed.T @ images)
 
-# %% wrong="pseudo-inverse" loses={"the_decoder_is_the_best_linear_one": "ignores the ridge"}
+# %% wrong="pseudo-inverse" loses={"the_decoder_is_the_best_linear_one": "ignores the ridge", "few_examples_are_enough": "should keep it small"}
 def fit_decoder(smashed, images, ridge):
     return np.linalg.pinv(smashed) @ images
 
