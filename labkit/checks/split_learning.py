@@ -728,12 +728,10 @@ def _directions(rng: np.random.Generator, classes: int = 6, examples: int = 120)
     order = rng.permutation(classes)  # which is known first says nothing
     labels[:classes] = order
     p = rng.dirichlet(np.full(classes, 200.0), examples)
-    gradients = (p - np.eye(classes)[labels]) @ w.T / examples
-    # The known ones are equally long here, so that only `lengths_do_not_mislead` tells an inner
-    # product from a cosine.
-    known = gradients[:classes]
-    known *= np.linalg.norm(known, axis=1).mean() / np.linalg.norm(known, axis=1, keepdims=True)
-    return gradients[classes:], labels[classes:], known, order
+    gradients = (p - np.eye(classes)[labels]) @ w.T
+    # All equally long, so that only `lengths_do_not_mislead` tells other measures from a cosine.
+    gradients /= examples * np.linalg.norm(gradients, axis=1, keepdims=True)
+    return gradients[classes:], labels[classes:], gradients[:classes], order
 
 
 def _labels(attack: Callable, *args: np.ndarray) -> np.ndarray:
@@ -763,7 +761,11 @@ def labels_follow_the_direction(direction_attack: Callable, rng: np.random.Gener
 @check
 def lengths_do_not_mislead(direction_attack: Callable, rng: np.random.Generator) -> None:
     """longer or shorter gradients, the known ones too, change no label."""
-    gradients, _, known, known_labels = _directions(rng)
+    # Directions that are apart, and less than 90° apart: a long one among them then wins every
+    # comparison of inner products.
+    known_labels = rng.permutation(6)
+    known = rng.uniform(0.2, 1, (6, 12)) + 3 * np.eye(6, 12)
+    gradients = np.repeat(known, 20, axis=0) + rng.uniform(0, 0.1, (120, 12))
     before = _labels(direction_attack, gradients, known, known_labels)
     scale = 10 ** rng.uniform(-3, 3, (len(gradients), 1))
     require(
@@ -804,7 +806,7 @@ def few_examples_are_enough(fit_decoder: Callable, rng: np.random.Generator) -> 
     """with fewer examples than units the ridge keeps the decoder small."""
     smashed, images = rng.uniform(0, 1, (4, 10)), rng.uniform(0, 1, (4, 9))
     smashed[:, 0] = 0  # a unit that never fires
-    # Two examples with nearly the same smashed data: without a ridge the decoder is a thousand long.
+    # Two examples with nearly the same smashed data: without a ridge the decoder is very long.
     smashed[1] = smashed[0] * (1 + 1e-3 * rng.uniform(0.5, 1, 10))
     got = as_array(fit_decoder(smashed, images, 0.5), "the decoder", (10, 9))
     require(
