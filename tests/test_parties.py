@@ -577,8 +577,13 @@ def test_parties_by_address():
         swapped = {"alice": book["bob"], "bob": book["alice"]}
         with pytest.raises(AddressError, match=r"bob listens at .* is not alice's address"):
             parties("alice", "bob", addresses=swapped).start()
-        with parties("alice", "bob", addresses=book) as (alice, _):  # they go on
-            assert alice.send(1).get() == 1
+        # They go on, without what they held, and for several notebooks at once.
+        groups = [parties("alice", "bob", addresses=book) for _ in range(2)]
+        held = [(group, group.start()[0].send(HERE + i)) for i, group in enumerate(groups)]
+        assert held[0][1].owner.stored_tensors() == 2
+        for i, (group, x) in enumerate(held):
+            assert (x + 1).get().tolist() == (HERE + i + 1).tolist()
+            group.close()
         assert again.wait(timeout=60) == 1
         assert f"port {ports['alice']} of this machine is taken" in again.stderr.read()
         children = [psutil.Process(process.pid).children()[0].pid for process in running[:2]]

@@ -828,7 +828,7 @@ def few_examples_are_enough(fit_decoder: Callable, rng: np.random.Generator) -> 
 
 def _noise(add_noise: Callable, rng: np.random.Generator, examples: int = 40, width: int = 500):
     gradients = rng.normal(0, 1, (examples, width)) * rng.uniform(0.01, 1, (examples, 1))
-    multiplier = float(rng.uniform(0.5, 2))
+    multiplier = float(rng.uniform(0.3, 0.6))
     seed = rng.integers(0, 2**31 - 1, 2).astype(np.int32)
     got = as_array(
         _as_a_party(add_noise, gradients, multiplier, seed),

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -176,7 +177,11 @@ class Parties:
             self._children.append(party._process)
 
     def close(self) -> None:
-        """End the parties' processes, or disconnect; what they held is gone."""
+        """End the parties' processes, or disconnect; what they held for this notebook is gone."""
+        if self.addresses is not None:
+            with contextlib.suppress(PartyError, tf.errors.OpError):
+                for party in self.members:
+                    party._discard_all()
         members, self._members = self._members, {}
         if self._pid == os.getpid():
             for party in members.values():
@@ -347,7 +352,8 @@ class Party:
         self._log: Any = None
         self._sessions: dict[str, v1.Session] = {}
         self._programs: dict[Any, tuple[v1.Session, Program]] = {}
-        self._numbers = itertools.count()
+        # A party that others started may serve several notebooks: none counts where another does.
+        self._numbers = itertools.count(secrets.randbits(62))
         self._held: weakref.WeakValueDictionary[int, RemoteTensor] = weakref.WeakValueDictionary()
         self._dtypes: set[tf.DType] = set()
         self._trash: deque[tuple[int, tf.DType]] = deque()
@@ -497,6 +503,11 @@ class Party:
     def _discard(self, numbers: list[int], dtypes: list[tf.DType]) -> None:
         # Called whenever Python frees the name: nothing may be run here.
         self._trash.extend(zip(numbers, dtypes, strict=True))
+
+    def _discard_all(self) -> None:
+        for remote in self.store():
+            self._discard(remote.numbers, dtypes_of(remote.spec))
+        self._empty_trash()
 
     # --- programs ---------------------------------------------------------------------------
 
@@ -730,7 +741,7 @@ class Party:
             self._process.stdin.close()
             self._process.stdout.close()
             self._log.close()
-        else:  # it goes on, without what it kept for this notebook's programs
+        else:  # it goes on
             for session in self._sessions.values():
                 closing = threading.Thread(target=session.close, daemon=True)
                 closing.start()
