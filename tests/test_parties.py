@@ -2,12 +2,14 @@
 
 import gc
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -29,6 +31,8 @@ from labkit.parties import (
     process,
 )
 from labkit.parties.__main__ import main
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -678,6 +682,29 @@ print((x + y.send(alice)).get())
     assert refusal == "alice belongs to another process: start parties of your own."
     assert total == "[2.]"
     assert all(map(has_ended, map(int, pids.split())))
+
+
+SANDBOX = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/"]
+SANDBOX += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+
+
+def can_sandbox():
+    return shutil.which("bwrap") is not None and subprocess.run([*SANDBOX, "true"]).returncode == 0
+
+
+def test_parties_in_a_sandbox_with_nothing_but_loopback():
+    if not can_sandbox():
+        pytest.skip("bubblewrap is not installed, or may not make namespaces here")
+    script = f"{SCRIPT}\nprint(y.get(), sum(together.bytes_on_the_wire().values()) > 8)"
+    result = subprocess.run(
+        [*SANDBOX, sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.endswith("[1.] True\n")
 
 
 def test_a_party_accepts_connections_from_this_machine_only(monkeypatch):
