@@ -444,6 +444,21 @@ def test_a_request_that_is_taken_for_a_repeated_one_is_made_again(alice, monkeyp
         x + 1
 
 
+def test_a_send_that_is_not_answered_is_made_again(monkeypatch):
+    monkeypatch.setattr(network, "PATIENCE_SECONDS", 1.0)
+    with parties("alice", "bob") as (alice, bob):
+        x = alice.send(HERE)
+        x.send(bob)
+        os.kill(bob.pid, signal.SIGSTOP)
+        wake = threading.Timer(2, lambda: os.kill(bob.pid, signal.SIGCONT))
+        wake.start()
+        assert x.send(bob).get().tolist() == [1, 1]
+        os.kill(bob.pid, signal.SIGSTOP)
+        alice._network.timeout = 3
+        with pytest.raises(PartyTimeout, match="alice and bob did not answer within"):
+            x.send(bob)
+
+
 def test_an_interrupt_is_heard_at_once_and_loses_nothing(alice):
     x = alice.send(1)
     soon(lambda: os.kill(os.getpid(), signal.SIGINT))

@@ -1070,7 +1070,8 @@ plots.lines(
 )
 
 # %% [markdown]
-# Read the table as a buyer would. *Noise* that hides the labels costs accuracy, and it costs most where it protects. The
+# Read the table as a buyer would. *Noise* that hides the labels costs accuracy, and it costs most where it protects (how much
+# is partly luck: bob's seed is another one in every run). The
 # *U-shaped split* costs no accuracy, more bytes, and protects against nobody who knows ten labels. What it does give:
 # nobody is *handed* a label. Whoever says "the labels never leave the clinic" tells the truth, and not all of it.
 #
