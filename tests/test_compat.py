@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from processes import has_ended
 
 from labkit import compat
 
@@ -221,19 +221,6 @@ def test_what_is_installed_is_not_replaced(name, tmp_path):
 
 
 # Workers
-
-
-def has_ended(pid, within=10):
-    """Whether the process ends within so many seconds; one that nobody has collected has ended."""
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 # Newer Pythons warn of a fork beside other threads, which is what is tested.

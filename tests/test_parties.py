@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from processes import has_ended
 
 import labkit  # noqa: F401
 
@@ -366,19 +367,6 @@ def soon(act):
     timer = threading.Timer(0.5, act)
     timer.start()
     return timer
-
-
-def has_ended(pid):
-    """Whether a process ends within a while."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_a_party_that_is_killed_in_mid_step():
