@@ -1216,13 +1216,13 @@ plots.lines(
     ylabel="test accuracy",
     title="Three clients: taking turns against averaging",
     alt="Test accuracy by round, four curves. With images dealt at random, taking turns is ahead of "
-    "FedAvg. Sorted by digit both are far lower.",
+    "FedAvg. Sorted by digit both are far lower, and FedAvg is ahead.",
 )
 
 # %% [markdown]
 # Dealt at random, taking turns is ahead: it makes every step on the newest weights, while FedAvg averages three networks
-# that went apart. Sorted by digit, both suffer: whoever trained last has made the network *forget* the other digits, and
-# an average of specialists is no generalist yet. And the bytes: FedAvg moves the *network*, once a round; split learning
+# that went apart. Sorted by digit, both suffer, and taking turns suffers more: whoever trained last has made the network
+# *forget* the others' digits, while an average of specialists forgets nobody. And the bytes: FedAvg moves the *network*, once a round; split learning
 # moves every *example*, twice a step. Split learning pays where the network is huge or the client's machine is small.
 
 # %%
