@@ -1216,7 +1216,7 @@ plots.lines(
     ylabel="test accuracy",
     title="Three clients: taking turns against averaging",
     alt="Test accuracy by round, four curves. With images dealt at random, taking turns is ahead of "
-    "FedAvg. Sorted by digit both are far lower, and FedAvg is ahead.",
+    "FedAvg. Sorted by digit both are far lower, and FedAvg ends ahead.",
 )
 
 # %% [markdown]
