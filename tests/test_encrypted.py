@@ -620,8 +620,8 @@ def test_the_published_parameters_wrap_around():
     assert wrapped < 0  # and the step goes the wrong way
 
 
-def test_no_scaling_factor_suits_the_published_modulus():
-    """3 rounds MNIST's Jacobians away; where rounding is harmless, the sums wrap around."""
+def test_the_published_scaling_factor_is_too_coarse_and_a_finer_one_wraps_around():
+    """3 rounds MNIST's slopes away; a factor as fine as ours makes the published t overflow."""
     from labkit.data import load_mnist
 
     (images, labels), _ = load_mnist()

@@ -226,6 +226,57 @@ def test_no_process_outlives_the_notebook(lab):
     assert left == []
 
 
+def test_lab_05_overflow_wraps_as_predicted():
+    lab = "05_encrypted_labels"
+    assert figures(lab, r"difference between decrypted and predicted: (\S+)") == [[0.0]]
+    text = printed(lab)
+    assert re.search(r"the published notebook .*: NOT within the table", text)
+    assert len(re.findall(r"this lab, \w+ ring .*: secure", text)) == 2
+
+
+def test_lab_05_the_slice_s_gradient_is_within_its_bound():
+    lab = "05_encrypted_labels"
+    [[error, bound, cosine]] = figures(
+        lab, r"decrypted gradient: largest error (\S+), bound (\S+), cosine (\S+)"
+    )
+    assert error < bound / 5 and cosine > 0.99
+
+
+def test_lab_05_no_fixed_scaling_factor_suits_the_published_modulus():
+    text = r"{}, scaling factor +(\d+): cosine with the true gradient (\S+), (\d+) of"
+    start, end = (
+        {scale: (cosine, wrapped) for scale, cosine, wrapped in figures("05_encrypted_labels", t)}
+        for t in (text.format("at the start"), text.format("after 28 batches"))
+    )
+    assert end[3][0] < 0.8 and end[3][1] == 0  # coarse, and nothing wraps
+    assert end[96][0] > 0.999 and end[96][1] == 0
+    assert start[96][1] > 0 and start[96][0] < 0.5
+
+
+def test_lab_05_the_encrypted_gradient_is_the_true_one_on_every_batch():
+    [[least]] = figures("05_encrypted_labels", r"least cosine with the plaintext gradient (\S+)")
+    assert least >= 0.999
+
+
+def test_lab_05_two_processes_do_what_one_does():
+    [[_, two, one]] = figures(
+        "05_encrypted_labels", r"after (\d+) batches: (\S+); in one process: (\S+)"
+    )
+    assert two == one
+
+
+def test_lab_05_bare_residuals_are_labels_and_ciphertexts_are_not():
+    lab = "05_encrypted_labels"
+    [[bare, hidden]] = figures(
+        lab, r"labels guessed from bare residuals: (\S+)%; from ciphertexts: (\S+)%"
+    )
+    assert bare == 100.0
+    # Of 2048 guesses a tenth is right, give or take 0.7 %; six of those.
+    assert 6 < hidden < 14
+    counts = re.findall(r"(?:truth|biases' gradient) +\[(.*)\]", printed(lab))
+    assert len(counts) == 2 and counts[0].split() == counts[1].split()
+
+
 def ours():
     """The running processes that a notebook of this test run has started."""
     found = []

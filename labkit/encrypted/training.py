@@ -115,6 +115,6 @@ def train(
 
 
 def cosine(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> float:
-    """Return the cosine of the angle between two gradients, over all variables together."""
+    """Return the cosine of the angle between two gradients, over all variables; 0 if one is 0."""
     flat_a, flat_b = (np.concatenate([np.ravel(part) for part in g]) for g in (a, b))
-    return float(flat_a @ flat_b / (np.linalg.norm(flat_a) * np.linalg.norm(flat_b)))
+    return float(flat_a @ flat_b / max(np.linalg.norm(flat_a) * np.linalg.norm(flat_b), 1e-300))
