@@ -222,8 +222,7 @@ def test_a_context_that_does_not_fit_is_refused_before_training(changes, says):
         bright.model.layers[1].kernel.assign(np.full((6, 3), 3.0))
         bright.model.layers[1].kernel[0, 0].assign(40.0)
         features = FeaturesParty(parameters, np.ones_like(images), bright)
-        agree(features, LabelsParty(parameters, labels))
-        features.mask_signals(np.arange(2048), None)
+        train(features, LabelsParty(parameters, labels), [np.arange(2048)], (images, labels))
 
 
 def test_mismatched_keys_and_agreements_are_refused_before_training():

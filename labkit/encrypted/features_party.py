@@ -118,6 +118,15 @@ class FeaturesParty:
         ciphertexts, masks = zip(*blinded, strict=True)
         return messages.Probe(tuple(raw(c) for c in ciphertexts), masks)
 
+    def check_range(self, batch: np.ndarray) -> None:
+        """Refuse a t that is too small for a batch's sums; nothing is encrypted or sent.
+
+        Raises:
+            WrongParameters: see `round`.
+        """
+        images = self.images[batch]
+        self.round(images[:, self.live], *self.network.forward(images))
+
     # --- round 1 ---------------------------------------------------------------------------------
 
     def mask_signals(

@@ -20,6 +20,8 @@ from labkit.secagg import prg
 FLOODING_BITS = 40
 # Re-randomisers are uniform between −8 and 8: standard deviation 4.9, above the standard's 3.2.
 RERANDOMISER = 8
+# Threads at work at once, at most: each holds some 50 MB of polynomials.
+THREADS = 4
 
 Ciphertexts = tf_shell.ShellTensor64
 
@@ -35,8 +37,9 @@ def uniform(modulus: int, shape: Sequence[int]) -> np.ndarray:
 
 def in_parallel(function: Callable, items: Iterable) -> list:
     """Return [function(item), ...]; tf-shell's operations use one core each and free the lock."""
+    cores = min(THREADS, len(os.sched_getaffinity(0)))
     # A core each for matrix products, too: their own threads would wait for ours, spinning.
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(cores) as pool:
         return list(pool.map(function, items))
 
 

@@ -89,6 +89,7 @@ def train(
     Raises:
         WrongParameters: the parties do not fit together, or t is too small for the data.
     """
+    features.check_range(order[0])
     agree(features, labels)
     history = History()
     writer = tf.summary.create_file_writer(str(logs)) if logs else tf.summary.create_noop_writer()
