@@ -8,6 +8,7 @@ import json
 import secrets
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Client, Connection, Listener
@@ -108,24 +109,26 @@ class LabelsProcess:
         self, parameters: Parameters, labels: Path, privacy: LabelPrivacy | None = None
     ) -> None:
         self.crossings: list[Crossing] = []
-        self._key = secrets.token_bytes(32)
+        key = secrets.token_bytes(32)
+        # Not a pipe: one that nobody reads fills up, and stops who writes.
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
         settings = {
             "parameters": asdict(parameters),
             "labels": str(labels),
             "privacy": None if privacy is None else asdict(privacy),
         }
-        with Listener(("127.0.0.1", 0), authkey=self._key) as listener:
+        with Listener(("127.0.0.1", 0), authkey=key) as listener:
             settings["address"] = listener.address
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "labkit.encrypted.process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stderr=self._errors,
             )
             # The secret that opens the wire goes through a pipe: others can read a command line.
-            self._process.stdin.write(self._key.hex().encode() + b"\n")
+            self._process.stdin.write(key.hex().encode() + b"\n")
             self._process.stdin.write(json.dumps(settings).encode() + b"\n")
-            self._process.stdin.flush()
+            self._process.stdin.close()
             self._wire = self._accepted(listener)
         self._received()
 
@@ -143,7 +146,8 @@ class LabelsProcess:
         raise PartyLost(f"The labels party's process did not start: {self._last_words()}")
 
     def _last_words(self) -> str:
-        return (self._process.stderr.read() or b"").decode(errors="replace").strip()[-500:]
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace").strip()[-500:]
 
     def __enter__(self) -> Self:
         return self
@@ -154,10 +158,7 @@ class LabelsProcess:
     def close(self) -> None:
         """End the process; may be called again."""
         if wire := getattr(self, "_wire", None):
-            wire.close()
-        # Its standard input is closed: the sign to leave.
-        if not self._process.stdin.closed:
-            self._process.stdin.close()
+            wire.close()  # the sign to leave
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
