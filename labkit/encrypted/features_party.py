@@ -151,29 +151,32 @@ class FeaturesParty:
             products = tf_shell.reduce_sum(labels * ring.encode(chunk), axis=2)
             return ring.blind(products, self._zeros[0], self._noise[0])
 
-        halves = in_parallel(signals, np.array_split(factors, min(2, layout.groups), axis=1))
-        masks = np.concatenate([mask for _, mask in halves], axis=1)
-        self._share = layout.signals(masks)
-        self._top_mask, top = [], []
-        for part, columns in zip(
-            np.split(rounded.hidden, parameters.parts), message.columns, strict=True
-        ):
-            left = ring.encode_coefficients(layout.top.pack_left(part))
+        shape = [ring.degree, layout.top.right_groups, layout.top.left_groups]
+
+        def top(job: tuple) -> tuple:
+            hidden, columns = job
+            left = ring.encode_coefficients(layout.top.pack_left(hidden))
             # [N, right groups, blocks, 1] times [N, blocks, left groups], summed over the blocks.
             products = tf_shell.reduce_sum(
                 tf_shell.expand_dims(ring.receive(columns), axis=3)
                 * tf_shell.expand_dims(left, axis=1),
                 axis=2,
             )
-            shape = [ring.degree, layout.top.right_groups, layout.top.left_groups]
-            products, mask = ring.blind(
-                tf_shell.reshape(products, [ring.degree, -1]), self._zeros[0], self._noise[0]
-            )
-            top.append(raw(tf_shell.reshape(products, shape)))
+            products = tf_shell.reshape(products, [ring.degree, -1])
+            blinded, mask = ring.blind(products, self._zeros[0], self._noise[0])
             mask = ring.transform.to_coefficients(mask).reshape(shape)
-            self._top_mask.append(layout.top.read(mask))
+            return tf_shell.reshape(blinded, shape), layout.top.read(mask)
+
+        chunks = np.array_split(factors, min(2, layout.groups), axis=1)
+        parts = zip(np.split(rounded.hidden, parameters.parts), message.columns, strict=True)
+        jobs = [(signals, chunk) for chunk in chunks] + [(top, part) for part in parts]
+        found = in_parallel(lambda job: job[0](job[1]), jobs)
+        ciphertexts, masks = zip(*found, strict=True)
+        self._share = layout.signals(np.concatenate(masks[: len(chunks)], axis=1))
+        self._top_mask = masks[len(chunks) :]
+        sent = tuple(map(raw, ciphertexts))
         return messages.MaskedSignals(
-            tuple(raw(half) for half, _ in halves), tuple(top), np.array(rounded.log2_scales)
+            sent[: len(chunks)], sent[len(chunks) :], np.array(rounded.log2_scales)
         )
 
     def round(self, features: np.ndarray, hidden: np.ndarray, predictions: np.ndarray) -> Rounded:

@@ -73,14 +73,17 @@ class LabelsParty:
     def encrypt_labels(self, batch: np.ndarray) -> messages.EncryptedLabels:
         """Begin a batch: [batch] row numbers, which are public."""
         one_hot = np.eye(self.parameters.classes, dtype=np.int64)[self._labels[batch]]
-        slots = self._first.encode(np.tile(one_hot, (self.layout.replicas, 1)))
+        slots = np.tile(one_hot, (self.layout.replicas, 1))
         columns = [
-            self._first.encode_coefficients(self.layout.top.pack_right(part))
+            self._first.transform.to_slots(self.layout.top.pack_right(part))
             for part in np.split(one_hot, self.parameters.parts)
         ]
-        return messages.EncryptedLabels(
-            raw(self._first.encrypt(slots)), tuple(raw(self._first.encrypt(c)) for c in columns)
-        )
+
+        def encrypted(plain: np.ndarray) -> tf.Tensor:
+            return raw(self._first.encrypt(self._first.encode(plain)))
+
+        first, *others = in_parallel(encrypted, [slots, *columns])
+        return messages.EncryptedLabels(first, tuple(others))
 
     def encrypt_share(self, message: messages.MaskedSignals) -> messages.EncryptedShare:
         """Take the share, a uniform one, and encrypt it again for the second round."""
