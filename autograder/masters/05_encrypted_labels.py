@@ -998,7 +998,7 @@ plots.lines(
     xlabel="batches of 2048",
     ylabel="test accuracy",
     title="One epoch on encrypted labels",
-    alt="Test accuracy by batch. Encrypted and plaintext training lie on top of each other and rise "
+    alt="Test accuracy by batch. Encrypted and plaintext training stay close to each other and rise "
     "from 0.1 to above 0.82; the published run is close by; with label DP the curve ends lower.",
 )
 
