@@ -41,6 +41,12 @@ class Submission:
     refused: str = ""
     cell_seconds: int | None = None
     notebook_seconds: int | None = None
+    # Where the kernel runs: "bwrap", or "none-INSECURE" for no sandbox at all.
+    sandbox: str = "bwrap"
+    # The socket of a pool of kernels that hold the lab's imports, or None for kernels of its own.
+    kernels: Path | None = None
+    # What the checks' inputs are drawn from; None draws a fresh one, which the outcome records.
+    seed: int | None = None
 
     @property
     def log(self) -> Path:
@@ -63,7 +69,8 @@ class Outcome:
     """A graded submission: points and, if they were lost, the message, by check.
 
     `status` is "graded"; "stopped", if its kernel died or its time was up before the last check; or
-    "broken", if it could not be graded at all.
+    "broken", if it could not be graded at all. `flags` are for a person to look at: what the code
+    tampered with, or reached for. Grading again with `seed` draws the same inputs.
     """
 
     student: str
@@ -72,6 +79,10 @@ class Outcome:
     repairs: list[str] = field(default_factory=list)
     scores: dict[str, float] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
+    flags: list[str] = field(default_factory=list)
+    seed: int = 0
+    seconds: float = 0.0
+    sandbox: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> "Outcome":
