@@ -1,68 +1,331 @@
-"""Execute a submission so that nothing it does to its kernel can win, or stop the grading."""
+"""Execute a submission so that nothing it does can win, or stop the grading.
 
+The student's cells run in one kernel, the checks in another, the judge's, which runs the lab's
+set-up cells and nothing of the student's: there the exercises' functions are stand-ins that call
+the student's across a socket (inside/remote.py). So no code of the student's can forge a verdict.
+A few checks hand objects over that cannot be sent, such as a model to train. They run in the
+student's kernel, and count only if they still reject a wrong answer there (autograder.integrity).
+"""
+
+import hashlib
+import json
+import secrets
+import socket
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from time import monotonic
 
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
 from nbformat.v4 import new_output
-from nbgrader.preprocessors import Execute
-from nbgrader.utils import is_grade
-from traitlets import Integer, Unicode
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import is_grade, is_solution
+from traitlets import Dict, Instance, Integer, List, Unicode
+
+from autograder import integrity
+from autograder.kernel import INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
+from autograder.pool import setup_cells
+from autograder.rebuild import SKIP
+from autograder.sandbox import Place
 
 NOT_RUN = "NotRun"
+MOST_DEATHS = 10
 
 
-class GuardedExecute(Execute):
-    """nbgrader's Execute, for submissions that kill or block their kernel.
+class GuardedExecute(NbGraderPreprocessor):
+    """Executes a rebuilt submission, cell by cell, in sandboxed kernels.
 
-    A cell over its time limit is interrupted and the rest still runs. When the kernel dies, ignores
-    the interrupt, or the notebook's time is up, every cell from there on gets an error output that
-    says why: nbgrader would give full marks to a check without output.
+    A cell over its time limit, or whose kernel dies, gets an error output that says so, and the
+    cells after it run in a fresh kernel, to which the answers before it are told again. When the
+    notebook's time is up, every check that is left gets such an output: nbgrader would give full
+    marks to a check without any.
     """
 
+    timeout = Integer(120, help="time limit for a cell, in seconds").tag(config=True)
+    startup_timeout = Integer(180, help="time limit for a kernel's start").tag(config=True)
     notebook_seconds = Integer(900, help="time limit for all cells of a notebook").tag(config=True)
     refused = Unicode("", help="run nothing, and fail every check for this reason").tag(config=True)
+    place = Instance(Place, allow_none=True, help="where kernels run").tag(config=True)
+    seed = Integer(0, help="what the checks' inputs are drawn from").tag(config=True)
+    in_process = List(help="checks that cannot be judged from another process").tag(config=True)
+    canaries = Dict(help="for each check wrong answers and what it says of them").tag(config=True)
+    report = Unicode("", help="the file to write the flags to").tag(config=True)
 
-    _stopped = ""
-
-    def preprocess(self, nb, resources, km=None):
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Execute every cell, or none if the submission is refused."""
-        self._stopped = self.refused
-        self._deadline = monotonic() + self.notebook_seconds
-        if self.refused:
-            for index, cell in enumerate(nb.cells):
-                self.preprocess_cell(cell, resources, index)
-            return nb, resources
-        self.error_on_timeout = {
-            "ename": "CellTimeoutError",
-            "evalue": f"interrupted after {self.timeout} s",
-            "traceback": [f"Interrupted: this cell took more than {self.timeout} s."],
-        }
-        self.timeout_func = self._seconds_left
-        return super().preprocess(nb, resources, km)
+        stopped, flags = self.refused, []
+        deadline = monotonic() + self.notebook_seconds
+        with ExitStack() as ends:
+            bench = None
+            for cell in nb.cells:
+                if cell.cell_type != "code" or SKIP in cell.metadata.get("tags", ()):
+                    continue
+                if not stopped and monotonic() > deadline:
+                    stopped = f"the notebook took more than {self.notebook_seconds} s"
+                if not stopped and bench is None:
+                    bench = ends.enter_context(_Bench(self, nb, deadline))
+                if not stopped:
+                    stopped = bench.execute(cell)
+                if stopped:
+                    text = f"Not run: {stopped}."
+                    cell.outputs = [_error(NOT_RUN, stopped, text)]
+            if bench is not None:
+                flags = bench.flags()
+        if self.report:
+            Path(self.report).write_text(json.dumps(flags), "utf-8")
+        return nb, resources
 
-    def preprocess_cell(self, cell, resources, index):
-        """Execute one cell, or fail it if the notebook has been stopped."""
-        if cell.cell_type != "code":
-            return cell, resources
-        if not self._stopped and monotonic() > self._deadline:
-            self._stopped = f"the notebook took more than {self.notebook_seconds} s"
-        if not self._stopped:
-            name = cell.metadata.get("id", "?")
-            try:
-                cell, resources = super().preprocess_cell(cell, resources, index)
-            except DeadKernelError:
-                self._stopped = f"the kernel died in cell `{name}`"
-            except CellTimeoutError:
-                self._stopped = f"cell `{name}` ran on after its time limit and an interrupt"
-        if self._stopped:
-            text = f"Not run: {self._stopped}."
-            cell.outputs = [
-                new_output("error", ename=NOT_RUN, evalue=self._stopped, traceback=[text])
-            ]
-        elif is_grade(cell):
+
+class _Bench:
+    """The two kernels of one submission."""
+
+    def __init__(self, settings: GuardedExecute, notebook: NotebookNode, deadline: float):
+        self._settings = settings
+        self._deadline = deadline
+        self._setup = setup_cells(notebook)
+        self._exercises = [cell.metadata.id for cell in notebook.cells if is_solution(cell)]
+        self._exercise: dict[str, str] = {}  # of each check
+        for cell in notebook.cells:
+            if is_solution(cell):
+                current = cell.metadata.id
+            elif is_grade(cell):
+                self._exercise[cell.metadata.id] = current
+        self._told: list[NotebookNode] = []  # what the student's kernel has run
+        self._deaths = 0
+        self._flags: list[str] = []
+        self._student: Kernel | None = None
+        self._judge: Kernel | None = None
+        self._to_judge: socket.socket | None = None
+        self._random = secrets.SystemRandom()
+
+    def __enter__(self) -> "_Bench":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._end_student()
+        self._end_judge()
+
+    def execute(self, cell: NotebookNode) -> str:
+        """Run one cell; returns why nothing can be run any more, if that is so."""
+        try:
+            if self._student is None:
+                self._start_student()
+            if not is_grade(cell):
+                self._run(cell)
+            elif cell.metadata.id in self._settings.in_process:
+                self._check_in_process(cell)
+            else:
+                self._check_remotely(cell)
+        except _Hopeless as error:
+            return str(error)
+        if is_grade(cell):
             # nbgrader would take a number shown here, by whomever, as partial credit.
-            cell.outputs = [out for out in cell.outputs if out.output_type != "execute_result"]
-        return cell, resources
+            cell.outputs = [out for out in cell.outputs if out.output_type in ("stream", "error")]
+        return ""
 
-    def _seconds_left(self, cell) -> int:
-        return max(1, min(self.timeout, round(self._deadline - monotonic())))
+    def flags(self) -> list[str]:
+        """Return what a person should look at: what the code tampered with, or reached for."""
+        with suppress(Died, TimedOut, ValueError):
+            if self._student is not None and self._student.alive:
+                run = self._student.run(integrity.REPORT, self._settings.timeout)
+                text = "".join(out.text for out in run.outputs if out.output_type == "stream")
+                self._flags += integrity.read_report(text)
+        return list(dict.fromkeys(self._flags))
+
+    # --- kernels ---
+
+    def _start_student(self) -> None:
+        if self._judge is None:
+            self._start_judge()
+        while True:
+            ours, theirs = socket.socketpair()
+            with ours:
+                socket.send_fds(self._to_judge, [b"."], [ours.fileno()])
+            try:
+                self._student = self._start(theirs)
+                self._silently(self._student, integrity.WATCH)
+                self._silently(self._student, self._seed("student"))
+                for cell in list(self._told):
+                    self._student.run(cell.source, self._seconds_left())
+                return
+            except TimedOut:
+                self._bury("it did not get through its own cells again")
+            except Died as error:
+                self._bury(str(error))
+
+    def _bury(self, reason: str) -> None:
+        self._end_student()
+        self._deaths += 1
+        # Without the student's own extra cells it may do.
+        self._told = [c for c in self._told if c in self._setup or is_solution(c)]
+        if self._deaths > MOST_DEATHS:
+            raise _Hopeless(f"its kernel died {self._deaths} times" + (reason and f": {reason}"))
+        if monotonic() > self._deadline:
+            raise _Hopeless(f"the notebook took more than {self._settings.notebook_seconds} s")
+
+    def _start_judge(self) -> None:
+        self._to_judge, theirs = socket.socketpair()
+        self._judge = self._start(theirs)
+        for cell in self._setup:
+            run = self._judge.run(cell.source, self._settings.startup_timeout)
+            if run.error is not None:
+                raise RuntimeError(f"set-up cell `{cell.metadata.id}` fails: {run.error.evalue}")
+
+    def _start(self, link: socket.socket) -> Kernel:
+        return Kernel(self._settings.place, link, self._settings.startup_timeout)
+
+    def _end_student(self) -> None:
+        if self._student is not None:
+            self._student.end()
+            self._student = None
+
+    def _end_judge(self) -> None:
+        if self._judge is not None:
+            self._judge.end()
+            self._to_judge.close()
+            self._judge = None
+
+    def _seconds_left(self) -> float:
+        return max(1, min(self._settings.timeout, self._deadline - monotonic()))
+
+    def _seed(self, what: str) -> str:
+        digest = hashlib.blake2b(f"{self._settings.seed} {what}".encode(), digest_size=7).digest()
+        return f"import os; os.environ['LABKIT_SEED'] = '{int.from_bytes(digest)}'"
+
+    def _silently(self, kernel: Kernel, source: str) -> None:
+        kernel.run(source, self._settings.startup_timeout, silent=True)
+
+    # --- cells ---
+
+    def _run(self, cell: NotebookNode) -> bool:
+        """Run a cell in the student's kernel; returns whether it came to an end by itself."""
+        run = self._student.begin(cell.source)
+        cell.outputs, error = run.outputs, None
+        try:
+            self._student.wait(run, self._seconds_left())
+        except Died as died:
+            error = self._died(died)
+            self._bury(str(died))
+        except TimedOut:
+            error = self._interrupted()
+            self._student.interrupt()
+            try:
+                self._student.wait(run, INTERRUPT_SECONDS)
+            except (Died, TimedOut):
+                self._bury("it ignores interrupts")
+        if error is not None:
+            cell.outputs = [out for out in run.outputs if out.output_type != "error"] + [error]
+            return False
+        self._told.append(cell)
+        return True
+
+    def _interrupted(self) -> NotebookNode:
+        seconds = self._settings.timeout
+        text = f"Interrupted: this cell took more than {seconds} s."
+        if monotonic() > self._deadline:
+            text = f"Interrupted: the notebook took more than {self._settings.notebook_seconds} s."
+        return _error("CellTimeoutError", f"interrupted after {seconds} s", text)
+
+    def _died(self, died: Died) -> NotebookNode:
+        reason = str(died) or "by itself, or by a signal"
+        return _error(
+            "DeadKernelError", f"the kernel died: {reason}", f"The kernel died: {reason}."
+        )
+
+    def _check_remotely(self, cell: NotebookNode) -> None:
+        """Run a check in the judge's kernel, with the student's answering its calls."""
+        name = cell.metadata.id
+        student, judge = self._student, self._judge
+        deadline = monotonic() + self._seconds_left()
+        serving = student.begin("__import__('remote').serve(get_ipython().user_ns)", silent=True)
+        ending: list[BaseException] = []
+
+        def listen() -> None:
+            if ending:
+                return
+            try:
+                student.pump()
+            except Died as died:
+                # The judge notices too, at once, and its check says what becomes of it.
+                ending.append(died)
+            if serving.done:
+                ending.append(Died("it stopped answering"))
+                judge.interrupt()
+
+        def judged(source: str, silent: bool = True) -> Run:
+            run = judge.begin(source, silent=silent)
+            return judge.wait(run, max(1, deadline - monotonic()), listen)
+
+        verdict: Run | None = None
+        error: NotebookNode | None = None
+        try:
+            begin = f"__import__('remote').begin(get_ipython().user_ns, {self._exercises!r})"
+            judged(f"{self._seed(name)}\n{begin}")
+            verdict = judged(cell.source, silent=False)
+            judged("__import__('remote').end()")
+            if not ending:
+                student.wait(serving, INTERRUPT_SECONDS)
+        except TimedOut:
+            error = self._interrupted() if verdict is None else None
+            self._bury("")
+            self._settle()
+        except Died as died:
+            # The judge itself, whom nothing but the size of an answer can kill.
+            error = _error("Unjudged", f"the check died: {died}", f"The check died: {died}.")
+            self._end_judge()
+            self._bury("")
+        else:
+            if ending:
+                if verdict.error is not None:
+                    error = self._died(ending[0])
+                self._bury(str(ending[0]))
+        printed = [out for out in serving.outputs if out.output_type == "stream"]
+        if error is not None:
+            cell.outputs = [*printed, error]
+        elif verdict is not None:
+            cell.outputs = [*printed, *verdict.outputs]
+
+    def _settle(self) -> None:
+        """Bring the judge, whose check waits for a student's kernel that has gone, to rest."""
+        try:
+            self._judge.run("pass", INTERRUPT_SECONDS, silent=True)
+        except (Died, TimedOut):
+            self._end_judge()
+
+    def _check_in_process(self, cell: NotebookNode) -> None:
+        """Run a check in the student's kernel, and then on wrong answers, which it must reject."""
+        name = cell.metadata.id
+        try:
+            self._silently(self._student, self._seed(name))
+        except (Died, TimedOut) as error:
+            cell.outputs = [self._died(Died(str(error)))]
+            self._bury(str(error))
+            return
+        if not self._run(cell):
+            return
+        self._told.remove(cell)
+        if any(out.output_type == "error" for out in cell.outputs):
+            return
+        wrong = self._settings.canaries.get(name, [])
+        problem = ""
+        if wrong:
+            source, phrase = self._random.choice(wrong)
+            try:
+                run = self._student.run(
+                    integrity.canary(source, cell.source), self._settings.timeout, silent=False
+                )
+                problem = integrity.subverted(run, phrase)
+            except (Died, TimedOut) as error:
+                problem = f"on a wrong answer it ended the kernel ({error})"
+                self._bury(str(error))
+        if problem:
+            self._flags.append(f"check `{name}` was subverted: {problem}")
+            text = f"This check was subverted: {problem}. It earns nothing; a person will look."
+            cell.outputs.append(_error("Subverted", problem, text))
+
+
+class _Hopeless(Exception):
+    """Nothing more of this submission can be run; the message says why."""
+
+
+def _error(name: str, value: str, text: str) -> NotebookNode:
+    return new_output("error", ename=name, evalue=value, traceback=[text])

@@ -2,9 +2,10 @@
 
 import json
 import logging
-import os
+import secrets
 import shutil
-import tempfile
+import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from traitlets.config import Config, PyFileConfigLoader
 from autograder.build import as_text
 from autograder.execute import NOT_RUN
 from autograder.rebuild import Unreadable, rebuild
+from autograder.sandbox import Place, short_folder
 
 # The student's name here: nbgrader globs for folders, and names may hold anything, even a "*".
 ANYBODY = "student"
@@ -100,9 +102,9 @@ def course_config(root: Path) -> Config:
 
 def grade(submission: Submission) -> None:
     """Rebuild, autograde and give feedback; leave the outcome in the submission's folder."""
+    began = time.monotonic()
     logging.basicConfig(level=logging.INFO)
     folder = submission.folder
-    config = _config(submission)
     refused, repairs = submission.refused, []
     release = _release(submission)
     notebook = release
@@ -115,7 +117,6 @@ def grade(submission: Submission) -> None:
             notebook = rebuilt.notebook
             missing = [f"exercise `{name}` is missing" for name in rebuilt.missing]
             repairs = missing + rebuilt.repairs
-    config.GuardedExecute.refused = refused
     if refused or repairs:
         notebook.cells.insert(0, _note(refused, repairs))
 
@@ -123,22 +124,40 @@ def grade(submission: Submission) -> None:
     submitted.mkdir(parents=True, exist_ok=True)
     (submitted / f"{submission.lab}.ipynb").write_text(as_text(notebook), "utf-8")
     shutil.copyfile(submission.course / "gradebook.db", folder / "gradebook.db")
-    _set_environment(submission)
-    coursedir = CourseDirectory(config=config)
-    coursedir.assignment_id = submission.lab
-    for converter in (Autograde, GenerateFeedback):
-        converter(coursedir=coursedir, config=config).start()
+    # A socket's path has at most 107 bytes: not in the submission's own folder.
+    with ExitStack() as stack:
+        pool = submission.kernels
+        sockets = pool.parent if pool else stack.enter_context(short_folder())
+        config = _config(submission, sockets)
+        config.GuardedExecute.refused = refused
+        coursedir = CourseDirectory(config=config)
+        coursedir.assignment_id = submission.lab
+        for converter in (Autograde, GenerateFeedback):
+            converter(coursedir=coursedir, config=config).start()
 
     outcome = _outcome(submission, config, refused, repairs)
+    outcome.seconds = round(time.monotonic() - began, 2)
     (folder / "outcome.json").write_text(json.dumps(asdict(outcome)), "utf-8")
 
 
-def _config(submission: Submission) -> Config:
+def _config(submission: Submission, sockets: Path) -> Config:
     config = course_config(submission.folder)
     if submission.cell_seconds:
         config.GuardedExecute.timeout = submission.cell_seconds
     if submission.notebook_seconds:
         config.GuardedExecute.notebook_seconds = submission.notebook_seconds
+    config.GuardedExecute.place = Place(
+        folder=sockets,
+        kind=submission.sandbox,
+        pool=submission.kernels,
+        environment=environment(submission.threads),
+    )
+    seed = submission.seed
+    config.GuardedExecute.seed = secrets.randbelow(1 << 48) if seed is None else seed
+    config.GuardedExecute.report = str(submission.folder / "flags.json")
+    integrity = submission.course / "integrity.json"
+    if integrity.exists():
+        config.GuardedExecute.update(json.loads(integrity.read_text("utf-8")))
     return config
 
 
@@ -157,23 +176,12 @@ def _note(refused: str, repairs: list[str]):
     return nbformat.from_dict(cell)
 
 
-def _set_environment(submission: Submission) -> None:
-    """Set what the kernel inherits."""
-    threads = str(submission.threads)
-    os.environ |= {
-        "LABKIT_BUDGET": "quick",
-        # Submissions run side by side: each gets its share of the cores.
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": threads,
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-        # No start-up files or histories of the person who grades.
-        "IPYTHONDIR": str(submission.folder / "ipython"),
-        # Connection files, and whatever the submission leaves, go with its folder.
-        "TMPDIR": str(submission.folder / "tmp"),
-    }
-    (submission.folder / "tmp").mkdir()
-    tempfile.tempdir = None  # it may have been looked up before
+def environment(threads: int) -> dict[str, str]:
+    """Return what kernels get beyond `sandbox.environment()`."""
+    # Submissions run side by side: each gets its share of the cores.
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    shares = dict.fromkeys([*names, "OPENBLAS_NUM_THREADS"], str(threads))
+    return {"LABKIT_BUDGET": "quick", **shares}
 
 
 def _outcome(submission: Submission, config: Config, refused: str, repairs: list[str]) -> Outcome:
@@ -199,4 +207,9 @@ def _outcome(submission: Submission, config: Config, refused: str, repairs: list
         if cell.metadata.get("id") in scores:
             messages[cell.metadata.id] = message
     status = "broken" if refused else "stopped" if stopped else "graded"
-    return Outcome(submission.student, status, stopped, repairs, scores, messages)
+    flags = json.loads((submission.folder / "flags.json").read_text("utf-8"))
+    settings = config.GuardedExecute
+    return Outcome(
+        submission.student, status, stopped, repairs, scores, messages,
+        flags=flags, seed=settings.seed, sandbox=settings.place.name,
+    )  # fmt: skip

@@ -112,7 +112,7 @@ def _guard(student: Callable[..., Any]) -> Callable[..., Any]:
                     "this one again."
                 ) from None
             raise CheckFailed(
-                f"`{name}` raised {type(error).__name__}: {reason(error)}{_place(student, error)}"
+                f"`{name}` raised {type(error).__name__}: {reason(error)}{place(student, error)}"
             ) from None
 
     return call
@@ -132,7 +132,13 @@ def _copied(value: Any) -> Any:
     return value
 
 
-def _place(student: Callable[..., Any], error: Exception) -> str:
+def place(student: Callable[..., Any], error: BaseException) -> str:
+    """Where in the student's cell an exception arose, as the end of a message.
+
+    The grader calls functions in another process, whose exceptions bring their place along.
+    """
+    if (known := getattr(error, "place", None)) is not None:
+        return str(known)
     file = getattr(getattr(student, "__code__", None), "co_filename", None)
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     if not lines:

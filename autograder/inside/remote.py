@@ -1,0 +1,345 @@
+"""Calls from the judge's kernel to the student's: data go over, and data come back.
+
+The judge runs the checks; in its namespace the exercises' functions are stand-ins that call the
+student's, in another process. It trusts nothing that comes back: answers are JSON and raw numbers,
+never pickles, and are rebuilt from plain Python values and NumPy arrays alone.
+"""
+
+import builtins
+import contextlib
+import json
+import pickle
+import socket
+import struct
+from typing import Any
+
+import numpy as np
+
+MOST_BYTES = 1 << 28  # of one message
+MOST_ITEMS = 100000  # of one list
+MOST_STEPS = 1 << 40  # that a generator may have been advanced by one call
+
+_link: socket.socket | None = None
+
+
+class Unreachable(Exception):
+    """The student's kernel has ended, or answered with what is no answer."""
+
+
+def adopt(fd: int) -> None:
+    """Take the socket that this process was given."""
+    global _link
+    _link = socket.socket(fileno=fd) if fd >= 0 else None
+
+
+def _send(link: socket.socket, *parts: bytes) -> None:
+    link.sendall(struct.pack("<Q", sum(map(len, parts))))
+    for part in parts:
+        link.sendall(part)
+
+
+def _receive(link: socket.socket) -> bytearray:
+    (size,) = struct.unpack("<Q", _exactly(link, 8))
+    if size > MOST_BYTES:
+        raise Unreachable(f"it returned more than {MOST_BYTES >> 20} MB")
+    return _exactly(link, size)
+
+
+def _exactly(link: socket.socket, size: int) -> bytearray:
+    data = bytearray(size)
+    view, position = memoryview(data), 0
+    while position < size:
+        count = link.recv_into(view[position:])
+        if count == 0:
+            raise Unreachable("the kernel with your code died")
+        position += count
+    return data
+
+
+# --- the student's side ---------------------------------------------------------------------------
+
+
+def serve(namespace: dict[str, Any]) -> None:
+    """Answer calls to the functions in `namespace` until the judge has no more."""
+    while request := _receive(_link):
+        name, args, kwargs = pickle.loads(request)
+        buffers: list[bytes] = []
+        if name is None:
+            header = {wanted: _describe(namespace, wanted) for wanted in args}
+        else:
+            header = _called(namespace.get(name), args, kwargs, buffers)
+        text = json.dumps(header).encode()
+        _send(_link, struct.pack("<Q", len(text)), text, *buffers)
+
+
+def _describe(namespace: dict[str, Any], name: str) -> str:
+    if name not in namespace:
+        return "missing"
+    return "function" if callable(namespace[name]) else "value"
+
+
+def _called(function: Any, args: tuple, kwargs: dict[str, Any], buffers: list) -> dict[str, Any]:
+    try:
+        result = {"result": _encode(function(*args, **kwargs), buffers, 0)}
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        buffers.clear()
+        kinds = [kind.__name__ for kind in type(error).__mro__]
+        result = {"kinds": kinds, "text": str(error)[:10000], "place": _place(function, error)}
+    result["generators"] = [_state(generator) for generator in _generators(args, kwargs)]
+    return result
+
+
+def _generators(args: tuple, kwargs: dict[str, Any]) -> list[np.random.Generator]:
+    return [v for v in (*args, *kwargs.values()) if isinstance(v, np.random.Generator)]
+
+
+def _place(function: Any, error: BaseException) -> str:
+    from labkit import checks
+
+    return checks.place(function, error)
+
+
+def _encode(value: Any, buffers: list[bytes], depth: int) -> list:
+    """Return JSON for a value; arrays go to `buffers`."""
+    if depth > 20:
+        return ["opaque", "object"]
+    if type(value) is int and abs(value) >= 1 << 4096:  # JSON cannot write it
+        return ["opaque", "int"]
+    if value is None or type(value) in (bool, int, float, str):
+        return ["plain", value]
+    if value is NotImplemented or value is ...:
+        return ["special", repr(value)]
+    if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array__"):
+        return _encode_array(value, buffers, depth)
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return ["plain", kind(value)]
+    if isinstance(value, complex):
+        return ["complex", [value.real, value.imag]]
+    for kind in (list, tuple, set, frozenset):
+        if isinstance(value, kind) and len(value) <= MOST_ITEMS:
+            return [kind.__name__, [_encode(item, buffers, depth + 1) for item in value]]
+    if isinstance(value, dict) and len(value) <= MOST_ITEMS:
+        return ["dict", [[_encode(i, buffers, depth + 1) for i in pair] for pair in value.items()]]
+    if hasattr(value, "__iter__") and (hasattr(value, "__next__") or hasattr(value, "__len__")):
+        items = [item for _, item in zip(range(MOST_ITEMS), value, strict=False)]
+        name = type(value).__name__
+        return ["iterable", name, [_encode(item, buffers, depth + 1) for item in items]]
+    return ["opaque", type(value).__name__]
+
+
+def _encode_array(value: Any, buffers: list[bytes], depth: int) -> list:
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "V" and array.dtype.names is None:  # bfloat16 and its kin
+            array = array.astype(np.float32)
+    except Exception:
+        return ["opaque", type(value).__name__]
+    if array.dtype.kind == "O" and array.size <= MOST_ITEMS:
+        items = [_encode(item, buffers, depth + 1) for item in array.ravel()]
+        return ["objects", list(array.shape), items]
+    if array.dtype.kind not in "biufcSU":
+        return ["opaque", type(value).__name__]
+    buffers.append(np.ascontiguousarray(array).tobytes())
+    kind = "scalar" if isinstance(value, np.generic) else "array"
+    return [kind, array.dtype.str, list(array.shape), len(buffers[-1])]
+
+
+def _state(generator: np.random.Generator) -> list:
+    try:
+        state = generator.bit_generator.state
+        children = getattr(generator.bit_generator.seed_seq, "n_children_spawned", 0)
+        words = [state["state"]["state"], state["has_uint32"], state["uinteger"], children]
+        return [hex(int(word)) for word in words]
+    except Exception:
+        return []
+
+
+# --- the judge's side -----------------------------------------------------------------------------
+
+_calls: socket.socket | None = None
+
+
+def connect() -> None:
+    """Take the newest connection to the student's kernel from the grader."""
+    global _calls
+    _link.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            _, fds, _, _ = socket.recv_fds(_link, 1, 1)
+            if not fds:
+                break
+            if _calls is not None:
+                _calls.close()
+            _calls = socket.socket(fileno=fds[0])
+
+
+def begin(namespace: dict[str, Any], exercises: list[str]) -> None:
+    """Put stand-ins for the exercises' functions, as they are now, into the namespace."""
+    connect()
+    reply, _ = _ask(None, exercises, {})
+    for name in exercises:
+        namespace.pop(name, None)
+        if reply.get(name) == "function":
+            namespace[name] = _stand_in(name)
+        elif reply.get(name) == "value":
+            namespace[name] = _opaque("value")
+
+
+def end() -> None:
+    """Tell the student's kernel that there are no more calls."""
+    if _calls is not None:
+        with contextlib.suppress(OSError):
+            _send(_calls)
+
+
+def _ask(name: str | None, args: Any, kwargs: dict[str, Any]) -> tuple[dict[str, Any], memoryview]:
+    try:
+        _send(_calls, pickle.dumps((name, args, kwargs), protocol=5))
+        reply = memoryview(_receive(_calls))
+        (size,) = struct.unpack_from("<Q", reply)
+        header = json.loads(bytes(reply[8 : 8 + size]))
+        if not isinstance(header, dict):
+            raise Unreachable("it answered nonsense")
+    except OSError:
+        raise Unreachable("the kernel with your code died") from None
+    except (ValueError, struct.error, RecursionError):
+        raise Unreachable("it answered nonsense") from None
+    return header, reply[8 + size :]
+
+
+def _stand_in(name: str) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        header, data = _ask(name, args, kwargs)
+        try:
+            states = header.get("generators", [])
+            for generator, state in zip(_generators(args, kwargs), states, strict=False):
+                _advance(generator, state)
+            error = _error(header) if "kinds" in header else None
+            result = None if error else _decode(header["result"], [data], 0)
+        except (KeyError, TypeError, ValueError, IndexError, RecursionError, AttributeError):
+            raise Unreachable("it answered nonsense") from None
+        if error is not None:
+            raise error
+        return result
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def _error(header: dict[str, Any]) -> Exception:
+    kinds = [str(kind) for kind in header["kinds"]][:20] or ["Exception"]
+    text, place = str(header.get("text", "")), str(header.get("place", ""))
+    known = (getattr(builtins, kind, None) for kind in kinds)
+    base = next((k for k in known if isinstance(k, type) and issubclass(k, Exception)), Exception)
+    kind = base if base.__name__ == kinds[0] else type(kinds[0], (base,), {})
+    try:
+        error = kind(text)
+    except TypeError:  # such as UnicodeDecodeError, which wants five arguments
+        error = type(kinds[0], (Exception,), {})(text)
+    error.place = place
+    return error
+
+
+class Opaque:
+    """Stands for what cannot be sent: of all that it is, its type's name is left."""
+
+
+def _opaque(name: str) -> Any:
+    return type(name if name.isidentifier() else "object", (Opaque,), {})()
+
+
+class _Iterable(Opaque):
+    def __init__(self, items: list):
+        self._items = iter(items)
+
+    def __iter__(self):
+        return self._items
+
+
+def _decode(code: list, data: list[memoryview], depth: int) -> Any:
+    if depth > 30:
+        raise ValueError("too deep")
+    kind, content = code[0], code[1]
+    if kind == "plain":
+        if content is None or isinstance(content, bool | str | int | float):
+            return content
+    elif kind == "special":
+        return {"NotImplemented": NotImplemented, "Ellipsis": ...}[content]
+    elif kind == "complex":
+        return complex(*map(float, content))
+    elif kind in ("list", "tuple", "set", "frozenset"):
+        return getattr(builtins, kind)([_decode(item, data, depth + 1) for item in content])
+    elif kind == "dict":
+        pairs = [[_decode(item, data, depth + 1) for item in pair] for pair in content]
+        return dict(pairs)
+    elif kind in ("array", "scalar"):
+        return _decode_array(code, data)
+    elif kind == "objects":
+        array = np.empty(len(code[2]), dtype=object)
+        for index, item in enumerate(code[2]):
+            array[index] = _decode(item, data, depth + 1)
+        return array.reshape([int(size) for size in content])
+    elif kind == "iterable":
+        items = [_decode(item, data, depth + 1) for item in code[2]]
+        return type(content if content.isidentifier() else "object", (_Iterable,), {})(items)
+    elif kind == "opaque":
+        return _opaque(str(content))
+    raise ValueError(f"no kind {kind!r}")
+
+
+def _decode_array(code: list, data: list[memoryview]) -> Any:
+    kind, dtype, shape, size = code
+    dtype = np.dtype(str(dtype))
+    if dtype.kind not in "biufcSU":
+        raise ValueError("no numbers")
+    shape = tuple(int(n) for n in shape)
+    if any(n < 0 for n in shape) or size != int(np.prod(shape, dtype=object)) * dtype.itemsize:
+        raise ValueError("the size does not fit the shape")
+    raw, data[0] = data[0][:size], data[0][size:]
+    if len(raw) != size:
+        raise ValueError("cut off")
+    array = np.frombuffer(bytearray(raw), dtype).reshape(shape) if size else np.empty(shape, dtype)
+    return array[()] if kind == "scalar" else array
+
+
+# --- generators -----------------------------------------------------------------------------------
+
+_MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645  # of PCG64's 128-bit LCG (O'Neill 2014)
+_MASK = (1 << 128) - 1
+
+
+def _advance(generator: np.random.Generator, claim: list) -> None:
+    """Bring a generator to where the student's copy says it is, if that is a few draws ahead.
+
+    A state that the judge took over as it comes would let the student choose what it draws next.
+    """
+    state = generator.bit_generator.state
+    if state.get("bit_generator") != "PCG64" or len(claim) != 4:
+        return
+    wanted, has_uint32, uinteger, children = (int(word, 16) for word in claim)
+    wanted &= _MASK
+    if _distance(state["state"]["state"], wanted, state["state"]["inc"]) > MOST_STEPS:
+        raise Unreachable("it returned a generator in a state that no draw leads to")
+    state["state"]["state"] = wanted
+    state["has_uint32"], state["uinteger"] = int(bool(has_uint32)), uinteger & 0xFFFFFFFF
+    generator.bit_generator.state = state
+    seeds = generator.bit_generator.seed_seq
+    missing = min(1000, children) - getattr(seeds, "n_children_spawned", 0)
+    if missing > 0:
+        seeds.spawn(missing)
+
+
+def _distance(start: int, end: int, increment: int) -> int:
+    """Return how many steps of PCG64's generator lead from one state to another (mod 2^128)."""
+    multiplier, plus, bit, distance = _MULTIPLIER, increment, 1, 0
+    while start != end:
+        if (start ^ end) & bit:
+            start = (start * multiplier + plus) & _MASK
+            distance |= bit
+        bit <<= 1
+        plus = (multiplier + 1) * plus & _MASK
+        multiplier = multiplier * multiplier & _MASK
+    return distance

@@ -1,0 +1,189 @@
+"""Start kernels: the program that runs in a sandbox.
+
+    python start.py kernel         one kernel, as the job on stdin says
+    python start.py pool SOCKET    a kernel for each job sent to SOCKET, each in its own sandbox
+
+The pool imports, once, what the lab's own cells import; each kernel is forked from it. Nothing of a
+student's ever runs in the pool itself.
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+import jail
+import watch
+
+
+def main() -> None:
+    """Do what the command line says."""
+    if sys.argv[1] == "kernel":
+        job = json.loads(sys.stdin.buffer.read())
+        if job["jailed"]:
+            jail.limit(jail.Limits(**job["limits"]))
+            jail.drop_privileges(job["uid"])
+        _run_kernel(job)
+    else:
+        _serve(sys.argv[2])
+
+
+# --- one kernel -----------------------------------------------------------------------------------
+
+
+def _run_kernel(job: dict) -> None:
+    """Become a kernel; `job` has its connection file, environment, and the fd of its link."""
+    os.environ.update(job["environment"])
+    os.umask(0o077)
+    if job["jailed"]:
+        os.chdir(os.environ["HOME"])
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    # What the pool imported has drawn its seeds before the fork, the same for all.
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
+    if "tensorflow_federated" in sys.modules:
+        native = sys.modules["tensorflow_federated"].backends.native
+        native.set_sync_local_cpp_execution_context()
+
+    import remote
+    from ipykernel.kernelapp import IPKernelApp
+
+    remote.adopt(job["link"])
+    app = IPKernelApp.instance()
+    app.initialize(["-f", job["connection"], "--HistoryManager.enabled=False"])
+    app.start()
+
+
+# --- a pool of them -------------------------------------------------------------------------------
+
+
+def _serve(address: str) -> None:
+    """Import what the first line of stdin names, then fork a kernel for each connection."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(address)
+    os.chmod(address, 0o600)
+    listener.listen(64)
+    lab = json.loads(sys.stdin.buffer.readline())
+    _import(lab["imports"], lab["attributes"])
+    if os.geteuid() == 0:
+        # Under root bubblewrap covers parts of /proc; a new /proc cannot be mounted beneath.
+        for part in ("sys", "sysrq-trigger", "irq", "bus"):
+            with suppress(OSError):
+                jail.unmount(f"/proc/{part}")
+    gc.collect()
+    gc.freeze()  # so that collecting garbage in a child does not copy every page
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
+    print("ready", flush=True)
+    while True:
+        # The pool ends with whoever holds the other end of its stdin.
+        readable, _, _ = select.select([listener, sys.stdin.buffer], [], [])
+        if sys.stdin.buffer in readable:
+            return
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            _exit_after(_monitor, connection)
+        connection.close()
+
+
+def _import(imports: str, attributes: list[str]) -> None:
+    """Run the lab's import statements, and look at what it uses of them: much is loaded lazily."""
+    import ipykernel.kernelapp  # noqa: F401
+    import matplotlib.figure  # noqa: F401
+    import matplotlib_inline.backend_inline  # noqa: F401
+    import remote  # noqa: F401
+
+    names: dict = {}
+    for line in imports.splitlines():
+        # What fails here fails in the kernels too, where it is reported.
+        with suppress(Exception):
+            exec(line, names)
+    for path in attributes:
+        root, *rest = path.split(".")
+        with suppress(Exception):
+            value = names[root]
+            for attribute in rest:
+                value = getattr(value, attribute)
+
+
+def _exit_after(function, *arguments) -> None:
+    """Run in a forked process: it must never return to the loop that forked it."""
+    code = 1
+    try:
+        function(*arguments)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(BaseException):
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _monitor(connection: socket.socket) -> None:
+    """Fork one kernel, watch it, and end it when it uses too much or nobody waits for it."""
+    message, fds, _, _ = socket.recv_fds(connection, 1 << 16, 2)
+    while not message.endswith(b"\n"):
+        message += connection.recv(1 << 16)
+    job = json.loads(message)
+    limits = jail.Limits(**job["limits"])
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    jail.unshare(jail.NEWPID)
+    first = os.fork()
+    if first == 0:
+        connection.close()
+        _exit_after(_first, job, fds, limits)
+    for fd in fds:
+        os.close(fd)
+    reason = ""
+    while not reason:
+        # Any message, and the end of the connection, mean: end it.
+        if select.select([connection], [], [], watch.SECONDS)[0]:
+            break
+        if os.waitpid(first, os.WNOHANG) != (0, 0):
+            first = 0
+            break
+        reason = watch.excess(first, limits, Path(job["connection"]).parent)
+    if first:
+        # The first process of a namespace takes all the others with it.
+        os.kill(first, signal.SIGKILL)
+        os.waitpid(first, 0)
+    with suppress(OSError):
+        connection.sendall(reason.encode())
+
+
+def _first(job: dict, fds: list[int], limits: jail.Limits) -> None:
+    """Be the first process of the namespace: build the jail, fork the kernel, collect zombies."""
+    jail.die_with_parent()
+    os.setsid()
+    job["link"] = fds[0]
+    os.dup2(fds[1], 1)
+    os.dup2(fds[1], 2)
+    os.close(fds[1])
+    jail.own_view(Path(job["connection"]).parent, limits.disk)
+    jail.loopback_up()
+    jail.limit(limits)
+    jail.drop_privileges(job["uid"])
+    jail.die_with_parent()  # becoming another user has cleared it
+    kernel = os.fork()
+    if kernel == 0:
+        _exit_after(_run_kernel, job)
+    os.close(job["link"])
+    while os.wait()[0] != kernel:
+        pass
+
+
+if __name__ == "__main__":
+    main()

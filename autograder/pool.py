@@ -1,0 +1,138 @@
+"""A pool of kernels that already hold a lab's imports: importing costs seconds, forking does not.
+
+The pool is one process in a sandbox. It runs the import statements of the lab's own set-up cells,
+nothing else, and forks a kernel, in a sandbox of its own within that one, for each that is asked
+for (see inside/start.py).
+"""
+
+import ast
+import json
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from nbformat import NotebookNode
+from nbgrader.utils import is_grade, is_locked
+
+from autograder import sandbox
+from autograder.sandbox import INSIDE, NONE, Place
+
+# A loaded machine, and TensorFlow's import.
+START_SECONDS = 180
+
+
+def setup_cells(release: NotebookNode) -> list[NotebookNode]:
+    """Return a lab's set-up cells: locked code that is no check."""
+    return [
+        cell
+        for cell in release.cells
+        if cell.cell_type == "code" and is_locked(cell) and not is_grade(cell)
+    ]
+
+
+@contextmanager
+def serving(release: NotebookNode, kind: str, environment: dict[str, str]) -> Iterator[Path | None]:
+    """Keep a pool for a lab's release while the context lasts; yields its socket.
+
+    Yields None, and says why once, where the platform cannot nest sandboxes; kernels then import
+    everything themselves. It ends with this process, however that ends.
+    """
+    if kind == NONE:
+        yield None
+        return
+    with sandbox.short_folder() as folder:
+        yield from _serving(folder, release, environment)
+
+
+def _serving(
+    folder: Path, release: NotebookNode, environment: dict[str, str]
+) -> Iterator[Path | None]:
+    line = [
+        *sandbox.command(folder, capable=True),
+        *(sys.executable, str(INSIDE / "start.py"), "pool", str(folder / "pool")),
+    ]
+    with open(folder / "said", "wb") as said:
+        process = subprocess.Popen(
+            line,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            env=sandbox.environment() | environment,
+            start_new_session=True,
+        )
+    try:
+        try:
+            process.stdin.write(json.dumps(_imports(release)).encode() + b"\n")
+            process.stdin.flush()
+            _wait_until_ready(process)
+            _try(folder / "pool", folder)
+        except (OSError, RuntimeError) as error:
+            words = (folder / "said").read_text("utf-8", "replace").strip().splitlines()
+            why = words[-1] if words else str(error)
+            print(f"Each kernel imports the lab's modules itself: no pool here ({why}).")
+            yield None
+        else:
+            yield folder / "pool"
+    finally:
+        process.stdin.close()  # which the pool ends at
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def _wait_until_ready(process: subprocess.Popen) -> None:
+    readable, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+    if not readable:
+        raise RuntimeError(f"it was not ready after {START_SECONDS} s")
+    if process.stdout.readline() != b"ready\n":
+        raise RuntimeError("it ended")
+
+
+def _try(address: Path, folder: Path) -> None:
+    """Start one kernel, and have it answer."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        manager = sandbox.start(Place(folder, pool=address), theirs)
+        client = manager.blocking_client()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=START_SECONDS)
+        except RuntimeError as error:
+            said = manager.provisioner.said.text.decode("utf-8", "replace").strip()
+            raise RuntimeError(said.splitlines()[-1] if said else str(error)) from None
+        finally:
+            client.stop_channels()
+            manager.provisioner.end()
+            manager.context.destroy()
+
+
+def _imports(release: NotebookNode) -> dict[str, object]:
+    """Return the set-up cells' import statements, and the names that the lab uses of them."""
+    imports, attributes = [], set()
+    setup = setup_cells(release)
+    for cell in setup:
+        with suppress(SyntaxError):
+            for node in ast.parse(cell.source).body:
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    imports.append(ast.unparse(node))
+    for cell in [*setup, *filter(is_grade, release.cells)]:
+        with suppress(SyntaxError):
+            for node in ast.walk(ast.parse(cell.source)):
+                if isinstance(node, ast.Attribute) and (path := _dotted(node)):
+                    attributes.add(path)
+    return {"imports": "\n".join(imports), "attributes": sorted(attributes)}
+
+
+def _dotted(node: ast.expr) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (owner := _dotted(node.value)):
+        return f"{owner}.{node.attr}"
+    return ""

@@ -1,0 +1,381 @@
+"""Kernels that can reach nothing: Jupyter kernel provisioning in bubblewrap.
+
+A sandboxed kernel sees a read-only system, the environment and labkit; no network but a loopback
+interface of its own, no other processes, no submissions, masters, answers, gradebook or home. What
+it may write is private and in memory. What it uses is limited, and when it ends, everything that it
+started ends with it.
+"""
+
+import json
+import os
+import secrets
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import psutil
+import zmq
+from jupyter_client import KernelManager
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.provisioning import KernelProvisionerBase, KernelProvisionerFactory
+
+import labkit
+
+INSIDE = Path(__file__).parent / "inside"
+sys.path.append(str(INSIDE))
+
+import watch  # noqa: E402
+from jail import Limits  # noqa: E402
+
+NONE = "none-INSECURE"
+KINDS = ("bwrap", NONE)
+BANNER = (
+    "INSECURE: submissions run without a sandbox. Their code can read and change everything that "
+    "you can: other submissions, grades, your home, the network."
+)
+HOME = "/home/student"
+
+# Nothing larger is read from a kernel; its connection is closed instead.
+MOST_MESSAGE_BYTES = 64 << 20
+
+
+class NoSandbox(ValueError):
+    """bubblewrap is missing or does not work here; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how kernels run.
+
+    `folder` is for their sockets and must have a short path; `pool` is the socket of a pool (see
+    autograder.pool), or None for kernels that import everything themselves.
+    """
+
+    folder: Path
+    kind: str = "bwrap"
+    pool: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the outcome records."""
+        return f"{self.kind}+pool" if self.pool else self.kind
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """Make a folder for sockets, whose paths have at most 107 bytes: TMPDIR's may be too long."""
+    with tempfile.TemporaryDirectory(prefix="lab-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def require(kind: str = "bwrap") -> None:
+    """Make sure that kernels of a kind can be started here.
+
+    Raises:
+        NoSandbox: they cannot.
+    """
+    if kind not in KINDS:
+        raise NoSandbox(f"no sandbox {kind!r}: there is {' and '.join(KINDS)}")
+    if kind == NONE:
+        return
+    if shutil.which("bwrap") is None:
+        raise NoSandbox(
+            "submissions run in a sandbox, and bubblewrap, which makes it, is not installed. "
+            "Install it (`apt-get install bubblewrap`, `dnf install bubblewrap`), or run without "
+            f"any protection from what is in the submissions: --sandbox {NONE}"
+        )
+    run = subprocess.run(
+        [*command(None), sys.executable, "-c", "import labkit.budget, ipykernel"],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment(),
+    )  # fmt: skip
+    if run.returncode != 0:
+        said = (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1]
+        raise NoSandbox(
+            f"bubblewrap does not work here ({said}). It needs user namespaces: on Ubuntu 24.04 "
+            "and later `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, in a container "
+            "one that may make namespaces. To run without any protection from what is in the "
+            f"submissions: --sandbox {NONE}"
+        )
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of sandboxed processes: nothing of the person who grades."""
+    return {
+        "PATH": os.pathsep.join([sysconfig.get_path("scripts"), "/usr/bin", "/bin"]),
+        "HOME": HOME,
+        "USER": "student",
+        "LOGNAME": "student",
+        "LANG": "C.UTF-8",
+        "TMPDIR": "/tmp",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLCONFIGDIR": "/tmp/matplotlib",
+    } | {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TZ") if name in os.environ}
+
+
+# What programs look for in /etc; nothing there is about the person who grades.
+_ETC = (
+    "alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
+    "mime.types", "nsswitch.conf", "ssl/certs",
+)  # fmt: skip
+
+
+def command(writable: Path | None, *, disk: int = Limits.disk, capable: bool = False) -> list[str]:
+    """Return the start of a command line that runs the rest of it in a sandbox.
+
+    `writable` is the one folder that is shared with the outside. `capable` leaves the processes
+    the means to make further sandboxes within this one; they must give them up themselves.
+    """
+    line = ["bwrap", "--die-with-parent", "--new-session"]
+    line += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+    line += ["--unshare-cgroup-try"]
+    if os.geteuid() == 0:
+        # They start as root, so that they can become somebody else than root, and do at once.
+        rights = ["SETUID", "SETGID", "SETPCAP"]
+    else:
+        line += ["--unshare-user"]
+        rights = []
+    for right in ["ALL"] if capable else rights:
+        line += ["--cap-add", right if capable else f"CAP_{right}"]
+    for folder in ("/etc", "/etc/ssl", "/sys", "/sys/devices", "/sys/devices/system"):
+        line += ["--perms", "0755", "--dir", folder]
+    line += ["--ro-bind", "/usr", "/usr"]
+    for folder in ("/bin", "/sbin", "/lib", "/lib32", "/lib64"):
+        if os.path.islink(folder):
+            line += ["--symlink", os.readlink(folder), folder]
+        else:
+            line += ["--ro-bind-try", folder, folder]
+    for name in _ETC:
+        line += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    for path in (INSIDE / "etc").iterdir():
+        line += ["--ro-bind", str(path), f"/etc/{path.name}"]
+    line += ["--proc", "/proc", "--dev", "/dev"]
+    line += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
+    for folder in ("/tmp", HOME, "/dev/shm"):
+        line += ["--perms", "1777", "--size", str(disk), "--tmpfs", folder]
+    shared = [("--ro-bind", path) for path in _program()]
+    for how, path in [*shared, ("--bind", writable)] if writable else shared:
+        for parent in reversed(path.parents):
+            line += ["--perms", "0755", "--dir", str(parent)]
+        line += [how, str(path), str(path)]
+    return [*line, "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", HOME]
+
+
+def _program() -> list[Path]:
+    """Return the interpreter, its environment, labkit, and the programs of this folder's inside/.
+
+    Not the folder that labkit is in: masters and answers are there too.
+    """
+    wanted = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
+    wanted += [os.path.realpath(path) for path in wanted]
+    paths = [Path(path) for path in dict.fromkeys(wanted) if not path.startswith("/usr")]
+    return [*paths, Path(labkit.__file__).resolve().parent, INSIDE.resolve()]
+
+
+# --- kernels --------------------------------------------------------------------------------------
+
+
+def start(place: Place, link: socket.socket) -> KernelManager:
+    """Start a kernel. `link` goes into it (see inside/remote.py); it is closed here.
+
+    Returns:
+        its manager. `manager.provisioner.reason` says why it died, if that is known.
+    """
+    folder = place.folder / secrets.token_hex(4)
+    folder.mkdir(mode=0o700, parents=True)
+    context = zmq.Context()
+    context.setsockopt(zmq.MAXMSGSIZE, MOST_MESSAGE_BYTES)
+    context.setsockopt(zmq.LINGER, 0)
+    manager = KernelManager(
+        context=context, transport="ipc", connection_file=str(folder / "k"), ip=str(folder / "s")
+    )
+    manager._kernel_spec = KernelSpec(
+        argv=["kernel"],
+        metadata={"kernel_provisioner": {"provisioner_name": "sandbox"}},
+    )
+    with link:
+        manager.start_kernel(place=place, link=link)
+    return manager
+
+
+class Provisioner(KernelProvisionerBase):
+    """Starts one kernel as its `Place` says, and ends it with all that it started."""
+
+    reason = ""
+    folder: Path | None = None
+    _process: subprocess.Popen | None = None
+    _monitor: socket.socket | None = None
+    _status: int | None = None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Write the connection file, in a folder of the kernel's own."""
+        self.parent.write_connection_file()
+        self.connection_info = self.parent.get_connection_info()
+        self.folder = Path(self.parent.connection_file).parent
+        return await super().pre_launch(cmd=[], **kwargs)
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+        """Start it: in the pool, in bubblewrap, or as a mere process."""
+        place, link = kwargs["place"], kwargs["link"]
+        uid = 1_000_000_000 + secrets.randbelow(1_000_000_000) if os.geteuid() == 0 else 0
+        if uid and place.kind != NONE:
+            for path in (self.folder, *self.folder.iterdir()):
+                os.chown(path, uid, uid)
+        job = {
+            "connection": self.parent.connection_file,
+            "environment": place.environment,
+            "limits": asdict(place.limits),
+            "jailed": place.kind != NONE,
+            "uid": uid,
+            "link": link.fileno(),
+        }
+        self._limits = place.limits
+        self.said = _Tail()
+        if place.pool is not None:
+            self._monitor = socket.socket(socket.AF_UNIX)
+            self._monitor.connect(str(place.pool))
+            text = json.dumps(job).encode() + b"\n"
+            fds = [link.fileno(), self.said.fileno()]
+            sent = socket.send_fds(self._monitor, [text], fds)
+            self._monitor.sendall(text[sent:])
+        else:
+            line = []
+            if place.kind != NONE:
+                line = command(self.folder, disk=place.limits.disk)
+            self._process = subprocess.Popen(
+                [*line, sys.executable, str(INSIDE / "start.py"), "kernel"],
+                stdin=subprocess.PIPE,
+                stdout=self.said.fileno(),
+                stderr=self.said.fileno(),
+                env=environment() if line else os.environ | {"HOME": str(self.folder)},
+                pass_fds=[link.fileno()],
+                start_new_session=True,
+            )
+            self._process.stdin.write(json.dumps(job).encode())
+            self._process.stdin.close()
+            threading.Thread(target=self._watch, daemon=True).start()
+        self.said.started()
+        return self.connection_info
+
+    def _watch(self) -> None:
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(watch.SECONDS)
+                return
+            reason = watch.excess(self._process.pid, self._limits, self.folder)
+            if reason:
+                self.reason = reason
+                self._end_processes()
+                return
+
+    def _end_processes(self) -> None:
+        # bubblewrap's children die with it. Without it they are hunted, one by one.
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self._process.pid)
+            family = process.children(recursive=True)
+            self._process.kill()
+            for child in family:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+
+    @property
+    def has_process(self) -> bool:
+        """Whether the kernel was started, and its end not yet seen."""
+        return self._status is None and (self._process or self._monitor) is not None
+
+    def alive(self) -> bool:
+        """Return whether the kernel is still there."""
+        if self._status is None and self._process is not None:
+            self._status = self._process.poll()
+        elif self.has_process and select.select([self._monitor], [], [], 0)[0]:
+            self._ended()
+        return self.has_process
+
+    def _ended(self) -> None:
+        with suppress(OSError):
+            self.reason = self._monitor.recv(1000).decode() or self.reason
+        self._monitor.close()
+        self._status = 1
+
+    async def poll(self) -> int | None:
+        """Return None while the kernel is there."""
+        return None if self.alive() else self._status or 0
+
+    async def wait(self) -> int | None:
+        """Wait for the kernel's end."""
+        self._wait()
+        return self._status
+
+    def _wait(self) -> None:
+        if self._process is not None:
+            self._status = self._process.wait()
+        elif self._status is None and self._monitor is not None:
+            self._ended()
+
+    async def send_signal(self, signum: int) -> None:
+        """SIGKILL ends the kernel; others do not reach into its namespace."""
+        if signum in (signal.SIGKILL, signal.SIGTERM):
+            await self.kill()
+
+    async def kill(self, restart: bool = False) -> None:
+        """End the kernel with everything that it started, and wait until it has ended."""
+        self.end()
+
+    async def terminate(self, restart: bool = False) -> None:
+        """The same."""
+        self.end()
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """The same; and remove its sockets."""
+        self.end()
+
+    def end(self) -> None:
+        """End the kernel with everything that it started, and remove its sockets."""
+        if self.alive():
+            if self._process is not None:
+                self._end_processes()
+            else:
+                with suppress(OSError):
+                    self._monitor.sendall(b"end")
+            self._wait()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class _Tail:
+    """The last that a kernel wrote to its own stdout and stderr, however much that was."""
+
+    def __init__(self):
+        self._read, self._write = os.pipe()
+        self.text = b""
+
+    def fileno(self) -> int:
+        return self._write
+
+    def started(self) -> None:
+        os.close(self._write)
+        threading.Thread(target=self._drain, daemon=True).start()
+
+    def _drain(self) -> None:
+        while more := os.read(self._read, 1 << 16):
+            self.text = (self.text + more)[-4096:]
+        os.close(self._read)
+
+
+# As an installed package would announce it.
+KernelProvisionerFactory.instance().provisioners["sandbox"] = EntryPoint(
+    "sandbox", f"{__name__}:Provisioner", KernelProvisionerFactory.GROUP_NAME
+)
