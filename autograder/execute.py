@@ -11,7 +11,7 @@ import hashlib
 import json
 import secrets
 import socket
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 
@@ -124,12 +124,17 @@ class _Bench:
 
     def flags(self) -> list[str]:
         """Return what a person should look at: what the code tampered with, or reached for."""
-        with suppress(Died, TimedOut, ValueError):
-            if self._student is not None and self._student.alive:
-                run = self._student.run(integrity.REPORT, self._settings.timeout)
-                text = "".join(out.text for out in run.outputs if out.output_type == "stream")
-                self._flags += integrity.read_report(text)
+        if self._student is not None:
+            self._flags += self._reported()
         return list(dict.fromkeys(self._flags))
+
+    def _reported(self) -> list[str]:
+        try:
+            run = self._student.run(integrity.REPORT, self._settings.timeout)
+            text = "".join(out.text for out in run.outputs if out.output_type == "stream")
+            return integrity.read_report(text)
+        except (Died, TimedOut, ValueError):
+            return ["what it changed could not be found out"]
 
     # --- kernels ---
 
@@ -237,33 +242,34 @@ class _Bench:
         student, judge = self._student, self._judge
         deadline = monotonic() + self._seconds_left()
         serving = student.begin("__import__('remote').serve(get_ipython().user_ns)", silent=True)
-        ending: list[BaseException] = []
+        ending: list[Died] = []
+        verdict, exotic = None, False
 
         def listen() -> None:
+            # When the student's kernel ends, the judge notices at once, and its check fails.
             if ending:
                 return
             try:
                 student.pump()
             except Died as died:
-                # The judge notices too, at once, and its check says what becomes of it.
                 ending.append(died)
-            if serving.done:
+            if serving.done and verdict is None:
                 ending.append(Died("it stopped answering"))
-                judge.interrupt()
+                student.end()
 
         def judged(source: str, silent: bool = True) -> Run:
             run = judge.begin(source, silent=silent)
             return judge.wait(run, max(1, deadline - monotonic()), listen)
 
-        verdict: Run | None = None
         error: NotebookNode | None = None
         try:
             begin = f"__import__('remote').begin(get_ipython().user_ns, {self._exercises!r})"
             judged(f"{self._seed(name)}\n{begin}")
             verdict = judged(cell.source, silent=False)
-            judged("__import__('remote').end()")
-            if not ending:
-                student.wait(serving, INTERRUPT_SECONDS)
+            ended = judged("r = __import__('remote'); r.end(); print(r.exotic)", silent=False)
+            exotic = "True" in str(ended.outputs)
+            while not (ending or serving.done):
+                judged("pass")
         except TimedOut:
             error = self._interrupted() if verdict is None else None
             self._bury("")
@@ -278,6 +284,10 @@ class _Bench:
                 if verdict.error is not None:
                     error = self._died(ending[0])
                 self._bury(str(ending[0]))
+        if exotic and not ending and verdict.error is not None and not self._reported():
+            # What was to be sent is no data. Then it is judged where it is.
+            self._check_in_process(cell)
+            return
         printed = [out for out in serving.outputs if out.output_type == "stream"]
         if error is not None:
             cell.outputs = [*printed, error]

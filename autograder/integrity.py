@@ -22,10 +22,6 @@ FILE = "integrity.json"
 MOST_FLAGS = 20
 
 
-class Unfit(ValueError):
-    """The lab's own solution fails here; the message says where."""
-
-
 def canary(answer: str, check: str) -> str:
     """Return code that runs a check on another answer, in a copy of the namespace."""
     return (

@@ -65,8 +65,11 @@ def _functions() -> list[tuple[str, FunctionType]]:
 
 def _matters(key: str, value: Any) -> bool:
     # Modules count their calls and fill caches; what is called, and constants, stay.
-    return not key.startswith("_") and (
-        callable(value) or isinstance(value, int | float | str | tuple)
+    # The kernel itself changes `input` for each cell.
+    return (
+        not key.startswith("_")
+        and key not in ("input", "help", "display")
+        and (callable(value) or isinstance(value, int | float | str | tuple))
     )
 
 
