@@ -1,210 +1,214 @@
-"""Grade a folder of submissions: release, autograde, feedback, with nbgrader's own converters.
+"""Grade a class: collect, rebuild, execute, record, report.
 
-    python -m autograder.grade --lab 01_dp_sgd [--submissions DIR] [--output DIR] [--jobs N]
+    python -m autograder.grade --lab 01_dp_sgd [--submissions DIR-OR-ZIP] [--output DIR] …
 
-DIR holds `<student>/<lab>/<lab>.ipynb`, `<student>/<anything>.ipynb` or `<student>.ipynb`. Without
---submissions a sample class is made and graded, and the points are compared with those expected.
-The output folder gets gradebook.db, grades.csv, feedback/<student>.html and autograded/.
+The submissions are a folder or an LMS's archive (see autograder/collect.py). Without any, a sample
+class is made and graded, and the points are compared with those expected. What has been graded is
+on disk at once: stopped at any moment and started again, the grader goes on where it was.
 """
 
 import argparse
-import csv
 import math
 import os
 import shutil
 import signal
 import sys
-import sysconfig
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from nbgrader.api import Gradebook
-from nbgrader.converters import GenerateAssignment
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.utils import setenv
-from sqlalchemy.exc import SAWarning
+import dateutil.parser
 
-from autograder import isolate, sample_class
-from autograder.build import MASTERS, Lab, read_lab, write_source
-from autograder.submission import Outcome, Submission, course_config, grade
+from autograder import executors, gradebook, report, sample_class
+from autograder.build import MASTERS, Lab, as_text, read_lab
+from autograder.collect import BadUsage, Collected, collect
+from autograder.gradebook import make_course
+from autograder.journal import Journal
+from autograder.submission import Outcome, Submission, course_config
 
 # Beyond the notebook's own time limit: what starting, converting and a loaded machine may take.
 GRACE_SECONDS = 300
 
 
-class BadUsage(ValueError):
-    """There is nothing to grade; the message says why."""
+@dataclass(frozen=True)
+class Settings:
+    """What the person who grades has chosen; the command line's options."""
+
+    jobs: int = 1
+    executor: str = "processes"
+    scheduler: str | None = None
+    db_url: str | None = None
+    only: tuple[str, ...] = ()
+    since: datetime | None = None
+    due: datetime | None = None
+    regrade: bool = False
+    cell_seconds: int | None = None
+    notebook_seconds: int | None = None
 
 
-def find_submissions(folder: Path, lab: str) -> dict[str, Path | str]:
-    """Return each student's notebook, or the reason why there is none, by name.
+@dataclass
+class Result:
+    """The class after a run: who has which outcome and grade, and who has not been graded."""
 
-    Raises:
-        BadUsage: the folder does not exist, is empty, or has a student twice.
-    """
-    if not folder.is_dir():
-        raise BadUsage(f"no such folder: {folder}")
-    found: dict[str, Path | str] = {}
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            student, submission = entry.name, _notebook_in(entry, lab)
-        elif entry.suffix == ".ipynb":
-            student, submission = entry.stem, entry
-        else:
-            continue
-        if student in found:
-            raise BadUsage(f"{student} is there twice: as a file and as a folder in {folder}")
-        found[student] = submission
-    if not found:
-        raise BadUsage(f"no submissions in {folder}: it needs <student>.ipynb or <student>/…")
-    return found
+    outcomes: list[Outcome]
+    grades: dict[str, gradebook.Grade]
+    left_out: list[str]
 
 
-def _notebook_in(folder: Path, lab: str) -> Path | str:
-    for place in (folder / lab, folder):
-        notebooks = sorted(path for path in place.glob("*.ipynb") if path.is_file())
-        named = place / f"{lab}.ipynb"
-        if named in notebooks:
-            return named
-        if len(notebooks) == 1:
-            return notebooks[0]
-        if notebooks:
-            names = ", ".join(path.name for path in notebooks)
-            return f"which notebook? None of {names} is called {lab}.ipynb"
-    return "no notebook in the folder"
-
-
-def make_course(lab: Lab, course: Path) -> None:
-    """Release a lab in a course folder: release/, and a gradebook that knows its checks."""
-    write_source(lab, course)
-    config = course_config(course)
-    coursedir = CourseDirectory(config=config)
-    coursedir.assignment_id = lab.name
-    # To make a gradebook nbgrader runs `alembic`, which stands beside this interpreter.
-    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-    with setenv(PATH=path):
-        GenerateAssignment(coursedir=coursedir, config=config).start()
-
-
-def grade_all(
-    lab: Lab,
-    found: dict[str, Path | str],
-    output: Path,
-    *,
-    jobs: int,
-    cell_seconds: int | None = None,
-    notebook_seconds: int | None = None,
-) -> list[Outcome]:
-    """Grade every submission on its own, print each as it ends, and fill the output folder.
+def grade_all(lab: Lab, found: list[Collected], output: Path, settings: Settings) -> Result:
+    """Grade every submission that has not been graded yet, and fill the output folder.
 
     A submission that breaks its process is graded as broken; the others never notice.
+
+    Raises:
+        BadUsage: the gradebook, the cluster or a name in `settings.only` cannot be used.
     """
+    unknown = set(settings.only) - {each.student for each in found}
+    if unknown:
+        raise BadUsage(f"no submission of {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory(prefix="grading-") as temporary:
         work = Path(temporary).resolve()
         course = work / "course"
-        make_course(lab, course)
-        submissions = [
-            Submission(
-                student=student,
-                lab=lab.name,
-                file=None if isinstance(file, str) else file.resolve(),
-                refused=file if isinstance(file, str) else "",
-                course=course,
-                folder=work / str(number),
-                threads=max(1, _cores() // jobs),
-                cell_seconds=cell_seconds,
-                notebook_seconds=notebook_seconds,
-            )
-            for number, (student, file) in enumerate(found.items(), start=1)
-        ]
-        limit = notebook_seconds or course_config(course).GuardedExecute.notebook_seconds
-        began, outcomes = time.monotonic(), {}
-        for submission, outcome in _outcomes(submissions, jobs, limit + GRACE_SECONDS):
+        db_url = gradebook.with_driver(
+            settings.db_url or f"sqlite:///{output.resolve() / 'gradebook.db'}"
+        )
+        try:
+            make_course(lab, course)
+            make_course(lab, work / "recorded", db_url)
+        except gradebook.Unfit as error:
+            raise BadUsage(str(error)) from None
+        journal = Journal(output, as_text(lab.source) + executors.fingerprint())
+        wanted, outcomes = {}, {}
+        for number, each in enumerate(found, start=1):
+            submission = _submission(each, lab, course, work / str(number), settings)
+            key = journal.key(submission)
+            chosen = not settings.only or each.student in settings.only
+            chosen &= not (settings.since and (each.handed_in or settings.since) < settings.since)
+            known = journal.find(key)
+            if known is None and not chosen:
+                known = journal.last(each.student)
+            if chosen and (settings.regrade or known is None):
+                wanted[key] = submission
+            elif known is not None:
+                outcomes[each.student] = known
+        if outcomes:
+            print(f"{len(outcomes)} of {len(found)} were graded before.")
+        keys = {submission.student: key for key, submission in wanted.items()}
+        progress = _Progress(len(wanted), lab.points)
+        for submission, outcome in _outcomes(list(wanted.values()), settings, work):
+            journal.keep(keys[submission.student], submission, outcome)
             outcomes[submission.student] = outcome
-            progress = f"[{len(outcomes)}/{len(submissions)}] {time.monotonic() - began:4.0f} s"
-            points = f"{sum(outcome.scores.values()):g} of {lab.points:g}"
-            print(f"{progress}  {submission.student}: {points}", flush=True)
-            _keep(submission, output)
-        in_order = [outcomes[student] for student in found]
-        _merge(lab, course / "gradebook.db", in_order)
-        shutil.copyfile(course / "gradebook.db", output / "gradebook.db")
-        _write_csv(lab, in_order, output / "grades.csv")
-    return in_order
+            progress.show(outcome)
+            shutil.rmtree(submission.folder, ignore_errors=True)
+        in_order = []
+        for each in found:
+            if each.student in outcomes:
+                outcome = outcomes[each.student]
+                notes = [note for note in each.notes if note not in outcome.repairs]
+                in_order.append(replace(outcome, repairs=[*notes, *outcome.repairs]))
+        handed_in = {each.student: each.handed_in for each in found if each.handed_in is not None}
+        grades = gradebook.record(lab, db_url, in_order, handed_in, settings.due)
+        left_out = [each.student for each in found if each.student not in outcomes]
+        config = output / "nbgrader_config.py"
+        config.touch(0o600)  # a database's address may hold a password
+        config.write_text(_config_for_nbgrader(settings.db_url and db_url), "utf-8")
+        shutil.copytree(work / "recorded" / "source", output / "source", dirs_exist_ok=True)
+    report.write(lab, found, in_order, grades, output)
+    return Result(in_order, grades, left_out)
+
+
+def _submission(
+    each: Collected, lab: Lab, course: Path, folder: Path, settings: Settings
+) -> Submission:
+    return Submission(
+        student=each.student,
+        lab=lab.name,
+        file=each.file and each.file.resolve(),
+        refused=each.reason,
+        course=course,
+        folder=folder,
+        threads=max(1, _cores() // settings.jobs),
+        cell_seconds=settings.cell_seconds,
+        notebook_seconds=settings.notebook_seconds,
+    )
 
 
 def _outcomes(
-    submissions: list[Submission], jobs: int, seconds: float
+    submissions: list[Submission], settings: Settings, work: Path
 ) -> Iterator[tuple[Submission, Outcome]]:
-    """Grade in processes; where one breaks, refuse the submission for that reason instead."""
-    broken = []
+    """Grade where the settings say; where a process breaks, refuse the submission for that."""
+    limit = settings.notebook_seconds or course_config(work).GuardedExecute.notebook_seconds
     for submission in submissions:
         submission.folder.mkdir()
-    with closing(isolate.each(grade, submissions, jobs, seconds)) as ended:
-        for submission, problem in ended:
-            if not problem:
-                yield submission, Outcome.read(submission.folder)
-                continue
-            log = submission.log.read_text("utf-8", "replace").strip()
-            if submission.refused:
-                raise RuntimeError(f"cannot even refuse {submission.student}: {problem}\n{log}")
-            reason = f"grading failed, {problem}: {log.splitlines()[-1] if log else 'no log'}"
-            shutil.rmtree(submission.folder)
-            broken.append(replace(submission, refused=reason))
+    if settings.executor == "dask":
+        ended = executors.cluster(submissions, settings.scheduler, limit + GRACE_SECONDS)
+    else:
+        ended = executors.processes(submissions, settings.jobs, limit + GRACE_SECONDS)
+    broken = []
+    try:
+        with closing(ended):
+            for submission, problem in ended:
+                if not problem:
+                    yield submission, Outcome.read(submission.folder)
+                    continue
+                log = ""
+                if submission.log.exists():
+                    log = submission.log.read_text("utf-8", "replace").strip()
+                if submission.refused:
+                    raise RuntimeError(f"cannot even refuse {submission.student}: {problem}\n{log}")
+                reason = f"grading failed, {problem}: {log.splitlines()[-1] if log else 'no log'}"
+                shutil.rmtree(submission.folder)
+                broken.append(replace(submission, refused=reason))
+    except executors.Unusable as error:
+        raise BadUsage(str(error)) from None
     if broken:
-        yield from _outcomes(broken, jobs, seconds)
+        # Refusing runs nothing, so it needs no cluster.
+        yield from _outcomes(broken, replace(settings, executor="processes"), work)
+
+
+class _Progress:
+    """One line a submission: how many, how fast, how long still, how many could not be graded."""
+
+    def __init__(self, total: int, points: float) -> None:
+        self._total, self._points = total, points
+        self._began, self._done, self._failed = time.monotonic(), 0, 0
+
+    def show(self, outcome: Outcome) -> None:
+        self._done += 1
+        self._failed += outcome.status != "graded"
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        left = seconds / self._done * (self._total - self._done)
+        points = f"{sum(outcome.scores.values()):g} of {self._points:g}"
+        print(
+            f"[{self._done}/{self._total}] {self._done / seconds * 60:.1f} a minute, "
+            f"{_duration(left)} left, {self._failed} failed  {outcome.student}: {points}",
+            flush=True,
+        )
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-# --- what is left in the output folder ------------------------------------------------------------
-
-
-def _keep(submission: Submission, output: Path) -> None:
-    """Copy the student's page and, for nbgrader's formgrader, the executed notebook."""
-    executed = output / "autograded" / submission.student / submission.lab
-    for source, target in (
-        (submission.feedback, output / "feedback" / f"{submission.student}.html"),
-        (submission.autograded, executed / submission.autograded.name),
-    ):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)  # nbgrader makes its files read-only
-        shutil.copyfile(source, target)
-
-
-def _merge(lab: Lab, database: Path, outcomes: list[Outcome]) -> None:
-    """Write every student's points into one gradebook."""
-    config = course_config(database.parent).CourseDirectory
-    with warnings.catch_warnings(), Gradebook(config.db_url, config.course_id) as gradebook:
-        # nbgrader links new rows in an order that SQLAlchemy 2 frowns upon.
-        warnings.simplefilter("ignore", SAWarning)
-        for outcome in outcomes:
-            gradebook.update_or_create_student(outcome.student)
-            gradebook.update_or_create_submission(lab.name, outcome.student)
-            for check, score in outcome.scores.items():
-                entry = gradebook.find_grade(check, lab.name, lab.name, outcome.student)
-                entry.auto_score = score
-                entry.needs_manual_grade = False
-        gradebook.db.commit()
-
-
-def _write_csv(lab: Lab, outcomes: list[Outcome], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["student", "score", "max", *lab.checks, "status", "reason", "repairs"])
-        for outcome in outcomes:
-            scores = [outcome.scores[check] for check in lab.checks]
-            cells = [sum(scores), lab.points, *scores]
-            remarks = [outcome.status, outcome.reason, "; ".join(outcome.repairs)]
-            table.writerow([outcome.student, *(f"{value:g}" for value in cells), *remarks])
+def _config_for_nbgrader(db_url: str | None) -> str:
+    """Return what makes the output folder a course that nbgrader's formgrader opens."""
+    course_id = course_config(Path.cwd()).CourseDirectory.course_id
+    return (
+        "# Run JupyterLab in this folder to see and change these grades in nbgrader's formgrader.\n"
+        "c = get_config()\n"
+        f"c.CourseDirectory.course_id = {course_id!r}\n"
+        + (f"c.CourseDirectory.db_url = {db_url!r}\n" if db_url else "")
+    )
 
 
 def table(lab: Lab, outcomes: list[Outcome], expected: dict[str, float] | None = None) -> str:
@@ -248,12 +252,20 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--lab", required=True, help="the master's name, such as 01_dp_sgd")
-    parser.add_argument("--submissions", type=Path, help="default: a sample class made now")
-    parser.add_argument("--output", type=Path, help="default: grades/<lab>")
-    parser.add_argument("--jobs", type=int, default=_cores(), help="default: the number of cores")
-    parser.add_argument("--cell-seconds", type=int, help="time limit for a cell")
-    parser.add_argument("--notebook-seconds", type=int, help="time limit for a notebook")
+    add = parser.add_argument
+    add("--lab", required=True, help="the master's name, such as 01_dp_sgd")
+    add("--submissions", type=Path, help="a folder or a zip; default: a sample class made now")
+    add("--output", type=Path, help="default: grades/<lab>, or grades/sample-<lab>")
+    add("--jobs", type=int, default=_cores(), help="default: the number of cores")
+    add("--only", action="append", default=[], metavar="STUDENT", help="grade this one; repeatable")
+    add("--since", type=_time, metavar="TIME", help="grade what was handed in since then")
+    add("--regrade", action="store_true", help="grade again what has been graded")
+    add("--due", type=_time, metavar="TIME", help="when the lab is due; nbgrader's late policy")
+    add("--db-url", help="the gradebook, such as postgresql://user@host/name; default: a file")
+    add("--executor", choices=["processes", "dask"], default="processes")
+    add("--scheduler", metavar="ADDRESS", help="the Dask scheduler, such as tcp://host:8786")
+    add("--cell-seconds", type=int, help="time limit for a cell")
+    add("--notebook-seconds", type=int, help="time limit for a notebook")
     arguments = parser.parse_args(argv)
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
@@ -263,45 +275,53 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
         sys.exit(f"Nothing graded: {error}")
 
 
+def _time(text: str) -> datetime:
+    """Read a time; one without a zone is this machine's."""
+    time = dateutil.parser.parse(text)
+    return time.astimezone(UTC)
+
+
 def _stop(number: int, _) -> None:
     # Unwinding ends the kernels; a second signal (make and `timeout` both pass one on) must not
     # stop that.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
-    print("Stopped: no grades were written.", file=sys.stderr)
+    print("Stopped: what was graded is kept. The same command goes on.", file=sys.stderr)
     sys.exit(128 + number)
 
 
 def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
-    master = masters / f"{arguments.lab}.py"
-    if not master.is_file():
-        labs = ", ".join(sorted(path.stem for path in masters.glob("*.py")))
-        raise BadUsage(f"no lab {arguments.lab!r}: there is {labs}")
+    labs = sorted(path.stem for path in masters.glob("*.py"))
+    if arguments.lab not in labs:
+        raise BadUsage(f"no lab {arguments.lab!r}: there is {', '.join(labs)}")
     if arguments.jobs < 1:
         raise BadUsage("--jobs must be at least 1")
-    lab = read_lab(master)
-    output = arguments.output or Path("grades", lab.name)
-    with tempfile.TemporaryDirectory(prefix="sample-class-") as temporary:
-        folder, expected = arguments.submissions, None
-        if folder is None:
-            folder = Path(temporary)
-            expected = sample_class.make(lab, masters.parent / "answers" / lab.name, folder)
-        found = find_submissions(folder, lab.name)
-        if output.resolve().is_relative_to(folder.resolve()):
-            raise BadUsage(f"the output folder {output} must not be inside {folder}")
+    if (arguments.executor == "dask") != (arguments.scheduler is not None):
+        raise BadUsage("--executor dask and --scheduler ADDRESS need each other")
+    lab = read_lab(masters / f"{arguments.lab}.py")
+    given = arguments.submissions
+    output = arguments.output or Path("grades", lab.name if given else f"sample-{lab.name}")
+    names = {field.name for field in fields(Settings)}
+    settings = Settings(**{k: v for k, v in vars(arguments).items() if k in names})
+    with tempfile.TemporaryDirectory(prefix="collected-") as temporary:
+        source, unpacked = Path(temporary, "class"), Path(temporary, "unpacked")
+        unpacked.mkdir()
+        expected = None
+        if given is None:
+            expected = sample_class.make(lab, masters.parent / "answers" / lab.name, source)
+        found, aside = collect(given or source, lab.name, unpacked, others=labs)
+        if given and output.resolve().is_relative_to(given.resolve()):
+            raise BadUsage(f"the output folder {output} must not be inside {given}")
+        if aside:
+            print(f"Left aside, as no student's: {', '.join(aside)}")
         output.mkdir(parents=True, exist_ok=True)
-        outcomes = grade_all(
-            lab,
-            found,
-            output,
-            jobs=arguments.jobs,
-            cell_seconds=arguments.cell_seconds,
-            notebook_seconds=arguments.notebook_seconds,
-        )
-    print(f"\n{table(lab, outcomes, expected)}\n\nWritten to {output}/")
+        result = grade_all(lab, found, output, settings)
+    print(f"\n{table(lab, result.outcomes, expected)}\n\nWritten to {output}/")
+    if result.left_out:
+        print(f"Not graded, as asked: {', '.join(result.left_out)}")
     if expected is not None:
-        given = {outcome.student: sum(outcome.scores.values()) for outcome in outcomes}
-        wrong = [name for name, points in expected.items() if not math.isclose(given[name], points)]
+        points = {each.student: sum(each.scores.values()) for each in result.outcomes}
+        wrong = [name for name in expected if not math.isclose(points[name], expected[name])]
         if wrong:
             sys.exit(f"These sample submissions did not get the expected points: {wrong}")
 

@@ -6,8 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -26,9 +25,11 @@ T = TypeVar("T", bound=Item)
 
 
 def each(
-    function: Callable[[T], None], items: Sequence[T], workers: int, seconds: float
+    function: Callable[[T], None], items: Iterable[T], workers: int, seconds: float
 ) -> Iterator[tuple[T, str]]:
     """Call `function(item)` in a process per item, `workers` at a time.
+
+    An item is taken from `items` when a worker is free for it.
 
     Yields:
         (item, problem) as each ends. `problem` is empty if the function returned, and otherwise
@@ -40,15 +41,20 @@ def each(
     # A fork server imports the grader once; every process is then forked from it.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([function.__module__])
-    waiting = deque(items)
+    waiting, more = iter(items), True
     running: dict[int, tuple[multiprocessing.Process, T, float]] = {}
     try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                item = waiting.popleft()
+        while more or running:
+            while more and len(running) < workers:
+                item = next(waiting, None)
+                if item is None:
+                    more = False
+                    break
                 process = context.Process(target=_call, args=(function, item))
                 process.start()
                 running[process.sentinel] = process, item, time.monotonic() + seconds
+            if not running:
+                break
             nearest = min(deadline for _, _, deadline in running.values())
             ended = wait(list(running), timeout=max(0, nearest - time.monotonic()))
             for sentinel, (process, item, deadline) in list(running.items()):

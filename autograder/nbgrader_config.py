@@ -4,7 +4,6 @@
 find it too: run them in this folder, and they work on the course in build/course.
 """
 
-from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbgrader.preprocessors import (
     AssignLatePenalties,
@@ -42,5 +41,3 @@ c.IgnorePattern.pattern = r"^"
 c.GuardedExecute.startup_timeout = 180
 c.GuardedExecute.timeout = 120
 c.GuardedExecute.notebook_seconds = 900
-
-c.GenerateFeedback.exporter_class = HTMLExporter

@@ -6,12 +6,12 @@ its answers: each is found by `metadata.id`, else by nbgrader's `grade_id`, else
 else by the function that the cell defines, and put in its place in a copy of the release.
 """
 
-import ast
-import json
 import re
 import symtable
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 import nbformat
@@ -19,12 +19,17 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_locked, is_solution
 
+from autograder import salvage
+from autograder.salvage import Cell, Unreadable
+
+__all__ = ["Rebuilt", "Unreadable", "rebuild"]
+
 # The tag of cells that nbclient, and so nbgrader, does not execute.
 SKIP = "skip-execution"
-
-
-class Unreadable(ValueError):
-    """A submitted file holds no answers to this lab; the message says why."""
+# How many pieces a cell may have been cut into.
+MAX_PIECES = 8
+# Of more cells in a row than this, one is made: each costs the grader a hundredth of a second.
+MAX_ROW = 100
 
 
 @dataclass
@@ -34,17 +39,6 @@ class Rebuilt:
     notebook: NotebookNode
     repairs: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, eq=False)
-class _Cell:
-    kind: str
-    source: str
-    metadata: dict[str, Any]
-    id: Any
-
-    def defines(self, name: str) -> bool:
-        return name in functions(self.source)
 
 
 def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
@@ -62,14 +56,19 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
     Raises:
         Unreadable: the file is no notebook, or holds no exercise of this lab.
     """
-    metadata, cells = _read(submitted)
-    found, weakest = _find(cells, release)
+    document = salvage.read(submitted)
     exercises = [cell.id for cell in release.cells if is_solution(cell)]
+    result = Rebuilt(nbformat.from_dict(release), document.repairs)
+    if document.metadata is not None:
+        result.repairs += _kernel_repairs(document.metadata, release)
+    cells, found = _arranged(document.cells, release, result.repairs)
     if not any(name in found for name in exercises):
-        raise Unreadable("none of the lab's exercises is in it: is it another lab's notebook?")
+        inner = salvage.notebooks_in(document.cells)
+        cells, found = _arranged(inner, release, result.repairs)
+        if not any(name in found for name in exercises):
+            raise Unreadable("none of the lab's exercises is in it: is it another lab's notebook?")
+        result.repairs.append("the answers stood in a notebook inside a cell")
 
-    result = Rebuilt(nbformat.from_dict(release))
-    result.repairs += _kernel_repairs(metadata, release) + weakest
     extras = _extras(cells, found, release)
     result.notebook.cells = extras.pop("", [])
     for cell in nbformat.from_dict(release).cells:
@@ -87,152 +86,291 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
         elif cell.cell_type == "code":
             cell.metadata.tags = [SKIP]
         result.notebook.cells += [cell, *extras.pop(cell.id, [])]
+    _lift_what_answers_need(result)
     _keep_demonstrations_in_use(result.notebook, release)
+    result.notebook.cells = list(_in_short_rows(result.notebook.cells))
     return result
 
 
-def functions(source: str) -> set[str]:
-    """Return the names of the functions that a cell defines at its top level."""
-    try:
-        body = ast.parse(TransformerManager().transform_cell(source)).body
-    except (SyntaxError, ValueError):
-        # A cell that is no Python can still be recognised; grading will show the error.
-        return set(re.findall(r"^def\s+(\w+)\s*\(", source, re.MULTILINE))
-    return {node.name for node in body if isinstance(node, ast.FunctionDef)}
+def _arranged(
+    cells: list[Cell], release: NotebookNode, repairs: list[str]
+) -> tuple[list[Cell], dict[str, Cell]]:
+    """Return the cells as the student once wrote them, and which is which of the release's."""
+    cells = _unmerged(_rejoined(cells, release, repairs), release, repairs)
+    found, weakest = _find(cells, release)
+    repairs += weakest
+    return cells, found
+
+
+def _lift_what_answers_need(result: Rebuilt) -> None:
+    """Move cells of the student's own above the first answer that uses what they define.
+
+    In a running notebook cells can be run in any order; here they run from top to bottom.
+    """
+    binders: dict[str, list[NotebookNode]] = {}
+    for cell in filter(_is_extra, result.notebook.cells):
+        for name in _names(cell)[0]:
+            binders.setdefault(name, []).append(cell)
+    placed: dict[str, NotebookNode] = {}
+    above: set[str] = set()
+
+    def place(cell: NotebookNode, depth: int) -> None:
+        if cell.id in placed:
+            return
+        bound, used = _names(cell)
+        if depth < MAX_PIECES and (is_solution(cell) or _is_extra(cell)):
+            for name in sorted(used - bound - above):
+                below = next(iter(binders.get(name, [])), cell)
+                if below is not cell and below.id not in placed:
+                    answer = f"`{cell.id}`" if is_solution(cell) else "a cell of your own"
+                    result.repairs.append(f"{answer} needs a cell that stood below it: moved up")
+                    place(below, depth + 1)
+        placed[cell.id] = cell
+        if _runs(cell):
+            above.update(bound)
+
+    for cell in result.notebook.cells:
+        place(cell, 0)
+    result.notebook.cells = list(placed.values())
+
+
+def _is_extra(cell: NotebookNode) -> bool:
+    return cell.id.startswith("extra-")
+
+
+def _runs(cell: NotebookNode) -> bool:
+    return cell.cell_type == "code" and SKIP not in cell.metadata.get("tags", ())
+
+
+def _in_short_rows(cells: list[NotebookNode]) -> Iterator[NotebookNode]:
+    """Make one cell, that runs each by itself, of very many that follow each other."""
+    for own, row in groupby(cells, _is_extra):
+        row = list(row)
+        if own and len(row) > MAX_ROW:
+            sources = "".join(f"    {cell.source!r},\n" for cell in row)
+            first = row[0]
+            first.source = (
+                f"# {len(row)} cells of your own, one after the other.\n"
+                f"for _source in (\n{sources}):\n    get_ipython().run_cell(_source)"
+            )
+            row = [first]
+        yield from row
 
 
 def _keep_demonstrations_in_use(notebook: NotebookNode, release: NotebookNode) -> None:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    skipped = [cell for cell in code if SKIP in cell.metadata.get("tags", ())]
-    running = [cell for cell in code if cell not in skipped]
+    running = [cell for cell in code if _runs(cell)]
+    skipped = [cell for cell in code if not _runs(cell)]
     released = {cell.source for cell in release.cells}
-    only_there = _names(skipped)[0] - _names(running)[0]
-    if only_there & _names(cell for cell in running if cell.source not in released)[1]:
+    bound = {name for cell in running for name in _names(cell)[0]}
+    only_there = {name for cell in skipped for name in _names(cell)[0]} - bound
+    if any(only_there & _names(cell)[1] for cell in running if cell.source not in released):
         for cell in skipped:
             del cell.metadata["tags"]
 
 
-def _names(cells: Iterable[NotebookNode]) -> tuple[set[str], set[str]]:
-    """Return the global names that cells bind, and those that they use."""
+def _names(cell: NotebookNode) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the global names that a cell binds, and those that it uses."""
+    return _names_in(cell.source) if cell.cell_type == "code" else (frozenset(), frozenset())
+
+
+@lru_cache(maxsize=20_000)
+def _names_in(source: str) -> tuple[frozenset[str], frozenset[str]]:
     bound, used = set(), set()
-    for cell in cells:
-        try:
-            source = TransformerManager().transform_cell(cell.source)
-            tables = [symtable.symtable(source, cell.id, "exec")]
-        except (SyntaxError, ValueError):
-            continue  # it will not run either
-        for name in tables[0].get_symbols():
-            if name.is_assigned() or name.is_imported() or name.is_namespace():
-                bound.add(name.get_name())
-        while tables:
-            table = tables.pop()
-            tables += table.get_children()
-            names = table.get_symbols()
-            used |= {name.get_name() for name in names if name.is_global() and name.is_referenced()}
-    return bound, used
-
-
-# --- reading the file -----------------------------------------------------------------------------
-
-
-def _read(submitted: bytes) -> tuple[dict[str, Any], list[_Cell]]:
-    """Return the metadata and cells of a notebook of any format version, trusting nothing."""
-    if not submitted.strip():
-        raise Unreadable("the file is empty")
     try:
-        document = json.loads(submitted.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise Unreadable("the file is no text: a notebook is JSON in UTF-8") from None
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise Unreadable(f"the file is no JSON; was it cut off? ({error})") from None
-    if not isinstance(document, dict):
-        raise Unreadable("the file is JSON, but no notebook")
-    cells = document.get("cells")
-    if cells is None:  # the format before version 4
-        worksheets = document.get("worksheets")
-        if not isinstance(worksheets, list):
-            raise Unreadable("the file is JSON, but no notebook: it has no cells")
-        cells = [cell for sheet in worksheets for cell in _dict(sheet).get("cells", [])]
-    if not isinstance(cells, list):
-        raise Unreadable("the file is JSON, but no notebook: its cells are no list")
-    return _dict(document.get("metadata")), [_cell(_dict(cell)) for cell in cells]
+        tables = [symtable.symtable(TransformerManager().transform_cell(source), "cell", "exec")]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset(), frozenset()  # it will not run either
+    for name in tables[0].get_symbols():
+        if name.is_assigned() or name.is_imported() or name.is_namespace():
+            bound.add(name.get_name())
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        names = table.get_symbols()
+        used |= {name.get_name() for name in names if name.is_global() and name.is_referenced()}
+    return frozenset(bound), frozenset(used)
 
 
-def _cell(cell: dict[str, Any]) -> _Cell:
-    source = cell.get("source", cell.get("input", ""))
-    if isinstance(source, list):
-        source = "".join(map(str, source))
-    # JSON can hold lone surrogates, which no file can.
-    source = str(source).encode("utf-8", "replace").decode("utf-8")
-    return _Cell(str(cell.get("cell_type")), source, _dict(cell.get("metadata")), cell.get("id"))
+# --- cells that were merged or cut ----------------------------------------------------------------
 
 
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _unmerged(cells: list[Cell], release: NotebookNode, repairs: list[str]) -> list[Cell]:
+    """Take cells apart that were merged with others of the release, or hold several answers."""
+    exercises = [cell.id for cell in release.cells if is_solution(cell)]
+    # Set-up cells run twice at no cost; their lines may well stand in an answer too.
+    others = [
+        cell.source.strip()
+        for cell in release.cells
+        if not is_solution(cell) and (is_grade(cell) or not is_locked(cell))
+    ]
+    others = sorted((text for text in others if len(text) > 20), key=len, reverse=True)
+    result = []
+    for cell in cells:
+        here = [name for name in exercises if name in cell.source and name in cell.names]
+        if not here or cell.source.strip() in others:
+            result.append(cell)
+            continue
+        source = cell.source
+        for text in others:
+            if text in source:
+                source = re.sub(rf"^{re.escape(text)}$", "", source, flags=re.MULTILINE)
+        if source != cell.source:
+            cell = replace(cell, source=source)
+            repairs.append(f"the cell of `{here[0]}` was merged with others: taken apart")
+        if len(here) < 2:
+            result.append(cell)
+            continue
+        pieces = _pieces(cell, here)
+        hosts = [name for name in here if _bears(cell, name)] or here[:1]
+        for piece in pieces:
+            is_host = piece.defines(hosts[0])
+            result.append(piece if is_host else replace(piece, metadata={}, id=None))
+        for name in here:
+            if name != hosts[0]:
+                repairs.append(f"`{name}`: found in the cell of `{hosts[0]}`")
+    return result
+
+
+def _pieces(cell: Cell, names: list[str]) -> list[Cell]:
+    """Split a cell so that each of the functions named stands in a piece of its own."""
+    lines = cell.source.split("\n")
+    if cell.tree is not None:
+        ends = [node.end_lineno for node in cell.tree.body]
+        bound = [salvage.bindings([node]) & set(names) for node in cell.tree.body]
+    else:
+        # No Python as a whole: cut before what stands at the margin after an empty line.
+        starts = [
+            number
+            for number, line in enumerate(lines)
+            if number and re.match(r"[^\s)\]}]", line) and not lines[number - 1].strip()
+        ]
+        ends = [*starts, len(lines)]
+        parts = ["\n".join(lines[a:b]) for a, b in zip([0, *starts], ends, strict=True)]
+        bound = [replace(cell, source=part).names & set(names) for part in parts]
+    pieces, start, previous = [], 0, set()
+    for end, here in zip(ends, bound, strict=True):
+        part = "\n".join(lines[start:end])
+        if pieces and not here and not previous:
+            pieces[-1] += f"\n{part}"
+        else:
+            pieces.append(part)
+        start, previous = end, here
+    return [replace(cell, source=piece.strip("\n")) for piece in pieces if piece.strip()]
+
+
+def _rejoined(cells: list[Cell], release: NotebookNode, repairs: list[str]) -> list[Cell]:
+    """Put answers together that were cut in pieces: what follows has no beginning of its own."""
+    exercises = [cell.id for cell in release.cells if is_solution(cell)]
+    released = {cell.source.strip() for cell in release.cells}
+    result: list[Cell] = []
+    at = 0
+    while at < len(cells):
+        cell, taken = cells[at], 1
+        begins = [name for name in exercises if cell.defines(name)]
+        if begins and cell.source.strip() not in released:
+            pieces = [cell]
+            for piece in cells[at + 1 : at + MAX_PIECES]:
+                if piece.source.strip() in released - {""}:
+                    break
+                pieces.append(piece)
+                source = "\n".join(each.source for each in pieces)
+                indented = re.match(r"(?:[ \t]*(?:#.*)?\n)*[ \t]+\S", piece.source)
+                if (indented or cell.tree is None) and salvage.parsed(source) is not None:
+                    known = [each for each in pieces if _bears(each, begins[0])]
+                    cell = replace((known or pieces)[0], source=source, kind=cell.kind)
+                    taken = len(pieces)
+        if taken > 1:
+            repairs.append(f"`{begins[0]}`: was cut into {taken} cells: put together")
+        result.append(cell)
+        at += taken
+    return result
 
 
 # --- finding the answers --------------------------------------------------------------------------
 
 # The release's named cells bear one name in all three places.
-KEYS: dict[str, Callable[[_Cell], Any]] = {
+KEYS: dict[str, Callable[[Cell], Any]] = {
     "metadata.id": lambda cell: cell.metadata.get("id"),
     "grade_id": lambda cell: _dict(cell.metadata.get("nbgrader")).get("grade_id"),
     "cell id": lambda cell: cell.id,
 }
 
 
-def _find(cells: list[_Cell], release: NotebookNode) -> tuple[dict[str, _Cell], list[str]]:
-    """Return the submitted cell for each of the release's cells, and how answers were found."""
-    found: dict[str, _Cell] = {}
-    found_by: dict[str, list[str]] = {}
+def _bears(cell: Cell, name: str) -> bool:
+    return any(key(cell) == name for key in KEYS.values())
 
-    def take(cell: NotebookNode, candidates: Iterable[_Cell], how: str) -> None:
-        free = [mine for mine in candidates if mine not in found.values()]
-        if cell.id in found or not free:
-            return
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _find(cells: list[Cell], release: NotebookNode) -> tuple[dict[str, Cell], list[str]]:
+    """Return the submitted cell for each of the release's cells, and how answers were found."""
+    exercises = [cell.id for cell in release.cells if is_solution(cell)]
+    defines = {mine: {name for name in exercises if mine.defines(name)} for mine in cells}
+    by_text: dict[str, list[Cell]] = {}
+    for mine in cells:
+        by_text.setdefault(mine.source.strip(), []).append(mine)
+    found: dict[str, Cell] = {}
+    found_by: dict[str, str] = {}
+    taken: set[Cell] = set()
+
+    def take(cell: NotebookNode, candidates: Iterable[Cell], how: str) -> None:
+        free = [mine for mine in candidates if mine not in taken]
         if is_solution(cell):
+            # A cell that answers another exercise only bears this one's name by mistake.
+            free = [m for m in free if cell.id in defines[m] or not defines[m]]
             # Copied cells share their ids: the last one that was filled in is the answer.
-            filled = [mine for mine in free if not _is_blank(mine, cell)]
-            found[cell.id] = (filled or free)[-1]
-            found_by.setdefault(how, []).append(cell.id)
-        else:
-            found[cell.id] = free[0]
+            free.sort(key=lambda mine: _worth(mine, cell))
+            free.reverse()
+        if not free:
+            return
+        taken.discard(found.get(cell.id))
+        found[cell.id] = free[0]
+        found_by[cell.id] = how
+        taken.add(free[0])
 
     for how, key in KEYS.items():
+        by_key: dict[str, list[Cell]] = {}
+        for mine in cells:
+            if isinstance(name := key(mine), str):
+                by_key.setdefault(name, []).append(mine)
         for cell in release.cells:
-            take(cell, (mine for mine in cells if key(mine) == cell.id), how)
+            if cell.id not in found:
+                take(cell, by_key.get(cell.id, []), how)
     for cell in release.cells:
-        if is_solution(cell):
-            take(cell, (mine for mine in cells if mine.defines(cell.id)), "the function's name")
-        elif cell.cell_type == "code":
-            same = (mine for mine in cells if mine.source.strip() == cell.source.strip())
-            take(cell, same, "text")
-    # An untouched blank, and the answer in a cell of the student's own.
-    for cell in release.cells:
-        if is_solution(cell) and _is_blank(found.get(cell.id), cell):
-            elsewhere = [
-                mine
-                for mine in cells
-                if mine not in found.values()
-                and mine.defines(cell.id)
-                and not _is_blank(mine, cell)
-            ]
-            if elsewhere:
-                found[cell.id] = elsewhere[-1]
-                found_by.setdefault("the function's name", []).append(cell.id)
-    notes = [
-        f"{', '.join(f'`{name}`' for name in names)}: found by {how}"
-        for how, names in found_by.items()
-        if how != "metadata.id"
-    ]
+        if not is_solution(cell):
+            if cell.id not in found and cell.cell_type == "code":
+                take(cell, by_text.get(cell.source.strip(), []), "text")
+            continue
+        # No cell bears its name, or that cell is blank or something else.
+        mine = found.get(cell.id)
+        if mine is None or _worth(mine, cell) < (True, True, False):
+            others = [each for each in cells if cell.id in defines[each]]
+            if mine is not None:
+                others = [each for each in others if _worth(each, cell) > _worth(mine, cell)]
+            take(cell, others, "the function's name")
+    notes = []
+    for how in dict.fromkeys(found_by.values()):
+        names = [f"`{name}`" for name in exercises if found_by.get(name) == how]
+        if names and how != "metadata.id":
+            notes.append(f"{', '.join(names)}: found by {how}")
     return found, notes
 
 
-def _is_blank(mine: _Cell | None, cell: NotebookNode) -> bool:
-    return mine is not None and mine.source.strip() == cell.source.strip()
+def _worth(mine: Cell, cell: NotebookNode) -> tuple[bool, bool, bool]:
+    """Order candidates for an answer: filled in, of the right name, valid Python."""
+    still_blank = mine.source.strip() == cell.source.strip() or _stub(cell) in mine.source
+    return not still_blank, mine.defines(cell.id), mine.tree is not None
 
 
-def _answer(cell: NotebookNode, found: dict[str, _Cell], result: Rebuilt) -> str:
+def _stub(cell: NotebookNode) -> str:
+    """Return the line of a blank that says that it is one."""
+    return next(line for line in reversed(cell.source.split("\n")) if line.strip()).strip()
+
+
+def _answer(cell: NotebookNode, found: dict[str, Cell], result: Rebuilt) -> str:
     mine = found.get(cell.id)
     if mine is None:
         for name, host in found.items():
@@ -257,7 +395,7 @@ def _kernel_repairs(metadata: dict[str, Any], release: NotebookNode) -> list[str
 
 
 def _extras(
-    cells: list[_Cell], found: dict[str, _Cell], release: NotebookNode
+    cells: list[Cell], found: dict[str, Cell], release: NotebookNode
 ) -> dict[str, list[NotebookNode]]:
     """Return the student's own code, by the id of the release's cell that it follows.
 

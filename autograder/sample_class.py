@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from autograder import percent
 from autograder.build import Lab, as_text, release, solution
 from autograder.percent import Malformed
-from autograder.rebuild import functions
+from autograder.salvage import functions
 
 
 @dataclass(frozen=True)

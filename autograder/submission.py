@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde, GenerateFeedback
+from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import is_solution
 from traitlets.config import Config, PyFileConfigLoader
@@ -60,11 +60,6 @@ class Submission:
         """The executed notebook."""
         return self.folder / "autograded" / ANYBODY / self.lab / f"{self.lab}.ipynb"
 
-    @property
-    def feedback(self) -> Path:
-        """The page for the student."""
-        return self.folder / "feedback" / ANYBODY / self.lab / f"{self.lab}.html"
-
 
 @dataclass
 class Outcome:
@@ -101,7 +96,7 @@ def course_config(root: Path) -> Config:
 
 
 def grade(submission: Submission) -> None:
-    """Rebuild, autograde and give feedback; leave the outcome in the submission's folder."""
+    """Rebuild and autograde; leave the outcome in the submission's folder."""
     began = time.monotonic()
     logging.basicConfig(level=logging.INFO)
     folder = submission.folder
@@ -132,8 +127,7 @@ def grade(submission: Submission) -> None:
         config.GuardedExecute.refused = refused
         coursedir = CourseDirectory(config=config)
         coursedir.assignment_id = submission.lab
-        for converter in (Autograde, GenerateFeedback):
-            converter(coursedir=coursedir, config=config).start()
+        Autograde(coursedir=coursedir, config=config).start()
 
     outcome = _outcome(submission, config, refused, repairs)
     outcome.seconds = round(time.monotonic() - began, 2)

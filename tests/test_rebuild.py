@@ -177,8 +177,11 @@ def test_two_answers_in_one_cell_serve_both_exercises(submission):
     submission.cells.remove(cell(submission, "length"))
     rebuilt = graded(submission)
     assert rebuilt.missing == []
-    assert rebuilt.repairs == ["`length`: found in the cell of `double`"]
-    assert all(DOUBLE in source and LENGTH in source for source in answers(rebuilt))
+    assert rebuilt.repairs == [
+        "`length`: found in the cell of `double`",
+        "`length`: found by the function's name",
+    ]
+    assert answers(rebuilt) == (DOUBLE, LENGTH)
 
 
 def test_an_answer_in_a_markdown_cell_is_read_as_code(submission):
@@ -239,8 +242,10 @@ def test_a_demonstration_whose_name_an_answer_uses_is_run(submission, source, ru
     [
         (b"", "empty"),
         (b" \n", "empty"),
-        (b"PK\x03\x04\xff\xfe", "no text"),
-        (b"<html></html>", "no JSON"),
+        (b"PK\x03\x04\xff\xfe", "archive"),
+        (b"%PDF-1.7", "PDF"),
+        (b"{\xff\x00", "no text"),
+        (b"<html></html>", "web page"),
         (b'{"cells": [', "no JSON"),
         (b"[" * 100_000, "no JSON"),
         (b"[]", "no notebook"),

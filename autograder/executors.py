@@ -1,0 +1,193 @@
+"""Where submissions are graded: in processes of this machine, or on a Dask cluster.
+
+Both take submissions whose folders exist, and leave in each what `submission.grade` leaves there.
+"""
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from autograder import isolate, worker
+from autograder.build import ROOT
+from autograder.salvage import slim
+from autograder.submission import Submission, grade
+
+LOG_KEPT = 2**20
+
+
+class Unusable(ValueError):
+    """The cluster cannot grade; the message says why."""
+
+
+def processes(
+    submissions: list[Submission], jobs: int, seconds: float
+) -> Iterator[tuple[Submission, str]]:
+    """Grade on this machine, `jobs` at a time.
+
+    Yields:
+        (submission, problem) as each ends; `problem` is empty, or says how its process ended.
+    """
+    return isolate.each(grade, submissions, jobs, seconds)
+
+
+def cluster(
+    submissions: list[Submission], scheduler: str, seconds: float
+) -> Iterator[tuple[Submission, str]]:
+    """Grade on the workers of a Dask scheduler, which may come and go.
+
+    All files are shipped, so the workers need no file system in common, only this project at the
+    same version. What a lost worker was grading is graded by another one.
+
+    Yields:
+        as `processes`.
+
+    Raises:
+        Unusable: there is no scheduler at this address, or a worker runs another version.
+    """
+    from distributed import CancelledError, Client, KilledWorker, as_completed
+
+    try:
+        client = Client(scheduler, timeout=30, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise Unusable(f"no Dask scheduler at {scheduler}: {error}") from None
+    course = _packed(submissions[0].course) if submissions else b""
+    of_future = {}
+
+    def submit(submission: Submission):
+        content = slim(submission.file.read_bytes()) if submission.file else None
+        shipped = asdict(replace(submission, file=None, course=None, folder=None, kernels=None))
+        future = client.submit(
+            _grade_here, shipped, content, course, seconds, fingerprint(),
+            key=f"grade-{submission.student}-{time.time_ns()}", pure=False, retries=2,
+        )  # fmt: skip
+        of_future[future.key] = submission
+        return future
+
+    with client:
+        if not client.scheduler_info(n_workers=-1)["workers"]:
+            print(f"Waiting for workers to join {scheduler} …", flush=True)
+        waiting = iter(submissions)
+        # A few ahead, so that no worker waits and none is sent the whole class.
+        futures = as_completed([submit(each) for each in islice(waiting, 32)])
+        for future in futures:
+            submission, problem = of_future.pop(future.key), ""
+            try:
+                files, problem = future.result()
+            except KilledWorker:
+                files, problem = {}, "every worker that tried it has died"
+            except CancelledError:
+                raise Unusable(f"the scheduler at {scheduler} is gone") from None
+            for name, content in files.items():
+                path = submission.folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            future.release()
+            for following in islice(waiting, 1):
+                futures.add(submit(following))
+            yield submission, problem
+
+
+@cache
+def fingerprint() -> str:
+    """Return a hash of the code that decides about points: the grader's and labkit's."""
+    digest = hashlib.sha256()
+    for path in sorted([*(ROOT / "autograder").glob("*.py"), *(ROOT / "labkit").rglob("*.py")]):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+# --- on a worker of the cluster -------------------------------------------------------------------
+
+
+def _grade_here(
+    shipped: dict[str, Any], content: bytes | None, course: bytes, seconds: float, version: str
+) -> tuple[dict[str, bytes], str]:
+    """Grade one shipped submission; return the files that it leaves, by name, and the problem."""
+    if version != fingerprint():
+        raise Unusable("a worker runs another version of the project than the coordinator")
+    with tempfile.TemporaryDirectory(prefix="grading-") as temporary:
+        work = Path(temporary).resolve()
+        folder, file = work / "submission", None
+        folder.mkdir()
+        if content is not None:
+            file = work / "submitted.ipynb"
+            file.write_bytes(content)
+        local = _unpacked(course)
+        submission = Submission(**shipped | {"file": file, "course": local, "folder": folder})
+        problem = _Server.grade(submission, seconds)
+        log = submission.log.read_bytes()[-LOG_KEPT:] if submission.log.exists() else b""
+        files = {submission.log.name: log}
+        if not problem:
+            for path in (folder / "outcome.json", submission.autograded):
+                files[str(path.relative_to(folder))] = path.read_bytes()
+    return files, problem
+
+
+class _Server:
+    """A process that grades for one thread of the worker at a time; see autograder/worker.py."""
+
+    _free: list["_Server"] = []  # noqa: RUF012
+    _lock = threading.Lock()
+
+    def __init__(self, seconds: float) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "autograder.worker", str(seconds)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    @classmethod
+    def grade(cls, submission: Submission, seconds: float) -> str:
+        with cls._lock:
+            server = cls._free.pop() if cls._free else None
+        server = server or cls(seconds)
+        print(worker.to_json(submission), file=server._process.stdin, flush=True)
+        answer = server._process.stdout.readline()
+        if not answer:
+            raise RuntimeError("the process that grades for this worker has ended")
+        with cls._lock:
+            cls._free.append(server)
+        return json.loads(answer)
+
+
+def _packed(folder: Path) -> bytes:
+    """Return a course folder as an archive."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder))
+    return buffer.getvalue()
+
+
+@cache
+def _course_folder() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="courses-")
+
+
+_unpacking = threading.Lock()
+
+
+def _unpacked(course: bytes) -> Path:
+    """Unpack a course once for all submissions of this worker."""
+    folder = Path(_course_folder().name).resolve() / hashlib.sha256(course).hexdigest()
+    with _unpacking:
+        if not folder.exists():
+            half = folder.with_suffix(".half")
+            zipfile.ZipFile(io.BytesIO(course)).extractall(half)
+            half.rename(folder)
+    return folder

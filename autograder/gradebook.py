@@ -1,0 +1,173 @@
+"""The class's nbgrader gradebook: points, late penalties, and what people have graded by hand."""
+
+import logging
+import os
+import sysconfig
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy
+from nbformat.v4 import new_notebook
+from nbgrader.api import Gradebook
+from nbgrader.converters import GenerateAssignment
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import AssignLatePenalties
+from nbgrader.utils import setenv
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
+
+from autograder.build import Lab, write_source
+from autograder.submission import Outcome, course_config
+
+
+class Unfit(ValueError):
+    """The gradebook cannot take this lab's grades; the message says why."""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A student's grade as the gradebook has it, with what people changed in nbgrader.
+
+    `scores` are by check, before the penalty for being `seconds_late`; `comments` by exercise.
+    """
+
+    scores: dict[str, float]
+    penalty: float = 0.0
+    seconds_late: float = 0.0
+    comments: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        """The points of the lab."""
+        return sum(self.scores.values()) - self.penalty
+
+
+def with_driver(url: str) -> str:
+    """Return a database's address with the driver that is installed for it."""
+    for name in ("postgresql", "postgres"):
+        if url.startswith(f"{name}://"):
+            return "postgresql+psycopg" + url.removeprefix(name)
+    return url
+
+
+def make_course(lab: Lab, course: Path, db_url: str | None = None) -> None:
+    """Release a lab in a course folder: release/, and a gradebook that knows its checks.
+
+    Args:
+        lab: the lab.
+        course: the folder.
+        db_url: the gradebook, if not `gradebook.db` in the folder.
+
+    Raises:
+        Unfit: the gradebook cannot be opened, or has submissions to a lab with other checks.
+    """
+    write_source(lab, course)
+    config = course_config(course)
+    if db_url is not None:
+        config.CourseDirectory.db_url = db_url
+    coursedir = CourseDirectory(config=config)
+    coursedir.assignment_id = lab.name
+    converter = GenerateAssignment(coursedir=coursedir, config=config)
+    # To make a gradebook nbgrader runs `alembic`, which stands beside this interpreter.
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+    try:
+        with setenv(PATH=path), _quiet(converter.log):
+            converter.start()
+    except (NbGraderException, SQLAlchemyError) as error:
+        where = _shown(config.CourseDirectory.db_url)
+        if isinstance(error, SQLAlchemyError):
+            cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
+            raise Unfit(f"the gradebook {where} cannot be used: {cause}") from None
+        raise Unfit(
+            f"the gradebook {where} has grades for another version of {lab.name}, whose cells "
+            "differ: take another one, or move that one away"
+        ) from None
+
+
+def record(
+    lab: Lab,
+    db_url: str,
+    outcomes: Iterable[Outcome],
+    handed_in: dict[str, datetime],
+    due: datetime | None = None,
+) -> dict[str, Grade]:
+    """Write points, times and late penalties into the gradebook; return all grades by student.
+
+    Doing so twice changes nothing. Points that a person gave stay, and are marked for another look
+    if the automatic ones have changed since, as nbgrader does; so are flagged submissions.
+
+    Args:
+        lab: a lab that the gradebook knows.
+        db_url: the gradebook.
+        outcomes: the graded submissions.
+        handed_in: when each was handed in, in UTC, as far as known.
+        due: when the lab is due; None leaves what the gradebook says.
+    """
+    config = course_config(Path.cwd())
+    course_id = config.CourseDirectory.course_id
+    late = AssignLatePenalties(config=config)
+    grades = {}
+    with _quiet(late.log), warnings.catch_warnings(), Gradebook(db_url, course_id) as gradebook:
+        # nbgrader links new rows in an order that SQLAlchemy 2 frowns upon.
+        warnings.simplefilter("ignore", SAWarning)
+        assignment = gradebook.find_assignment(lab.name)
+        if due is not None:
+            assignment.duedate = _naive(due)
+        for outcome in outcomes:
+            gradebook.update_or_create_student(outcome.student)
+            time = handed_in.get(outcome.student)
+            times = {} if time is None else {"timestamp": _naive(time)}
+            submission = gradebook.update_or_create_submission(lab.name, outcome.student, **times)
+            (notebook,) = submission.notebooks
+            for grade in notebook.grades:
+                new = outcome.scores[grade.name]
+                if grade.auto_score != new:
+                    grade.auto_score = new
+                    changed = grade.manual_score is not None
+                    grade.needs_manual_grade = changed or bool(outcome.flags)
+            gradebook.db.commit()
+            if submission.total_seconds_late > 0 or notebook.late_submission_penalty is not None:
+                about = {
+                    "notebook": lab.name,
+                    "assignment": lab.name,
+                    "student": outcome.student,
+                    "db_url": db_url,
+                }
+                late.preprocess(new_notebook(), {"nbgrader": about})
+                gradebook.db.refresh(notebook)
+            scores = {grade.name: grade.score for grade in notebook.grades}
+            grades[outcome.student] = Grade(
+                {check: scores[check] for check in lab.checks},
+                notebook.late_submission_penalty or 0.0,
+                submission.total_seconds_late,
+                {
+                    comment.name: comment.manual_comment
+                    for comment in notebook.comments
+                    if comment.manual_comment
+                },
+            )
+    return grades
+
+
+@contextmanager
+def _quiet(log: logging.Logger) -> Iterator[None]:
+    """Silence nbgrader, which logs tracebacks of what is said here in a line."""
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _naive(time: datetime) -> datetime:
+    """Return a time as nbgrader keeps it: UTC without saying so."""
+    return time.astimezone(UTC).replace(tzinfo=None)
+
+
+def _shown(db_url: str) -> str:
+    return sqlalchemy.make_url(db_url).render_as_string(hide_password=True)

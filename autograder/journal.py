@@ -1,0 +1,107 @@
+"""What has been graded, on disk the moment it is: a grader that is killed goes on where it was.
+
+An entry is written whole or not at all, and is found again only for the same file, graded by the
+same code, for the same release and with the same settings.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from autograder.submission import Outcome, Submission
+
+# What does not change a grade: where the files are, and how many cores there were.
+ELSEWHERE = ("file", "course", "folder", "threads", "kernels")
+
+
+class Journal:
+    """The outcomes in an output folder, and the executed notebooks that belong to them."""
+
+    def __init__(self, output: Path, version: str) -> None:
+        """Open the journal; `version` names the release and the code that grades."""
+        self._output, self._version = output, version
+        self._folder = output / "journal"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._last: dict[str, tuple[int, Outcome]] = {}
+        for path in self._folder.glob("*.json"):
+            entry = self._read(path)
+            if entry is not None:
+                self._note(entry)
+
+    def key(self, submission: Submission) -> str:
+        """Return the name of the entry for this submission of this student."""
+        settings = asdict(submission)
+        for name in ELSEWHERE:
+            del settings[name]
+        digest = hashlib.sha256(json.dumps([self._version, settings]).encode())
+        if submission.file is not None:
+            with submission.file.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+    def find(self, key: str) -> Outcome | None:
+        """Return the outcome, unless there is none or its executed notebook is not in place."""
+        entry = self._read(self._folder / f"{key}.json")
+        if entry is None:
+            return None
+        outcome = Outcome(**entry["outcome"])
+        try:
+            intact = _hash(self.notebook(outcome.student, entry["lab"])) == entry["notebook"]
+        except OSError:
+            return None
+        return outcome if intact else None
+
+    def last(self, student: str) -> Outcome | None:
+        """Return the newest outcome of a student, of whichever submission."""
+        return self._last[student][1] if student in self._last else None
+
+    def notebook(self, student: str, lab: str) -> Path:
+        """Return where a student's executed notebook is kept: where nbgrader looks for it."""
+        return self._output / "autograded" / student / lab / f"{lab}.ipynb"
+
+    def keep(self, key: str, submission: Submission, outcome: Outcome) -> None:
+        """Keep an outcome and its notebook, on the disk and not only on its way there."""
+        target = self.notebook(submission.student, submission.lab)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, submission.autograded.read_bytes())
+        entry = {
+            "lab": submission.lab,
+            "number": 1 + max((number for number, _ in self._last.values()), default=0),
+            "notebook": _hash(target),
+            "outcome": asdict(outcome),
+        }
+        write_whole(self._folder / f"{key}.json", json.dumps(entry).encode())
+        self._note(entry)
+
+    def _read(self, path: Path) -> dict | None:
+        try:
+            return json.loads(path.read_text("utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+
+    def _note(self, entry: dict) -> None:
+        outcome = Outcome(**entry["outcome"])
+        if entry["number"] > self._last.get(outcome.student, (0, None))[0]:
+            self._last[outcome.student] = entry["number"], outcome
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that whoever looks finds the old one or the new one, also after a crash."""
+    half = path.with_name(f".{path.name[:100]}.half")
+    with half.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,293 @@
+"""Read the cells of whatever file a student handed in as a notebook, trusting nothing in it.
+
+Outputs are skipped unread: they can be hundreds of megabytes. Of a damaged file, the cells that are
+whole are read. Scripts are split into cells.
+"""
+
+import ast
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jupytext
+from IPython.core.inputtransformer2 import TransformerManager
+
+# What is left when outputs and pictures are gone is text that somebody wrote.
+MAX_TEXT = 64 * 2**20
+MAX_ATTEMPTS = 100_000
+
+_STRING = rb'"(?:[^"\\]++|\\.)*+'  # without its closing quote, which a cut-off file lacks
+STRING = re.compile(_STRING + rb'(?:"|\Z)', re.DOTALL)
+TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:' + _STRING + rb'"[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL)
+TO_VALUE = re.compile(rb"\s*:\s*")
+SCALAR = re.compile(_STRING + rb'"|[^,\]}\s]+', re.DOTALL)
+BULKY = {b'"outputs"', b'"attachments"', b'"widgets"'}
+CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?\n?", re.MULTILINE)
+OTHER_FILES = {
+    b"<": "a web page",
+    b"%PDF": "a PDF",
+    b"PK\x03\x04": "an archive or an office document",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+}
+
+
+class Unreadable(ValueError):
+    """A submitted file holds no answers to this lab; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A submitted cell: its type, its text, and what may say which one it is."""
+
+    kind: str
+    source: str
+    metadata: dict[str, Any]
+    id: Any
+
+    def defines(self, name: str) -> bool:
+        """Whether the cell defines a function of that name, or gives the name to something."""
+        return name in self.source and name in self.names
+
+    @cached_property
+    def names(self) -> set[str]:
+        """The names that the cell binds at its top level."""
+        if self.tree is None:
+            # A cell that is no Python can still be recognised; grading will show the error.
+            return set(re.findall(r"^def\s+(\w+)\s*\(", self.source, re.MULTILINE))
+        return bindings(self.tree.body)
+
+    @cached_property
+    def tree(self) -> ast.Module | None:
+        """The cell as Python, magics translated; None if it is none."""
+        return parsed(self.source)
+
+
+@dataclass
+class Document:
+    """The cells of a submitted file, its metadata if it has any, and what was wrong with it."""
+
+    cells: list[Cell]
+    metadata: dict[str, Any] | None
+    repairs: list[str] = field(default_factory=list)
+
+
+def parsed(source: str) -> ast.Module | None:
+    """Return the syntax tree of a cell, magics translated; None if it is no Python."""
+    try:
+        return ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def functions(source: str) -> set[str]:
+    """Return the names of the functions that a cell defines at its top level."""
+    tree = parsed(source)
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} if tree else set()
+
+
+def bindings(body: list[ast.stmt]) -> set[str]:
+    """Return the names of the functions that statements define, and the names that they set."""
+    bound = set()
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets = [node.target]
+        bound |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return bound
+
+
+def read(submitted: bytes) -> Document:
+    """Return the cells of a submitted file.
+
+    Raises:
+        Unreadable: there are none to be found in it.
+    """
+    if not submitted.strip(b" \t\r\n\0\xef\xbb\xbf"):
+        raise Unreadable("the file is empty")
+    for start, kind in OTHER_FILES.items():
+        if submitted.lstrip(b" \t\r\n\xef\xbb\xbf").startswith(start):
+            raise Unreadable(f"the file is {kind} and no JSON: hand in the .ipynb file itself")
+    text = _text(submitted)
+    repairs = []
+    try:
+        document = _loads(text)
+    except (ValueError, RecursionError) as error:
+        document, repair = _damaged(text, error)
+        repairs.append(repair)
+    if isinstance(document, str):  # JSON in JSON
+        inner = _notebook(document)
+        if inner is not None:
+            document = inner
+            repairs.append("the file was a text that holds a notebook")
+    cells = _cells(document)
+    metadata = _dict(document).get("metadata")
+    known = isinstance(metadata, dict) or not repairs
+    return Document(cells, _dict(metadata) if known else None, repairs)
+
+
+def notebooks_in(cells: list[Cell]) -> list[Cell]:
+    """Return the cells of notebooks that stand as text in cells."""
+    inner = [_notebook(cell.source) for cell in cells]
+    return [cell for document in inner if document is not None for cell in _cells(document)]
+
+
+def slim(submitted: bytes) -> bytes:
+    """Return the file without outputs, attached pictures and the states of widgets.
+
+    A file that is cut off stays cut off; what is no JSON comes back with little or nothing gone.
+    """
+    kept, start, at = [], 0, 0
+    while (string := STRING.search(submitted, at)) is not None:
+        at = string.end()
+        if at - string.start() > 20 or string[0] not in BULKY:
+            continue
+        value = TO_VALUE.match(submitted, at)
+        if value is None:
+            continue
+        end = _end(submitted, value.end())
+        opening = submitted[value.end() : value.end() + 1]
+        kept += [submitted[start : value.end()], {b"[": b"[]", b"{": b"{}"}.get(opening, b"null")]
+        if end is None:
+            return b"".join(kept)
+        start = at = end
+    return b"".join([*kept, submitted[start:]]) if kept else submitted
+
+
+def _end(submitted: bytes, start: int) -> int | None:
+    """Return where a JSON value ends, or None if the file ends before."""
+    if submitted[start : start + 1] not in (b"[", b"{"):
+        scalar = SCALAR.match(submitted, start)
+        return scalar and scalar.end()
+    depth, at = 0, start
+    while (bracket := TO_BRACKET.match(submitted, at)) is not None:
+        at = bracket.end()
+        depth += 1 if bracket[1] in b"[{" else -1
+        if depth == 0:
+            return at
+    return None
+
+
+def _text(submitted: bytes) -> str:
+    """Decode a file: UTF-8, with or without a mark, UTF-16, or what old editors wrote."""
+    encoding = json.detect_encoding(submitted)
+    if not encoding.startswith("utf-8"):
+        try:
+            submitted, encoding = submitted.decode(encoding).encode("utf-8"), "utf-8"
+        except UnicodeDecodeError:
+            encoding = "utf-8"
+    left = slim(submitted)
+    if len(left) > MAX_TEXT:
+        size = f"{len(left) / 2**20:.0f} MiB"
+        raise Unreadable(f"the file has {size} of text beside its outputs: no notebook has")
+    try:
+        return left.decode(encoding)
+    except UnicodeDecodeError:
+        if b"\0" in left or not left.lstrip().startswith(b"{"):
+            raise Unreadable("the file is no text: a notebook is JSON in UTF-8") from None
+        return left.decode("cp1252", "replace")
+
+
+def _loads(text: str) -> Any:
+    # Whole numbers of any length: int() refuses those of more than 4300 digits.
+    return json.loads(text, parse_int=float)
+
+
+def _damaged(text: str, error: Exception) -> tuple[Any, str]:
+    """Return what can be read of a file that is no JSON, and what was done about it."""
+    if len(CONFLICT.findall(text)) >= 2:
+        try:
+            return _loads(CONFLICT.sub("", text)), "git's conflict markers were removed"
+        except (ValueError, RecursionError):
+            pass
+    if text.lstrip().startswith(("{", "[")):
+        cells = _whole_cells(text)
+        if cells:
+            whole = f"only the {len(cells)} cells that are whole were read"
+            return {"cells": cells}, f"the file is damaged or cut off: {whole}"
+        if isinstance(error, RecursionError):
+            raise Unreadable("the file is no JSON that a notebook could be: nested too deeply")
+    elif re.search(r"^def \w+\(", text, re.MULTILINE):
+        return _script(text), "the file was a Python script: split into cells"
+    raise Unreadable(f"the file is no JSON; was it cut off? ({error})")
+
+
+def _whole_cells(text: str) -> list[dict[str, Any]]:
+    decoder = json.JSONDecoder(parse_int=float)
+    cells, at = [], 0
+    for _ in range(MAX_ATTEMPTS):
+        at = text.find("{", at)
+        if at < 0:
+            break
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            at += 1
+        else:
+            if value.keys() & {"source", "input"}:
+                cells.append(value)
+    return cells
+
+
+def _script(text: str) -> dict[str, Any]:
+    """Split a script at the marks that Jupyter, Colab and editors leave, or between paragraphs."""
+    text = re.sub(r"^# In ?\[[\d ]*\]:?\s*$", "# %%", text, flags=re.MULTILINE)
+    try:
+        notebook = jupytext.reads(text, fmt="py:percent" if "\n# %%" in text else "py:light")
+    except Exception:  # whatever a parser makes of what is no Python
+        return {"cells": [{"cell_type": "code", "source": text}]}
+    return {"cells": notebook.cells}
+
+
+def _notebook(text: str) -> dict[str, Any] | None:
+    """Return the notebook that a text is, or None."""
+    if '"cell_type"' not in text or not text.lstrip().startswith("{"):
+        return None
+    try:
+        document = _loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _cells(document: Any) -> list[Cell]:
+    """Return the cells of a notebook of any format version."""
+    if not isinstance(document, dict):
+        raise Unreadable("the file is JSON, but no notebook")
+    cells = document.get("cells")
+    if cells is None:  # the formats before version 4
+        worksheets = document.get("worksheets")
+        if not isinstance(worksheets, list):
+            raise Unreadable("the file is JSON, but no notebook: it has no cells")
+        inside = [_dict(sheet).get("cells") for sheet in worksheets]
+        cells = [cell for each in inside if isinstance(each, list) for cell in each]
+    if not isinstance(cells, list):
+        raise Unreadable("the file is JSON, but no notebook: its cells are no list")
+    return [_cell(_dict(cell)) for cell in cells]
+
+
+def _cell(cell: dict[str, Any]) -> Cell:
+    source = _joined(cell.get("source", cell.get("input")))
+    # JSON can hold lone surrogates, which no file can.
+    source = source.encode("utf-8", "replace").decode("utf-8")
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    kind = cell.get("cell_type")
+    kind = kind if isinstance(kind, str) else "code"
+    return Cell(kind, source, _dict(cell.get("metadata")), cell.get("id"))
+
+
+def _joined(source: Any) -> str:
+    if isinstance(source, list):
+        lines = [line for line in source if isinstance(line, str)]
+        # Some tools write the lines without their ends.
+        ended = any(line.endswith("\n") for line in lines[:-1])
+        return ("" if ended else "\n").join(lines)
+    return source if isinstance(source, str) else ""
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
