@@ -96,7 +96,8 @@ def _arranged(
     cells: list[Cell], release: NotebookNode, repairs: list[str]
 ) -> tuple[list[Cell], dict[str, Cell]]:
     """Return the cells as the student once wrote them, and which is which of the release's."""
-    cells = _unmerged(_rejoined(cells, release, repairs), release, repairs)
+    for step in (_unmerged, _rejoined, _taken_apart):
+        cells = step(cells, release, repairs)
     found, weakest = _find(cells, release)
     repairs += weakest
     return cells, found
@@ -105,12 +106,15 @@ def _arranged(
 def _lift_what_answers_need(result: Rebuilt) -> None:
     """Move cells of the student's own above the first answer that uses what they define.
 
-    In a running notebook cells can be run in any order; here they run from top to bottom.
+    In a running notebook cells can be run in any order; here they run from top to bottom. An answer
+    that another one needs is copied.
     """
-    binders: dict[str, list[NotebookNode]] = {}
-    for cell in filter(_is_extra, result.notebook.cells):
-        for name in _names(cell)[0]:
-            binders.setdefault(name, []).append(cell)
+    binders: dict[str, NotebookNode] = {}
+    for own in (True, False):
+        for cell in result.notebook.cells:
+            if _is_extra(cell) if own else is_solution(cell):
+                for name in _names(cell)[0]:
+                    binders.setdefault(name, cell)
     placed: dict[str, NotebookNode] = {}
     above: set[str] = set()
 
@@ -120,10 +124,12 @@ def _lift_what_answers_need(result: Rebuilt) -> None:
         bound, used = _names(cell)
         if depth < MAX_PIECES and (is_solution(cell) or _is_extra(cell)):
             for name in sorted(used - bound - above):
-                below = next(iter(binders.get(name, [])), cell)
-                if below is not cell and below.id not in placed:
+                below = binders.get(name, cell)
+                if below is not cell and below.id not in placed and name not in above:
                     answer = f"`{cell.id}`" if is_solution(cell) else "a cell of your own"
                     result.repairs.append(f"{answer} needs a cell that stood below it: moved up")
+                    if is_solution(below):
+                        below = _own_cell(f"copy-{below.id}", below.source)
                     place(below, depth + 1)
         placed[cell.id] = cell
         if _runs(cell):
@@ -132,6 +138,19 @@ def _lift_what_answers_need(result: Rebuilt) -> None:
     for cell in result.notebook.cells:
         place(cell, 0)
     result.notebook.cells = list(placed.values())
+
+
+def _own_cell(name: str, source: str) -> NotebookNode:
+    """Return a cell that is not one of the release's."""
+    cell = {
+        "cell_type": "code",
+        "id": f"extra-{name}",
+        "metadata": {"id": f"extra-{name}"},
+        "source": source,
+        "execution_count": None,
+        "outputs": [],
+    }
+    return nbformat.from_dict(cell)
 
 
 def _is_extra(cell: NotebookNode) -> bool:
@@ -196,40 +215,63 @@ def _names_in(source: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _unmerged(cells: list[Cell], release: NotebookNode, repairs: list[str]) -> list[Cell]:
-    """Take cells apart that were merged with others of the release, or hold several answers."""
+    """Take the release's own text out of cells that were merged with something else."""
     exercises = [cell.id for cell in release.cells if is_solution(cell)]
     # Set-up cells run twice at no cost; their lines may well stand in an answer too.
-    others = [
-        cell.source.strip()
+    released = {
+        cell.source.strip(): is_solution(cell)
         for cell in release.cells
-        if not is_solution(cell) and (is_grade(cell) or not is_locked(cell))
-    ]
-    others = sorted((text for text in others if len(text) > 20), key=len, reverse=True)
+        if cell.source.strip()
+        and (cell.cell_type != "code" or is_grade(cell) or not is_locked(cell))
+    }
+    longest_first = sorted(released, key=len, reverse=True)
+    result, blanks = [], []
+    for cell in cells:
+        source, gone = cell.source, []
+        if source.strip() not in released:
+            for text in longest_first:
+                if text in source:
+                    without = re.sub(rf"^{re.escape(text)}$", "", source, flags=re.MULTILINE)
+                    gone += [text] if without != source else []
+                    source = without
+        left = replace(cell, source=source.strip("\n"), kind="code")
+        if not gone or (cell.kind != "code" and left.source.strip() and not left.names):
+            result.append(cell)  # or prose around a heading
+            continue
+        repairs.append("cells were merged: taken apart")
+        anonymous = replace(left, metadata={}, id=None)
+        blanks += [replace(anonymous, source=text) for text in gone if released[text]]
+        if left.source.strip():
+            result.append(left if any(_bears(left, name) for name in exercises) else anonymous)
+    return result + blanks
+
+
+def _taken_apart(cells: list[Cell], release: NotebookNode, repairs: list[str]) -> list[Cell]:
+    """Split cells that hold several answers, and leave out what keeps an answer from running."""
+    exercises = [cell.id for cell in release.cells if is_solution(cell)]
     result = []
     for cell in cells:
-        here = [name for name in exercises if name in cell.source and name in cell.names]
-        if not here or cell.source.strip() in others:
-            result.append(cell)
-            continue
-        source = cell.source
-        for text in others:
-            if text in source:
-                source = re.sub(rf"^{re.escape(text)}$", "", source, flags=re.MULTILINE)
-        if source != cell.source:
-            cell = replace(cell, source=source)
-            repairs.append(f"the cell of `{here[0]}` was merged with others: taken apart")
+        here = [name for name in exercises if cell.defines(name)]
+        if here and cell.tree is None:
+            cell = _without_what_is_no_python(cell, here, repairs)
         if len(here) < 2:
             result.append(cell)
             continue
-        pieces = _pieces(cell, here)
-        hosts = [name for name in here if _bears(cell, name)] or here[:1]
-        for piece in pieces:
-            is_host = piece.defines(hosts[0])
-            result.append(piece if is_host else replace(piece, metadata={}, id=None))
-        for name in here:
-            if name != hosts[0]:
-                repairs.append(f"`{name}`: found in the cell of `{hosts[0]}`")
+        host = next((name for name in here if _bears(cell, name)), here[0])
+        for piece in _pieces(cell, here):
+            own = piece.defines(host)
+            result.append(piece if own else replace(piece, metadata={}, id=None))
+        repairs += [f"`{name}`: found in the cell of `{host}`" for name in here if name != host]
     return result
+
+
+def _without_what_is_no_python(cell: Cell, names: list[str], repairs: list[str]) -> Cell:
+    """Drop the paragraphs that keep a cell from running, if its answers do without."""
+    valid = [piece for piece in _pieces(cell, names) if piece.tree is not None]
+    if not any(piece.defines(name) for piece in valid for name in names):
+        return cell
+    repairs.append(f"the cell of `{names[0]}`: what is no Python was left out")
+    return replace(cell, source="\n\n".join(piece.source for piece in valid))
 
 
 def _pieces(cell: Cell, names: list[str]) -> list[Cell]:
@@ -324,6 +366,9 @@ def _find(cells: list[Cell], release: NotebookNode) -> tuple[dict[str, Cell], li
             # Copied cells share their ids: the last one that was filled in is the answer.
             free.sort(key=lambda mine: _worth(mine, cell))
             free.reverse()
+        else:
+            # An answer that was written into a check or a set-up cell is an answer first.
+            free = [m for m in free if not defines[m]]
         if not free:
             return
         taken.discard(found.get(cell.id))
@@ -417,13 +462,5 @@ def _extras(
         if mine.kind != "code" or mine.source.strip() in released | {""}:
             continue
         count += 1
-        extra = {
-            "cell_type": "code",
-            "id": f"extra-{count}",
-            "metadata": {"id": f"extra-{count}"},
-            "source": mine.source,
-            "execution_count": None,
-            "outputs": [],
-        }
-        extras.setdefault(anchor, []).append(nbformat.from_dict(extra))
+        extras.setdefault(anchor, []).append(_own_cell(str(count), mine.source))
     return extras
