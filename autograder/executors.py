@@ -80,7 +80,7 @@ def cluster(
             print(f"Waiting for workers to join {scheduler} …", flush=True)
         waiting = iter(submissions)
         # A few ahead, so that no worker waits and none is sent the whole class.
-        futures = as_completed([submit(each) for each in islice(waiting, 32)])
+        futures = as_completed([submit(each) for each in islice(waiting, 32)], loop=client.loop)
         for future in futures:
             submission, problem = of_future.pop(future.key), ""
             try:

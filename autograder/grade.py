@@ -27,7 +27,7 @@ from autograder import executors, gradebook, report, sample_class
 from autograder.build import MASTERS, Lab, as_text, read_lab
 from autograder.collect import BadUsage, Collected, collect
 from autograder.gradebook import make_course
-from autograder.journal import Journal
+from autograder.journal import Journal, write_whole
 from autograder.submission import Outcome, Submission, course_config
 
 # Beyond the notebook's own time limit: what starting, converting and a loaded machine may take.
@@ -78,7 +78,10 @@ def grade_all(lab: Lab, found: list[Collected], output: Path, settings: Settings
         )
         try:
             make_course(lab, course)
-            make_course(lab, work / "recorded", db_url)
+            if settings.db_url is None and not (output / "gradebook.db").exists():
+                write_whole(output / "gradebook.db", (course / "gradebook.db").read_bytes())
+            else:
+                make_course(lab, work / "recorded", db_url)
         except gradebook.Unfit as error:
             raise BadUsage(str(error)) from None
         journal = Journal(output, as_text(lab.source) + executors.fingerprint())
@@ -116,7 +119,7 @@ def grade_all(lab: Lab, found: list[Collected], output: Path, settings: Settings
         config = output / "nbgrader_config.py"
         config.touch(0o600)  # a database's address may hold a password
         config.write_text(_config_for_nbgrader(settings.db_url and db_url), "utf-8")
-        shutil.copytree(work / "recorded" / "source", output / "source", dirs_exist_ok=True)
+        shutil.copytree(course / "source", output / "source", dirs_exist_ok=True)
     report.write(lab, found, in_order, grades, output)
     return Result(in_order, grades, left_out)
 

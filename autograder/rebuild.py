@@ -6,6 +6,7 @@ its answers: each is found by `metadata.id`, else by nbgrader's `grade_id`, else
 else by the function that the cell defines, and put in its place in a copy of the release.
 """
 
+import ast
 import re
 import symtable
 from collections.abc import Callable, Iterable, Iterator
@@ -444,8 +445,8 @@ def _extras(
 ) -> dict[str, list[NotebookNode]]:
     """Return the student's own code, by the id of the release's cell that it follows.
 
-    An edited set-up cell counts as such too: an `import` added there must not be lost. A second
-    copy of a released cell does not.
+    An edited set-up cell counts as such too, and what was defined in an edited check: an `import`
+    added there must not be lost. A second copy of a released cell does not.
     """
     by_name = {cell.id: cell for cell in release.cells}
     released = {cell.source.strip() for cell in release.cells}
@@ -453,14 +454,28 @@ def _extras(
     extras: dict[str, list[NotebookNode]] = {}
     anchor, count = "", 0
     for mine in cells:
+        source = mine.source
         if (name := name_of.get(mine)) is not None:
             anchor = name
             cell = by_name[name]
-            edited = mine.source.strip() != cell.source.strip()
-            if not (is_locked(cell) and not is_grade(cell) and edited):
+            if not is_locked(cell):
                 continue
-        if mine.kind != "code" or mine.source.strip() in released | {""}:
+            if is_grade(cell):
+                source = _added_definitions(mine, cell)
+        if mine.kind != "code" or source.strip() in released | {""}:
             continue
         count += 1
-        extras.setdefault(anchor, []).append(_own_cell(str(count), mine.source))
+        extras.setdefault(anchor, []).append(_own_cell(str(count), source))
     return extras
+
+
+def _added_definitions(mine: Cell, cell: NotebookNode) -> str:
+    """Return what an edited cell defines or imports, and the released one does not."""
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    lines = mine.source.split("\n")
+    added = []
+    for node in mine.tree.body if mine.tree is not None else ():
+        if isinstance(node, kinds):
+            decorators = [each.lineno for each in getattr(node, "decorator_list", ())]
+            added.append("\n".join(lines[min([node.lineno, *decorators]) - 1 : node.end_lineno]))
+    return "\n".join(text for text in added if text not in cell.source)
