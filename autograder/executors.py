@@ -13,14 +13,14 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from autograder import isolate, worker
-from autograder.build import ROOT
+from autograder import isolate, survey, worker
+from autograder.build import ROOT, Lab
 from autograder.salvage import slim
 from autograder.submission import Submission, grade
 
@@ -28,7 +28,51 @@ LOG_KEPT = 2**20
 
 
 class Unusable(ValueError):
-    """The cluster cannot grade; the message says why."""
+    """Nothing can be graded here, or there; the message says why."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What `survey.prepare` needs; `log` is where it leaves what it says."""
+
+    lab: Lab
+    answers: Path
+    course: Path
+    sandbox: str
+    kernels: Path | None
+    log: Path
+
+    @property
+    def unfit(self) -> Path:
+        """Where the reason is left if the lab's own solution fails."""
+        return self.log.with_suffix(".unfit")
+
+
+def prepare(survey: Survey, seconds: float) -> None:
+    """Run `survey.prepare` in a process of its own.
+
+    Raises:
+        Unusable: the lab's own solution fails here.
+    """
+    for _, problem in isolate.each(_prepare, [survey], 1, seconds):
+        if survey.unfit.exists():
+            raise Unusable(survey.unfit.read_text("utf-8"))
+        if problem:
+            raise Unusable(f"grading the solution failed, {problem}: {_last_line(survey.log)}")
+
+
+def _prepare(order: Survey) -> None:
+    try:
+        survey.prepare(
+            order.lab, order.answers, order.course, sandbox=order.sandbox, kernels=order.kernels
+        )
+    except survey.Unfit as error:
+        order.unfit.write_text(str(error), "utf-8")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text("utf-8", "replace").split("\n") if log.exists() else []
+    return next((line for line in reversed(lines) if line.strip()), "no log")
 
 
 def processes(
@@ -43,7 +87,7 @@ def processes(
 
 
 def cluster(
-    submissions: list[Submission], scheduler: str, seconds: float
+    submissions: list[Submission], scheduler: str, seconds: float, *, patience: float = 30
 ) -> Iterator[tuple[Submission, str]]:
     """Grade on the workers of a Dask scheduler, which may come and go.
 
@@ -59,7 +103,7 @@ def cluster(
     from distributed import CancelledError, Client, KilledWorker, as_completed
 
     try:
-        client = Client(scheduler, timeout=30, set_as_default=False)
+        client = Client(scheduler, timeout=patience, set_as_default=False)
     except (OSError, ValueError) as error:
         raise Unusable(f"no Dask scheduler at {scheduler}: {error}") from None
     course = _packed(submissions[0].course) if submissions else b""

@@ -16,19 +16,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dateutil.parser
 
-from autograder import executors, gradebook, report, sample_class
-from autograder.build import MASTERS, Lab, as_text, read_lab
+from autograder import executors, gradebook, pool, report, sample_class, sandbox
+from autograder.build import MASTERS, Lab, as_text, read_lab, release
 from autograder.collect import BadUsage, Collected, collect
 from autograder.gradebook import make_course
-from autograder.journal import Journal, write_whole
-from autograder.submission import Outcome, Submission, course_config
+from autograder.journal import InUse, Journal, write_whole
+from autograder.submission import Outcome, Submission, course_config, environment
 
 # Beyond the notebook's own time limit: what starting, converting and a loaded machine may take.
 GRACE_SECONDS = 300
@@ -46,6 +46,8 @@ class Settings:
     since: datetime | None = None
     due: datetime | None = None
     regrade: bool = False
+    sandbox: str = "bwrap"
+    seed: int | None = None
     cell_seconds: int | None = None
     notebook_seconds: int | None = None
 
@@ -59,13 +61,23 @@ class Result:
     left_out: list[str]
 
 
-def grade_all(lab: Lab, found: list[Collected], output: Path, settings: Settings) -> Result:
+def grade_all(
+    lab: Lab, answers: Path, found: list[Collected], output: Path, settings: Settings
+) -> Result:
     """Grade every submission that has not been graded yet, and fill the output folder.
 
     A submission that breaks its process is graded as broken; the others never notice.
 
+    Args:
+        lab: the lab.
+        answers: its folder of right and wrong answers.
+        found: what was collected.
+        output: the folder to fill.
+        settings: how to grade, and whom.
+
     Raises:
-        BadUsage: the gradebook, the cluster or a name in `settings.only` cannot be used.
+        BadUsage: the gradebook, the sandbox, the cluster or a name in `settings.only` cannot be
+            used, or the lab's own solution fails here.
     """
     unknown = set(settings.only) - {each.student for each in found}
     if unknown:
@@ -77,14 +89,14 @@ def grade_all(lab: Lab, found: list[Collected], output: Path, settings: Settings
             settings.db_url or f"sqlite:///{output.resolve() / 'gradebook.db'}"
         )
         try:
+            journal = Journal(output, as_text(lab.source) + executors.fingerprint())
             make_course(lab, course)
             if settings.db_url is None and not (output / "gradebook.db").exists():
                 write_whole(output / "gradebook.db", (course / "gradebook.db").read_bytes())
             else:
                 make_course(lab, work / "recorded", db_url)
-        except gradebook.Unfit as error:
+        except (gradebook.Unfit, InUse) as error:
             raise BadUsage(str(error)) from None
-        journal = Journal(output, as_text(lab.source) + executors.fingerprint())
         wanted, outcomes = {}, {}
         for number, each in enumerate(found, start=1):
             submission = _submission(each, lab, course, work / str(number), settings)
@@ -101,12 +113,16 @@ def grade_all(lab: Lab, found: list[Collected], output: Path, settings: Settings
         if outcomes:
             print(f"{len(outcomes)} of {len(found)} were graded before.")
         keys = {submission.student: key for key, submission in wanted.items()}
-        progress = _Progress(len(wanted), lab.points)
-        for submission, outcome in _outcomes(list(wanted.values()), settings, work):
-            journal.keep(keys[submission.student], submission, outcome)
-            outcomes[submission.student] = outcome
-            progress.show(outcome)
-            shutil.rmtree(submission.folder, ignore_errors=True)
+        ready = _ready(lab, answers, course, work, settings) if wanted else nullcontext()
+        with ready as kernels:
+            submissions = [replace(each, kernels=kernels) for each in wanted.values()]
+            ended = _outcomes(submissions, settings, work)
+            progress = _Progress(len(wanted), lab.points)
+            for submission, outcome in ended:
+                journal.keep(keys[submission.student], submission, outcome)
+                outcomes[submission.student] = outcome
+                progress.show(outcome)
+                shutil.rmtree(submission.folder, ignore_errors=True)
         in_order = []
         for each in found:
             if each.student in outcomes:
@@ -137,20 +153,53 @@ def _submission(
         threads=max(1, _cores() // settings.jobs),
         cell_seconds=settings.cell_seconds,
         notebook_seconds=settings.notebook_seconds,
+        sandbox=settings.sandbox,
+        seed=settings.seed,
     )
+
+
+@contextmanager
+def _ready(
+    lab: Lab, answers: Path, course: Path, work: Path, settings: Settings
+) -> Iterator[Path | None]:
+    """Open a pool of kernels, and see that the lab's own solution passes; yields the pool's socket.
+
+    A cluster's machines have pools of their own.
+    """
+    try:
+        sandbox.require(settings.sandbox)
+    except sandbox.NoSandbox as error:
+        raise BadUsage(str(error)) from None
+    if settings.sandbox == sandbox.NONE:
+        print(sandbox.BANNER)
+    threads = environment(max(1, _cores() // settings.jobs))
+    with pool.serving(release(lab), settings.sandbox, threads) as kernels:
+        order = executors.Survey(
+            lab, answers, course, settings.sandbox, kernels, work / "survey.txt"
+        )
+        try:
+            executors.prepare(order, _limit(settings, work))
+        except executors.Unusable as error:
+            raise BadUsage(str(error)) from None
+        yield kernels if settings.executor == "processes" else None
+
+
+def _limit(settings: Settings, work: Path) -> float:
+    limit = settings.notebook_seconds or course_config(work).GuardedExecute.notebook_seconds
+    return limit + GRACE_SECONDS
 
 
 def _outcomes(
     submissions: list[Submission], settings: Settings, work: Path
 ) -> Iterator[tuple[Submission, Outcome]]:
     """Grade where the settings say; where a process breaks, refuse the submission for that."""
-    limit = settings.notebook_seconds or course_config(work).GuardedExecute.notebook_seconds
+    limit = _limit(settings, work)
     for submission in submissions:
         submission.folder.mkdir()
     if settings.executor == "dask":
-        ended = executors.cluster(submissions, settings.scheduler, limit + GRACE_SECONDS)
+        ended = executors.cluster(submissions, settings.scheduler, limit)
     else:
-        ended = executors.processes(submissions, settings.jobs, limit + GRACE_SECONDS)
+        ended = executors.processes(submissions, settings.jobs, limit)
     broken = []
     try:
         with closing(ended):
@@ -267,6 +316,8 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
     add("--db-url", help="the gradebook, such as postgresql://user@host/name; default: a file")
     add("--executor", choices=["processes", "dask"], default="processes")
     add("--scheduler", metavar="ADDRESS", help="the Dask scheduler, such as tcp://host:8786")
+    add("--sandbox", default="bwrap", choices=sandbox.KINDS, help="default: bwrap")
+    add("--seed", type=int, help="draw the checks' inputs from this; default: fresh ones")
     add("--cell-seconds", type=int, help="time limit for a cell")
     add("--notebook-seconds", type=int, help="time limit for a notebook")
     arguments = parser.parse_args(argv)
@@ -318,7 +369,7 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
         if aside:
             print(f"Left aside, as no student's: {', '.join(aside)}")
         output.mkdir(parents=True, exist_ok=True)
-        result = grade_all(lab, found, output, settings)
+        result = grade_all(lab, masters.parent / "answers" / lab.name, found, output, settings)
     print(f"\n{table(lab, result.outcomes, expected)}\n\nWritten to {output}/")
     if result.left_out:
         print(f"Not graded, as asked: {', '.join(result.left_out)}")

@@ -19,6 +19,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import setenv
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
+from traitlets.config import Config
 
 from autograder.build import Lab, write_source
 from autograder.submission import Outcome, course_config
@@ -94,6 +95,7 @@ def record(
     outcomes: Iterable[Outcome],
     handed_in: dict[str, datetime],
     due: datetime | None = None,
+    policy: Config | None = None,
 ) -> dict[str, Grade]:
     """Write points, times and late penalties into the gradebook; return all grades by student.
 
@@ -106,10 +108,11 @@ def record(
         outcomes: the graded submissions.
         handed_in: when each was handed in, in UTC, as far as known.
         due: when the lab is due; None leaves what the gradebook says.
+        policy: for nbgrader's AssignLatePenalties; None is the course's own.
     """
     config = course_config(Path.cwd())
     course_id = config.CourseDirectory.course_id
-    late = AssignLatePenalties(config=config)
+    late = AssignLatePenalties(config=policy or config)
     grades = {}
     with _quiet(late.log), warnings.catch_warnings(), Gradebook(db_url, course_id) as gradebook:
         # nbgrader links new rows in an order that SQLAlchemy 2 frowns upon.

@@ -1,5 +1,6 @@
 """Run a function once per item, each in a process of its own, and leave no process behind."""
 
+import atexit
 import ctypes
 import multiprocessing.forkserver
 import os
@@ -41,6 +42,8 @@ def each(
     # A fork server imports the grader once; every process is then forked from it.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([function.__module__])
+    # It would end by itself, a moment after this process.
+    atexit.register(multiprocessing.forkserver._forkserver._stop)
     waiting, more = iter(items), True
     running: dict[int, tuple[multiprocessing.Process, T, float]] = {}
     try:
@@ -74,8 +77,6 @@ def each(
         for process, _, _ in running.values():
             end(process.pid)
             process.join()
-        # It would end by itself, a moment after this process.
-        multiprocessing.forkserver._forkserver._stop()
 
 
 def end(pid: int) -> None:

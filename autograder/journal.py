@@ -4,6 +4,7 @@ An entry is written whole or not at all, and is found again only for the same fi
 same code, for the same release and with the same settings.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -16,14 +17,27 @@ from autograder.submission import Outcome, Submission
 ELSEWHERE = ("file", "course", "folder", "threads", "kernels")
 
 
+class InUse(ValueError):
+    """Another grader writes to this output folder."""
+
+
 class Journal:
     """The outcomes in an output folder, and the executed notebooks that belong to them."""
 
     def __init__(self, output: Path, version: str) -> None:
-        """Open the journal; `version` names the release and the code that grades."""
+        """Open the journal; `version` names the release and the code that grades.
+
+        Raises:
+            InUse: another process has it open.
+        """
         self._output, self._version = output, version
         self._folder = output / "journal"
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (self._folder / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse(f"another grader is at work in {output}") from None
         self._last: dict[str, tuple[int, Outcome]] = {}
         for path in self._folder.glob("*.json"):
             entry = self._read(path)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
@@ -101,7 +102,7 @@ def grade(submission: Submission) -> None:
     logging.basicConfig(level=logging.INFO)
     folder = submission.folder
     refused, repairs = submission.refused, []
-    release = _release(submission)
+    release = release_of(submission)
     notebook = release
     if not refused:
         try:
@@ -155,7 +156,8 @@ def _config(submission: Submission, sockets: Path) -> Config:
     return config
 
 
-def _release(submission: Submission):
+def release_of(submission: Submission) -> NotebookNode:
+    """Return the release of the lab that is submitted."""
     path = submission.course / "release" / submission.lab / f"{submission.lab}.ipynb"
     return nbformat.read(path, as_version=4)
 

@@ -11,11 +11,13 @@ import os
 import queue
 import sys
 import threading
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from autograder import isolate
-from autograder.submission import Submission, grade
+from autograder import isolate, pool
+from autograder.submission import Submission, environment, grade, release_of
 
 PATHS = ("file", "course", "folder", "kernels")
 
@@ -42,8 +44,28 @@ def main() -> None:
     os.dup2(2, 1)
     waiting: queue.Queue[Submission] = queue.Queue()
     threading.Thread(target=_listen, args=(waiting,), daemon=True).start()
-    for _, problem in isolate.each(grade, iter(waiting.get, None), 1, seconds):
+    for _, problem in isolate.each(grade, _with_kernels(waiting), 1, seconds):
         print(json.dumps(problem), file=answers, flush=True)
+
+
+def _with_kernels(waiting: "queue.Queue[Submission]") -> Iterator[Submission]:
+    """Give each submission the pool of its course; there is one at a time."""
+    open_for = None
+    with ExitStack() as pools:
+        while True:
+            submission = waiting.get()
+            needs = submission.course, submission.sandbox, submission.threads
+            if needs != open_for:
+                pools.close()
+                kernels = pools.enter_context(
+                    pool.serving(
+                        release_of(submission),
+                        submission.sandbox,
+                        environment(submission.threads),
+                    )
+                )
+                open_for = needs
+            yield replace(submission, kernels=kernels)
 
 
 def _listen(waiting: "queue.Queue[Submission]") -> None:

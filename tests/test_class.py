@@ -1,0 +1,441 @@
+"""A class graded as real ones are: interrupted, on a cluster, into PostgreSQL, late, in parts."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from distributed import LocalCluster
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import is_grade
+from tiny import TINY, answered, double, gone, rows, start
+from traitlets.config import Config
+
+from autograder import executors, gradebook
+from autograder.journal import Journal
+from autograder.submission import Outcome, Submission
+
+RIGHT = {"score": "10", "status": "graded"}
+SLOW = double("import time; time.sleep(1)", "return 2 * x")
+
+
+def write_class(folder, **answers):
+    """Write `<student>.ipynb` for each student: solved, but for the exercises that are given."""
+    folder.mkdir()
+    for student, changed in answers.items():
+        (folder / f"{student}.ipynb").write_text(answered(**changed), "utf-8")
+    return folder
+
+
+def grade(submissions, output, *more):
+    """Grade to the end; return the rows and what was printed."""
+    run = start("--submissions", submissions, "--output", output, *more)
+    stdout, stderr = run.communicate(timeout=600)
+    assert (run.returncode, stderr) == (0, ""), stdout + stderr
+    return rows(output), stdout
+
+
+def graded_now(stdout):
+    """Return whom a run graded, and did not find graded before."""
+    lines = [line for line in stdout.splitlines() if line.startswith("[")]
+    return [line.split("  ")[1].split(":")[0] for line in lines]
+
+
+def entries(output):
+    return {path.name: path.read_bytes() for path in (output / "journal").glob("*.json")}
+
+
+@contextmanager
+def wait_for(condition, patience=180.0):
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield
+
+
+# --- stopped at any moment ------------------------------------------------------------------------
+
+
+def test_after_kill_9_nothing_is_lost_and_nothing_graded_twice(tmp_path):
+    students = [f"student{number}" for number in range(6)]
+    folder = write_class(tmp_path / "in", **{name: {"double": SLOW} for name in students})
+    output = tmp_path / "out"
+    run = start("--submissions", folder, "--output", output, "--jobs", "1", TMPDIR=str(tmp_path))
+    with wait_for(lambda: len(entries(output)) >= 2 or run.poll() is not None):
+        family = psutil.Process(run.pid).children(recursive=True)
+        run.kill()
+    run.communicate()
+    assert all(gone(process.pid) for process in family)
+    kept = entries(output)
+    before = [json.loads(entry)["outcome"]["student"] for entry in kept.values()]
+    assert 2 <= len(before) < len(students)
+
+    found, stdout = grade(folder, output)
+    assert f"{len(before)} of {len(students)} were graded before." in stdout
+    assert sorted(before + graded_now(stdout)) == students
+    assert entries(output).items() >= kept.items()
+    assert all(found[name].items() >= RIGHT.items() for name in students)
+
+    again, stdout = grade(folder, output)
+    assert graded_now(stdout) == []
+    assert again == found
+    with Gradebook(f"sqlite:///{output / 'gradebook.db'}") as book:
+        assert len(book.students) == len(students)
+        assert [book.find_submission("00_tiny", name).score for name in students] == [10] * 6
+
+
+def test_a_half_written_entry_is_no_entry(tmp_path):
+    (tmp_path / "a.ipynb").write_text("{}")
+    submission = Submission(
+        "ann", "00_tiny", tmp_path / "a.ipynb", tmp_path, tmp_path / "work", threads=1
+    )
+    submission.autograded.parent.mkdir(parents=True)
+    submission.autograded.write_text("executed")
+    outcome = Outcome("ann", "graded", "", scores={"pythagoras": 5.0})
+    journal = Journal(tmp_path, "version")
+    key = journal.key(submission)
+    assert journal.find(key) is None
+    journal.keep(key, submission, outcome)
+    assert journal.find(key) == outcome
+    path = tmp_path / "journal" / f"{key}.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    assert journal.find(key) is None
+    path.write_bytes(whole)
+    journal.notebook("ann", "00_tiny").write_text("another")
+    assert journal.find(key) is None
+
+
+def test_another_file_setting_or_version_is_graded_anew(tmp_path):
+    (tmp_path / "a.ipynb").write_text("{}")
+    (tmp_path / "b.ipynb").write_text("{ }")
+    submission = Submission(
+        "ann", "00_tiny", tmp_path / "a.ipynb", tmp_path, tmp_path / "work", threads=1
+    )
+    journal = Journal(tmp_path / "one", "version")
+    same = replace(submission, threads=4, course=Path("elsewhere"), folder=Path("there"))
+    assert journal.key(submission) == journal.key(same)
+    others = [
+        journal.key(replace(submission, file=tmp_path / "b.ipynb")),
+        journal.key(replace(submission, student="bob")),
+        journal.key(replace(submission, cell_seconds=3)),
+        journal.key(replace(submission, file=None, refused="no file")),
+        Journal(tmp_path / "two", "another").key(submission),
+    ]
+    assert len({journal.key(submission), *others}) == 6
+
+
+def test_two_graders_do_not_share_an_output_folder(tmp_path):
+    folder = write_class(tmp_path / "in", ann={})
+    journal = Journal(tmp_path / "out", "version")
+    run = start("--submissions", folder, "--output", tmp_path / "out")
+    assert "another grader is at work" in run.communicate(timeout=120)[1]
+    assert run.returncode == 1
+    del journal
+
+
+# --- a cluster ------------------------------------------------------------------------------------
+
+
+def test_a_cluster_grades_and_a_killed_worker_costs_nothing(tmp_path):
+    students = [f"student{number}" for number in range(6)]
+    folder = write_class(tmp_path / "in", **{name: {"double": SLOW} for name in students})
+    (folder / "broken.ipynb").write_text("{")
+    output = tmp_path / "out"
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
+        local_directory=str(tmp_path / "dask"),
+    ) as cluster:  # fmt: skip
+        workers = [worker.pid for worker in cluster.workers.values()]
+        run = start(
+            "--submissions", folder, "--output", output, "--executor", "dask",
+            "--scheduler", cluster.scheduler_address,
+        )  # fmt: skip
+        with wait_for(lambda: len(entries(output)) >= 2 or run.poll() is not None):
+            family = psutil.Process(workers[0]).children(recursive=True)
+            os.kill(workers[0], signal.SIGKILL)
+        stdout, stderr = run.communicate(timeout=600)
+    assert (run.returncode, stderr) == (0, ""), stderr
+    assert all(gone(process.pid) for process in family)
+    found = rows(output)
+    assert sorted(graded_now(stdout)) == sorted([*students, "broken"])
+    assert all(found[name].items() >= RIGHT.items() for name in students)
+    assert found["broken"]["status"] == "broken"
+    assert len(entries(output)) == len(students) + 1
+
+
+def test_a_scheduler_that_is_not_there_is_one_clear_line(tmp_path):
+    with pytest.raises(executors.Unusable, match="no Dask scheduler at tcp://127.0.0.1:1"):
+        next(executors.cluster([], "tcp://127.0.0.1:1", 60, patience=1))
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def postgresql():
+    """A server of Debian's package, started here; its address."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    # PostgreSQL refuses to run as root; a socket's path must be short.
+    root = os.geteuid() == 0
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    if root:
+        shutil.chown(folder, "postgres", "postgres")
+
+    def run(program, *arguments):
+        line = [str(programs[-1] / program), "-D", str(folder / "data"), *arguments]
+        subprocess.run(
+            ["runuser", "-u", "postgres", "--", *line] if root else line,
+            check=True, stdout=subprocess.DEVNULL, timeout=120, cwd=folder,
+        )  # fmt: skip
+
+    try:
+        run("initdb", "--auth=trust", "--username=grader", "--encoding=UTF8", "--no-sync")
+        settings = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+        run("pg_ctl", "start", "--wait", "--log", str(folder / "log"), "--options", settings)
+        try:
+            yield f"postgresql://grader@/postgres?host={folder}"
+        finally:
+            run("pg_ctl", "stop", "--mode=immediate")
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_class_is_recorded_in_postgresql(tmp_path, postgresql):
+    folder = write_class(tmp_path / "in", ann={}, zoë={"length": "def length(x, y):\n    return 0"})
+    found, _ = grade(folder, tmp_path / "out", "--db-url", postgresql)
+    assert not (tmp_path / "out" / "gradebook.db").exists()
+    grade(folder, tmp_path / "out", "--db-url", postgresql)
+    with Gradebook(gradebook.with_driver(postgresql), "privacy-labs") as book:
+        scores = {each.student.id: each.score for each in book.assignment_submissions("00_tiny")}
+    assert scores == {"ann": 10, "zoë": 5}
+    assert {name: float(row["score"]) for name, row in found.items()} == scores
+
+
+def test_a_database_that_is_not_there_is_one_clear_line(tmp_path):
+    folder = write_class(tmp_path / "in", ann={})
+    url = f"postgresql://grader:secret@/x?host={tmp_path}"
+    run = start("--submissions", folder, "--output", tmp_path / "out", "--db-url", url)
+    stderr = run.communicate(timeout=120)[1]
+    assert run.returncode == 1
+    assert stderr.startswith("Nothing graded: the gradebook postgresql+psycopg://grader:***@")
+    assert stderr.count("\n") == 1
+
+
+# --- in parts, late, again ------------------------------------------------------------------------
+
+
+def hand_in(path, time_):
+    os.utime(path, (time_, time_))
+
+
+def test_in_parts_late_and_again(tmp_path):
+    folder = write_class(tmp_path / "in", ann={}, bob={}, cem={})
+    output = tmp_path / "out"
+    for number, name in enumerate(["ann", "bob", "cem"]):
+        hand_in(folder / f"{name}.ipynb", 1_000_000_000 + 86400 * number)
+
+    found, stdout = grade(folder, output, "--only", "bob")
+    assert graded_now(stdout) == ["bob"]
+    assert "Not graded, as asked: ann, cem" in stdout
+    assert set(found) == {"bob"}
+
+    # 1_000_000_000 is 2001-09-09 01:46:40 UTC.
+    found, stdout = grade(folder, output, "--since", "2001-09-10T00:00Z")
+    assert graded_now(stdout) == ["cem"]
+    assert set(found) == {"bob", "cem"}
+
+    # Handed in again, but not asked for: the older grade stands.
+    (folder / "bob.ipynb").write_text("{")
+    found, stdout = grade(folder, output, "--only", "ann")
+    assert graded_now(stdout) == ["ann"]
+    assert found["bob"]["score"] == "10"
+
+    found, stdout = grade(folder, output, "--only", "cem", "--regrade")
+    assert graded_now(stdout) == ["cem"]
+
+    found, stdout = grade(folder, output, "--due", "2001-09-10T12:00Z")
+    assert graded_now(stdout) == ["bob"]
+    assert (found["bob"]["score"], found["bob"]["status"]) == ("0", "broken")
+    with Gradebook(f"sqlite:///{output / 'gradebook.db'}") as book:
+        late = {each.student.id: each.total_seconds_late for each in
+                book.assignment_submissions("00_tiny")}  # fmt: skip
+    assert late["ann"] == 0 and late["cem"] == 1_000_000_000 + 2 * 86400 - 1_000_123_200
+    # nbgrader's own default: to be late costs nothing.
+    assert found["cem"]["late_penalty"] == "0"
+
+
+def test_who_is_not_there_is_named(tmp_path):
+    folder = write_class(tmp_path / "in", ann={})
+    run = start("--submissions", folder, "--output", tmp_path / "out", "--only", "zoë")
+    assert run.communicate(timeout=120)[1] == "Nothing graded: no submission of zoë\n"
+
+
+def test_late_points_are_what_the_courses_plugin_says(tmp_path):
+    """With nbgrader's "zero" policy, and twice, as the gradebook must not change by that."""
+    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    gradebook.make_course(TINY, tmp_path / "course", url)
+    due = datetime(2026, 11, 1, tzinfo=UTC)
+    outcomes = [
+        Outcome(name, "graded", "", scores=dict(TINY.checks)) for name in ("early", "late", "never")
+    ]
+    times = {"early": due - timedelta(1), "late": due + timedelta(hours=1)}
+    policy = Config(LateSubmissionPlugin={"penalty_method": "zero"})
+    for _ in range(2):
+        grades = gradebook.record(TINY, url, outcomes, times, due, policy)
+        assert [grades[name].score for name in ("early", "late", "never")] == [10, 0, 10]
+        assert grades["late"].penalty == 10 and grades["late"].seconds_late == 3600
+    grades = gradebook.record(TINY, url, outcomes, times, due + timedelta(1), policy)
+    assert grades["late"].score == 10
+
+
+# --- what comes out -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    """A class from Canvas's and Moodle's names, graded; the output folder."""
+    folder = tmp_path_factory.mktemp("class")
+    files = {
+        "leeann_12345_67890_00_tiny.ipynb": answered(),
+        "doejohn_222_333_00_tiny.ipynb": answered(length="def length(x, y):\n    return x + y"),
+        "Zoë Müller_124_assignsubmission_file_/Copy of 00_tiny.ipynb": answered(
+            double=double("raise ValueError('=1+1 <script>alert(1)</script>')")
+        ),
+        "=cmd()/00_tiny.ipynb": "{",
+    }
+    for name, text in files.items():
+        (folder / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "in" / name).write_text(text, "utf-8")
+    grade(folder / "in", folder / "out")
+    return folder / "out"
+
+
+def read_csv(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_canvas(output):
+    head, points, *students = read_csv(output / "canvas.csv")
+    assert head == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", TINY.title]
+    assert points[0].strip() == "Points Possible" and points[-1] == "10"
+    assert {row[0]: (row[1], row[3], row[5]) for row in students} == {
+        "'=cmd()": ("", "'=cmd()", "0"),
+        "Zoë Müller": ("124", "", "5"),
+        "doejohn": ("222", "", "5"),
+        "leeann": ("12345", "", "10"),
+    }
+
+
+def test_moodle(output):
+    head, *students = read_csv(output / "moodle.csv")
+    assert head[0] == "Identifier" and head[4] == "Grade" and head[-1] == "Feedback comments"
+    by_name = {row[1]: row for row in students}
+    zoë = by_name["Zoë Müller"]
+    assert (zoë[0], zoë[4], zoë[5]) == ("Participant 124", "5", "10")
+    assert "&lt;script&gt;" in zoë[-1] and "<script>" not in zoë[-1]
+    assert by_name["'=cmd()"][0] == ""
+
+
+def test_gradescope(output):
+    results = json.loads((output / "gradescope" / "doejohn" / "results.json").read_text("utf-8"))
+    assert results["score"] == 5
+    tests = {test["name"]: test for test in results["tests"]}
+    assert [test["max_score"] for test in results["tests"]] == list(TINY.checks.values())
+    assert tests["double: doubles_integers"]["status"] == "passed"
+    assert tests["length: pythagoras"]["status"] == "failed"
+    assert "not 7" in tests["length: pythagoras"]["output"]
+
+
+def test_grades_csv_has_a_row_for_everyone_and_no_formula(output):
+    head, *students = read_csv(output / "grades.csv")
+    assert {"late_penalty", "flags", "repairs", "handed_in", "seconds", "seed"} <= set(head)
+    assert len(students) == 4
+    assert not any(cell.startswith(("=", "+", "@")) for row in students for cell in row)
+
+
+def test_pages_need_nothing_from_the_net_and_hide_what_is_hidden(output):
+    pages = [*(output / "feedback").glob("*.html"), output / "overview.html"]
+    assert len(pages) == 5
+    for page in pages:
+        text = page.read_text("utf-8")
+        assert "http://" not in text.replace("http://www.w3.org", "") and "https://" not in text
+        assert "<script" not in text and "BEGIN HIDDEN" not in text and "0.25" not in text
+        assert len(text) < 100_000
+        assert '<html lang="en">' in text and "aria-label" in text
+
+
+def test_a_students_page_says_what_was_lost_and_why(output):
+    page = (output / "feedback" / "doejohn.html").read_text("utf-8")
+    assert 'pythagoras: <b class="lost">not passed</b>' in page
+    assert "(3, 4) is 5 long, not 7" in page
+    assert "return x + y" in page
+    page = (output / "feedback" / "=cmd().html").read_text("utf-8")
+    assert "could not be graded" in page
+
+
+def test_the_overview_counts(output):
+    page = (output / "overview.html").read_text("utf-8")
+    assert "<b>4</b>submissions" in page and "<b>1</b>could not be graded" in page
+    assert "double: 2 solved it, 0 in part, 2 not." in page
+    assert "5 to 6 points: 2 students." in page
+
+
+# --- nbgrader's formgrader ------------------------------------------------------------------------
+
+
+def test_the_formgrader_finds_everything(output):
+    config = Config()
+    config.CourseDirectory.root = str(output)
+    config.CourseDirectory.course_id = "privacy-labs"
+    api = NbGraderAPI(CourseDirectory(config=config), config=config)
+    (assignment,) = api.get_assignments()
+    assert (assignment["name"], assignment["num_submissions"]) == ("00_tiny", 4)
+    for student in ("leeann", "Zoë Müller", "=cmd()"):
+        submission = api.get_submission("00_tiny", student)
+        assert submission["autograded"]
+        (notebook,) = api.get_student_notebook_submissions(student, "00_tiny")
+        assert notebook["name"] == "00_tiny"
+        path = output / "autograded" / student / "00_tiny" / "00_tiny.ipynb"
+        cells = nbformat.read(path, as_version=4).cells
+        assert {cell.metadata.nbgrader.grade_id for cell in cells if is_grade(cell)} == set(
+            TINY.checks
+        )
+
+
+def test_what_a_person_grades_stays(tmp_path):
+    folder = write_class(tmp_path / "in", ann={"length": "def length(x, y):\n    return 7"})
+    output = tmp_path / "out"
+    grade(folder, output)
+    url = f"sqlite:///{output / 'gradebook.db'}"
+    with Gradebook(url, "privacy-labs") as book:
+        book.find_grade("pythagoras", "00_tiny", "00_tiny", "ann").manual_score = 4
+        book.find_comment("length", "00_tiny", "00_tiny", "ann").manual_comment = "Nearly!"
+        book.db.commit()
+    found, _ = grade(folder, output, "--regrade")
+    assert found["ann"]["score"] == "9"
+    assert "Nearly!" in (output / "feedback" / "ann.html").read_text("utf-8")
+    with Gradebook(url, "privacy-labs") as book:
+        assert not book.find_submission("00_tiny", "ann").needs_manual_grade
+    (folder / "ann.ipynb").write_text(answered(), "utf-8")
+    found, _ = grade(folder, output)
+    assert found["ann"]["score"] == "9"
+    with Gradebook(url, "privacy-labs") as book:
+        assert book.find_submission("00_tiny", "ann").needs_manual_grade
