@@ -11,7 +11,7 @@ import hashlib
 import json
 import secrets
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -19,12 +19,12 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
-from traitlets import Dict, Instance, Integer, List, Unicode
+from traitlets import Bool, Dict, Instance, Integer, List, Unicode
 
 from autograder import integrity
 from autograder.kernel import INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
 from autograder.pool import setup_cells
-from autograder.rebuild import SKIP
+from autograder.rebuild import SKIP, bound_names
 from autograder.sandbox import Place
 
 NOT_RUN = "NotRun"
@@ -48,11 +48,12 @@ class GuardedExecute(NbGraderPreprocessor):
     seed = Integer(0, help="what the checks' inputs are drawn from").tag(config=True)
     in_process = List(help="checks that cannot be judged from another process").tag(config=True)
     canaries = Dict(help="for each check wrong answers and what it says of them").tag(config=True)
+    learning = Bool(False, help="judge whatever cannot be sent in process").tag(config=True)
     report = Unicode("", help="the file to write the flags to").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Execute every cell, or none if the submission is refused."""
-        stopped, flags = self.refused, []
+        stopped, report = self.refused, {"flags": [], "in_process": []}
         deadline = monotonic() + self.notebook_seconds
         with ExitStack() as ends:
             bench = None
@@ -69,9 +70,9 @@ class GuardedExecute(NbGraderPreprocessor):
                     text = f"Not run: {stopped}."
                     cell.outputs = [_error(NOT_RUN, stopped, text)]
             if bench is not None:
-                flags = bench.flags()
+                report = {"flags": bench.flags(), "in_process": bench.in_process}
         if self.report:
-            Path(self.report).write_text(json.dumps(flags), "utf-8")
+            Path(self.report).write_text(json.dumps(report), "utf-8")
         return nb, resources
 
 
@@ -79,6 +80,7 @@ class _Bench:
     """The two kernels of one submission."""
 
     def __init__(self, settings: GuardedExecute, notebook: NotebookNode, deadline: float):
+        self.in_process: list[str] = []  # the checks that were run beside the student's code
         self._settings = settings
         self._deadline = deadline
         self._setup = setup_cells(notebook)
@@ -151,6 +153,8 @@ class _Bench:
                 self._silently(self._student, self._seed("student"))
                 for cell in list(self._told):
                     self._student.run(cell.source, self._seconds_left())
+                    if cell in self._setup:
+                        self._remember(cell)
                 return
             except TimedOut:
                 self._bury("it did not get through its own cells again")
@@ -201,9 +205,9 @@ class _Bench:
 
     # --- cells ---
 
-    def _run(self, cell: NotebookNode) -> bool:
+    def _run(self, cell: NotebookNode, source: str = "") -> bool:
         """Run a cell in the student's kernel; returns whether it came to an end by itself."""
-        run = self._student.begin(cell.source)
+        run = self._student.begin(source or cell.source)
         cell.outputs, error = run.outputs, None
         try:
             self._student.wait(run, self._seconds_left())
@@ -220,8 +224,15 @@ class _Bench:
         if error is not None:
             cell.outputs = [out for out in run.outputs if out.output_type != "error"] + [error]
             return False
-        self._told.append(cell)
+        if not source:
+            self._told.append(cell)
+        if cell in self._setup:
+            self._remember(cell)
         return True
+
+    def _remember(self, cell: NotebookNode) -> None:
+        with suppress(Died, TimedOut):
+            self._silently(self._student, integrity.remember(bound_names(cell)))
 
     def _interrupted(self) -> NotebookNode:
         seconds = self._settings.timeout
@@ -243,7 +254,7 @@ class _Bench:
         deadline = monotonic() + self._seconds_left()
         serving = student.begin("__import__('remote').serve(get_ipython().user_ns)", silent=True)
         ending: list[Died] = []
-        verdict, exotic = None, False
+        verdict, exotic, broken = None, "", "False"
 
         def listen() -> None:
             # When the student's kernel ends, the judge notices at once, and its check fails.
@@ -266,8 +277,9 @@ class _Bench:
             begin = f"__import__('remote').begin(get_ipython().user_ns, {self._exercises!r})"
             judged(f"{self._seed(name)}\n{begin}")
             verdict = judged(cell.source, silent=False)
-            ended = judged("r = __import__('remote'); r.end(); print(r.exotic)", silent=False)
-            exotic = "True" in str(ended.outputs)
+            ended = judged("r = __import__('remote'); r.end(); print(r.exotic, r.broken)", False)
+            said = "".join(out.text for out in ended.outputs if out.output_type == "stream")
+            exotic, broken = said[:-1].split(" ")
             while not (ending or serving.done):
                 judged("pass")
         except TimedOut:
@@ -284,10 +296,14 @@ class _Bench:
                 if verdict.error is not None:
                     error = self._died(ending[0])
                 self._bury(str(ending[0]))
-        if exotic and not ending and verdict.error is not None and not self._reported():
-            # What was to be sent is no data. Then it is judged where it is.
-            self._check_in_process(cell)
-            return
+            elif broken == "True":
+                self._bury("it answered nonsense")
+            elif verdict.error is not None and (
+                exotic == "argument" or (exotic and self._settings.learning)
+            ):
+                # The check has more to give than data.
+                self._check_in_process(cell)
+                return
         printed = [out for out in serving.outputs if out.output_type == "stream"]
         if error is not None:
             cell.outputs = [*printed, error]
@@ -304,15 +320,15 @@ class _Bench:
     def _check_in_process(self, cell: NotebookNode) -> None:
         """Run a check in the student's kernel, and then on wrong answers, which it must reject."""
         name = cell.metadata.id
+        self.in_process.append(name)
         try:
             self._silently(self._student, self._seed(name))
         except (Died, TimedOut) as error:
             cell.outputs = [self._died(Died(str(error)))]
             self._bury(str(error))
             return
-        if not self._run(cell):
+        if not self._run(cell, integrity.beside(cell.source)):
             return
-        self._told.remove(cell)
         if any(out.output_type == "error" for out in cell.outputs):
             return
         wrong = self._settings.canaries.get(name, [])

@@ -7,6 +7,7 @@ alone costs no points.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.build import Lab
@@ -15,19 +16,29 @@ from autograder.sample_class import read_answers
 
 # Run in the student's kernel before and after everything of the student's.
 WATCH = "__import__('guard').watch()"
-REPORT = "print(__import__('guard').report(get_ipython()))"
+REPORT = "__import__('guard').report(get_ipython())"
 FILE = "integrity.json"
 
 # A list of flags longer than this tells a person no more.
 MOST_FLAGS = 20
 
 
+def remember(names: Iterable[str]) -> str:
+    """Return code that notes what a set-up cell has bound to `names`."""
+    return f"__import__('guard').remember(get_ipython().user_ns, {sorted(names)!r})"
+
+
+def beside(check: str) -> str:
+    """Return code that runs a check where the student's code ran, on the names of the set-up."""
+    return canary("", check)
+
+
 def canary(answer: str, check: str) -> str:
     """Return code that runs a check on another answer, in a copy of the namespace."""
     return (
-        "_names = dict(get_ipython().user_ns)\n"
+        "_names = __import__('guard').as_set_up(get_ipython().user_ns)\n"
         f"exec(compile({answer!r}, '<cell>', 'exec'), _names)\n"
-        f"exec(compile({check!r}, '<cell>', 'exec'), _names)"
+        f"exec(compile({check!r}, '<check>', 'exec'), _names)"
     )
 
 

@@ -122,6 +122,7 @@ def environment() -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TMPDIR": "/tmp",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "IPYTHONDIR": "/tmp/ipython",
         "MPLCONFIGDIR": "/tmp/matplotlib",
     } | {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TZ") if name in os.environ}
 

@@ -20,7 +20,7 @@ from traitlets.config import Config, PyFileConfigLoader
 from autograder.build import as_text
 from autograder.execute import NOT_RUN
 from autograder.rebuild import Unreadable, rebuild
-from autograder.sandbox import Place, short_folder
+from autograder.sandbox import Limits, Place, short_folder
 
 # The student's name here: nbgrader globs for folders, and names may hold anything, even a "*".
 ANYBODY = "student"
@@ -48,6 +48,8 @@ class Submission:
     sandbox: str = "bwrap"
     # The socket of a pool of kernels that hold the lab's imports, or None for kernels of its own.
     kernels: Path | None = None
+    # What each kernel may use.
+    limits: Limits = field(default_factory=Limits)
     # What the checks' inputs are drawn from; None draws a fresh one, which the outcome records.
     seed: int | None = None
 
@@ -55,6 +57,11 @@ class Submission:
     def log(self) -> Path:
         """What nbgrader and the kernel wrote."""
         return self.folder / "log.txt"
+
+    @property
+    def report(self) -> Path:
+        """What executing it found out: flags, and which checks ran beside the student's code."""
+        return self.folder / "report.json"
 
     @property
     def autograded(self) -> Path:
@@ -145,11 +152,12 @@ def _config(submission: Submission, sockets: Path) -> Config:
         folder=sockets,
         kind=submission.sandbox,
         pool=submission.kernels,
+        limits=submission.limits,
         environment=environment(submission.threads),
     )
     seed = submission.seed
     config.GuardedExecute.seed = secrets.randbelow(1 << 48) if seed is None else seed
-    config.GuardedExecute.report = str(submission.folder / "flags.json")
+    config.GuardedExecute.report = str(submission.report)
     integrity = submission.course / "integrity.json"
     if integrity.exists():
         config.GuardedExecute.update(json.loads(integrity.read_text("utf-8")))
@@ -203,7 +211,7 @@ def _outcome(submission: Submission, config: Config, refused: str, repairs: list
         if cell.metadata.get("id") in scores:
             messages[cell.metadata.id] = message
     status = "broken" if refused else "stopped" if stopped else "graded"
-    flags = json.loads((submission.folder / "flags.json").read_text("utf-8"))
+    flags = json.loads(submission.report.read_text("utf-8"))["flags"]
     settings = config.GuardedExecute
     return Outcome(
         submission.student, status, stopped, repairs, scores, messages,

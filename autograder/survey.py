@@ -24,7 +24,8 @@ def prepare(lab: Lab, answers: Path, course: Path, *, sandbox: str, kernels: Pat
         Unfit: the solution does not get full marks.
     """
     file = course / FILE
-    file.write_text(json.dumps({"canaries": wrong_answers(lab, answers), "in_process": []}))
+    settings = {"canaries": wrong_answers(lab, answers)}
+    file.write_text(json.dumps(settings | {"learning": True}))
     with tempfile.TemporaryDirectory() as temporary:
         notebook = Path(temporary, f"{lab.name}.ipynb")
         notebook.write_text(as_text(solution(lab)), "utf-8")
@@ -39,9 +40,10 @@ def prepare(lab: Lab, answers: Path, course: Path, *, sandbox: str, kernels: Pat
             kernels=kernels,
         )
         lost = _lost(lab, first)
+        beside = {*json.loads(first.report.read_text("utf-8"))["in_process"], *lost}
+        in_order = [check for check in lab.checks if check in beside]
+        file.write_text(json.dumps(settings | {"in_process": in_order}))
         if lost:
-            settings = json.loads(file.read_text("utf-8"))
-            file.write_text(json.dumps(settings | {"in_process": list(lost)}))
             lost = _lost(lab, replace(first, folder=Path(temporary, "2")))
     if lost:
         check, message = next(iter(lost.items()))

@@ -8,18 +8,32 @@ from typing import Any
 _TRUSTED = ("builtins", "math", "numpy", "scipy", "labkit", "time", "random", "remote", "guard")
 _before: dict[str, dict[str, Any]] = {}
 _code: dict[str, Any] = {}
+_names: dict[str, Any] = {}
+_say = sys.stdout.write
 
 
 def watch() -> None:
     """Remember the trusted modules as they are."""
+    global _say
+    _say = sys.stdout.write
     for name, module in _modules():
         _before[name] = dict(vars(module))
     for key, function in _functions():
         _code[key] = (function.__code__, function.__defaults__, function.__kwdefaults__)
 
 
-def report(shell: Any) -> str:
-    """Return as JSON what has changed since."""
+def remember(namespace: dict[str, Any], names: list[str]) -> None:
+    """Remember what a set-up cell has bound to `names`."""
+    _names.update({name: namespace[name] for name in names if name in namespace})
+
+
+def as_set_up(namespace: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a namespace in which the set-up cells' names are bound as they were."""
+    return namespace | _names
+
+
+def report(shell: Any) -> None:
+    """Print as JSON what has changed since."""
     found = []
     for name, old in _before.items():
         module = sys.modules.get(name)
@@ -38,7 +52,7 @@ def report(shell: Any) -> str:
         if key in _code and any(a is not b for a, b in zip(_code[key], now, strict=True)):
             found.append(f"{key} was rewritten")
     found += _shell(shell)
-    return json.dumps(found)
+    _say(json.dumps(found))
 
 
 def _modules() -> list[tuple[str, ModuleType]]:
@@ -64,13 +78,12 @@ def _functions() -> list[tuple[str, FunctionType]]:
 
 
 def _matters(key: str, value: Any) -> bool:
-    # Modules count their calls and fill caches; what is called, and constants, stay.
-    # The kernel itself changes `input` for each cell.
-    return (
-        not key.startswith("_")
-        and key not in ("input", "help", "display")
-        and (callable(value) or isinstance(value, int | float | str | tuple))
-    )
+    # The kernel itself changes `input` for each cell. Modules count calls and fill caches.
+    if key in ("input", "help", "display") or key.startswith("__"):
+        return False
+    if callable(value):
+        return True
+    return not key.startswith("_") and isinstance(value, int | float | str | tuple)
 
 
 def _shell(shell: Any) -> list[str]:

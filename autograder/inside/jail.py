@@ -143,7 +143,8 @@ def limit(limits: Limits) -> None:
         (resource.RLIMIT_DATA, limits.memory),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
         (resource.RLIMIT_FSIZE, limits.disk),
-        (resource.RLIMIT_NPROC, 4 * limits.processes),  # coarse: `watch` counts
+        # Counted for each user, who under root is this kernel's alone; `watch` counts exactly.
+        (resource.RLIMIT_NPROC, limits.processes * (2 if os.geteuid() == 0 else 8)),
         (resource.RLIMIT_NOFILE, 4096),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 1 << 20),

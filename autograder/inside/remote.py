@@ -25,6 +25,11 @@ _link: socket.socket | None = None
 class Unreachable(Exception):
     """The student's kernel has ended, or answered with what is no answer."""
 
+    def __init__(self, message: str):
+        global broken
+        super().__init__(message)
+        broken = True
+
 
 def adopt(fd: int) -> None:
     """Take the socket that this process was given."""
@@ -118,6 +123,8 @@ def _encode(value: Any, buffers: list[bytes], depth: int) -> list:
             return ["plain", kind(value)]
     if isinstance(value, complex):
         return ["complex", [value.real, value.imag]]
+    if hasattr(type(value), "__float__"):  # fractions, decimals
+        return ["plain", float(value)]
     for kind in (list, tuple, set, frozenset):
         if isinstance(value, kind) and len(value) <= MOST_ITEMS:
             return [kind.__name__, [_encode(item, buffers, depth + 1) for item in value]]
@@ -160,7 +167,9 @@ def _state(generator: np.random.Generator) -> list:
 # --- the judge's side -----------------------------------------------------------------------------
 
 _calls: socket.socket | None = None
-exotic = False  # whether something could not be sent since `begin`
+# Since `begin`: what could not be sent ("argument", "result"), and whether an answer made no sense.
+exotic = ""
+broken = False
 
 
 def connect() -> None:
@@ -179,8 +188,8 @@ def connect() -> None:
 
 def begin(namespace: dict[str, Any], exercises: list[str]) -> None:
     """Put stand-ins for the exercises' functions, as they are now, into the namespace."""
-    global exotic
-    exotic = False
+    global exotic, broken
+    exotic, broken = "", False
     connect()
     reply, _ = _ask(None, exercises, {})
     for name in exercises:
@@ -203,7 +212,7 @@ def _ask(name: str | None, args: Any, kwargs: dict[str, Any]) -> tuple[dict[str,
     try:
         request = pickle.dumps((name, args, kwargs), protocol=5)
     except Exception:
-        exotic = True
+        exotic = "argument"
         raise
     try:
         _send(_calls, request)
@@ -258,7 +267,7 @@ class Opaque:
 
 def _opaque(name: str) -> Any:
     global exotic
-    exotic = True
+    exotic = exotic or "result"
     return type(name if name.isidentifier() else "object", (Opaque,), {})()
 
 

@@ -1,0 +1,91 @@
+"""Submissions that attack the grader, and what each must get: no crash, no escape, no points."""
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+
+from autograder.build import Lab, read_lab, solution
+
+HERE = Path(__file__).parent
+MASTERS = {
+    "00_tiny": HERE.parent / "fixtures" / "masters" / "00_tiny.py",
+    "00_arrays": HERE / "masters" / "00_arrays.py",
+}
+
+# What a submission prints that has reached what it must not; nobody else prints it.
+ESCAPED = "ESC" + "APED"
+
+
+class Notebook(NotebookNode):
+    """A solved notebook, whose cells are found by name."""
+
+    def __getitem__(self, key: str) -> Any:
+        for cell in super().__getitem__("cells"):
+            if cell.id == key:
+                return cell
+        return super().__getitem__(key)
+
+    def answer(self, name: str, source: str) -> "Notebook":
+        """Put other code into a cell."""
+        self[name].source = textwrap.dedent(source).strip()
+        return self
+
+    def before(self, name: str, source: str) -> "Notebook":
+        """Put a cell of the student's own before another."""
+        cells = self["cells"]
+        cells.insert(cells.index(self[name]), new_code_cell(textwrap.dedent(source).strip()))
+        return self
+
+
+def solved(lab: Lab) -> Notebook:
+    """Return a lab's solution."""
+    return Notebook(solution(lab))
+
+
+Made = NotebookNode | str | bytes | dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One submission; the words are to occur in what their names say.
+
+    `make(notebook, folder)` gets the solved notebook and the student's folder, and returns the
+    notebook, its text or bytes, or these by relative path; or None, if it filled the folder itself.
+    `flags` are all that a person is told: none at all, if it is empty; anything, if it is None.
+    """
+
+    name: str
+    make: Callable[[Notebook, Path], Made]
+    points: float
+    lab: str = "00_tiny"
+    status: str = "graded"
+    reason: str = ""
+    says: dict[str, str] = field(default_factory=dict)
+    flags: Sequence[str] | None = ()
+    repairs: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+CASES: list[Case] = []
+FULL = {name: read_lab(path).points for name, path in MASTERS.items()}
+
+
+def case(**expected: Any) -> Callable:
+    """Add a function that makes a submission to the corpus, with what it must get."""
+
+    def add(make: Callable[[Notebook, Path], Made]) -> Callable[[Notebook, Path], Made]:
+        lab = expected.get("lab", "00_tiny")
+        CASES.append(Case(make.__name__, make, **{"points": FULL[lab]} | expected))
+        return make
+
+    return add
+
+
+from tests.hostile import kernels, reach, resources, tamper  # noqa: E402, F401 - they add cases

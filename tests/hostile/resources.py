@@ -1,0 +1,214 @@
+"""Submissions that use what they can: time, memory, processes, disk, the grader's patience."""
+
+from tests.hostile import case
+
+HALF = 5  # of the tiny lab: the exercise that is not attacked with
+
+
+@case(points=HALF, says={"doubles_integers": "interrupted after"})
+def endless_loop(notebook, folder):
+    """Never returns."""
+    return notebook.answer("double", "def double(x):\n    while True:\n        pass")
+
+
+@case(points=HALF, says={"doubles_integers": "interrupted after"})
+def ignores_interrupts(notebook, folder):
+    """Catches what an interrupt raises, and goes on."""
+    return notebook.answer(
+        "double",
+        """
+        import time
+
+        def double(x):
+            while True:
+                try:
+                    time.sleep(1)
+                except BaseException:
+                    pass
+        """,
+    )
+
+
+@case(says={})
+def endless_cell_of_its_own(notebook, folder):
+    """Never gets to its answers, but for the time limit; they are right."""
+    return notebook.before("length", "while True:\n    pass")
+
+
+@case(points=HALF, says={"doubles_integers": "MemoryError"})
+def one_huge_array(notebook, folder):
+    """Asks for more memory than it may have, at once."""
+    return notebook.answer("double", "def double(x):\n    return bytearray(1 << 40)")
+
+
+@case(points=HALF, says={"doubles_integers": "Error"})
+def memory_bomb(notebook, folder):
+    """Fills memory, piece by piece, and holds on to it."""
+    return notebook.answer(
+        "double",
+        """
+        hoard = []
+
+        def double(x):
+            while True:
+                hoard.append(bytearray(b"x") * (64 << 20))
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": "memory"})
+def memory_bomb_of_many(notebook, folder):
+    """Fills memory from several processes, none of which is large."""
+    return notebook.answer(
+        "double",
+        """
+        import os, time
+
+        def double(x):
+            for _ in range(20):
+                if os.fork() == 0:
+                    hoard = bytearray(b"x") * (100 << 20)
+                    time.sleep(600)
+            time.sleep(600)
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": "processes and threads"})
+def fork_bomb(notebook, folder):
+    """Forks, and its children fork."""
+    return notebook.answer(
+        "double",
+        """
+        import os, time
+
+        def double(x):
+            while True:
+                try:
+                    os.fork()
+                except OSError:
+                    time.sleep(0.01)
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": "processes and threads"})
+def thread_bomb(notebook, folder):
+    """Starts threads that sleep."""
+    return notebook.answer(
+        "double",
+        """
+        import threading, time
+
+        def double(x):
+            for _ in range(5000):
+                threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+            time.sleep(600)
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": "No space left"})
+def disk_bomb(notebook, folder):
+    """Fills every folder that it can write to."""
+    return notebook.answer(
+        "double",
+        """
+        def double(x):
+            for number in range(100):
+                with open(f"/tmp/{number}", "wb") as file:
+                    for _ in range(64):
+                        file.write(bytes(1 << 20))
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": "Error"})
+def fills_the_folder_of_the_sockets(notebook, folder):
+    """Fills the one folder that is not in memory."""
+    return notebook.answer(
+        "double",
+        """
+        import glob, os, time
+
+        def double(x):
+            for number in range(10000):
+                with open(f"{glob.glob('/tmp/lab-*/*/')[0]}/{number}", "wb") as file:
+                    file.write(bytes(8 << 20))
+            time.sleep(600)
+        """,
+    )
+
+
+@case()
+def stderr_flood(notebook, folder):
+    """Writes megabytes to stderr on the way to a right answer."""
+    return notebook.answer(
+        "double",
+        """
+        import sys
+
+        def double(x):
+            for _ in range(100):
+                sys.stderr.write("x" * 100000 + "\\n")
+            return 2 * x
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": "Error"})
+def endless_output(notebook, folder):
+    """Prints, and never stops."""
+    return notebook.answer(
+        "double",
+        """
+        def double(x):
+            while True:
+                print("x" * 100000)
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": "Error"})
+def one_huge_message(notebook, folder):
+    """Prints hundreds of megabytes at once, for the grader to hold."""
+    return notebook.answer(
+        "double",
+        """
+        def double(x):
+            print("x" * (400 << 20), flush=True)
+            return 3 * x
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": ""})
+def one_huge_answer(notebook, folder):
+    """Returns hundreds of megabytes, for the judge to hold."""
+    return notebook.answer("double", "def double(x):\n    return b'x' * (400 << 20)")
+
+
+@case(points=HALF, says={"doubles_integers": ""})
+def endless_answer(notebook, folder):
+    """Returns an iterator that never ends."""
+    return notebook.answer(
+        "double", "import itertools\n\ndef double(x):\n    return itertools.repeat(8)"
+    )
+
+
+@case(points=HALF, says={"doubles_integers": ""})
+def nested_answer(notebook, folder):
+    """Returns a list that contains itself."""
+    return notebook.answer(
+        "double", "def double(x):\n    result = []\n    result.append(result)\n    return result"
+    )
+
+
+@case()
+def ten_thousand_cells(notebook, folder):
+    """Has ten thousand cells of its own."""
+    for _ in range(10):
+        notebook.before("double", "x = 1")
+    extra = notebook["cells"][notebook["cells"].index(notebook["double"]) - 1]
+    notebook["cells"] = [*notebook["cells"], *([extra] * 10000)]
+    return notebook

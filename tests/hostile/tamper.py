@@ -1,0 +1,452 @@
+"""Submissions whose answers are wrong, and which change or read what judges them.
+
+Every one of them attacks in the cell of an exercise or before it, and answers wrongly.
+"""
+
+from tests.hostile import case
+
+HALF = 5
+WRONG = "\ndef double(x):\n    return 3 * x\n"
+CENTRED = "\ndef centred(x):\n    return x\n"
+# What a wrong `centred` keeps: `differences`, and the two other exercises.
+REST = 12
+# And what is left when `fit`, though right, is judged by a check that its author has broken.
+LEFT = 7
+
+
+def tiny(**expected):
+    """A case in which `double` is wrong, so that its exercise gets nothing."""
+    return case(**{"points": HALF} | expected)
+
+
+def arrays(**expected):
+    """A case in which `centred` does nothing: it fails one check of 3 points."""
+    return case(**{"lab": "00_arrays", "points": REST} | expected)
+
+
+@tiny(flags=["math.isclose was replaced"])
+def patches_math(notebook, folder):
+    """Has everything be close to everything."""
+    attack = "import math\nmath.isclose = lambda *a, **k: True\n"
+    return notebook.answer("double", attack + "\ndef double(x):\n    return 0\n")
+
+
+@arrays(flags=["numpy.allclose was replaced"])
+def patches_numpy(notebook, folder):
+    """Has every array be close to every other, with mean 0."""
+    return notebook.answer(
+        "centred",
+        "import numpy as np\nnp.allclose = lambda *a, **k: True\n"
+        "np.mean = np.std = lambda *a, **k: 0.0\n" + CENTRED,
+    )
+
+
+@arrays(points=LEFT, flags=["labkit.checks.require was replaced"])
+def patches_require(notebook, folder):
+    """Has no check require anything."""
+    return notebook.answer(
+        "centred", "from labkit import checks\nchecks.require = lambda *a: None\n" + CENTRED
+    )
+
+
+@arrays(points=LEFT, flags=["labkit.checks.require was rewritten"])
+def rewrites_require(notebook, folder):
+    """Replaces only the code inside `require`."""
+    return notebook.answer(
+        "centred",
+        "from labkit import checks\n"
+        "checks.require.__code__ = (lambda holds, message: None).__code__\n" + CENTRED,
+    )
+
+
+@arrays(flags=["labkit.checks.fresh_rng was replaced"])
+def patches_the_generator(notebook, folder):
+    """Has every check draw the same inputs."""
+    return notebook.answer(
+        "centred",
+        "import numpy as np\nfrom labkit import checks\n"
+        "checks.fresh_rng = lambda: np.random.default_rng(0)\n" + CENTRED,
+    )
+
+
+@arrays(points=LEFT)
+def replaces_the_checks(notebook, folder):
+    """Binds the names of the set-up's own checks anew."""
+    return notebook.before("mean", "has_mean_zero = lambda *a, **k: None\nchecks = None").answer(
+        "centred", CENTRED
+    )
+
+
+@tiny(flags=["builtins.print was replaced"])
+def patches_builtins(notebook, folder):
+    """Replaces builtins that checks call."""
+    return notebook.answer(
+        "double", "import builtins\nbuiltins.print = lambda *a, **k: None\n" + WRONG
+    )
+
+
+@tiny(flags=None)
+def patches_assertions(notebook, folder):
+    """Makes AssertionError an exception that nobody sees."""
+    return notebook.answer(
+        "double",
+        "import builtins\n\nclass Silent(BaseException):\n"
+        "    def __init__(self, *a): raise SystemExit(0)\n\n"
+        "builtins.AssertionError = Silent\n" + WRONG,
+    )
+
+
+@tiny()
+def equals_everything(notebook, folder):
+    """Returns an object that equals everything."""
+    return notebook.answer(
+        "double",
+        """
+        class Anything(float):
+            def __eq__(self, other): return True
+            def __ne__(self, other): return False
+            def __lt__(self, other): return True
+            def __sub__(self, other): return 0.0
+            def __abs__(self): return 0.0
+            def __bool__(self): return True
+
+        def double(x):
+            return Anything(3 * x)
+        """,
+    )
+
+
+@tiny(flags=None)
+def equals_everything_and_is_nothing(notebook, folder):
+    """Returns an object of no known type that equals everything."""
+    return notebook.answer(
+        "double",
+        """
+        class Anything:
+            def __eq__(self, other): return True
+            def __float__(self): return 1.0
+            def __format__(self, how): return "8"
+
+        def double(x):
+            return Anything()
+        """,
+    )
+
+
+@arrays()
+def array_of_its_own_kind(notebook, folder):
+    """Returns a subclass of ndarray whose mean is 0 and which is close to everything."""
+    return notebook.answer(
+        "centred",
+        """
+        class Zero(np.ndarray):
+            def mean(self, *a, **k): return 0.0
+            def __array_function__(self, *a, **k): return True
+            def __array_ufunc__(self, *a, **k): return np.zeros(50)
+            def __abs__(self): return 0.0
+
+        def centred(x):
+            return x.view(Zero)
+        """,
+    )
+
+
+@arrays(points=13)
+def array_with_its_own_conversion(notebook, folder):
+    """Returns an object that turns into another array each time it is asked: first into zeros."""
+    return notebook.answer(
+        "centred",
+        """
+        class Changing:
+            count = 0
+            def __array__(self, *a, **k):
+                self.count += 1
+                return np.zeros(50) if self.count % 2 else self.x
+
+        def centred(x):
+            result = Changing()
+            result.x = x
+            return result
+        """,
+    )
+
+
+@tiny()
+def number_as_the_last_word(notebook, folder):
+    """Shows a number where nbgrader takes one for partial credit."""
+    return notebook.answer(
+        "double", "import sys\n\ndef double(x):\n    sys.displayhook(2.0)\n    return 3 * x"
+    )
+
+
+@tiny()
+def reads_the_stack(notebook, folder):
+    """Looks in the caller's frames for the answer, and for the test's source."""
+    return notebook.answer(
+        "double",
+        """
+        import linecache, re, sys
+
+        def double(x):
+            frame = sys._getframe(1)
+            while frame is not None:
+                text = "".join(linecache.getlines(frame.f_code.co_filename))
+                wanted = re.findall(r"double\\(%r\\)[^0-9]+([0-9.]+)" % x, text)
+                if wanted:
+                    return float(wanted[0])
+                frame = frame.f_back
+            return 3 * x
+        """,
+    )
+
+
+@arrays()
+def reads_the_callers_variables(notebook, folder):
+    """Returns what a check has in a variable."""
+    return notebook.answer(
+        "centred",
+        """
+        import gc, sys
+
+        def centred(x):
+            frame = sys._getframe(1)
+            while frame is not None:
+                if "rng" in frame.f_locals and "x" in frame.f_locals:
+                    mine = frame.f_locals["x"]
+                    return mine - mine.mean()
+                frame = frame.f_back
+            return x
+        """,
+    )
+
+
+@tiny(flags=["ast_transformers"])
+def transforms_the_tests(notebook, folder):
+    """Removes every assertion from what is run after it."""
+    return notebook.answer(
+        "double",
+        """
+        import ast
+
+        class NoAssert(ast.NodeTransformer):
+            def visit_Assert(self, node):
+                return ast.copy_location(ast.Pass(), node)
+
+        get_ipython().ast_transformers.append(NoAssert())
+
+        def double(x):
+            return 3 * x
+        """,
+    )
+
+
+@tiny(flags=["handler of exceptions"])
+def swallows_exceptions(notebook, folder):
+    """Has IPython swallow every exception."""
+    return notebook.answer(
+        "double",
+        "get_ipython().set_custom_exc((BaseException,), lambda *a, **k: None)\n" + WRONG,
+    )
+
+
+@tiny(points=0, flags=["run_cell was replaced"])
+def replaces_run_cell(notebook, folder):
+    """Has IPython run nothing any more, and report success."""
+    return notebook.answer(
+        "double",
+        """
+        from IPython.core.interactiveshell import ExecutionResult
+
+        def double(x):
+            return 3 * x
+
+        def nothing(*a, **k):
+            result = ExecutionResult(None)
+            result.execution_count = 1
+            return result
+
+        shell = get_ipython()
+        kept = shell.run_cell
+        shell.run_cell = lambda code, *a, **k: (
+            kept(code, *a, **k) if "remote" in code or "guard" in code else nothing()
+        )
+        """,
+    )
+
+
+@tiny(flags=None)
+def mutes_the_kernel(notebook, folder):
+    """Drops every error message that the kernel would send."""
+    return notebook.answer(
+        "double",
+        """
+        session = get_ipython().kernel.session
+        send = session.send
+
+        def quiet(stream, message, *a, **k):
+            kind = message if isinstance(message, str) else message["header"]["msg_type"]
+            if kind != "error":
+                return send(stream, message, *a, **k)
+
+        session.send = quiet
+
+        def double(x):
+            return 3 * x
+        """,
+    )
+
+
+@tiny(flags=["trace function"])
+def traces(notebook, folder):
+    """Sets a trace function that changes results while checks run."""
+    return notebook.answer(
+        "double",
+        """
+        import sys, threading
+
+        def trace(frame, event, value):
+            frame.f_trace_lines = False
+            return trace
+
+        sys.settrace(trace)
+
+        def double(x):
+            return 3 * x
+        """,
+    )
+
+
+@tiny(flags=None)
+def changes_things_later(notebook, folder):
+    """A thread goes on patching while checks run."""
+    return notebook.answer(
+        "double",
+        """
+        import math, threading, time
+
+        def patch():
+            while True:
+                math.isclose = lambda *a, **k: True
+                get_ipython().user_ns["double"] = lambda x: 3 * x
+                time.sleep(0.001)
+
+        threading.Thread(target=patch, daemon=True).start()
+
+        def double(x):
+            return 3 * x
+        """,
+    )
+
+
+@arrays(points=10, flags=["check `weight`"], says={"weight": "Subverted"})
+def patches_what_judges_in_process(notebook, folder):
+    """Attacks the one check that is run beside it."""
+    return notebook.answer(
+        "fit",
+        "from labkit import checks\nchecks.require = lambda *a: None\n\n"
+        "def fit(model, x):\n    pass\n",
+    )
+
+
+@arrays(points=10, flags=["check `weight`"], says={"weight": "Subverted"})
+def patches_in_the_call(notebook, folder):
+    """Attacks from within the call, when it is too late to look first."""
+    return notebook.answer(
+        "fit",
+        """
+        def fit(model, x):
+            import builtins, labkit.checks
+            labkit.checks.require = lambda *a: None
+        """,
+    )
+
+
+@arrays(points=10, flags=["check `weight`"], says={"weight": "Subverted"})
+def replaces_the_model(notebook, folder):
+    """Has the model's class say what the check wants to hear."""
+    return notebook.answer(
+        "fit",
+        """
+        class Any(float):
+            def __sub__(self, other): return 0.0
+
+        Scale.weight = property(lambda self: Any(1), lambda self, value: None)
+
+        def fit(model, x):
+            pass
+        """,
+    )
+
+
+@arrays(points=10, says={"scale": "no draw leads to"})
+def chooses_the_next_inputs(notebook, folder):
+    """Sets the state of the check's generator, so that it draws what suits the answer."""
+    return notebook.answer(
+        "noisy",
+        """
+        def noisy(x, scale, rng):
+            result = x + rng.normal(0, scale, x.shape)
+            state = rng.bit_generator.state
+            state["state"]["state"] = 1
+            rng.bit_generator.state = state
+            return result
+        """,
+    )
+
+
+@tiny(points=0, flags=["remote._called was replaced"])
+def forges_its_link(notebook, folder):
+    """Answers the judge's calls itself, with what it reads in them."""
+    return notebook.answer(
+        "double",
+        """
+        import remote
+
+        def called(function, args, kwargs, buffers):
+            return {"result": ["plain", 7], "generators": [["0x1", "0x0", "0x0", "0x0"]]}
+
+        remote._called = called
+
+        def double(x):
+            return 3 * x
+        """,
+    )
+
+
+@arrays(flags=["labkit.checks.CheckFailed was replaced"])
+def imitates_success(notebook, folder):
+    """Prints what a passed check prints."""
+    return notebook.answer(
+        "centred",
+        """
+        import labkit.checks
+        labkit.checks.CheckFailed = Warning
+
+        def centred(x):
+            print("✓ has_mean_zero: the mean is gone.")
+            return x
+        """,
+    )
+
+
+@case(lab="00_arrays")
+def honest_answers(notebook, folder):
+    """Attacks nothing, and answers in unusual types; no flag, no point lost."""
+    notebook.answer(
+        "centred",
+        """
+        from fractions import Fraction
+
+        def centred(x):
+            mean = sum(map(Fraction, x)) / len(x)
+            return tuple(float(Fraction(value) - mean) for value in x)
+        """,
+    )
+    return notebook.answer(
+        "noisy",
+        """
+        def noisy(x, scale, rng):
+            (own,) = rng.spawn(1)
+            return np.ma.masked_array(x + scale * own.standard_normal(len(x)))
+        """,
+    )
