@@ -74,9 +74,9 @@ def memory_bomb_of_many(notebook, folder):
     )
 
 
-@case(points=HALF, says={"doubles_integers": "processes and threads"})
+@case(points=HALF, says={"doubles_integers": ""})
 def fork_bomb(notebook, folder):
-    """Forks, and its children fork."""
+    """Forks, and its children fork: too many processes, or too much time, whichever is first."""
     return notebook.answer(
         "double",
         """
@@ -92,7 +92,7 @@ def fork_bomb(notebook, folder):
     )
 
 
-@case(points=HALF, says={"doubles_integers": "processes and threads"})
+@case(points=HALF, says={"doubles_integers": ""})
 def thread_bomb(notebook, folder):
     """Starts threads that sleep."""
     return notebook.answer(
