@@ -28,6 +28,7 @@ from autograder.build import MASTERS, Lab, as_text, read_lab, release
 from autograder.collect import BadUsage, Collected, collect
 from autograder.gradebook import make_course
 from autograder.journal import InUse, Journal, write_whole
+from autograder.salvage import slim
 from autograder.submission import Outcome, Submission, course_config, environment
 
 # Beyond the notebook's own time limit: what starting, converting and a loaded machine may take.
@@ -132,10 +133,11 @@ def grade_all(
         handed_in = {each.student: each.handed_in for each in found if each.handed_in is not None}
         grades = gradebook.record(lab, db_url, in_order, handed_in, settings.due)
         left_out = [each.student for each in found if each.student not in outcomes]
+        shutil.copytree(course / "source", output / "source", dirs_exist_ok=True)
+        _make_nbgraders_course(lab, [each for each in found if each.student in grades], output)
         config = output / "nbgrader_config.py"
         config.touch(0o600)  # a database's address may hold a password
         config.write_text(_config_for_nbgrader(settings.db_url and db_url), "utf-8")
-        shutil.copytree(course / "source", output / "source", dirs_exist_ok=True)
     report.write(lab, found, in_order, grades, output)
     return Result(in_order, grades, left_out)
 
@@ -250,6 +252,17 @@ def _duration(seconds: float) -> str:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
+
+
+def _make_nbgraders_course(lab: Lab, found: list[Collected], output: Path) -> None:
+    """Put what was handed in where nbgrader's formgrader looks for it, with the time."""
+    for each in found:
+        folder = output / "submitted" / each.student / lab.name
+        folder.mkdir(parents=True, exist_ok=True)
+        if each.file is not None:
+            write_whole(folder / f"{lab.name}.ipynb", slim(each.file.read_bytes()))
+        if each.handed_in is not None:
+            write_whole(folder / "timestamp.txt", f"{each.handed_in:%Y-%m-%d %T.%f} UTC".encode())
 
 
 def _config_for_nbgrader(db_url: str | None) -> str:

@@ -17,7 +17,6 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import setenv
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from traitlets.config import Config
 
@@ -73,10 +72,8 @@ def make_course(lab: Lab, course: Path, db_url: str | None = None) -> None:
     coursedir = CourseDirectory(config=config)
     coursedir.assignment_id = lab.name
     converter = GenerateAssignment(coursedir=coursedir, config=config)
-    # To make a gradebook nbgrader runs `alembic`, which stands beside this interpreter.
-    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
     try:
-        with setenv(PATH=path), _quiet(converter.log):
+        with _alembic_on_path(), _quiet(converter.log):
             converter.start()
     except (NbGraderException, SQLAlchemyError) as error:
         where = _shown(config.CourseDirectory.db_url)
@@ -154,6 +151,17 @@ def record(
                 },
             )
     return grades
+
+
+@contextmanager
+def _alembic_on_path() -> Iterator[None]:
+    """To make a gradebook nbgrader runs `alembic`, which stands beside this interpreter."""
+    path = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), path])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = path
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A class graded as real ones are: interrupted, on a cluster, into PostgreSQL, late, in parts."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,10 +22,11 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import is_grade
-from tiny import TINY, answered, double, gone, rows, start
+from tiny import FIXTURES, TINY, answered, double, gone, rows, start
 from traitlets.config import Config
 
 from autograder import executors, gradebook
+from autograder.grade import main
 from autograder.journal import Journal
 from autograder.submission import Outcome, Submission
 
@@ -41,11 +43,18 @@ def write_class(folder, **answers):
 
 
 def grade(submissions, output, *more):
-    """Grade to the end; return the rows and what was printed."""
-    run = start("--submissions", submissions, "--output", output, *more)
-    stdout, stderr = run.communicate(timeout=600)
-    assert (run.returncode, stderr) == (0, ""), stdout + stderr
-    return rows(output), stdout
+    """Grade to the end, in this process; return the rows and what was printed."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    line = ["--lab", "00_tiny", "--submissions", submissions, "--output", output, *more]
+    stdout, stderr = io.StringIO(), io.StringIO()
+    try:
+        with redirect_stdout(stdout), redirect_stderr(stderr):
+            main([str(word) for word in line], masters=FIXTURES / "masters")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert stderr.getvalue() == ""
+    return rows(output), stdout.getvalue()
 
 
 def graded_now(stdout):
@@ -179,7 +188,7 @@ def test_a_cluster_grades_and_a_killed_worker_costs_nothing(tmp_path):
 
 
 def test_a_scheduler_that_is_not_there_is_one_clear_line(tmp_path):
-    with pytest.raises(executors.Unusable, match="no Dask scheduler at tcp://127.0.0.1:1"):
+    with pytest.raises(executors.Unusable, match=r"no Dask scheduler at tcp://127\.0\.0\.1:1"):
         next(executors.cluster([], "tcp://127.0.0.1:1", 60, patience=1))
 
 

@@ -1,0 +1,140 @@
+"""How fast a class is graded, against nbgrader's own `autograde`, in one run on this machine.
+
+    python benchmarks/class_grading.py [--class-size 200] [--sample 2] [--labs 01_dp_sgd …]
+
+The class is generated from the labs' right and wrong answers; each lab has its share. Plain
+nbgrader grades the first few submissions of each lab, one after the other, as it does: no
+sandbox, every cell run, here in quick mode and without time limits of its own. We grade all of
+them, in the sandbox, with everything that is written afterwards. Scores must agree.
+"""
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import Execute
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from autograder import build, grade, sample_class
+from autograder.collect import collect
+from autograder.gradebook import make_course
+from autograder.submission import course_config
+
+LABS = ["01_dp_sgd", "02_gdp_accounting", "03_federated_masking"]
+
+
+def make_class(lab: build.Lab, folder: Path, size: int, rng: random.Random) -> dict[str, float]:
+    """Write `<student>/<lab>.ipynb` with a random answer to each exercise; return the points."""
+    answers = sample_class.read_answers(build.MASTERS.parent / "answers" / lab.name, lab)
+    points = {}
+    for number in range(size):
+        notebook, student = build.release(lab), f"student{number:03}"
+        points[student] = 0.0
+        for exercise, checks in lab.exercises.items():
+            # Two of three exercises are right: classes are.
+            right = rng.random() < 2 / 3
+            answer = rng.choice([each for each in answers[exercise] if bool(each.loses) != right])
+            next(cell for cell in notebook.cells if cell.id == exercise).source = answer.source
+            points[student] += sum(p for check, p in checks.items() if check not in answer.loses)
+        path = folder / student / lab.name / f"{lab.name}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(build.as_text(notebook), "utf-8")
+    return points
+
+
+def plain(lab: build.Lab, folder: Path, students: list[str], course: Path) -> tuple[float, dict]:
+    """Grade with nbgrader's Autograde; return the seconds and the scores."""
+    make_course(lab, course)
+    for student in students:
+        target = course / "submitted" / student / lab.name / f"{lab.name}.ipynb"
+        target.parent.mkdir(parents=True)
+        target.write_bytes((folder / student / lab.name / f"{lab.name}.ipynb").read_bytes())
+    config = course_config(course)
+    # nbgrader's own, but for what a lab with TensorFlow cannot be graded without: no points lost
+    # for warnings, and time enough.
+    config.Autograde.autograde_preprocessors = [
+        Execute if "Execute" in step.__name__ else step
+        for step in config.Autograde.autograde_preprocessors
+    ]
+    config.Execute.timeout = 600
+    config.Execute.startup_timeout = 180
+    coursedir = CourseDirectory(config=config)
+    coursedir.assignment_id = lab.name
+    os.environ["LABKIT_BUDGET"] = "quick"
+    began = time.monotonic()
+    Autograde(coursedir=coursedir, config=config).start()
+    seconds = time.monotonic() - began
+    with Gradebook(config.CourseDirectory.db_url, config.CourseDirectory.course_id) as gradebook:
+        scores = {name: gradebook.find_submission(lab.name, name).score for name in students}
+    return seconds, scores
+
+
+def ours(lab: build.Lab, folder: Path, output: Path, jobs: int) -> tuple[float, dict]:
+    """Grade with our command's own function; return the seconds and the scores."""
+    output.mkdir()
+    unpacked = output / "unpacked"
+    unpacked.mkdir()
+    began = time.monotonic()
+    with open(output / "printed.txt", "w") as printed, redirect_stdout(printed):
+        found, _ = collect(folder, lab.name, unpacked)
+        answers = build.MASTERS.parent / "answers" / lab.name
+        result = grade.grade_all(lab, answers, found, output, grade.Settings(jobs=jobs))
+    seconds = time.monotonic() - began
+    return seconds, {student: each.score for student, each in result.grades.items()}
+
+
+def main() -> None:
+    """Measure, print, and fail if scores differ."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--class-size", type=int, default=200)
+    parser.add_argument("--sample", type=int, default=2, help="graded by plain nbgrader, per lab")
+    parser.add_argument("--labs", nargs="+", default=LABS)
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    plain_seconds = our_seconds = plain_count = our_count = 0.0
+    wrong = []
+    for index, name in enumerate(arguments.labs):
+        lab = build.read_lab(build.MASTERS / f"{name}.py")
+        size = len(range(index, arguments.class_size, len(arguments.labs)))
+        with tempfile.TemporaryDirectory(prefix="class-") as temporary:
+            work = Path(temporary).resolve()
+            points = make_class(lab, work / "class", size, rng)
+            sample = list(points)[: arguments.sample]
+            slow, scores = plain(lab, work / "class", sample, work / "course")
+            fast, given = ours(lab, work / "class", work / "output", arguments.jobs)
+        for student, score in given.items():
+            wanted = {"expected": points[student], "nbgrader's": scores.get(student, score)}
+            wrong += [
+                f"{name}, {student}: {how} {value:g}, ours {score:g}"
+                for how, value in wanted.items()
+                if value != score
+            ]
+        slow_each, fast_each = slow / len(sample), fast / size
+        print(
+            f"{name}: plain {slow_each:.1f} s a submission ({len(sample)}), "
+            f"ours {fast_each:.2f} s ({size}, all included): {slow_each / fast_each:.1f} ×",
+            flush=True,
+        )
+        plain_seconds, plain_count = plain_seconds + slow, plain_count + len(sample)
+        our_seconds, our_count = our_seconds + fast, our_count + size
+    ratio = (plain_seconds / plain_count) / (our_seconds / our_count)
+    minutes = our_seconds / 60
+    print(f"{our_count:g} submissions in {minutes:.1f} minutes: {ratio:.1f} × nbgrader's rate")
+    if wrong:
+        sys.exit("Scores differ:\n" + "\n".join(wrong))
+    print("All scores are as expected, and the same.")
+
+
+if __name__ == "__main__":
+    main()
