@@ -1,7 +1,6 @@
 """A class graded as real ones are: interrupted, on a cluster, into PostgreSQL, late, in parts."""
 
 import csv
-import io
 import json
 import os
 import shutil
@@ -9,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,11 +21,10 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import is_grade
-from tiny import FIXTURES, TINY, answered, double, gone, rows, start
+from tiny import TINY, answered, double, gone, grade, rows, start
 from traitlets.config import Config
 
 from autograder import executors, gradebook
-from autograder.grade import main
 from autograder.journal import Journal
 from autograder.submission import Outcome, Submission
 
@@ -40,21 +38,6 @@ def write_class(folder, **answers):
     for student, changed in answers.items():
         (folder / f"{student}.ipynb").write_text(answered(**changed), "utf-8")
     return folder
-
-
-def grade(submissions, output, *more):
-    """Grade to the end, in this process; return the rows and what was printed."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    line = ["--lab", "00_tiny", "--submissions", submissions, "--output", output, *more]
-    stdout, stderr = io.StringIO(), io.StringIO()
-    try:
-        with redirect_stdout(stdout), redirect_stderr(stderr):
-            main([str(word) for word in line], masters=FIXTURES / "masters")
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    assert stderr.getvalue() == ""
-    return rows(output), stdout.getvalue()
 
 
 def graded_now(stdout):

@@ -1,15 +1,19 @@
 """The tiny lab, submissions to it, and the command that grades them; for several test modules."""
 
 import csv
+import io
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import psutil
 
 from autograder import build
+from autograder.grade import main
 
 ROOT = build.ROOT
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -58,3 +62,18 @@ def gone(pid, patience=10.0):
             return False
         time.sleep(0.05)
     return True
+
+
+def grade(submissions, output, *more):
+    """Grade to the end, in this process; return the rows and what was printed."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    line = ["--lab", "00_tiny", "--submissions", submissions, "--output", output, *more]
+    stdout, stderr = io.StringIO(), io.StringIO()
+    try:
+        with redirect_stdout(stdout), redirect_stderr(stderr):
+            main([str(word) for word in line], masters=FIXTURES / "masters")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert stderr.getvalue() == ""
+    return rows(output), stdout.getvalue()
