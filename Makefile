@@ -20,9 +20,9 @@ help:  ## list the targets
 lab: .venv/synced  ## open the labs in JupyterLab
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) labs
 
-grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder (without: a sample class)
+grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without: a sample class)
 	$(BIN)/python -m autograder.grade --lab '$(or $(MASTER),$(LAB))' \
-		$(if $(SUBMISSIONS),--submissions '$(SUBMISSIONS)')
+		$(if $(SUBMISSIONS),--submissions '$(SUBMISSIONS)') $(OPTIONS)
 
 test: .venv/synced  ## check the style, run all tests
 	$(BIN)/ruff check

@@ -110,7 +110,7 @@ def _exercises(
 
 def _short(message: str) -> str:
     """Return a message without the name of the error that carries it, and not without end."""
-    message = message.removeprefix("AssertionError: ").strip()
+    message = re.sub(r"^(AssertionError|CheckFailed): ", "", message).strip()
     return message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + " …"
 
 
