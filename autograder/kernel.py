@@ -17,6 +17,9 @@ MOST_OUTPUT_BYTES = 1 << 20  # that are kept of one run's output
 MOST_OUTPUTS = 200
 MOST_BYTES = 256 << 20  # that a kernel may send in all
 INTERRUPT_SECONDS = 10
+# What is kept of an output. Others, such as HTML, can hold programs for the browser of whoever
+# looks at the executed notebook: an instructor.
+SHOWN = ("text/plain", "text/latex", "image/png", "image/jpeg")
 
 
 class Died(Exception):
@@ -198,6 +201,8 @@ def _record(run: Run, kind: str, content: dict, message: dict, size: int) -> Non
             run.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=note))
         return
     output = nbformat.v4.output_from_msg(message)
+    if "data" in output:
+        output.data = {kind: data for kind, data in output.data.items() if kind in SHOWN}
     nbformat.v4.nbbase.validate(output, "output")
     same = last is not None and last.output_type == output.output_type == "stream"
     if same and last.name == output.name:

@@ -48,7 +48,8 @@ BANNER = (
 HOME = "/home/student"
 
 # Nothing larger is read from a kernel; its connection is closed instead.
-MOST_MESSAGE_BYTES = 64 << 20
+MOST_MESSAGE_BYTES = 32 << 20
+MOST_WAITING = 64
 
 
 class NoSandbox(ValueError):
@@ -199,6 +200,7 @@ def start(place: Place, link: socket.socket) -> KernelManager:
     folder.mkdir(mode=0o700, parents=True)
     context = zmq.Context()
     context.setsockopt(zmq.MAXMSGSIZE, MOST_MESSAGE_BYTES)
+    context.setsockopt(zmq.RCVHWM, MOST_WAITING)
     context.setsockopt(zmq.LINGER, 0)
     manager = KernelManager(
         context=context, transport="ipc", connection_file=str(folder / "k"), ip=str(folder / "s")

@@ -7,10 +7,13 @@ never pickles, and are rebuilt from plain Python values and NumPy arrays alone.
 
 import builtins
 import contextlib
+import io
 import json
 import pickle
 import socket
 import struct
+import sys
+import types
 from typing import Any
 
 import numpy as np
@@ -64,17 +67,35 @@ def _exactly(link: socket.socket, size: int) -> bytearray:
 # --- the student's side ---------------------------------------------------------------------------
 
 
+class _Unpickler(pickle.Unpickler):
+    def persistent_load(self, number: int) -> Any:
+        """Return a stand-in for a function of the judge's."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            _reply({"callback": number}, [list(args), kwargs])
+            result, error = _Unpickler(io.BytesIO(_receive(_link))).load()
+            if error is not None:
+                raise error
+            return result
+
+        return call
+
+
+def _reply(header: dict[str, Any], *values: Any) -> None:
+    buffers: list[bytes] = []
+    header |= {"values": [_encode(value, buffers, 0) for value in values]}
+    text = json.dumps(header).encode()
+    _send(_link, struct.pack("<Q", len(text)), text, *buffers)
+
+
 def serve(namespace: dict[str, Any]) -> None:
     """Answer calls to the functions in `namespace` until the judge has no more."""
     while request := _receive(_link):
-        name, args, kwargs = pickle.loads(request)
-        buffers: list[bytes] = []
+        name, args, kwargs = _Unpickler(io.BytesIO(request)).load()
         if name is None:
-            header = {wanted: _describe(namespace, wanted) for wanted in args}
+            _reply({wanted: _describe(namespace, wanted) for wanted in args})
         else:
-            header = _called(namespace.get(name), args, kwargs, buffers)
-        text = json.dumps(header).encode()
-        _send(_link, struct.pack("<Q", len(text)), text, *buffers)
+            _call(namespace.get(name), args, kwargs)
 
 
 def _describe(namespace: dict[str, Any], name: str) -> str:
@@ -83,17 +104,18 @@ def _describe(namespace: dict[str, Any], name: str) -> str:
     return "function" if callable(namespace[name]) else "value"
 
 
-def _called(function: Any, args: tuple, kwargs: dict[str, Any], buffers: list) -> dict[str, Any]:
+def _call(function: Any, args: tuple, kwargs: dict[str, Any]) -> None:
+    values: list[Any] = []
+    header: dict[str, Any] = {}
     try:
-        result = {"result": _encode(function(*args, **kwargs), buffers, 0)}
+        values.append(function(*args, **kwargs))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        buffers.clear()
         kinds = [kind.__name__ for kind in type(error).__mro__]
-        result = {"kinds": kinds, "text": str(error)[:10000], "place": _place(function, error)}
-    result["generators"] = [_state(generator) for generator in _generators(args, kwargs)]
-    return result
+        header = {"kinds": kinds, "text": str(error)[:10000], "place": _place(function, error)}
+    header["generators"] = [_state(generator) for generator in _generators(args, kwargs)]
+    _reply(header, *values)
 
 
 def _generators(args: tuple, kwargs: dict[str, Any]) -> list[np.random.Generator]:
@@ -207,37 +229,71 @@ def end() -> None:
             _send(_calls)
 
 
-def _ask(name: str | None, args: Any, kwargs: dict[str, Any]) -> tuple[dict[str, Any], memoryview]:
+class _Pickler(pickle.Pickler):
+    """Sends functions that the other side cannot import as numbers, by which it can call them."""
+
+    def __init__(self, file: io.BytesIO, functions: list[Any]):
+        super().__init__(file, protocol=5)
+        self._functions = functions
+
+    def persistent_id(self, value: Any) -> int | None:
+        if not isinstance(value, types.FunctionType):
+            return None
+        home = sys.modules.get(value.__module__)
+        if home is not None and getattr(home, value.__qualname__, None) is value:
+            return None
+        self._functions.append(value)
+        return len(self._functions) - 1
+
+
+def _ask(name: str | None, args: Any, kwargs: dict[str, Any]) -> tuple[dict[str, Any], list]:
+    """Ask, and return the answer's header and values."""
     global exotic
+    functions: list[Any] = []
+    file = io.BytesIO()
     try:
-        request = pickle.dumps((name, args, kwargs), protocol=5)
+        _Pickler(file, functions).dump((name, args, kwargs))
     except Exception:
         exotic = "argument"
         raise
-    try:
-        _send(_calls, request)
-        reply = memoryview(_receive(_calls))
-        (size,) = struct.unpack_from("<Q", reply)
-        header = json.loads(bytes(reply[8 : 8 + size]))
-        if not isinstance(header, dict):
-            raise Unreachable("it answered nonsense")
-    except OSError:
-        raise Unreachable("the kernel with your code died") from None
-    except (ValueError, struct.error, RecursionError):
-        raise Unreachable("it answered nonsense") from None
-    return header, reply[8 + size :]
+    while True:
+        try:
+            _send(_calls, file.getvalue())
+            reply = memoryview(_receive(_calls))
+            (size,) = struct.unpack_from("<Q", reply)
+            header = json.loads(bytes(reply[8 : 8 + size]))
+            data = [reply[8 + size :]]
+            values = [_decode(value, data, 0) for value in header["values"]]
+            if "callback" not in header:
+                return header, values
+            function, ((args, kwargs),) = functions[header["callback"]], values
+        except Unreachable:
+            raise
+        except OSError:
+            raise Unreachable("the kernel with your code died") from None
+        except Exception:
+            raise Unreachable("it answered nonsense") from None
+        try:
+            outcome = function(*args, **kwargs), None
+        except Exception as error:
+            outcome = None, error
+        file = io.BytesIO()
+        _Pickler(file, functions).dump(outcome)
 
 
 def _stand_in(name: str) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
-        header, data = _ask(name, args, kwargs)
+        header, values = _ask(name, args, kwargs)
         try:
-            states = header.get("generators", [])
-            for generator, state in zip(_generators(args, kwargs), states, strict=False):
+            for generator, state in zip(
+                _generators(args, kwargs), header.get("generators", []), strict=False
+            ):
                 _advance(generator, state)
             error = _error(header) if "kinds" in header else None
-            result = None if error else _decode(header["result"], [data], 0)
-        except (KeyError, TypeError, ValueError, IndexError, RecursionError, AttributeError):
+            result = None if error else values[0]
+        except Unreachable:
+            raise
+        except Exception:
             raise Unreachable("it answered nonsense") from None
         if error is not None:
             raise error

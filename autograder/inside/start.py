@@ -31,6 +31,7 @@ def main() -> None:
         if job["jailed"]:
             jail.limit(jail.Limits(**job["limits"]))
             jail.drop_privileges(job["uid"])
+        _close_stdin()
         _run_kernel(job)
     else:
         _serve(sys.argv[2])
@@ -46,9 +47,6 @@ def _run_kernel(job: dict) -> None:
     os.nice(5)  # who watches comes first
     if job["jailed"]:
         os.chdir(os.environ["HOME"])
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
     # What the pool imported has drawn its seeds before the fork, the same for all.
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
@@ -65,6 +63,12 @@ def _run_kernel(job: dict) -> None:
     app = IPKernelApp.instance()
     app.initialize(["-f", job["connection"], "--HistoryManager.enabled=False"])
     app.start()
+
+
+def _close_stdin() -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
 
 
 # --- a pool of them -------------------------------------------------------------------------------
@@ -169,6 +173,7 @@ def _first(job: dict, fds: list[int], limits: jail.Limits) -> None:
     """Be the first process of the namespace: build the jail, fork the kernel, collect zombies."""
     jail.die_with_parent()
     os.setsid()
+    _close_stdin()  # whoever writes to the pool's ends it
     job["link"] = fds[0]
     os.dup2(fds[1], 1)
     os.dup2(fds[1], 2)

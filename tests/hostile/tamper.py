@@ -394,7 +394,7 @@ def chooses_the_next_inputs(notebook, folder):
     )
 
 
-@tiny(points=0, flags=["remote._called was replaced"])
+@tiny(points=0, flags=["remote._call was replaced"])
 def forges_its_link(notebook, folder):
     """Answers the judge's calls itself, with what it reads in them."""
     return notebook.answer(
@@ -402,10 +402,10 @@ def forges_its_link(notebook, folder):
         """
         import remote
 
-        def called(function, args, kwargs, buffers):
-            return {"result": ["plain", 7], "generators": [["0x1", "0x0", "0x0", "0x0"]]}
+        def call(function, args, kwargs):
+            remote._reply({"generators": [["0x1", "0x0", "0x0", "0x0"]]}, 7)
 
-        remote._called = called
+        remote._call = call
 
         def double(x):
             return 3 * x
