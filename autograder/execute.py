@@ -147,10 +147,8 @@ class _Bench:
             ours, theirs = socket.socketpair()
             with ours:
                 socket.send_fds(self._to_judge, [b"."], [ours.fileno()])
+            self._student = self._start(theirs)
             try:
-                self._student = self._start(theirs)
-                self._silently(self._student, integrity.WATCH)
-                self._silently(self._student, self._seed("student"))
                 for cell in list(self._told):
                     self._student.run(cell.source, self._seconds_left())
                     if cell in self._setup:
@@ -180,7 +178,11 @@ class _Bench:
                 raise RuntimeError(f"set-up cell `{cell.metadata.id}` fails: {run.error.evalue}")
 
     def _start(self, link: socket.socket) -> Kernel:
-        return Kernel(self._settings.place, link, self._settings.startup_timeout)
+        """Start a kernel. Where that fails, it is no submission's fault: it ends the grading."""
+        kernel = Kernel(self._settings.place, link, self._settings.startup_timeout)
+        self._silently(kernel, integrity.WATCH)
+        self._silently(kernel, self._seed("start"))
+        return kernel
 
     def _end_student(self) -> None:
         if self._student is not None:

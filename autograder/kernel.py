@@ -26,6 +26,10 @@ class Died(Exception):
     """The kernel has ended; the message says why, if that is known."""
 
 
+class Unstartable(RuntimeError):
+    """A kernel did not start, before anything of a student's ran in it."""
+
+
 class TimedOut(Exception):
     """A run took more than its time."""
 
@@ -59,7 +63,7 @@ class Kernel:
         """Start it; `link` is its end of a connection to another (see inside/remote.py).
 
         Raises:
-            Died: it ended, or did not answer within `seconds`.
+            Unstartable: it ended, or did not answer within `seconds`.
         """
         self._bytes = 0
         self._runs: dict[str, Run] = {}
@@ -73,6 +77,10 @@ class Kernel:
             self._poller.register(each, zmq.POLLIN)
         try:
             self._become_ready(seconds)
+        except Died as died:
+            self.end()
+            said = self._manager.provisioner.said.text.decode("utf-8", "replace").strip()
+            raise Unstartable(f"no kernel starts here: {died} {said[-1000:]}") from None
         except BaseException:
             self.end()
             raise
@@ -90,11 +98,6 @@ class Kernel:
     def alive(self) -> bool:
         """Whether it is still there."""
         return self._manager.provisioner.alive()
-
-    @property
-    def said(self) -> str:
-        """The last that it wrote to stdout and stderr before it took them over."""
-        return self._manager.provisioner.said.text.decode("utf-8", "replace")
 
     def begin(self, source: str, *, silent: bool = False) -> Run:
         """Send code, and don't wait for it."""

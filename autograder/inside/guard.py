@@ -1,7 +1,12 @@
-"""Fingerprints of what a check trusts, taken before the student's code runs and compared after."""
+"""What the student's code does to what others trust, and what it reaches for, for a person to see.
+
+Fingerprints are taken before it runs and compared after. What it reaches for is heard by an audit
+hook (PEP 578), which Python code cannot remove.
+"""
 
 import json
 import sys
+import threading
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -13,9 +18,10 @@ _say = sys.stdout.write
 
 
 def watch() -> None:
-    """Remember the trusted modules as they are."""
+    """Remember the trusted modules as they are, and listen."""
     global _say
     _say = sys.stdout.write
+    sys.addaudithook(_listen)
     for name, module in _modules():
         _before[name] = dict(vars(module))
     for key, function in _functions():
@@ -52,7 +58,43 @@ def report(shell: Any) -> None:
         if key in _code and any(a is not b for a, b in zip(_code[key], now, strict=True)):
             found.append(f"{key} was rewritten")
     found += _shell(shell)
+    found += [f"a cell {what}" for what in _heard]
     _say(json.dumps(found))
+
+
+# An event, the attribute that it may be about, and what it means if a cell itself causes it.
+_EVENTS = {
+    "sys._getframe": "looked at its callers",
+    "sys._current_frames": "looked at its callers",
+    "gc.get_objects": "searched memory for objects",
+    "gc.get_referrers": "searched memory for objects",
+    "gc.get_referents": "searched memory for objects",
+    "sys.settrace": "set a trace function",
+    "sys.setprofile": "set a trace function",
+    "ctypes.dlopen": "called into the C library",
+    "os.kill": "sent signals",
+    "os.fork": "forked",
+}
+_FRAMES = ("tb_frame", "gi_frame", "cr_frame", "ag_frame", "__code__")
+# What calls these for a cell.
+_BETWEEN = ("/inspect.py", "/ctypes/__init__.py")
+_heard: dict[str, None] = {}
+_listening = threading.local()
+
+
+def _listen(event: str, arguments: tuple) -> None:
+    what = _EVENTS.get(event)
+    if event == "object.__getattr__" and len(arguments) > 1 and arguments[1] in _FRAMES:
+        what = "looked at its callers"
+    if what is None or hasattr(_listening, "now"):
+        return
+    _listening.now = True  # what follows is heard as well
+    frame = sys._getframe(1)
+    while frame is not None and event in _EVENTS and frame.f_code.co_filename.endswith(_BETWEEN):
+        frame = frame.f_back
+    if frame is not None and "/ipykernel_" in frame.f_code.co_filename:
+        _heard[what] = None
+    del _listening.now
 
 
 def _modules() -> list[tuple[str, ModuleType]]:

@@ -179,7 +179,7 @@ def number_as_the_last_word(notebook, folder):
     )
 
 
-@tiny()
+@tiny(flags=["looked at its callers"])
 def reads_the_stack(notebook, folder):
     """Looks in the caller's frames for the answer, and for the test's source."""
     return notebook.answer(
@@ -200,7 +200,7 @@ def reads_the_stack(notebook, folder):
     )
 
 
-@arrays()
+@arrays(flags=["looked at its callers"])
 def reads_the_callers_variables(notebook, folder):
     """Returns what a check has in a variable."""
     return notebook.answer(
