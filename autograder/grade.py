@@ -276,20 +276,18 @@ def _config_for_nbgrader(db_url: str | None) -> str:
     )
 
 
-def table(lab: Lab, outcomes: list[Outcome], expected: dict[str, float] | None = None) -> str:
+def table(lab: Lab, result: Result, expected: dict[str, float] | None = None) -> str:
     """Return the class as text: points by exercise (numbered as in the lab) and remarks."""
     numbers = [str(number) for number in range(1, len(lab.exercises) + 1)]
     rows = [["student", "score", *(["expected"] if expected else []), *numbers, "remarks"]]
-    for outcome in outcomes:
-        by_exercise = [
-            sum(outcome.scores[check] for check in own) for own in lab.exercises.values()
-        ]
+    for outcome in result.outcomes:
+        grade = result.grades[outcome.student]
         points = [
-            sum(by_exercise),
+            grade.score,
             *([expected[outcome.student]] if expected else []),
-            *by_exercise,
+            *(sum(grade.scores[check] for check in own) for own in lab.exercises.values()),
         ]
-        remarks = "; ".join(filter(None, [outcome.reason, *outcome.repairs]))
+        remarks = "; ".join(filter(None, [outcome.reason, *outcome.flags, *outcome.repairs]))
         rows.append([outcome.student, *(f"{value:g}" for value in points), remarks])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     lines = [
@@ -383,7 +381,7 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
             print(f"Left aside, as no student's: {', '.join(aside)}")
         output.mkdir(parents=True, exist_ok=True)
         result = grade_all(lab, masters.parent / "answers" / lab.name, found, output, settings)
-    print(f"\n{table(lab, result.outcomes, expected)}\n\nWritten to {output}/")
+    print(f"\n{table(lab, result, expected)}\n\nWritten to {output}/")
     if result.left_out:
         print(f"Not graded, as asked: {', '.join(result.left_out)}")
     if expected is not None:

@@ -65,7 +65,7 @@ def plain(lab: build.Lab, folder: Path, students: list[str], course: Path) -> tu
         Execute if "Execute" in step.__name__ else step
         for step in config.Autograde.autograde_preprocessors
     ]
-    config.Execute.timeout = 600
+    config.Execute.timeout = 120  # as ours
     config.Execute.startup_timeout = 180
     coursedir = CourseDirectory(config=config)
     coursedir.assignment_id = lab.name
