@@ -200,7 +200,7 @@ def _record(run: Run, kind: str, content: dict, message: dict, size: int) -> Non
         if kind == "error":
             content = {key: str(content[key])[:10000] for key in ("ename", "evalue")}
             run.outputs.append(nbformat.v4.new_output("error", **content))
-        elif last is not None and not (last.output_type == "stream" and last.text.endswith(note)):
+        elif last is None or not (last.output_type == "stream" and last.text.endswith(note)):
             run.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=note))
         return
     output = nbformat.v4.output_from_msg(message)

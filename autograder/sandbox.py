@@ -141,9 +141,10 @@ def command(writable: Path | None, *, disk: int = Limits.disk, capable: bool = F
     `writable` is the one folder that is shared with the outside. `capable` leaves the processes
     the means to make further sandboxes within this one; they must give them up themselves.
     """
-    line = ["bwrap", "--die-with-parent", "--new-session"]
+    # Found here: where it is started, PATH is another.
+    line = [shutil.which("bwrap") or "bwrap", "--die-with-parent", "--new-session"]
     line += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
-    line += ["--unshare-cgroup-try"]
+    line += ["--unshare-cgroup-try", "--cap-drop", "ALL"]
     if os.geteuid() == 0:
         # They start as root, so that they can become somebody else than root, and do at once.
         rights = ["SETUID", "SETGID", "SETPCAP"]
@@ -246,6 +247,7 @@ class Provisioner(KernelProvisionerBase):
             "link": link.fileno(),
         }
         self._limits = place.limits
+        self._watched = None if place.kind == NONE else self.folder
         self.said = _Tail()
         if place.pool is not None:
             self._monitor = socket.socket(socket.AF_UNIX)
@@ -263,7 +265,7 @@ class Provisioner(KernelProvisionerBase):
                 stdin=subprocess.PIPE,
                 stdout=self.said.fileno(),
                 stderr=self.said.fileno(),
-                env=environment() if line else os.environ | {"HOME": str(self.folder)},
+                env=environment() if line else os.environ | {"IPYTHONDIR": str(self.folder)},
                 pass_fds=[link.fileno()],
                 start_new_session=True,
             )
@@ -278,7 +280,7 @@ class Provisioner(KernelProvisionerBase):
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(watch.SECONDS)
                 return
-            reason = watch.excess(self._process.pid, self._limits, self.folder)
+            reason = watch.excess(self._process.pid, self._limits, self._watched)
             if reason:
                 self.reason = reason
                 self._end_processes()

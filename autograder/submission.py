@@ -56,6 +56,10 @@ class Submission:
     # What the checks' inputs are drawn from; None draws a fresh one, which the outcome records.
     seed: int | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.limits, dict):  # as it comes over a network
+            object.__setattr__(self, "limits", Limits(**self.limits))
+
     @property
     def log(self) -> Path:
         """What nbgrader and the kernel wrote."""

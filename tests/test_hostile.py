@@ -1,7 +1,6 @@
 """The corpus of hostile submissions, graded as a class with everything switched on."""
 
 import json
-from pathlib import Path
 
 import nbformat
 import psutil
@@ -14,7 +13,7 @@ from autograder.sandbox import Limits
 from autograder.submission import Outcome, Submission, environment, grade
 from tests.hostile import CASES, ESCAPED, MASTERS, solved
 
-CELL_SECONDS = 8
+CELL_SECONDS = 6
 SECONDS = 300
 # Bombs must go off before the time is up.
 LIMITS = Limits(memory=1 << 30, disk=64 << 20, processes=200)
@@ -79,6 +78,4 @@ def test_nothing_is_left_running(graded):
 
 
 def test_the_corpus_is_large():
-    assert len(CASES) >= 40
-    assert len({case.name for case in CASES}) == len(CASES)
-    assert Path(__file__).parent.joinpath("hostile").is_dir()
+    assert len({case.name for case in CASES}) == len(CASES) >= 70

@@ -25,10 +25,11 @@ def family(root: int) -> list[int]:
     return found
 
 
-def excess(root: int, limits: Limits, folder: Path) -> str:
+def excess(root: int, limits: Limits, folder: Path | None) -> str:
     """Return what is used beyond the limits, in words, or nothing.
 
-    `folder` is the one place outside the sandbox's own memory where its processes can write.
+    `folder` is the one place outside the sandbox's own memory where its processes can write, or
+    None without a sandbox.
     """
     processes = family(root)
     threads = sum(map(_threads, processes))
@@ -39,7 +40,7 @@ def excess(root: int, limits: Limits, folder: Path) -> str:
         total = sum(map(_proportional, processes))
         if total > limits.memory:
             return f"it used more than {limits.memory / (1 << 30):.3g} GB of memory"
-    if _size(folder) > 1 << 24:
+    if folder is not None and _size(folder) > 1 << 24:
         return "it filled the folder of its sockets"
     return ""
 

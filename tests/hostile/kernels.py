@@ -26,7 +26,7 @@ def segfault(notebook, folder):
     )
 
 
-@case(points=HALF)
+@case(points=HALF, flags=None)
 def kills_everyone(notebook, folder):
     """Kills every process that it can."""
     return notebook.answer(
@@ -41,7 +41,7 @@ def kills_everyone(notebook, folder):
     )
 
 
-@case(points=HALF)
+@case(points=HALF, flags=["sent signals"])
 def kills_its_parents(notebook, folder):
     """Kills its parent, and every process with a low number."""
     return notebook.answer(

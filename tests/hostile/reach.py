@@ -201,7 +201,7 @@ def finds_other_kernels(notebook, folder):
     )
 
 
-@case()
+@case(flags=["called into the C library"])
 def becomes_root(notebook, folder):
     """Asks for capabilities, namespaces, mounts and other users."""
     return notebook.before(

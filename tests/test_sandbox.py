@@ -1,0 +1,349 @@
+"""Sandboxed kernels, with and without a pool; what crosses between them; what is heard of."""
+
+import io
+import json
+import math
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, closing
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import tensorflow as tf
+from nbgrader.converters.base import NbGraderException
+
+from autograder import build, pool, sandbox, survey
+from autograder.grade import make_course
+from autograder.kernel import Died, Kernel, TimedOut
+from autograder.sandbox import NONE, Limits, Place, short_folder
+from autograder.submission import Outcome, Submission, environment, grade
+from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
+
+sys.path.insert(0, str(sandbox.INSIDE))
+import remote
+
+TINY = build.read_lab(MASTERS["00_tiny"])
+ARRAYS = build.read_lab(MASTERS["00_arrays"])
+
+
+# --- kernels --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["plain", "pool", NONE])
+def place(request):
+    """Where kernels run, in each of the three ways."""
+    with ExitStack() as stack:
+        if request.param == "pool":
+            serving = pool.serving(build.release(TINY), "bwrap", environment(1))
+            address = stack.enter_context(serving)
+            assert address is not None
+            yield Place(address.parent, pool=address, limits=Limits(memory=1 << 30))
+        else:
+            folder = stack.enter_context(short_folder())
+            kind = "bwrap" if request.param == "plain" else NONE
+            yield Place(folder, kind=kind, limits=Limits(memory=1 << 30))
+
+
+@pytest.fixture
+def kernel(place):
+    ours, theirs = socket.socketpair()
+    with ours:
+        kernel = Kernel(place, theirs, 120)
+        yield kernel
+        kernel.end()
+
+
+def said(kernel, source, seconds=60):
+    run = kernel.run(source, seconds)
+    assert run.error is None, run.error
+    return "".join(out.text for out in run.outputs if out.output_type == "stream")
+
+
+def test_it_runs_code_and_keeps_its_state(kernel):
+    assert said(kernel, "x = 20\nprint('one')") == "one\n"
+    assert said(kernel, "print(x + 1)") == "21\n"
+
+
+def test_an_error_is_an_output(kernel):
+    run = kernel.run("1 / 0", 60)
+    assert run.error.ename == "ZeroDivisionError"
+
+
+def test_it_can_be_interrupted(kernel):
+    run = kernel.begin("while True: pass")
+    with pytest.raises(TimedOut):
+        kernel.wait(run, 1)
+    kernel.interrupt()
+    assert kernel.wait(run, 60).error.ename == "KeyboardInterrupt"
+
+
+def test_its_end_is_noticed(kernel):
+    with pytest.raises(Died):
+        kernel.run("import os; os._exit(3)", 60)
+    assert not kernel.alive
+
+
+def test_what_it_sends_is_bounded(kernel):
+    run = kernel.run("for _ in range(1000): print('x' * 100000)\n1 / 0", 60)
+    assert sum(len(str(out)) for out in run.outputs) < 2 << 20
+    assert "cut off" in str(run.outputs)
+    assert run.error.ename == "ZeroDivisionError"
+
+
+def test_only_harmless_kinds_of_output_are_kept(kernel):
+    run = kernel.run("from IPython.display import HTML; HTML('<script>alert(1)</script>')", 60)
+    assert "script" not in str(run.outputs)
+
+
+def test_in_a_sandbox_nobody_can_be_root(kernel, place):
+    status = said(kernel, "print(open('/proc/self/status').read())")
+    privileged = "CapEff:\t0000000000000000" not in status or "NoNewPrivs:\t1" not in status
+    assert not privileged or place.kind == NONE
+    uid = int(said(kernel, "import os; print(os.getuid())"))
+    assert uid != 0 or place.kind == NONE
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.make.__module__ == reach.__name__], ids=str
+)
+def test_without_a_pool_it_reaches_no_more(case, tmp_path):
+    """The corpus runs in the pool; these are the same attacks in kernels of their own."""
+    notebook = case.make(solved(TINY), tmp_path)
+    with short_folder() as folder:
+        ours, theirs = socket.socketpair()
+        with ours, closing_kernel(Kernel(Place(folder), theirs, 120)) as kernel:
+            for cell in notebook["cells"]:
+                if cell.cell_type == "code" and cell.id not in TINY.checks:
+                    run = kernel.run(cell.source, 60)
+                    assert run.error is None, run.error
+                    assert ESCAPED not in str(run.outputs)
+
+
+def closing_kernel(kernel):
+    kernel.close = kernel.end
+    return closing(kernel)
+
+
+def test_without_bubblewrap_it_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(sandbox.NoSandbox, match=r"apt-get install bubblewrap.*none-INSECURE"):
+        sandbox.require()
+    sandbox.require(NONE)
+
+
+def test_where_bubblewrap_fails_it_says_why(monkeypatch, tmp_path):
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(sandbox.NoSandbox, match=r"No permissions.*apparmor"):
+        sandbox.require()
+
+
+def test_where_sandboxes_cannot_nest_there_is_no_pool(monkeypatch, tmp_path, capsys):
+    real = sandbox.command
+    monkeypatch.setattr(sandbox, "command", lambda *a, **k: real(*a, **k | {"capable": False}))
+    with pool.serving(build.release(TINY), "bwrap", environment(1)) as address:
+        assert address is None
+    assert "Each kernel imports the lab's modules itself" in capsys.readouterr().out
+
+
+def test_a_pool_ends_with_whoever_opened_it():
+    code = (
+        "import os, signal\nfrom autograder import build, pool\n"
+        f"lab = build.read_lab(__import__('pathlib').Path({str(MASTERS['00_tiny'])!r}))\n"
+        "with pool.serving(build.release(lab), 'bwrap', {}) as address:\n"
+        "    print(address, flush=True)\n    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=build.ROOT, capture_output=True)
+    address = run.stdout.decode().strip()
+    assert address.endswith("/pool")
+    from tests.test_grade import gone  # a zombie counts as gone
+
+    for process in Path("/proc").glob("[0-9]*"):
+        if address in _command_line(process):
+            assert gone(int(process.name), patience=30)
+
+
+def _command_line(process):
+    try:
+        return (process / "cmdline").read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+# --- what crosses ---------------------------------------------------------------------------------
+
+
+def crossed(value):
+    """Send a value as the student's kernel does, and receive it as the judge's does."""
+    buffers = []
+    code = json.loads(json.dumps(remote._encode(value, buffers, 0)))
+    return remote._decode(code, [memoryview(b"".join(buffers))], 0)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, True, 3, -(10**40), 0.1, math.inf, "text", 1 + 2j, NotImplemented, ...,
+        [1, (2.0, {"a": [None]})], {1, 2}, (), np.float32(0.1), np.int64(7), np.bool_(True),
+        np.str_("x"),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_plain_values_cross_unchanged(value):
+    got = crossed(value)
+    assert got == value and type(got) is type(value)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", ">f8", "i2", "u1", "?", "c16", "U3", "f2"])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3), (4, 5)])
+def test_arrays_cross_unchanged(dtype, shape):
+    value = np.random.default_rng(1).integers(0, 9, shape).astype(dtype)
+    got = crossed(value)
+    assert got.dtype == value.dtype and got.shape == shape
+    assert np.array_equal(got, value) and got.flags.writeable
+
+
+def test_what_is_nearly_an_array_crosses_as_one():
+    for value in (tf.constant([1.0, 2.0]), tf.Variable([1.0, 2.0]), np.matrix([1.0, 2.0])):
+        assert np.array_equal(np.ravel(crossed(value)), [1, 2])
+    assert crossed(Fraction(1, 4)) == crossed(Decimal("0.25")) == 0.25
+    ragged = np.array([np.zeros(2), np.ones(3)], dtype=object)
+    assert [len(part) for part in crossed(ragged)] == [2, 3]
+    assert list(crossed(i * i for i in range(4))) == [0, 1, 4, 9]
+    assert crossed(tf.constant(np.ones(2), tf.bfloat16)).dtype == np.float32
+    assert math.isnan(crossed(math.nan))
+
+
+def test_of_anything_else_only_the_name_is_left():
+    class Model:
+        def __eq__(self, other):
+            return True
+
+    got = crossed(Model())
+    assert type(got).__name__ == "Model" and got != 8
+    assert type(crossed(print)).__name__ == "builtin_function_or_method"
+    loop = []
+    loop.append(loop)
+    assert isinstance(crossed(loop), list)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        ["array", "O", [1], 8], ["array", "f8", [-1], 8], ["array", "f8", [9], 8],
+        ["array", "f8,f8", [1], 16], ["array", "M8[s]", [1], 8], ["plain", [1]], ["nothing", 1],
+        ["dict", [[["plain", 1]]]], ["special", "exit"], ["array", "f8", [1 << 62, 0], 8],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_forged_answers_are_refused(code):
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        remote._decode(code, [memoryview(bytes(8))], 0)
+
+
+def test_a_generator_comes_back_where_the_student_left_it():
+    mine, theirs = np.random.default_rng(3), np.random.default_rng(3)
+    theirs.normal(size=1001)
+    theirs.integers(0, 9, 7, dtype=np.int32)
+    theirs.spawn(2)
+    remote._advance(mine, remote._state(theirs))
+    assert mine.bit_generator.state == theirs.bit_generator.state
+    assert mine.spawn(1)[0].random() == theirs.spawn(1)[0].random()
+
+
+def test_a_generator_in_a_state_of_somebodys_choice_is_refused():
+    mine = np.random.default_rng(3)
+    claim = remote._state(np.random.default_rng(4))
+    with pytest.raises(remote.Unreachable, match="no draw leads to"):
+        remote._advance(mine, claim)
+
+
+def test_functions_of_the_judge_are_called_by_number():
+    functions, file = [], io.BytesIO()
+    secret = 42
+    remote._Pickler(file, functions).dump((lambda x: x + secret, np.sum))
+    assert len(functions) == 1 and functions[0](0) == 42  # NumPy's is there on both sides
+    with pytest.raises(pickle.UnpicklingError):
+        pickle.loads(file.getvalue())
+
+
+# --- a grade --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("course")
+    make_course(ARRAYS, folder)
+    with pool.serving(build.release(ARRAYS), "bwrap", environment(1)) as kernels:
+        answers = MASTERS["00_arrays"].parent.parent / "answers" / "00_arrays"
+        survey.prepare(ARRAYS, answers, folder, sandbox="bwrap", kernels=kernels)
+        yield folder, kernels
+
+
+def graded(course, tmp_path, notebook, **settings):
+    folder, kernels = course
+    file = tmp_path / "submitted.ipynb"
+    nbformat.write(nbformat.from_dict(notebook), file)
+    (tmp_path / "graded").mkdir()
+    submission = Submission(
+        student="x", lab="00_arrays", file=file, course=folder, folder=tmp_path / "graded",
+        threads=1, **{"kernels": kernels} | settings,
+    )  # fmt: skip
+    grade(submission)
+    return Outcome.read(submission.folder)
+
+
+def test_the_survey_finds_what_must_be_judged_beside_the_student(course):
+    settings = json.loads((course[0] / "integrity.json").read_text("utf-8"))
+    assert settings["in_process"] == ["weight"]
+    assert settings["canaries"]["weight"][0][1] == "the weight is 1.000"
+
+
+def test_a_seed_repeats_a_grade(course, tmp_path):
+    """The messages hold the values that were drawn."""
+    notebook = solved(ARRAYS).answer("centred", "def centred(x):\n    return x")
+    outcomes = []
+    for number, seed in enumerate((None, 7, 7)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        outcomes.append(graded(course, folder, notebook, seed=seed))
+    fresh, first, again = outcomes
+    assert first.messages == again.messages != fresh.messages
+    assert (first.seed, again.seed) == (7, 7) and fresh.seed != 7
+
+
+def test_without_a_pool_the_grade_is_the_same(course, tmp_path):
+    outcome = graded(course, tmp_path, solved(ARRAYS), kernels=None)
+    assert (sum(outcome.scores.values()), outcome.flags) == (15, [])
+    assert outcome.sandbox == "bwrap"
+
+
+def test_the_insecure_way_says_so_in_every_outcome(course, tmp_path):
+    outcome = graded(course, tmp_path, solved(ARRAYS), kernels=None, sandbox=NONE)
+    assert (sum(outcome.scores.values()), outcome.sandbox) == (15, NONE)
+    assert "INSECURE" in sandbox.BANNER
+
+
+def test_a_solution_that_fails_here_stops_the_class(tmp_path):
+    master = MASTERS["00_tiny"].read_text("utf-8").replace("return 2 * x", "return 3 * x")
+    (tmp_path / "00_tiny.py").write_text(master, "utf-8")
+    lab = build.read_lab(tmp_path / "00_tiny.py")
+    make_course(lab, tmp_path / "course")
+    answers = MASTERS["00_tiny"].parent.parent / "answers" / "00_tiny"
+    with pytest.raises(survey.Unfit, match="loses 2 of 3 checks here; `doubles_integers` says"):
+        survey.prepare(lab, answers, tmp_path / "course", sandbox="bwrap", kernels=None)
+
+
+def test_a_place_where_no_kernel_starts_fails_the_grading_not_the_student(course, tmp_path):
+    with pytest.raises(NbGraderException):
+        graded(course, tmp_path, solved(ARRAYS), kernels=tmp_path / "no-such-pool")
+    assert not os.path.exists(tmp_path / "graded" / "outcome.json")
