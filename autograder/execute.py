@@ -25,7 +25,7 @@ from autograder import integrity
 from autograder.kernel import INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
 from autograder.pool import setup_cells
 from autograder.rebuild import SKIP, bound_names
-from autograder.sandbox import Place
+from autograder.sandbox import Place, short_folder
 
 NOT_RUN = "NotRun"
 MOST_DEATHS = 10
@@ -63,6 +63,9 @@ class GuardedExecute(NbGraderPreprocessor):
                 if not stopped and monotonic() > deadline:
                     stopped = f"the notebook took more than {self.notebook_seconds} s"
                 if not stopped and bench is None:
+                    if self.place is None:  # run by nbgrader's own command
+                        folder = ends.enter_context(short_folder())
+                        self.place = Place(folder, environment={"LABKIT_BUDGET": "quick"})
                     bench = ends.enter_context(_Bench(self, nb, deadline))
                 if not stopped:
                     stopped = bench.execute(cell)

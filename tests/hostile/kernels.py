@@ -41,7 +41,7 @@ def kills_everyone(notebook, folder):
     )
 
 
-@case(points=HALF, flags=["sent signals"])
+@case(points=HALF, flags=None)
 def kills_its_parents(notebook, folder):
     """Kills its parent, and every process with a low number."""
     return notebook.answer(

@@ -56,9 +56,9 @@ def memory_bomb(notebook, folder):
     )
 
 
-@case(points=HALF, says={"doubles_integers": "memory"})
+@case(points=HALF, says={"doubles_integers": ""})
 def memory_bomb_of_many(notebook, folder):
-    """Fills memory from several processes, none of which is large."""
+    """Fills memory, or time, from several processes, none of which is large."""
     return notebook.answer(
         "double",
         """
