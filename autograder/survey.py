@@ -24,7 +24,7 @@ def prepare(lab: Lab, answers: Path, course: Path, *, sandbox: str, kernels: Pat
         Unfit: the solution does not get full marks.
     """
     file = course / FILE
-    settings = {"canaries": wrong_answers(lab, answers)}
+    settings = {"canaries": wrong_answers(lab, answers), "learning": False}
     file.write_text(json.dumps(settings | {"learning": True}))
     with tempfile.TemporaryDirectory() as temporary:
         notebook = Path(temporary, f"{lab.name}.ipynb")
