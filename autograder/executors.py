@@ -6,6 +6,7 @@ Both take submissions whose folders exist, and leave in each what `submission.gr
 import hashlib
 import io
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -87,7 +88,7 @@ def processes(
 
 
 def cluster(
-    submissions: list[Submission], scheduler: str, seconds: float, *, patience: float = 30
+    submissions: list[Submission], scheduler: str, seconds: float, *, patience: float = 60
 ) -> Iterator[tuple[Submission, str]]:
     """Grade on the workers of a Dask scheduler, which may come and go.
 
@@ -100,8 +101,12 @@ def cluster(
     Raises:
         Unusable: there is no scheduler at this address, or a worker runs another version.
     """
+    import dask
     from distributed import CancelledError, Client, KilledWorker, as_completed
 
+    # Machines that grade are busy machines.
+    dask.config.set({"distributed.comm.timeouts": {"connect": "120s", "tcp": "600s"}})
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         client = Client(scheduler, timeout=patience, set_as_default=False)
     except (OSError, ValueError) as error:
