@@ -59,9 +59,10 @@ def write_canvas(lab: Lab, found: list[Collected], grades: dict[str, Grade], pat
     ]
     for each in found:
         if each.student in grades:
-            login = "" if each.lms_id else each.student
+            number = each.lms_id if each.lms == "canvas" else ""
+            login = "" if each.lms else each.student
             score = _number(grades[each.student].score)
-            rows.append([each.student, each.lms_id, "", login, "", score])
+            rows.append([each.student, number, "", login, "", score])
     _write(path, rows)
 
 
@@ -78,7 +79,7 @@ def write_moodle(
     for each in found:
         if each.student not in grades:
             continue
-        identifier = f"Participant {each.lms_id}" if each.lms_id else ""
+        identifier = f"Participant {each.lms_id}" if each.lms == "moodle" else ""
         comment = html.escape(summary(lab, by_student[each.student], grades[each.student]))
         score, most = _number(grades[each.student].score), _number(lab.points)
         rows.append(

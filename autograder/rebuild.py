@@ -202,6 +202,8 @@ def _names(cell: NotebookNode) -> tuple[frozenset[str], frozenset[str]]:
 @lru_cache(maxsize=20_000)
 def _names_in(source: str) -> tuple[frozenset[str], frozenset[str]]:
     bound, used = set(), set()
+    if len(source) > salvage.MAX_CODE:
+        return frozenset(), frozenset()
     try:
         tables = [symtable.symtable(TransformerManager().transform_cell(source), "cell", "exec")]
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -17,6 +17,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 # What is left when outputs and pictures are gone is text that somebody wrote.
 MAX_TEXT = 64 * 2**20
 MAX_ATTEMPTS = 100_000
+# Python needs a hundred times as much memory to read code as the code itself.
+MAX_CODE = 2**20
 
 _STRING = rb'"(?:[^"\\]++|\\.)*+'  # without its closing quote, which a cut-off file lacks
 STRING = re.compile(_STRING + rb'(?:"|\Z)', re.DOTALL)
@@ -75,7 +77,9 @@ class Document:
 
 
 def parsed(source: str) -> ast.Module | None:
-    """Return the syntax tree of a cell, magics translated; None if it is no Python."""
+    """Return the syntax tree of a cell, magics translated; None if it is no Python, or huge."""
+    if len(source) > MAX_CODE:
+        return None
     try:
         return ast.parse(TransformerManager().transform_cell(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

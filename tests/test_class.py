@@ -330,7 +330,7 @@ def test_canvas(output):
     assert points[0].strip() == "Points Possible" and points[-1] == "10"
     assert {row[0]: (row[1], row[3], row[5]) for row in students} == {
         "'=cmd()": ("", "'=cmd()", "0"),
-        "Zoë Müller": ("124", "", "5"),
+        "Zoë Müller": ("", "", "5"),
         "doejohn": ("222", "", "5"),
         "leeann": ("12345", "", "10"),
     }
@@ -343,7 +343,7 @@ def test_moodle(output):
     zoë = by_name["Zoë Müller"]
     assert (zoë[0], zoë[4], zoë[5]) == ("Participant 124", "5", "10")
     assert "&lt;script&gt;" in zoë[-1] and "<script>" not in zoë[-1]
-    assert by_name["'=cmd()"][0] == ""
+    assert by_name["'=cmd()"][0] == by_name["doejohn"][0] == ""
 
 
 def test_gradescope(output):

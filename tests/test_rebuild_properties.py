@@ -342,6 +342,13 @@ def test_ten_thousand_cells_of_the_students_own_make_few():
     assert passed(json.dumps(document).encode())[0] == set(LAB.checks)
 
 
+def test_a_huge_cell_is_passed_on_unread():
+    document = submission()
+    document["cells"].insert(3, code("data = '" + "x" * 2**23 + "'"))
+    document["cells"].insert(3, code("(" * 2**21))
+    assert passed(json.dumps(document).encode())[0] == set(LAB.checks)
+
+
 MEMORY = """
 import resource
 from tests.test_rebuild_properties import *
