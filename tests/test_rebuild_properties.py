@@ -346,7 +346,9 @@ def test_a_huge_cell_is_passed_on_unread():
     document = submission()
     document["cells"].insert(3, code("data = '" + "x" * 2**23 + "'"))
     document["cells"].insert(3, code("(" * 2**21))
-    assert passed(json.dumps(document).encode())[0] == set(LAB.checks)
+    rebuilt = rebuild(json.dumps(document).encode(), RELEASE)
+    sources = {cell.id: cell.source for cell in rebuilt.notebook.cells}
+    assert sources.items() >= ANSWERS.items()
 
 
 MEMORY = """
