@@ -276,6 +276,25 @@ def test_functions_of_the_judge_are_called_by_number():
         pickle.loads(file.getvalue())
 
 
+def test_what_a_call_changes_in_place_is_changed_here_too():
+    mine = [np.zeros(3), {"a": [np.ones(2)]}, "x"]
+    theirs = pickle.loads(pickle.dumps(mine))
+    assert remote._same(mine, theirs)
+    theirs[0] += 1
+    theirs[1]["a"][0][1] = 5
+    assert not remote._same(mine, theirs)
+    remote._take_over(mine, theirs)
+    assert remote._same(mine, theirs)
+
+
+def test_an_object_of_the_students_own_class_is_no_data():
+    class Watched(dict):
+        pass
+
+    assert remote._is_data([{"a": np.ones(2)}, (1, None), np.float32(1)])
+    assert not remote._is_data([Watched()])
+
+
 # --- a grade --------------------------------------------------------------------------------------
 
 
