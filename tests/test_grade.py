@@ -206,6 +206,21 @@ def test_the_tiny_sample_class_gets_the_expected_points(tmp_path):
     assert set(partly.values()) == {7, 5}
 
 
+def test_without_bubblewrap_only_the_sample_class_is_graded(tmp_path):
+    (tmp_path / "class").mkdir()
+    (tmp_path / "class" / "ann.ipynb").write_text(answered(), "utf-8")
+    nowhere = {"PATH": str(tmp_path)}
+    real = start("--submissions", tmp_path / "class", "--output", tmp_path / "real", **nowhere)
+    stderr = real.communicate(timeout=300)[1]
+    assert real.returncode == 1 and "apt-get install bubblewrap" in stderr
+    assert not (tmp_path / "real" / "grades.csv").exists()
+    sample = start("--output", tmp_path / "sample", **nowhere)
+    stdout, stderr = sample.communicate(timeout=300)
+    assert (sample.returncode, stderr) == (0, "")
+    assert "apt-get install bubblewrap" in stdout and "INSECURE" in stdout
+    assert float(rows(tmp_path / "sample")["perfect"]["score"]) == 10
+
+
 def test_an_unexpected_grade_fails_loudly(tmp_path):
     """Answers whose `loses` is wrong make the command fail and name the submission."""
     masters, answers = tmp_path / "masters", tmp_path / "answers" / "00_tiny"
