@@ -25,7 +25,7 @@ OTHER_NAMES = {"tensorflow-cpu": "tensorflow"}
 def run_time_pins() -> dict[str, str]:
     """Return the locked version of each package that the labs need at run time."""
     uv = os.environ.get("UV", "uv")
-    groups = ["--no-group=jupyter", "--no-group=dev"]
+    groups = ["--no-default-groups", "--group=labs"]
     plain = ["--quiet", "--no-emit-project", "--no-hashes", "--no-annotate", "--no-header"]
     exported = subprocess.run(
         [uv, "export", "--locked", *groups, *plain],
