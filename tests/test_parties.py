@@ -689,6 +689,7 @@ print((x + y.send(alice)).get())
 
 SANDBOX = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/"]
 SANDBOX += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+SANDBOX += ["--ro-bind", str(ROOT), str(ROOT)]  # which may be in /tmp
 
 
 def can_sandbox():

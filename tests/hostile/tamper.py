@@ -394,9 +394,10 @@ def chooses_the_next_inputs(notebook, folder):
     )
 
 
-@tiny(points=0, flags=["remote._call was replaced"])
+@tiny(points=0, flags=None)
 def forges_its_link(notebook, folder):
     """Answers the judge's calls itself, with what it reads in them."""
+    # Such an answer ends its own kernel, at times before that one could tell what was replaced.
     return notebook.answer(
         "double",
         """
