@@ -12,6 +12,7 @@ import json
 import secrets
 import socket
 from contextlib import ExitStack, suppress
+from itertools import takewhile
 from pathlib import Path
 from time import monotonic
 
@@ -23,12 +24,15 @@ from traitlets import Bool, Dict, Instance, Integer, List, Unicode
 
 from autograder import integrity
 from autograder.kernel import INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
-from autograder.pool import setup_cells
+from autograder.pool import prepared, setup_cells
 from autograder.rebuild import SKIP, bound_names
 from autograder.sandbox import Place, short_folder
 
 NOT_RUN = "NotRun"
 MOST_DEATHS = 10
+# How long a verdict may take to arrive after the student's kernel was told that there are no more
+# calls. It takes milliseconds; what has stopped answering by itself costs this much.
+VERDICT_SECONDS = 2
 
 
 class GuardedExecute(NbGraderPreprocessor):
@@ -59,7 +63,7 @@ class GuardedExecute(NbGraderPreprocessor):
         with ExitStack() as ends:
             bench = None
             for cell in nb.cells:
-                if cell.cell_type != "code" or SKIP in cell.metadata.get("tags", ()):
+                if not runs(cell):
                     continue
                 if not stopped and monotonic() > deadline:
                     stopped = f"the notebook took more than {self.notebook_seconds} s"
@@ -80,6 +84,11 @@ class GuardedExecute(NbGraderPreprocessor):
         return nb, resources
 
 
+def runs(cell: NotebookNode) -> bool:
+    """Return whether a cell is one to execute."""
+    return cell.cell_type == "code" and SKIP not in cell.metadata.get("tags", ())
+
+
 class _Bench:
     """The two kernels of one submission."""
 
@@ -88,6 +97,10 @@ class _Bench:
         self._settings = settings
         self._deadline = deadline
         self._setup = setup_cells(notebook)
+        # Those that have run in every kernel when it starts; not one that something comes before.
+        ready = prepared(settings.place.pool)
+        code = [cell for cell in notebook.cells if runs(cell)]
+        self._prepared = list(takewhile(lambda c: c in self._setup and c.metadata.id in ready, code))
         self._exercises = [cell.metadata.id for cell in notebook.cells if is_solution(cell)]
         self._exercise: dict[str, str] = {}  # of each check
         for cell in notebook.cells:
@@ -115,7 +128,9 @@ class _Bench:
         try:
             if self._student is None:
                 self._start_student()
-            if not is_grade(cell):
+            if cell in self._prepared:
+                cell.outputs = []
+            elif not is_grade(cell):
                 self._run(cell)
             elif cell.metadata.id in self._settings.in_process:
                 self._check_in_process(cell)
@@ -145,14 +160,21 @@ class _Bench:
     # --- kernels ---
 
     def _start_student(self) -> None:
-        if self._judge is None:
-            self._start_judge()
+        new_judge = self._judge is None
+        if new_judge:
+            self._to_judge, theirs = socket.socketpair()
+            self._judge = Kernel(self._settings.place, theirs)
         while True:
             ours, theirs = socket.socketpair()
             with ours:
                 socket.send_fds(self._to_judge, [b"."], [ours.fileno()])
-            self._student = self._start(theirs)
+            self._student = Kernel(self._settings.place, theirs)
+            if new_judge:  # both start at the same time
+                self._set_up_judge()
+                new_judge = False
+            self._watch(self._student)
             try:
+                self._remember(*self._prepared)
                 for cell in list(self._told):
                     self._student.run(cell.source, self._seconds_left())
                     if cell in self._setup:
@@ -173,20 +195,17 @@ class _Bench:
         if monotonic() > self._deadline:
             raise _Hopeless(f"the notebook took more than {self._settings.notebook_seconds} s")
 
-    def _start_judge(self) -> None:
-        self._to_judge, theirs = socket.socketpair()
-        self._judge = self._start(theirs)
-        for cell in self._setup:
+    def _set_up_judge(self) -> None:
+        self._watch(self._judge)
+        for cell in self._setup[len(self._prepared) :]:
             run = self._judge.run(cell.source, self._settings.startup_timeout)
             if run.error is not None:
                 raise RuntimeError(f"set-up cell `{cell.metadata.id}` fails: {run.error.evalue}")
 
-    def _start(self, link: socket.socket) -> Kernel:
-        """Start a kernel. Where that fails, it is no submission's fault: it ends the grading."""
-        kernel = Kernel(self._settings.place, link, self._settings.startup_timeout)
-        self._silently(kernel, integrity.WATCH)
-        self._silently(kernel, self._seed("start"))
-        return kernel
+    def _watch(self, kernel: Kernel) -> None:
+        # Where no kernel starts, it is no submission's fault: it ends the grading.
+        kernel.ready(self._settings.startup_timeout)
+        self._silently(kernel, f"{integrity.WATCH}\n{self._seed('start')}")
 
     def _end_student(self) -> None:
         if self._student is not None:
@@ -201,7 +220,6 @@ class _Bench:
 
     def _seconds_left(self) -> float:
         return max(1, min(self._settings.timeout, self._deadline - monotonic()))
-
     def _seed(self, what: str) -> str:
         digest = hashlib.blake2b(f"{self._settings.seed} {what}".encode(), digest_size=7).digest()
         return f"import os; os.environ['LABKIT_SEED'] = '{int.from_bytes(digest)}'"
@@ -236,9 +254,10 @@ class _Bench:
             self._remember(cell)
         return True
 
-    def _remember(self, cell: NotebookNode) -> None:
+    def _remember(self, *cells: NotebookNode) -> None:
+        names = {name for cell in cells for name in bound_names(cell)}
         with suppress(Died, TimedOut):
-            self._silently(self._student, integrity.remember(bound_names(cell)))
+            self._silently(self._student, integrity.remember(names))
 
     def _interrupted(self) -> NotebookNode:
         seconds = self._settings.timeout
@@ -260,34 +279,38 @@ class _Bench:
         deadline = monotonic() + self._seconds_left()
         serving = student.begin("__import__('remote').serve(get_ipython().user_ns)", silent=True)
         ending: list[Died] = []
-        verdict, exotic, broken = None, "", "False"
+        verdict, stopped = None, 0.0
 
         def listen() -> None:
             # When the student's kernel ends, the judge notices at once, and its check fails.
+            nonlocal stopped
             if ending:
                 return
             try:
                 student.pump()
             except Died as died:
                 ending.append(died)
-            if serving.done and verdict is None:
+            if serving.done and not stopped:
+                stopped = monotonic()
+            # It does so, too, when the judge has no more calls, whose verdict is then on its way.
+            if serving.done and verdict is None and monotonic() > stopped + VERDICT_SECONDS:
                 ending.append(Died("it stopped answering"))
                 student.end()
 
-        def judged(source: str, silent: bool = True) -> Run:
-            run = judge.begin(source, silent=silent)
-            return judge.wait(run, max(1, deadline - monotonic()), listen)
-
         error: NotebookNode | None = None
         try:
-            begin = f"__import__('remote').begin(get_ipython().user_ns, {self._exercises!r})"
-            judged(f"{self._seed(name)}\n{begin}")
-            verdict = judged(cell.source, silent=False)
-            ended = judged("r = __import__('remote'); r.end(); print(r.exotic, r.broken)", False)
-            said = "".join(out.text for out in ended.outputs if out.output_type == "stream")
-            exotic, _, broken = said.strip("\n").partition(" ")
+            run = judge.begin(
+                f"{self._seed(name)}\n__import__('remote').judge("
+                f"get_ipython(), {self._exercises!r}, {cell.source!r})",
+                values={what: f"__import__('remote').{what}" for what in ("exotic", "broken")},
+            )
+            verdict = judge.wait(run, deadline - monotonic(), listen)
             while not (ending or serving.done):
-                judged("pass")
+                if monotonic() > deadline:
+                    raise TimedOut
+                with suppress(Died):
+                    student.pump(0.05)
+                listen()
         except TimedOut:
             error = self._interrupted() if verdict is None else None
             self._bury("")
@@ -298,11 +321,12 @@ class _Bench:
             self._end_judge()
             self._bury("")
         else:
+            exotic = verdict.values.get("exotic", "").strip("'")
             if ending:
                 if verdict.error is not None:
                     error = self._died(ending[0])
                 self._bury(str(ending[0]))
-            elif broken == "True":
+            elif verdict.values.get("broken") != "False":
                 self._bury("it answered nonsense")
             elif verdict.error is not None and (
                 exotic == "argument" or (exotic and self._settings.learning)

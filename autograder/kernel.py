@@ -44,6 +44,8 @@ class Run:
     idle: bool = False
     bytes: int = 0
     clear: bool = False
+    # What its expressions are worth after it, as text; nothing if it raised.
+    values: dict[str, str] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
@@ -57,14 +59,10 @@ class Run:
 
 
 class Kernel:
-    """One sandboxed kernel."""
+    """One sandboxed kernel; it starts in the background, until `ready`."""
 
-    def __init__(self, place: Place, link: socket.socket, seconds: float):
-        """Start it; `link` is its end of a connection to another (see inside/remote.py).
-
-        Raises:
-            Unstartable: it ended, or did not answer within `seconds`.
-        """
+    def __init__(self, place: Place, link: socket.socket):
+        """Start it; `link` is its end of a connection to another (see inside/remote.py)."""
         self._bytes = 0
         self._runs: dict[str, Run] = {}
         self._manager = sandbox.start(place, link)
@@ -75,8 +73,15 @@ class Kernel:
         self._poller = zmq.Poller()
         for each in self._sockets:
             self._poller.register(each, zmq.POLLIN)
+
+    def ready(self, seconds: float) -> None:
+        """Wait until it answers; what does not is ended.
+
+        Raises:
+            Unstartable: it ended, or did not answer within `seconds`.
+        """
         try:
-            self._become_ready(seconds)
+            self._answer(seconds)
         except Died as died:
             self.end()
             said = self._manager.provisioner.said.text.decode("utf-8", "replace").strip()
@@ -85,12 +90,12 @@ class Kernel:
             self.end()
             raise
 
-    def _become_ready(self, seconds: float) -> None:
+    def _answer(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             # What was published before the subscription arrived is lost: try again.
             with suppress(TimedOut):
-                self.wait(self.begin("", silent=True), 0.5)
+                self.wait(self.begin("", silent=True), 0.03)
                 return
         raise Died(f"it did not start within {seconds:g} s")
 
@@ -99,10 +104,17 @@ class Kernel:
         """Whether it is still there."""
         return self._manager.provisioner.alive()
 
-    def begin(self, source: str, *, silent: bool = False) -> Run:
-        """Send code, and don't wait for it."""
+    def begin(
+        self, source: str, *, silent: bool = False, values: dict[str, str] | None = None
+    ) -> Run:
+        """Send code, and don't wait for it. `values` are expressions, by name (see `Run`)."""
         message = self._client.execute(
-            source, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False
+            source,
+            silent=silent,
+            store_history=not silent,
+            user_expressions=values,
+            allow_stdin=False,
+            stop_on_error=False,
         )
         self._runs[message] = run = Run(message)
         return run
@@ -123,7 +135,7 @@ class Kernel:
         """
         deadline = time.monotonic() + seconds
         while not run.done:
-            self.pump(0.05)
+            self.pump(min(0.05, seconds))
             meanwhile()
             if not run.done and time.monotonic() > deadline:
                 raise TimedOut
@@ -178,6 +190,8 @@ class Kernel:
 def _record(run: Run, kind: str, content: dict, message: dict, size: int) -> None:
     if kind == "execute_reply":
         run.replied = True
+        found = content.get("user_expressions", {}).items()
+        run.values = {name: str(value["data"]["text/plain"]) for name, value in found}
         return
     if kind == "status":
         run.idle = run.idle or content["execution_state"] == "idle"

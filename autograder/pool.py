@@ -1,8 +1,8 @@
-"""A pool of kernels that already hold a lab's imports: importing costs seconds, forking does not.
+"""A pool of kernels in which a lab's set-up cells have run: that costs seconds, forking does not.
 
-The pool is one process in a sandbox. It runs the import statements of the lab's own set-up cells,
-nothing else, and forks a kernel, in a sandbox of its own within that one, for each that is asked
-for (see inside/start.py).
+The pool is one process in a sandbox. It runs the lab's own set-up cells, nothing else, and forks a
+kernel, in a sandbox of its own within that one, for each that is asked for (see inside/start.py).
+A cell that starts threads, as TensorFlow does when it first computes, is left to the kernels.
 """
 
 import ast
@@ -23,6 +23,7 @@ from autograder.sandbox import INSIDE, NONE, Place
 
 # A loaded machine, and TensorFlow's import.
 START_SECONDS = 180
+PREPARED = "prepared.json"  # beside the pool's socket
 
 
 def setup_cells(release: NotebookNode) -> list[NotebookNode]:
@@ -32,6 +33,12 @@ def setup_cells(release: NotebookNode) -> list[NotebookNode]:
         for cell in release.cells
         if cell.cell_type == "code" and is_locked(cell) and not is_grade(cell)
     ]
+
+
+def prepared(address: Path | None) -> list[str]:
+    """Return the ids of the set-up cells that have run in a pool's kernels, as they start."""
+    file = address and address.with_name(PREPARED)
+    return json.loads(file.read_text("utf-8")) if file and file.exists() else []
 
 
 @contextmanager
@@ -66,9 +73,9 @@ def _serving(
         )
     try:
         try:
-            process.stdin.write(json.dumps(_imports(release)).encode() + b"\n")
+            process.stdin.write(json.dumps(_job(release)).encode() + b"\n")
             process.stdin.flush()
-            _wait_until_ready(process)
+            (folder / PREPARED).write_bytes(_answer(process))
             _try(folder / "pool", folder)
         except (OSError, RuntimeError) as error:
             words = (folder / "said").read_text("utf-8", "replace").strip().splitlines()
@@ -87,12 +94,14 @@ def _serving(
         process.stdout.close()
 
 
-def _wait_until_ready(process: subprocess.Popen) -> None:
+def _answer(process: subprocess.Popen) -> bytes:
     readable, _, _ = select.select([process.stdout], [], [], START_SECONDS)
     if not readable:
         raise RuntimeError(f"it was not ready after {START_SECONDS} s")
-    if process.stdout.readline() != b"ready\n":
+    line = process.stdout.readline()
+    if not line:
         raise RuntimeError("it ended")
+    return line
 
 
 def _try(address: Path, folder: Path) -> None:
@@ -113,8 +122,8 @@ def _try(address: Path, folder: Path) -> None:
             manager.context.destroy()
 
 
-def _imports(release: NotebookNode) -> dict[str, object]:
-    """Return the set-up cells' import statements, and the names that the lab uses of them."""
+def _job(release: NotebookNode) -> dict[str, object]:
+    """Return the set-up cells, their import statements, and the names that the lab uses of them."""
     imports, attributes = [], set()
     setup = setup_cells(release)
     for cell in setup:
@@ -127,7 +136,11 @@ def _imports(release: NotebookNode) -> dict[str, object]:
             for node in ast.walk(ast.parse(cell.source)):
                 if isinstance(node, ast.Attribute) and (path := _dotted(node)):
                     attributes.add(path)
-    return {"imports": "\n".join(imports), "attributes": sorted(attributes)}
+    return {
+        "imports": "\n".join(imports),
+        "attributes": sorted(attributes),
+        "setup": [(cell.metadata.id, cell.source) for cell in setup],
+    }
 
 
 def _dotted(node: ast.expr) -> str:

@@ -55,7 +55,8 @@ def place(request):
 def kernel(place):
     ours, theirs = socket.socketpair()
     with ours:
-        kernel = Kernel(place, theirs, 120)
+        kernel = Kernel(place, theirs)
+        kernel.ready(120)
         yield kernel
         kernel.end()
 
@@ -118,7 +119,8 @@ def test_without_a_pool_it_reaches_no_more(case, tmp_path):
     notebook = case.make(solved(TINY), tmp_path)
     with short_folder() as folder:
         ours, theirs = socket.socketpair()
-        with ours, closing_kernel(Kernel(Place(folder), theirs, 120)) as kernel:
+        with ours, closing_kernel(Kernel(Place(folder), theirs)) as kernel:
+            kernel.ready(120)
             for cell in notebook["cells"]:
                 if cell.cell_type == "code" and cell.id not in TINY.checks:
                     run = kernel.run(cell.source, 60)

@@ -218,7 +218,7 @@ def _state(generator: np.random.Generator) -> list:
 # --- the judge's side -----------------------------------------------------------------------------
 
 _calls: socket.socket | None = None
-# Since `begin`: what could not be sent ("argument", "result"), and whether an answer made no sense.
+# In the last check: what could not be sent ("argument", "result"), and whether an answer made no sense.
 exotic = ""
 broken = False
 
@@ -237,7 +237,16 @@ def connect() -> None:
             _calls = socket.socket(fileno=fds[0])
 
 
-def begin(namespace: dict[str, Any], exercises: list[str]) -> None:
+def judge(shell: Any, exercises: list[str], check: str) -> None:
+    """Run a check on the student's functions as they are now."""
+    try:
+        _begin(shell.user_ns, exercises)
+        shell.run_cell(check)  # which shows what it raises
+    finally:
+        _end()
+
+
+def _begin(namespace: dict[str, Any], exercises: list[str]) -> None:
     """Put stand-ins for the exercises' functions, as they are now, into the namespace."""
     global exotic, broken
     exotic, broken = "", False
@@ -251,7 +260,7 @@ def begin(namespace: dict[str, Any], exercises: list[str]) -> None:
             namespace[name] = type("value", (Opaque,), {})()
 
 
-def end() -> None:
+def _end() -> None:
     """Tell the student's kernel that there are no more calls."""
     if _calls is not None:
         with contextlib.suppress(OSError):

@@ -3,12 +3,13 @@
     python start.py kernel         one kernel, as the job on stdin says
     python start.py pool SOCKET    a kernel for each job sent to SOCKET, each in its own sandbox
 
-The pool imports, once, what the lab's own cells import; each kernel is forked from it. Nothing of a
+The pool runs, once, the lab's own set-up cells; each kernel is forked from it. Nothing of a
 student's ever runs in the pool itself.
 """
 
 import gc
 import json
+import linecache
 import os
 import select
 import signal
@@ -17,6 +18,7 @@ import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
 sys.path.insert(0, os.path.dirname(__file__))
 
@@ -40,8 +42,11 @@ def main() -> None:
 # --- one kernel -----------------------------------------------------------------------------------
 
 
-def _run_kernel(job: dict) -> None:
-    """Become a kernel; `job` has its connection file, environment, and the fd of its link."""
+def _run_kernel(job: dict, namespace: ModuleType | None = None) -> None:
+    """Become a kernel; `job` has its connection file, environment, and the fd of its link.
+
+    `namespace` is the `__main__` that its cells go on in, if some have been run already.
+    """
     os.environ.update(job["environment"])
     os.umask(0o077)
     os.nice(5)  # who watches comes first
@@ -57,10 +62,15 @@ def _run_kernel(job: dict) -> None:
         native.set_sync_local_cpp_execution_context()
 
     import remote
+    from ipykernel.ipkernel import IPythonKernel
     from ipykernel.kernelapp import IPKernelApp
+    from traitlets import Any
+
+    class Kernel(IPythonKernel):
+        user_module = Any(namespace)
 
     remote.adopt(job["link"])
-    app = IPKernelApp.instance()
+    app = IPKernelApp.instance(kernel_class=Kernel)
     app.initialize(["-f", job["connection"], "--HistoryManager.enabled=False"])
     app.start()
 
@@ -80,8 +90,11 @@ def _serve(address: str) -> None:
     listener.bind(address)
     os.chmod(address, 0o600)
     listener.listen(64)
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever the lab's cells print
     lab = json.loads(sys.stdin.buffer.readline())
     _import(lab["imports"], lab["attributes"])
+    namespace, prepared = _set_up(lab["setup"])
     if os.geteuid() == 0:
         # Under root bubblewrap covers parts of /proc; a new /proc cannot be mounted beneath.
         for part in ("sys", "sysrq-trigger", "irq", "bus"):
@@ -90,7 +103,8 @@ def _serve(address: str) -> None:
     gc.collect()
     gc.freeze()  # so that collecting garbage in a child does not copy every page
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
-    print("ready", flush=True)
+    with answer:
+        print(json.dumps(prepared), file=answer)
     while True:
         # The pool ends with whoever holds the other end of its stdin.
         readable, _, _ = select.select([listener, sys.stdin.buffer], [], [])
@@ -99,12 +113,13 @@ def _serve(address: str) -> None:
         connection, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
-            _exit_after(_monitor, connection)
+            _exit_after(_monitor, connection, namespace)
         connection.close()
 
 
 def _import(imports: str, attributes: list[str]) -> None:
     """Run the lab's import statements, and look at what it uses of them: much is loaded lazily."""
+    import ipykernel.debugger  # noqa: F401
     import ipykernel.kernelapp  # noqa: F401
     import matplotlib.figure  # noqa: F401
     import matplotlib_inline.backend_inline  # noqa: F401
@@ -123,6 +138,47 @@ def _import(imports: str, attributes: list[str]) -> None:
                 value = getattr(value, attribute)
 
 
+def _set_up(cells: list[list[str]]) -> tuple[ModuleType, list[str]]:
+    """Run the set-up cells, each an id and its source, in a new `__main__`; return it and the ids.
+
+    Threads and open files are nothing that a forked kernel could go on with. So a child tries the
+    cells first, and the first one that leaves any, or fails, is left to the kernels, as are those
+    after it.
+    """
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    namespace = ModuleType("__main__")
+    linecache.getlines(__file__)  # whatever opens a file at its first use
+
+    def run(name: str, source: str) -> None:
+        code, file = TransformerManager().transform_cell(source), f"<set-up cell {name}>"
+        linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
+        exec(compile(code, file, "exec"), vars(namespace))
+
+    def held() -> tuple[int, int]:
+        return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+
+    def attempt(answer: int) -> None:
+        before = held()
+        for name, source in cells:
+            run(name, source)
+            if held() != before:
+                return
+            os.write(answer, b".")
+
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _exit_after(attempt, writing)
+    os.close(writing)
+    with open(reading, "rb") as answer:
+        cells = cells[: len(answer.read())]
+    os.waitpid(child, 0)
+    for name, source in cells:
+        run(name, source)
+    return namespace, [name for name, _ in cells]
+
+
 def _exit_after(function, *arguments) -> None:
     """Run in a forked process: it must never return to the loop that forked it."""
     code = 1
@@ -137,7 +193,7 @@ def _exit_after(function, *arguments) -> None:
         os._exit(code)
 
 
-def _monitor(connection: socket.socket) -> None:
+def _monitor(connection: socket.socket, namespace: ModuleType) -> None:
     """Fork one kernel, watch it, and end it when it uses too much or nobody waits for it."""
     message, fds, _, _ = socket.recv_fds(connection, 1 << 16, 2)
     while not message.endswith(b"\n"):
@@ -149,7 +205,7 @@ def _monitor(connection: socket.socket) -> None:
     first = os.fork()
     if first == 0:
         connection.close()
-        _exit_after(_first, job, fds, limits)
+        _exit_after(_first, job, fds, limits, namespace)
     for fd in fds:
         os.close(fd)
     reason = ""
@@ -169,7 +225,7 @@ def _monitor(connection: socket.socket) -> None:
         connection.sendall(reason.encode())
 
 
-def _first(job: dict, fds: list[int], limits: jail.Limits) -> None:
+def _first(job: dict, fds: list[int], limits: jail.Limits, namespace: ModuleType) -> None:
     """Be the first process of the namespace: build the jail, fork the kernel, collect zombies."""
     jail.die_with_parent()
     os.setsid()
@@ -185,7 +241,7 @@ def _first(job: dict, fds: list[int], limits: jail.Limits) -> None:
     jail.die_with_parent()  # becoming another user has cleared it
     kernel = os.fork()
     if kernel == 0:
-        _exit_after(_run_kernel, job)
+        _exit_after(_run_kernel, job, namespace)
     os.close(job["link"])
     while os.wait()[0] != kernel:
         pass
