@@ -3,13 +3,10 @@
 The student's cells run in one kernel, the checks in another, the judge's, which runs the lab's
 set-up cells and nothing of the student's: there the exercises' functions are stand-ins that call
 the student's across a socket (inside/remote.py). So no code of the student's can forge a verdict.
-A few checks hand objects over that cannot be sent, such as a model to train. They run in the
-student's kernel, and count only if they still reject a wrong answer there (autograder.integrity).
 """
 
 import hashlib
 import json
-import secrets
 import socket
 from contextlib import ExitStack, suppress
 from itertools import takewhile
@@ -20,12 +17,12 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
-from traitlets import Bool, Dict, Instance, Integer, List, Unicode
+from traitlets import Instance, Integer, Unicode
 
 from autograder import integrity
-from autograder.kernel import INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
+from autograder.kernel import INTERRUPT_SECONDS, Died, Kernel, TimedOut
 from autograder.pool import prepared, setup_cells
-from autograder.rebuild import SKIP, bound_names
+from autograder.rebuild import SKIP
 from autograder.sandbox import Place, short_folder
 
 NOT_RUN = "NotRun"
@@ -50,15 +47,11 @@ class GuardedExecute(NbGraderPreprocessor):
     refused = Unicode("", help="run nothing, and fail every check for this reason").tag(config=True)
     place = Instance(Place, allow_none=True, help="where kernels run").tag(config=True)
     seed = Integer(0, help="what the checks' inputs are drawn from").tag(config=True)
-    in_process = List(help="checks that cannot be judged from another process").tag(config=True)
-    canaries = Dict(help="for each check wrong answers and what it says of them").tag(config=True)
-    # Where no survey has found out which checks that must be; after one it opens a way to cheat.
-    learning = Bool(True, help="judge in process whatever cannot be sent").tag(config=True)
     report = Unicode("", help="the file to write the flags to").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Execute every cell, or none if the submission is refused."""
-        stopped, report = self.refused, {"flags": [], "in_process": []}
+        stopped, flags = self.refused, []
         deadline = monotonic() + self.notebook_seconds
         with ExitStack() as ends:
             bench = None
@@ -78,9 +71,9 @@ class GuardedExecute(NbGraderPreprocessor):
                     text = f"Not run: {stopped}."
                     cell.outputs = [_error(NOT_RUN, stopped, text)]
             if bench is not None:
-                report = {"flags": bench.flags(), "in_process": bench.in_process}
+                flags = bench.flags()
         if self.report:
-            Path(self.report).write_text(json.dumps(report), "utf-8")
+            Path(self.report).write_text(json.dumps({"flags": flags}), "utf-8")
         return nb, resources
 
 
@@ -93,28 +86,22 @@ class _Bench:
     """The two kernels of one submission."""
 
     def __init__(self, settings: GuardedExecute, notebook: NotebookNode, deadline: float):
-        self.in_process: list[str] = []  # the checks that were run beside the student's code
         self._settings = settings
         self._deadline = deadline
         self._setup = setup_cells(notebook)
         # Those that have run in every kernel when it starts; not one that something comes before.
         ready = prepared(settings.place.pool)
         code = [cell for cell in notebook.cells if runs(cell)]
-        self._prepared = list(takewhile(lambda c: c in self._setup and c.metadata.id in ready, code))
+        self._prepared = list(
+            takewhile(lambda c: c in self._setup and c.metadata.id in ready, code)
+        )
         self._exercises = [cell.metadata.id for cell in notebook.cells if is_solution(cell)]
-        self._exercise: dict[str, str] = {}  # of each check
-        for cell in notebook.cells:
-            if is_solution(cell):
-                current = cell.metadata.id
-            elif is_grade(cell):
-                self._exercise[cell.metadata.id] = current
         self._told: list[NotebookNode] = []  # what the student's kernel has run
         self._deaths = 0
         self._flags: list[str] = []
         self._student: Kernel | None = None
         self._judge: Kernel | None = None
         self._to_judge: socket.socket | None = None
-        self._random = secrets.SystemRandom()
 
     def __enter__(self) -> "_Bench":
         return self
@@ -130,12 +117,10 @@ class _Bench:
                 self._start_student()
             if cell in self._prepared:
                 cell.outputs = []
-            elif not is_grade(cell):
-                self._run(cell)
-            elif cell.metadata.id in self._settings.in_process:
-                self._check_in_process(cell)
+            elif is_grade(cell):
+                self._check(cell)
             else:
-                self._check_remotely(cell)
+                self._run(cell)
         except _Hopeless as error:
             return str(error)
         if is_grade(cell):
@@ -174,11 +159,8 @@ class _Bench:
                 new_judge = False
             self._watch(self._student)
             try:
-                self._remember(*self._prepared)
                 for cell in list(self._told):
                     self._student.run(cell.source, self._seconds_left())
-                    if cell in self._setup:
-                        self._remember(cell)
                 return
             except TimedOut:
                 self._bury("it did not get through its own cells again")
@@ -220,6 +202,7 @@ class _Bench:
 
     def _seconds_left(self) -> float:
         return max(1, min(self._settings.timeout, self._deadline - monotonic()))
+
     def _seed(self, what: str) -> str:
         digest = hashlib.blake2b(f"{self._settings.seed} {what}".encode(), digest_size=7).digest()
         return f"import os; os.environ['LABKIT_SEED'] = '{int.from_bytes(digest)}'"
@@ -229,9 +212,9 @@ class _Bench:
 
     # --- cells ---
 
-    def _run(self, cell: NotebookNode, source: str = "") -> bool:
-        """Run a cell in the student's kernel; returns whether it came to an end by itself."""
-        run = self._student.begin(source or cell.source)
+    def _run(self, cell: NotebookNode) -> None:
+        """Run a cell in the student's kernel."""
+        run = self._student.begin(cell.source)
         cell.outputs, error = run.outputs, None
         try:
             self._student.wait(run, self._seconds_left())
@@ -247,17 +230,8 @@ class _Bench:
                 self._bury("it ignores interrupts")
         if error is not None:
             cell.outputs = [out for out in run.outputs if out.output_type != "error"] + [error]
-            return False
-        if not source:
+        else:
             self._told.append(cell)
-        if cell in self._setup:
-            self._remember(cell)
-        return True
-
-    def _remember(self, *cells: NotebookNode) -> None:
-        names = {name for cell in cells for name in bound_names(cell)}
-        with suppress(Died, TimedOut):
-            self._silently(self._student, integrity.remember(names))
 
     def _interrupted(self) -> NotebookNode:
         seconds = self._settings.timeout
@@ -272,7 +246,7 @@ class _Bench:
             "DeadKernelError", f"the kernel died: {reason}", f"The kernel died: {reason}."
         )
 
-    def _check_remotely(self, cell: NotebookNode) -> None:
+    def _check(self, cell: NotebookNode) -> None:
         """Run a check in the judge's kernel, with the student's answering its calls."""
         name = cell.metadata.id
         student, judge = self._student, self._judge
@@ -302,7 +276,7 @@ class _Bench:
             run = judge.begin(
                 f"{self._seed(name)}\n__import__('remote').judge("
                 f"get_ipython(), {self._exercises!r}, {cell.source!r})",
-                values={what: f"__import__('remote').{what}" for what in ("exotic", "broken")},
+                values={"broken": "__import__('remote').broken"},
             )
             verdict = judge.wait(run, deadline - monotonic(), listen)
             while not (ending or serving.done):
@@ -321,19 +295,12 @@ class _Bench:
             self._end_judge()
             self._bury("")
         else:
-            exotic = verdict.values.get("exotic", "").strip("'")
             if ending:
                 if verdict.error is not None:
                     error = self._died(ending[0])
                 self._bury(str(ending[0]))
             elif verdict.values.get("broken") != "False":
                 self._bury("it answered nonsense")
-            elif verdict.error is not None and (
-                exotic == "argument" or (exotic and self._settings.learning)
-            ):
-                # The check has more to give than data.
-                self._check_in_process(cell)
-                return
         printed = [out for out in serving.outputs if out.output_type == "stream"]
         if error is not None:
             cell.outputs = [*printed, error]
@@ -346,37 +313,6 @@ class _Bench:
             self._judge.run("pass", INTERRUPT_SECONDS, silent=True)
         except (Died, TimedOut):
             self._end_judge()
-
-    def _check_in_process(self, cell: NotebookNode) -> None:
-        """Run a check in the student's kernel, and then on wrong answers, which it must reject."""
-        name = cell.metadata.id
-        self.in_process.append(name)
-        try:
-            self._silently(self._student, self._seed(name))
-        except (Died, TimedOut) as error:
-            cell.outputs = [self._died(Died(str(error)))]
-            self._bury(str(error))
-            return
-        if not self._run(cell, integrity.beside(cell.source)):
-            return
-        if any(out.output_type == "error" for out in cell.outputs):
-            return
-        wrong = self._settings.canaries.get(name, [])
-        problem = ""
-        if wrong:
-            source, phrase = self._random.choice(wrong)
-            try:
-                run = self._student.run(
-                    integrity.canary(source, cell.source), self._settings.timeout, silent=False
-                )
-                problem = integrity.subverted(run, phrase)
-            except (Died, TimedOut) as error:
-                problem = f"on a wrong answer it ended the kernel ({error})"
-                self._bury(str(error))
-        if problem:
-            self._flags.append(f"check `{name}` was subverted: {problem}")
-            text = f"This check was subverted: {problem}. It earns nothing; a person will look."
-            cell.outputs.append(_error("Subverted", problem, text))
 
 
 class _Hopeless(Exception):

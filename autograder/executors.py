@@ -37,7 +37,6 @@ class Survey:
     """What `survey.prepare` needs; `log` is where it leaves what it says."""
 
     lab: Lab
-    answers: Path
     course: Path
     sandbox: str
     kernels: Path | None
@@ -64,9 +63,7 @@ def prepare(survey: Survey, seconds: float) -> None:
 
 def _prepare(order: Survey) -> None:
     try:
-        survey.prepare(
-            order.lab, order.answers, order.course, sandbox=order.sandbox, kernels=order.kernels
-        )
+        survey.prepare(order.lab, order.course, sandbox=order.sandbox, kernels=order.kernels)
     except survey.Unfit as error:
         order.unfit.write_text(str(error), "utf-8")
 

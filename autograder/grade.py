@@ -62,16 +62,13 @@ class Result:
     left_out: list[str]
 
 
-def grade_all(
-    lab: Lab, answers: Path, found: list[Collected], output: Path, settings: Settings
-) -> Result:
+def grade_all(lab: Lab, found: list[Collected], output: Path, settings: Settings) -> Result:
     """Grade every submission that has not been graded yet, and fill the output folder.
 
     A submission that breaks its process is graded as broken; the others never notice.
 
     Args:
         lab: the lab.
-        answers: its folder of right and wrong answers.
         found: what was collected.
         output: the folder to fill.
         settings: how to grade, and whom.
@@ -114,7 +111,7 @@ def grade_all(
         if outcomes:
             print(f"{len(outcomes)} of {len(found)} were graded before.")
         keys = {submission.student: key for key, submission in wanted.items()}
-        ready = _ready(lab, answers, course, work, settings) if wanted else nullcontext()
+        ready = _ready(lab, course, work, settings) if wanted else nullcontext()
         with ready as kernels:
             submissions = [replace(each, kernels=kernels) for each in wanted.values()]
             ended = _outcomes(submissions, settings, work)
@@ -161,9 +158,7 @@ def _submission(
 
 
 @contextmanager
-def _ready(
-    lab: Lab, answers: Path, course: Path, work: Path, settings: Settings
-) -> Iterator[Path | None]:
+def _ready(lab: Lab, course: Path, work: Path, settings: Settings) -> Iterator[Path | None]:
     """Open a pool of kernels, and see that the lab's own solution passes; yields the pool's socket.
 
     A cluster's machines have pools of their own.
@@ -176,9 +171,7 @@ def _ready(
         print(sandbox.BANNER)
     threads = environment(max(1, _cores() // settings.jobs))
     with pool.serving(release(lab), settings.sandbox, threads) as kernels:
-        order = executors.Survey(
-            lab, answers, course, settings.sandbox, kernels, work / "survey.txt"
-        )
+        order = executors.Survey(lab, course, settings.sandbox, kernels, work / "survey.txt")
         try:
             executors.prepare(order, _limit(settings, work))
         except executors.Unusable as error:
@@ -391,7 +384,7 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
         if aside:
             print(f"Left aside, as no student's: {', '.join(aside)}")
         output.mkdir(parents=True, exist_ok=True)
-        result = grade_all(lab, masters.parent / "answers" / lab.name, found, output, settings)
+        result = grade_all(lab, found, output, settings)
     print(f"\n{table(lab, result, expected)}\n\nWritten to {output}/")
     if result.left_out:
         print(f"Not graded, as asked: {', '.join(result.left_out)}")

@@ -189,11 +189,6 @@ def _keep_demonstrations_in_use(notebook: NotebookNode, release: NotebookNode) -
             del cell.metadata["tags"]
 
 
-def bound_names(cell: NotebookNode) -> frozenset[str]:
-    """Return the global names that a cell binds."""
-    return _names(cell)[0]
-
-
 def _names(cell: NotebookNode) -> tuple[frozenset[str], frozenset[str]]:
     """Return the global names that a cell binds, and those that it uses."""
     return _names_in(cell.source) if cell.cell_type == "code" else (frozenset(), frozenset())

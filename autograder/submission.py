@@ -67,7 +67,7 @@ class Submission:
 
     @property
     def report(self) -> Path:
-        """What executing it found out: flags, and which checks ran beside the student's code."""
+        """The flags that executing it raised."""
         return self.folder / "report.json"
 
     @property
@@ -176,9 +176,6 @@ def _config(submission: Submission, sockets: Path) -> Config:
     seed = submission.seed
     config.GuardedExecute.seed = secrets.randbelow(1 << 48) if seed is None else seed
     config.GuardedExecute.report = str(submission.report)
-    integrity = submission.course / "integrity.json"
-    if integrity.exists():
-        config.GuardedExecute.update(json.loads(integrity.read_text("utf-8")))
     return config
 
 

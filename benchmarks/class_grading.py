@@ -86,8 +86,7 @@ def ours(lab: build.Lab, folder: Path, output: Path, jobs: int) -> tuple[float, 
     began = time.monotonic()
     with open(output / "printed.txt", "w") as printed, redirect_stdout(printed):
         found, _ = collect(folder, lab.name, unpacked)
-        answers = build.MASTERS.parent / "answers" / lab.name
-        result = grade.grade_all(lab, answers, found, output, grade.Settings(jobs=jobs))
+        result = grade.grade_all(lab, found, output, grade.Settings(jobs=jobs))
     seconds = time.monotonic() - began
     return seconds, {student: each.score for student, each in result.grades.items()}
 

@@ -13,7 +13,6 @@ from typing import Any
 _TRUSTED = ("builtins", "math", "numpy", "scipy", "labkit", "time", "random", "remote", "guard")
 _before: dict[str, dict[str, Any]] = {}
 _code: dict[str, Any] = {}
-_names: dict[str, Any] = {}
 _say = sys.stdout.write
 
 
@@ -26,16 +25,6 @@ def watch() -> None:
         _before[name] = dict(vars(module))
     for key, function in _functions():
         _code[key] = (function.__code__, function.__defaults__, function.__kwdefaults__)
-
-
-def remember(namespace: dict[str, Any], names: list[str]) -> None:
-    """Remember what a set-up cell has bound to `names`."""
-    _names.update({name: namespace[name] for name in names if name in namespace})
-
-
-def as_set_up(namespace: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of a namespace in which the set-up cells' names are bound as they were."""
-    return namespace | _names
 
 
 def report(shell: Any) -> None:

@@ -119,7 +119,7 @@ def _serve(address: str) -> None:
 
 def _import(imports: str, attributes: list[str]) -> None:
     """Run the lab's import statements, and look at what it uses of them: much is loaded lazily."""
-    import ipykernel.debugger  # noqa: F401
+    import ipykernel.debugger
     import ipykernel.kernelapp  # noqa: F401
     import matplotlib.figure  # noqa: F401
     import matplotlib_inline.backend_inline  # noqa: F401

@@ -28,6 +28,7 @@ __all__ = [
     "as_array",
     "as_arrays",
     "as_number",
+    "at_home",
     "check",
     "fresh_rng",
     "reason",
@@ -79,7 +80,7 @@ def check(body: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(body)
     def run(student: Callable[..., Any], rng: np.random.Generator, trials: int = 1) -> None:
         with contextlib.redirect_stderr(sys.stdout):
-            guarded = _guard(student)
+            guarded = guard(student)
             for _ in range(trials):
                 body(guarded, rng)
         print(_wrapped(f"✓ {body.__name__}: {body.__doc__.splitlines()[0]}"))
@@ -92,7 +93,8 @@ def _wrapped(text: str) -> str:
     return "\n".join(textwrap.fill(line, 88) for line in text.split("\n"))
 
 
-def _guard(student: Callable[..., Any]) -> Callable[..., Any]:
+def guard(student: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls `student` on copies; what that raises is a `CheckFailed`."""
     name = getattr(student, "__name__", repr(student))
     require(callable(student), f"`{name}` is not a function: did you overwrite it with a value?")
 
@@ -116,6 +118,20 @@ def _guard(student: Callable[..., Any]) -> Callable[..., Any]:
             ) from None
 
     return call
+
+
+def at_home(student: Callable[..., Any], run: Callable[..., Any], *data: Any) -> Any:
+    """Return `run(student, *data)`, computed in the process in which the student's function lives.
+
+    Under the grader the check runs in another process, so that nothing of the student's can touch
+    it, and only plain data and arrays pass between the two. A check that must hand over an object,
+    such as a model to train, makes it in `run`, a function at the top level of a module, which
+    returns data. These are then the student's word: let them be what only right work can produce,
+    such as weights, and compare them in the check.
+    """
+    # The grader's stand-in for a function brings it along, through the guard's `functools.wraps`.
+    elsewhere = getattr(student, "at_home", None)
+    return elsewhere(run, *data) if elsewhere else run(student, *data)
 
 
 def reason(error: Exception) -> str:

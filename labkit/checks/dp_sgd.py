@@ -13,6 +13,7 @@ from labkit.checks import (
     as_array,
     as_arrays,
     as_number,
+    at_home,
     check,
     reason,
     require,
@@ -446,42 +447,22 @@ def examples_are_independent(poisson_batch: Callable, rng: np.random.Generator) 
 
 
 class _TinyTask:
-    """A few examples, a small model, and what DP-SGD without noise must do to its weights."""
+    """A few examples, a small network, and what DP-SGD without noise must do to its weights."""
 
     l2_norm_clip = 0.5
     learning_rate = 0.3
 
     def __init__(self, rng: np.random.Generator, examples: int) -> None:
-        import tensorflow as tf
-
         self.x = rng.normal(0, 1, (examples, 4)).astype(np.float32)
         self.x[::2] *= 6  # some gradients above the bound, some below
         self.y = rng.integers(0, 3, examples).astype(np.int32)
-        self.model = tf.keras.Sequential(
-            [
-                tf.keras.layers.Dense(5, activation="tanh", input_shape=(4,)),
-                tf.keras.layers.Dense(3),
-            ]
-        )
-        self.model.set_weights([rng.normal(0, 0.5, w.shape) for w in self.model.get_weights()])
-        self.per_example_loss = tf.keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction=tf.keras.losses.Reduction.NONE
-        )
-
-    def library(self, noise_multiplier: float, num_microbatches: int) -> Any:
-        import tensorflow_privacy
-
-        return tensorflow_privacy.DPKerasSGDOptimizer(
-            l2_norm_clip=self.l2_norm_clip,
-            noise_multiplier=noise_multiplier,
-            num_microbatches=num_microbatches,
-            learning_rate=self.learning_rate,
-        )
+        shapes = (4, 5), (5,), (5, 3), (3,)
+        self.weights = [rng.normal(0, 0.5, shape).astype(np.float32) for shape in shapes]
 
     def weights_after(self, steps: int, num_microbatches: int, clip: bool = True) -> np.ndarray:
         """Full-batch steps by the definition, with the network's gradients written out."""
         groups = np.arange(num_microbatches).repeat(len(self.x) // num_microbatches)
-        weights = [w.astype(np.float64) for w in self.model.get_weights()]
+        weights = [w.astype(np.float64) for w in self.weights]
         for _ in range(steps):
             w1, b1, w2, b2 = weights
             hidden = np.tanh(self.x @ w1 + b1)
@@ -491,11 +472,33 @@ class _TinyTask:
             flat = np.hstack([g.reshape(len(self.x), -1) for g in each])
             means = np.array([flat[groups == i].mean(axis=0) for i in range(num_microbatches)])
             norms = np.linalg.norm(means, axis=1, keepdims=True)
-            total = np.sum(means * (np.minimum(1, self.l2_norm_clip / norms) if clip else 1), axis=0)
+            factors = np.minimum(1, self.l2_norm_clip / norms) if clip else 1.0
+            step = self.learning_rate * np.mean(factors * means, axis=0)
             ends = np.cumsum([w.size for w in weights])[:-1]
-            step = np.split(self.learning_rate * total / num_microbatches, ends)
-            weights = [w - s.reshape(w.shape) for w, s in zip(weights, step, strict=True)]
+            parts = np.split(step, ends)
+            weights = [w - p.reshape(w.shape) for w, p in zip(weights, parts, strict=True)]
         return _flat(weights)
+
+
+def _tiny_network(weights: list[np.ndarray]) -> Any:
+    import tensorflow as tf
+
+    model = tf.keras.Sequential(
+        [
+            tf.keras.layers.Dense(5, activation="tanh", input_shape=(4,)),
+            tf.keras.layers.Dense(3),
+        ]
+    )
+    model.set_weights(weights)
+    return model
+
+
+def _per_example_loss() -> Any:
+    import tensorflow as tf
+
+    return tf.keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True, reduction=tf.keras.losses.Reduction.NONE
+    )
 
 
 def _flat(arrays: Sequence) -> np.ndarray:
@@ -526,24 +529,21 @@ def _private_optimizer(optimizer: Any) -> Any:
 def its_step_clips_each_microbatch(library_optimizer: Callable, rng: np.random.Generator) -> None:
     """without noise its step is the mean of the clipped microbatch gradients."""
     task = _TinyTask(rng, 8)
-    before = _flat(task.model.get_weights())
+    before = _flat(task.weights)
     microbatches = 4
-    optimizer = _private_optimizer(
-        library_optimizer(
-            l2_norm_clip=task.l2_norm_clip,
-            noise_multiplier=0.0,
-            num_microbatches=microbatches,
-            learning_rate=task.learning_rate,
-        )
-    )
+    settings = {
+        "l2_norm_clip": task.l2_norm_clip,
+        "noise_multiplier": 0.0,
+        "num_microbatches": microbatches,
+        "learning_rate": task.learning_rate,
+    }
+    result = at_home(library_optimizer, _one_step, settings, task.weights, task.x, task.y)
+    got = _flat(as_arrays(result, "the model's weights after its step", task.weights))
     want = task.weights_after(1, microbatches)
     slips = {
         "l2_norm_clip does not reach the optimizer": task.weights_after(1, microbatches, False),
         "num_microbatches does not reach the optimizer": task.weights_after(1, len(task.x)),
     }
-    task.model.compile(optimizer, task.per_example_loss)
-    _trained(lambda: task.model.train_on_batch(task.x, task.y), "its step")
-    got = _flat(task.model.get_weights())
     near = [slip for slip, weights in slips.items() if not _far(got, weights, want - before)]
     ratio = np.linalg.norm(got - before) / np.linalg.norm(want - before)
     hint = f" It looks as if {near[0]}." if near else _default_rate(ratio, task.learning_rate)
@@ -555,27 +555,36 @@ def its_step_clips_each_microbatch(library_optimizer: Callable, rng: np.random.G
     )
 
 
+def _one_step(
+    library_optimizer: Callable,
+    settings: dict[str, float],
+    weights: list[np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+) -> list[np.ndarray]:
+    """Return the weights after a step of a student's optimizer on the whole batch."""
+    optimizer = _private_optimizer(library_optimizer(**settings))
+    model = _tiny_network(weights)
+    model.compile(optimizer, _per_example_loss())
+    _trained(lambda: model.train_on_batch(x, y), "its step")
+    return model.get_weights()
+
+
 @check
 def its_noise_has_the_right_scale(library_optimizer: Callable, rng: np.random.Generator) -> None:
     """its noise is noise_multiplier · l2_norm_clip on the sum."""
-    import tensorflow as tf
-
     l2_norm_clip, noise_multiplier = rng.uniform(2.2, 2.8), rng.uniform(1.3, 1.6)
-    optimizer = _private_optimizer(
-        library_optimizer(
-            l2_norm_clip=l2_norm_clip,
-            noise_multiplier=noise_multiplier,
-            num_microbatches=2,
-            learning_rate=1.0,
-        )
-    )
-    weights = tf.Variable(tf.zeros([10000]))
-    with tf.GradientTape(persistent=True) as tape:
-        loss = tf.zeros([2]) * tf.reduce_sum(weights)  # no gradient: what moves it is noise
-    _trained(lambda: optimizer.minimize(loss, [weights], tape=tape), "its step")
-    ratio = weights.numpy().std() * 2 / (noise_multiplier * l2_norm_clip)
+    settings = {
+        "l2_norm_clip": l2_norm_clip,
+        "noise_multiplier": noise_multiplier,
+        "num_microbatches": 2,
+        "learning_rate": 1.0,
+    }
+    n = 10000
+    noise = as_array(at_home(library_optimizer, _noise, settings, n), "its noise", (n,))
+    ratio = noise.std() * 2 / (noise_multiplier * l2_norm_clip)
     # χ² as in `noise_has_the_right_scale`.
-    low, high = np.sqrt(stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], 10000) / 10000)
+    low, high = np.sqrt(stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], n) / n)
     require(
         low <= ratio <= high,
         f"The optimizer's noise is {ratio:.3g} times noise_multiplier · l2_norm_clip / "
@@ -585,6 +594,18 @@ def its_noise_has_the_right_scale(library_optimizer: Callable, rng: np.random.Ge
             or " Pass on noise_multiplier as it came: the optimizer multiplies by the clip itself."
         ),
     )
+
+
+def _noise(library_optimizer: Callable, settings: dict[str, float], n: int) -> np.ndarray:
+    """Return by how much a step of a student's optimizer moves n weights without a gradient."""
+    import tensorflow as tf
+
+    optimizer = _private_optimizer(library_optimizer(**settings))
+    weights = tf.Variable(tf.zeros([n]))
+    with tf.GradientTape(persistent=True) as tape:
+        loss = tf.zeros([2]) * tf.reduce_sum(weights)
+    _trained(lambda: optimizer.minimize(loss, [weights], tape=tape), "its step")
+    return weights.numpy()
 
 
 def _default_rate(ratio: float, learning_rate: float) -> str:
@@ -605,13 +626,50 @@ def _trained(train: Callable[[], Any], what: str) -> Any:
 def fit_keeps_one_loss_per_example(fit_with_library: Callable, rng: np.random.Generator) -> None:
     """model.fit gets one loss per example, and the optimizer, batch size and epochs asked for."""
     task = _TinyTask(rng, 40)  # more than Keras's own batch size, 32
-    before = _flat(task.model.get_weights())
+    before = _flat(task.weights)
     epochs = int(rng.integers(2, 4))
-    optimizer = task.library(0.0, len(task.x))
-    want = task.weights_after(epochs, len(task.x))
-    reduced = task.weights_after(epochs, 1)
+    settings = {
+        "l2_norm_clip": task.l2_norm_clip,
+        "noise_multiplier": 0.0,
+        "num_microbatches": len(task.x),
+        "learning_rate": task.learning_rate,
+    }
+    result = at_home(fit_with_library, _fitted, settings, task.weights, task.x, task.y, epochs)
+    *weights, steps = as_arrays(
+        result, "the model's weights after `fit_with_library`", [*task.weights, np.zeros(())]
+    )
+    require(
+        steps == epochs,
+        f"The optimizer made {steps:g} steps; {len(task.x)} examples in batches of {len(task.x)} "
+        f"for {epochs} epochs are {epochs}. Compile with the optimizer you are given, and pass "
+        "batch_size and epochs on.",
+    )
+    got, want = _flat(weights), task.weights_after(epochs, len(task.x))
+    hint = ""
+    if not _far(got, task.weights_after(epochs, 1), want - before):
+        hint = " It looks as if the losses were averaged first, so that only their mean is clipped."
+    require(
+        not _far(got, want, want - before),
+        "The weights are not where DP-SGD without noise takes them. Is the loss the cross-entropy "
+        f"on LOGITS, with one value per example (reduction NONE)?{hint}",
+    )
+
+
+def _fitted(
+    fit_with_library: Callable,
+    settings: dict[str, float],
+    weights: list[np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+    epochs: int,
+) -> list[Any]:
+    """Return the weights that a student's `fit` leads to, and the optimizer's count of steps."""
+    import tensorflow_privacy
+
+    model = _tiny_network(weights)
+    optimizer = tensorflow_privacy.DPKerasSGDOptimizer(**settings)
     try:
-        history = fit_with_library(task.model, optimizer, task.x, task.y, len(task.x), epochs)
+        history = fit_with_library(model, optimizer, x, y, len(x), epochs)
     except CheckFailed as failure:
         if "input shapes: []" not in str(failure):
             raise
@@ -623,22 +681,7 @@ def fit_keeps_one_loss_per_example(fit_with_library: Callable, rng: np.random.Ge
         isinstance(getattr(history, "history", None), dict),
         f"`fit_with_library` returned {type(history).__name__}; return what `model.fit` returns.",
     )
-    steps = int(optimizer.iterations.numpy())
-    require(
-        steps == epochs,
-        f"The optimizer made {steps} steps; {len(task.x)} examples in batches of {len(task.x)} "
-        f"for {epochs} epochs are {epochs}. Compile with the optimizer you are given, and pass "
-        "batch_size and epochs on.",
-    )
-    got = _flat(task.model.get_weights())
-    hint = ""
-    if not _far(got, reduced, want - before):
-        hint = " It looks as if the losses were averaged first, so that only their mean is clipped."
-    require(
-        not _far(got, want, want - before),
-        "The weights are not where DP-SGD without noise takes them. Is the loss the cross-entropy "
-        f"on LOGITS, with one value per example (reduction NONE)?{hint}",
-    )
+    return [*model.get_weights(), int(optimizer.iterations.numpy())]
 
 
 # Part 6 · accounting ------------------------------------------------------------------------
@@ -741,16 +784,14 @@ def the_plan_is_the_one_accounted(train_privately: Callable, rng: np.random.Gene
     """the number of steps and the ε are those of `epochs` passes of Poisson batches."""
     n, batch_size, epochs = int(rng.integers(20, 30)) * 20, 20, int(rng.integers(2, 4))
     noise_multiplier = rng.uniform(3.0, 6.0)  # PLD takes longest where there is little noise
-    history, _ = _small_run(train_privately, rng, n, noise_multiplier, batch_size, epochs)
+    _, got, epsilon = _small_run(train_privately, rng, n, noise_multiplier, batch_size, epochs)
     steps, q = epochs * n // batch_size, batch_size / n
-    got = int(history.steps[-1])
     require(
         got == steps,
         f"{epochs} epochs of {n} examples in batches of {batch_size} (expected) are {steps} steps; "
-        f"you trained for {got}.",
+        f"you trained for {got:g}.",
     )
     want = accounting.epsilon_pld(noise_multiplier, q, steps, 1e-5)
-    epsilon = float(history.epsilon[-1])
     require(
         abs(epsilon - want) <= 1e-3 * want,  # the same computation: anything else is another run
         f"The run accounts for ε = {epsilon:.4f}; with sampling_probability batch_size / n = "
@@ -764,11 +805,10 @@ def the_model_learns(train_privately: Callable, rng: np.random.Generator) -> Non
     runs = []
     seed = int(rng.integers(2**32))
     for s in (seed, seed, seed + 1):
-        _, weights = _small_run(train_privately, np.random.default_rng(s), 200, 4.0, 20, 2, seed)
+        weights, *_ = _small_run(train_privately, np.random.default_rng(s), 200, 4.0, 20, 2, seed)
         runs.append(weights)
-    start = np.zeros_like(runs[0])
     require(
-        not np.array_equal(runs[0], start),
+        bool(np.any(runs[0])),
         "The model's weights did not move: train the model that is passed in.",
     )
     require(
@@ -790,20 +830,31 @@ def _small_run(
     batch_size: int,
     epochs: int,
     data_seed: int = 0,
-) -> tuple[Any, np.ndarray]:
-    import tensorflow as tf
-
+) -> tuple[np.ndarray, float, float]:
+    """Return the weights of a small model after training, and the run's steps and ε."""
     data = np.random.default_rng(data_seed)
     x = data.normal(0, 1, (n, 6)).astype(np.float32)
     y = (x[:, 0] > 0).astype(np.int32)
+    plan = noise_multiplier, batch_size, epochs
+    weights, steps, epsilon = at_home(train_privately, _trained_small, x, y, *plan, rng)
+    what = "the result of `train_privately`"
+    weights = as_array(weights, "the model's weights", (14,))
+    return weights, as_number(steps, f"{what}, steps,"), as_number(epsilon, f"{what}, epsilon,")
+
+
+def _trained_small(
+    train_privately: Callable, x: np.ndarray, y: np.ndarray, *plan: Any
+) -> tuple[np.ndarray, Any, Any]:
+    import tensorflow as tf
+
     model = tf.keras.Sequential([tf.keras.layers.Dense(2, input_shape=(6,))])
     model.set_weights([np.zeros_like(w) for w in model.get_weights()])
-    history = train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng)
+    history = train_privately(model, x, y, *plan)
     require(
         hasattr(history, "epsilon") and hasattr(history, "steps"),
         f"`train_privately` returned {type(history).__name__}; return what `dpsgd.fit` returns.",
     )
-    return history, _flat(model.get_weights())
+    return _flat(model.get_weights()), history.steps[-1], history.epsilon[-1]
 
 
 # Part 8 · attack again ----------------------------------------------------------------------

@@ -33,7 +33,7 @@ def reads_other_submissions(notebook, folder):
         for top in ("/home", "/root", "/tmp", "/work", "/var", "/mnt", "/srv", "/opt", "/dev/shm"):
             for path, _, files in os.walk(top):
                 for file in files:
-                    if file.endswith((".ipynb", "gradebook.db", "outcome.json", "integrity.json")):
+                    if file.endswith((".ipynb", "gradebook.db", "outcome.json")):
                         if "site-packages" not in path:
                             {FOUND}, path, file)
         """,

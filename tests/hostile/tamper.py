@@ -10,8 +10,6 @@ WRONG = "\ndef double(x):\n    return 3 * x\n"
 CENTRED = "\ndef centred(x):\n    return x\n"
 # What a wrong `centred` keeps: `differences`, and the two other exercises.
 REST = 12
-# And what is left when `fit`, though right, is judged by a check that its author has broken.
-LEFT = 7
 
 
 def tiny(**expected):
@@ -41,7 +39,7 @@ def patches_numpy(notebook, folder):
     )
 
 
-@arrays(points=LEFT, flags=["labkit.checks.require was replaced"])
+@arrays(flags=["labkit.checks.require was replaced"])
 def patches_require(notebook, folder):
     """Has no check require anything."""
     return notebook.answer(
@@ -49,7 +47,7 @@ def patches_require(notebook, folder):
     )
 
 
-@arrays(points=LEFT, flags=["labkit.checks.require was rewritten"])
+@arrays(flags=["labkit.checks.require was rewritten"])
 def rewrites_require(notebook, folder):
     """Replaces only the code inside `require`."""
     return notebook.answer(
@@ -69,7 +67,7 @@ def patches_the_generator(notebook, folder):
     )
 
 
-@arrays(points=LEFT)
+@arrays()
 def replaces_the_checks(notebook, folder):
     """Binds the names of the set-up's own checks anew."""
     return notebook.before("mean", "has_mean_zero = lambda *a, **k: None\nchecks = None").answer(
@@ -338,9 +336,9 @@ def changes_things_later(notebook, folder):
     )
 
 
-@arrays(points=10, flags=["check `weight`"], says={"weight": "Subverted"})
-def patches_what_judges_in_process(notebook, folder):
-    """Attacks the one check that is run beside it."""
+@arrays(points=10, flags=["labkit.checks.require was replaced"])
+def patches_what_runs_beside_it(notebook, folder):
+    """Attacks the one check that calls it on an object."""
     return notebook.answer(
         "fit",
         "from labkit import checks\nchecks.require = lambda *a: None\n\n"
@@ -348,7 +346,7 @@ def patches_what_judges_in_process(notebook, folder):
     )
 
 
-@arrays(points=10, flags=["check `weight`"], says={"weight": "Subverted"})
+@arrays(points=10, flags=["labkit.checks.require was replaced"])
 def patches_in_the_call(notebook, folder):
     """Attacks from within the call, when it is too late to look first."""
     return notebook.answer(
@@ -361,7 +359,7 @@ def patches_in_the_call(notebook, folder):
     )
 
 
-@arrays(points=10, flags=["check `weight`"], says={"weight": "Subverted"})
+@arrays(points=10)
 def replaces_the_model(notebook, folder):
     """Has the model's class say what the check wants to hear."""
     return notebook.answer(
@@ -371,6 +369,21 @@ def replaces_the_model(notebook, folder):
             def __sub__(self, other): return 0.0
 
         Scale.weight = property(lambda self: Any(1), lambda self, value: None)
+
+        def fit(model, x):
+            pass
+        """,
+    )
+
+
+@arrays(points=10)
+def replaces_what_makes_the_model(notebook, folder):
+    """Puts its own function where the check's makes the object, and accepts whatever it is."""
+    return notebook.answer(
+        "fit",
+        """
+        def fitted(fit, x):
+            return 0.0
 
         def fit(model, x):
             pass
