@@ -196,7 +196,7 @@ def crossed(value):
     [
         None, True, 3, -(10**40), 0.1, math.inf, "text", 1 + 2j, NotImplemented, ...,
         [1, (2.0, {"a": [None]})], {1, 2}, (), np.float32(0.1), np.int64(7), np.bool_(True),
-        np.str_("x"),
+        np.str_("x"), b"\0x",
     ],
     ids=repr,
 )  # fmt: skip
@@ -244,6 +244,7 @@ def test_of_anything_else_only_the_name_is_left():
         ["array", "O", [1], 8], ["array", "f8", [-1], 8], ["array", "f8", [9], 8],
         ["array", "f8,f8", [1], 16], ["array", "M8[s]", [1], 8], ["plain", [1]], ["nothing", 1],
         ["dict", [[["plain", 1]]]], ["special", "exit"], ["array", "f8", [1 << 62, 0], 8],
+        ["bytes", "no hex"],
     ],
     ids=str,
 )  # fmt: skip

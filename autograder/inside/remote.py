@@ -125,7 +125,7 @@ def _is_data(value: Any) -> bool:
         return all(map(_is_data, value))
     if type(value) is dict:
         return all(map(_is_data, value)) and all(map(_is_data, value.values()))
-    plain = (type(None), bool, int, float, complex, str, np.ndarray)
+    plain = (type(None), bool, int, float, complex, str, bytes, np.ndarray)
     return type(value) in plain or isinstance(value, np.generic)
 
 
@@ -184,6 +184,8 @@ def _encode(value: Any, buffers: list[bytes], depth: int) -> list:
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return ["plain", kind(value)]
+    if isinstance(value, bytes | bytearray):
+        return ["bytes", value.hex()]
     if isinstance(value, complex):
         return ["complex", [value.real, value.imag]]
     if hasattr(type(value), "__float__"):  # fractions, decimals
@@ -431,6 +433,8 @@ def _decode(code: list, data: list[memoryview], depth: int) -> Any:
             return content
     elif kind == "special":
         return {"NotImplemented": NotImplemented, "Ellipsis": ...}[content]
+    elif kind == "bytes":
+        return bytes.fromhex(content)
     elif kind == "complex":
         return complex(*map(float, content))
     elif kind in ("list", "tuple", "set", "frozenset"):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from labkit import secagg
-from labkit.checks import FALSE_FAIL, as_array, as_number, check, require
+from labkit.checks import FALSE_FAIL, as_array, as_number, at_home, check, require
 
 # Results in float64 over a few hundred terms are exact to 1e-12; students may use float32, which
 # is exact to 1e-5 there. No wrong answer that we know of is within 1e-3.
@@ -550,10 +550,6 @@ def _keys(rng: np.random.Generator, parties: int) -> tuple[dict, dict]:
     return private, {i: key.public for i, key in private.items()}
 
 
-def _mask(pairwise_mask: Callable, *args: Any) -> np.ndarray:
-    return _uint32(pairwise_mask(*args), "the result of `pairwise_mask`", args[-1])
-
-
 class _Listening(secagg.PrivateKey):
     """A private key that remembers the seeds it agreed on."""
 
@@ -566,13 +562,28 @@ class _Listening(secagg.PrivateKey):
         return self.seeds[-1]
 
 
+def _mask_and_seeds(
+    pairwise_mask: Callable, party: int, data: bytes, *args: Any
+) -> tuple[Any, list[bytes]]:
+    key = _Listening(data)
+    return pairwise_mask(party, key, *args), key.seeds
+
+
+def _mask(
+    pairwise_mask: Callable, party: int, key: secagg.PrivateKey, *args: Any
+) -> tuple[np.ndarray, list[bytes]]:
+    """Return the mask, and the seeds that were agreed on for it."""
+    mask, seeds = at_home(pairwise_mask, _mask_and_seeds, party, bytes(key), *args)
+    return _uint32(mask, "the result of `pairwise_mask`", args[-1]), seeds
+
+
 @check
 def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """over all parties the masks add up to 0 modulo 2^32, and the smaller id adds."""
     private, public = _keys(rng, int(rng.integers(2, 7)))
     total = np.zeros(30, np.uint32)
     for i in private:
-        total += _mask(pairwise_mask, i, private[i], dict(public), 5, 30)
+        total += _mask(pairwise_mask, i, private[i], dict(public), 5, 30)[0]
     left = int(np.count_nonzero(total))
     require(
         left == 0,
@@ -582,14 +593,13 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
     )
     private, public = _keys(rng, 2)
     party, other = sorted(private)
-    key = _Listening(bytes(private[party]))
-    mask = _mask(pairwise_mask, party, key, dict(public), 5, 30)
+    mask, seeds = _mask(pairwise_mask, party, private[party], dict(public), 5, 30)
     require(
         bool(np.any(mask)),
         f"Parties {party} and {other}: the mask is 0 everywhere, and hides nothing.",
     )
     require(
-        not any(np.array_equal(mask + secagg.expand(seed, 30), 0 * mask) for seed in key.seeds),
+        not any(np.array_equal(mask + secagg.expand(seed, 30), 0 * mask) for seed in seeds),
         f"Of parties {party} and {other} the smaller id, {party}, SUBTRACTED the mask of the pair; "
         "it should add it, and the larger subtract it.",
     )
@@ -600,10 +610,10 @@ def every_other_party_counts(pairwise_mask: Callable, rng: np.random.Generator) 
     """each of the others adds to the mask: one honest one is enough to hide you."""
     private, public = _keys(rng, 5)
     party = int(rng.choice(list(private)))
-    before = _mask(pairwise_mask, party, private[party], dict(public), 1, 30)
+    before, _ = _mask(pairwise_mask, party, private[party], dict(public), 1, 30)
     for other in private.keys() - {party}:
         changed = public | {other: secagg.PrivateKey(rng.bytes(32)).public}
-        after = _mask(pairwise_mask, party, private[party], changed, 1, 30)
+        after, _ = _mask(pairwise_mask, party, private[party], changed, 1, 30)
         # Another key gives the same 30 numbers with probability 2^−960.
         require(
             not np.array_equal(before, after),
@@ -617,7 +627,9 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
     """masks of different rounds have nothing in common, and a round's can be made again."""
     private, public = _keys(rng, 3)
     party = int(rng.choice(list(private)))
-    rounds = [_mask(pairwise_mask, party, private[party], dict(public), r, 30) for r in (1, 1, 2)]
+    rounds = [
+        _mask(pairwise_mask, party, private[party], dict(public), r, 30)[0] for r in (1, 1, 2)
+    ]
     require(
         bool(np.array_equal(rounds[0], rounds[1])),
         "Two calls for the same round gave different masks: then nothing cancels.",
@@ -646,9 +658,9 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
     """public keys alone do not give the mask."""
     private, public = _keys(rng, 4)
     party = int(rng.choice(list(private)))
-    mask = _mask(pairwise_mask, party, private[party], dict(public), 1, 30)
+    mask, _ = _mask(pairwise_mask, party, private[party], dict(public), 1, 30)
     server = secagg.PrivateKey(rng.bytes(32))
-    guess = _mask(pairwise_mask, party, server, dict(public), 1, 30)
+    guess, _ = _mask(pairwise_mask, party, server, dict(public), 1, 30)
     require(
         not np.array_equal(mask, guess),
         f"A server that knows the public keys, and no private one, computes party {party}'s very "
