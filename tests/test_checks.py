@@ -3,10 +3,12 @@
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from labkit import checks
 from labkit.checks import CheckFailed, as_array, as_arrays, as_number, check, fresh_rng, require
 
 
@@ -120,3 +122,37 @@ def test_a_seed_repeats_the_series_of_generators(monkeypatch):
 def test_without_a_seed_every_generator_is_new(monkeypatch):
     monkeypatch.delenv("LABKIT_SEED", raising=False)
     assert fresh_rng().integers(2**62) != fresh_rng().integers(2**62)
+
+
+def _trained(student, x):
+    model = SimpleNamespace(weight=0.0)
+    student(model, x)
+    return model.weight
+
+
+@checks.check
+def trains(student, rng):
+    """it trains the model."""
+    x = rng.normal(0, 1, 5)
+    checks.require(checks.at_home(student, _trained, x) == x.sum(), "not trained")
+
+
+def test_an_object_is_made_where_the_student_is(capsys):
+    def sums(model, x):
+        model.weight = x.sum()
+
+    trains(sums, np.random.default_rng(1))
+    assert "it trains the model" in capsys.readouterr().out
+    with pytest.raises(CheckFailed, match="not trained"):
+        trains(lambda model, x: None, np.random.default_rng(1))
+    with pytest.raises(CheckFailed, match="raised ZeroDivisionError"):
+        trains(lambda model, x: 1 / 0, np.random.default_rng(1))
+
+
+def test_under_the_grader_that_is_elsewhere():
+    def stand_in(model, x):
+        raise AssertionError("called here")
+
+    stand_in.at_home = lambda run, *data: (run, data)
+    run, data = checks.at_home(checks.guard(stand_in), _trained, 1, 2)
+    assert run is _trained and data == (1, 2)

@@ -1,5 +1,6 @@
 """Sandboxed kernels, with and without a pool; what crosses between them; what is heard of."""
 
+import copy
 import io
 import json
 import math
@@ -155,6 +156,50 @@ def test_where_sandboxes_cannot_nest_there_is_no_pool(monkeypatch, tmp_path, cap
     with pool.serving(build.release(TINY), "bwrap", environment(1)) as address:
         assert address is None
     assert "Each kernel imports the lab's modules itself" in capsys.readouterr().out
+
+
+def with_set_up(*sources):
+    """Return the tiny lab's release with other set-up cells after the first, which installs."""
+    release = build.release(TINY)
+    first, cell = pool.setup_cells(release)
+    at = release.cells.index(cell)
+    cells = []
+    for number, source in enumerate(sources):
+        cells.append(copy.deepcopy(cell))
+        cells[-1].source, cells[-1].metadata.id = source, f"set-up-{number}"
+    release.cells[at : at + 1] = cells
+    return release, first.metadata.id
+
+
+def test_a_pool_has_run_the_set_up_for_all_its_kernels():
+    release, install = with_set_up(
+        "import secrets\nBORN = secrets.token_hex()",
+        "def born(): return BORN",
+        "import threading, time\n"
+        "threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()",
+        "BORN = 2",
+    )
+    with pool.serving(release, "bwrap", environment(1)) as address:
+        assert pool.prepared(address) == [install, "set-up-0", "set-up-1"]
+        born = []
+        for _ in range(2):
+            ours, theirs = socket.socketpair()
+            place = Place(address.parent, pool=address)
+            with ours, closing_kernel(Kernel(place, theirs)) as kernel:
+                kernel.ready(120)
+                born.append(said(kernel, "print(born())"))
+                # One namespace: what a cell binds anew, the set-up's functions see.
+                assert said(kernel, "BORN = 1\nprint(born(), __name__)") == "1 __main__\n"
+                assert "def born" in said(kernel, "import inspect; print(inspect.getsource(born))")
+                assert said(kernel, "import pickle; print(pickle.loads(pickle.dumps(born))())")
+        assert born[0] == born[1] and len(born[0]) > 60
+
+
+@pytest.mark.parametrize("source", ["%matplotlib inline", "1 / 0", "kept = open('/etc/passwd')"])
+def test_a_set_up_cell_that_a_fork_cannot_go_on_from_is_left_to_the_kernels(source):
+    release, install = with_set_up("x = 1", source, "x = 2")
+    with pool.serving(release, "bwrap", environment(1)) as address:
+        assert pool.prepared(address) == [install, "set-up-0"]
 
 
 def test_a_pool_ends_with_whoever_opened_it():
@@ -334,6 +379,16 @@ def test_a_seed_repeats_a_grade(course, tmp_path):
     fresh, first, again = outcomes
     assert first.messages == again.messages != fresh.messages
     assert (first.seed, again.seed) == (7, 7) and fresh.seed != 7
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_a_set_up_cell_undoes_what_came_before_it(course, tmp_path, pooled):
+    """In the pool it has run already, when an extra cell above it binds its names anew."""
+    notebook = solved(ARRAYS)
+    extra = nbformat.v4.new_code_cell("np = checks = Scale = fitted = None")
+    notebook.cells.insert(0, extra)
+    outcome = graded(course, tmp_path, notebook, **({} if pooled else {"kernels": None}))
+    assert (sum(outcome.scores.values()), outcome.flags) == (15, [])
 
 
 def test_without_a_pool_the_grade_is_the_same(course, tmp_path):
