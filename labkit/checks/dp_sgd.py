@@ -459,6 +459,15 @@ class _TinyTask:
         shapes = (4, 5), (5,), (5, 3), (3,)
         self.weights = [rng.normal(0, 0.5, shape).astype(np.float32) for shape in shapes]
 
+    def settings(self, num_microbatches: int) -> dict[str, float]:
+        """The arguments of an optimizer that takes such steps."""
+        return {
+            "l2_norm_clip": self.l2_norm_clip,
+            "noise_multiplier": 0.0,
+            "num_microbatches": num_microbatches,
+            "learning_rate": self.learning_rate,
+        }
+
     def weights_after(self, steps: int, num_microbatches: int, clip: bool = True) -> np.ndarray:
         """Full-batch steps by the definition, with the network's gradients written out."""
         groups = np.arange(num_microbatches).repeat(len(self.x) // num_microbatches)
@@ -531,12 +540,7 @@ def its_step_clips_each_microbatch(library_optimizer: Callable, rng: np.random.G
     task = _TinyTask(rng, 8)
     before = _flat(task.weights)
     microbatches = 4
-    settings = {
-        "l2_norm_clip": task.l2_norm_clip,
-        "noise_multiplier": 0.0,
-        "num_microbatches": microbatches,
-        "learning_rate": task.learning_rate,
-    }
+    settings = task.settings(microbatches)
     result = at_home(library_optimizer, _one_step, settings, task.weights, task.x, task.y)
     got = _flat(as_arrays(result, "the model's weights after its step", task.weights))
     want = task.weights_after(1, microbatches)
@@ -628,12 +632,7 @@ def fit_keeps_one_loss_per_example(fit_with_library: Callable, rng: np.random.Ge
     task = _TinyTask(rng, 40)  # more than Keras's own batch size, 32
     before = _flat(task.weights)
     epochs = int(rng.integers(2, 4))
-    settings = {
-        "l2_norm_clip": task.l2_norm_clip,
-        "noise_multiplier": 0.0,
-        "num_microbatches": len(task.x),
-        "learning_rate": task.learning_rate,
-    }
+    settings = task.settings(len(task.x))
     result = at_home(fit_with_library, _fitted, settings, task.weights, task.x, task.y, epochs)
     *weights, steps = as_arrays(
         result, "the model's weights after `fit_with_library`", [*task.weights, np.zeros(())]
