@@ -27,9 +27,9 @@ from autograder.sandbox import Place, short_folder
 
 NOT_RUN = "NotRun"
 MOST_DEATHS = 10
-# How long a verdict may take to arrive after the student's kernel was told that there are no more
-# calls. It takes milliseconds; what has stopped answering by itself costs this much.
-VERDICT_SECONDS = 2
+# How long a verdict may take to arrive after the student's kernel has stopped serving calls, which
+# it does when the judge has no more: milliseconds, on a busy machine seconds.
+VERDICT_SECONDS = 10
 
 
 class GuardedExecute(NbGraderPreprocessor):
