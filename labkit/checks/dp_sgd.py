@@ -362,8 +362,9 @@ def _batches(
 @check
 def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> None:
     """batch sizes vary as Binomial(n, sampling_probability)."""
-    # A large q, where a binomial's variance, nq(1 − q), is far from a Poisson's, nq.
-    n, q = int(rng.integers(200, 300)), rng.uniform(0.4, 0.6)
+    # A large q, where a binomial's variance, nq(1 − q), is far from a Poisson's, nq; and not near
+    # ½, where batches of everybody else would be as large.
+    n, q = int(rng.integers(200, 300)), rng.uniform(0.58, 0.65)
     sizes = np.array([len(batch) for batch in _batches(poisson_batch, rng, n, q)])
     # The total is Binomial(draws · n, q), exactly.
     p = stats.binomtest(int(sizes.sum()), _DRAWS * n, q).pvalue
