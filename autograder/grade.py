@@ -76,6 +76,7 @@ def grade_all(lab: Lab, found: list[Collected], output: Path, settings: Settings
     Raises:
         BadUsage: the gradebook, the sandbox, the cluster or a name in `settings.only` cannot be
             used, or the lab's own solution fails here.
+        gradebook.Unfit: when all is graded, the gradebook cannot be used any more.
     """
     unknown = set(settings.only) - {each.student for each in found}
     if unknown:
@@ -341,6 +342,8 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
         _grade_class(arguments, masters)
     except BadUsage as error:
         sys.exit(f"Nothing graded: {error}")
+    except gradebook.Unfit as error:
+        sys.exit(f"Graded, but not recorded: {error}. The same command records what was graded.")
 
 
 def _time(text: str) -> datetime:

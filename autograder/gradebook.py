@@ -63,7 +63,7 @@ def make_course(lab: Lab, course: Path, db_url: str | None = None) -> None:
         db_url: the gradebook, if not `gradebook.db` in the folder.
 
     Raises:
-        Unfit: the gradebook cannot be opened, or has submissions to a lab with other checks.
+        Unfit: the gradebook cannot be used, or has submissions to a lab with other cells.
     """
     write_source(lab, course)
     config = course_config(course)
@@ -71,19 +71,58 @@ def make_course(lab: Lab, course: Path, db_url: str | None = None) -> None:
         config.CourseDirectory.db_url = db_url
     coursedir = CourseDirectory(config=config)
     coursedir.assignment_id = lab.name
-    converter = GenerateAssignment(coursedir=coursedir, config=config)
+    converter = _Release(coursedir=coursedir, config=config)
+    with _usable(config.CourseDirectory.db_url):
+        try:
+            with _alembic_on_path(), _quiet(converter.log):
+                converter.start()
+        except NbGraderException as error:
+            raise (converter.failure or error) from None
+
+
+class _Release(GenerateAssignment):
+    """Keeps the error that stopped it: nbgrader writes that to its log, and raises another."""
+
+    failure: Exception | None = None
+
+    def init_assignment(self, *ids: str) -> None:
+        with self._keeping():
+            super().init_assignment(*ids)
+
+    def convert_single_notebook(self, notebook_filename: str) -> None:
+        with self._keeping():
+            super().convert_single_notebook(notebook_filename)
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+@contextmanager
+def _usable(db_url: str) -> Iterator[None]:
+    """Raise what a gradebook cannot do as `Unfit`, in a line.
+
+    What is no fault of the gradebook's is raised as it is.
+    """
     try:
-        with _alembic_on_path(), _quiet(converter.log):
-            converter.start()
-    except (NbGraderException, SQLAlchemyError) as error:
-        where = _shown(config.CourseDirectory.db_url)
-        if isinstance(error, SQLAlchemyError):
-            cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
-            raise Unfit(f"the gradebook {where} cannot be used: {cause}") from None
+        yield
+    except (NbGraderException, RuntimeError) as error:
+        # nbgrader's words for cells, or notebooks, that are others than those handed in.
+        if "submissions associated with it" not in str(error):
+            raise
         raise Unfit(
-            f"the gradebook {where} has grades for another version of {lab.name}, whose cells "
-            "differ: take another one, or move that one away"
+            f"the gradebook {_shown(db_url)} has grades for another version of this lab, whose "
+            "cells differ: take another one, or move that one away"
         ) from None
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise Unfit(f"the gradebook {_shown(db_url)} cannot be used: {cause}") from None
+    except ModuleNotFoundError as error:
+        raise Unfit(f"the gradebook {_shown(db_url)} cannot be used: no driver ({error})") from None
 
 
 def record(
@@ -106,12 +145,20 @@ def record(
         handed_in: when each was handed in, in UTC, as far as known.
         due: when the lab is due; None leaves what the gradebook says.
         policy: for nbgrader's AssignLatePenalties; None is the course's own.
+
+    Raises:
+        Unfit: the gradebook cannot be used any more.
     """
     config = course_config(Path.cwd())
     course_id = config.CourseDirectory.course_id
     late = AssignLatePenalties(config=policy or config)
     grades = {}
-    with _quiet(late.log), warnings.catch_warnings(), Gradebook(db_url, course_id) as gradebook:
+    with (
+        _usable(db_url),
+        _quiet(late.log),
+        warnings.catch_warnings(),
+        Gradebook(db_url, course_id) as gradebook,
+    ):
         # nbgrader links new rows in an order that SQLAlchemy 2 frowns upon.
         warnings.simplefilter("ignore", SAWarning)
         assignment = gradebook.find_assignment(lab.name)
@@ -181,4 +228,7 @@ def _naive(time: datetime) -> datetime:
 
 
 def _shown(db_url: str) -> str:
-    return sqlalchemy.make_url(db_url).render_as_string(hide_password=True)
+    try:
+        return sqlalchemy.make_url(db_url).render_as_string(hide_password=True)
+    except SQLAlchemyError:  # it is no address
+        return repr(db_url)

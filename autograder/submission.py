@@ -5,9 +5,11 @@ import logging
 import secrets
 import shutil
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -115,8 +117,6 @@ def grade(submission: Submission) -> None:
     began = time.monotonic()
     logging.basicConfig(level=logging.INFO)
     folder = submission.folder
-    # The gradebook is a copy for this submission alone: a crash costs nothing but that.
-    event.listen(Engine, "connect", _never_wait_for_the_disk)
     refused, repairs = submission.refused, []
     release = release_of(submission)
     notebook = release
@@ -138,6 +138,7 @@ def grade(submission: Submission) -> None:
     shutil.copyfile(submission.course / "gradebook.db", folder / "gradebook.db")
     # A socket's path has at most 107 bytes: not in the submission's own folder.
     with ExitStack() as stack:
+        stack.enter_context(_no_wait_for_the_disk())
         pool = submission.kernels
         sockets = pool.parent if pool else stack.enter_context(short_folder())
         config = _config(submission, sockets)
@@ -151,8 +152,19 @@ def grade(submission: Submission) -> None:
     (folder / "outcome.json").write_text(json.dumps(asdict(outcome)), "utf-8")
 
 
-def _never_wait_for_the_disk(connection, _) -> None:
-    connection.execute("PRAGMA synchronous = OFF")
+@contextmanager
+def _no_wait_for_the_disk() -> Iterator[None]:
+    """Open databases faster: this submission's own copy, of which a crash costs nothing more."""
+
+    def connected(connection: Any, _) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+
+    # nbgrader makes its engines itself, so all that this process makes meanwhile are meant.
+    event.listen(Engine, "connect", connected)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", connected)
 
 
 def _config(submission: Submission, sockets: Path) -> Config:

@@ -1,10 +1,12 @@
 """A class graded as real ones are: interrupted, on a cluster, into PostgreSQL, late, in parts."""
 
 import csv
+import gc
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -19,12 +21,14 @@ import pytest
 from distributed import LocalCluster
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
+from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import is_grade
-from tiny import TINY, answered, double, gone, grade, rows, start
+from tiny import FIXTURES, TINY, answered, double, gone, grade, rows, start
 from traitlets.config import Config
 
 from autograder import executors, gradebook
+from autograder.build import read_lab
 from autograder.journal import Journal
 from autograder.submission import Outcome, Submission
 
@@ -220,6 +224,9 @@ def test_a_class_is_recorded_in_postgresql(tmp_path, postgresql):
     assert {name: float(row["score"]) for name, row in found.items()} == scores
 
 
+# --- a gradebook that cannot be used --------------------------------------------------------------
+
+
 def test_a_database_that_is_not_there_is_one_clear_line(tmp_path):
     folder = write_class(tmp_path / "in", ann={})
     url = f"postgresql://grader:secret@/x?host={tmp_path}"
@@ -227,7 +234,68 @@ def test_a_database_that_is_not_there_is_one_clear_line(tmp_path):
     stderr = run.communicate(timeout=120)[1]
     assert run.returncode == 1
     assert stderr.startswith("Nothing graded: the gradebook postgresql+psycopg://grader:***@")
+    assert "cannot be used: " in stderr and "No such file or directory" in stderr
     assert stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "url, reason",
+    [
+        ("sqlite:///{tmp}/notes.txt", "file is not a database"),
+        ("sqlite:///{tmp}/none/gradebook.db", "unable to open database file"),
+        ("mysql://grader@host/x", "no driver"),
+        ("gradebook", "Could not parse"),
+    ],
+)
+def test_a_gradebook_that_cannot_be_used_is_one_true_line(url, reason, tmp_path):
+    (tmp_path / "notes.txt").write_text("no database " * 100)
+    url = gradebook.with_driver(url.format(tmp=tmp_path))
+    with pytest.raises(gradebook.Unfit, match=rf"{reason}") as caught:
+        gradebook.make_course(TINY, tmp_path / "course", url)
+    text = str(caught.value)
+    assert "cannot be used: " in text and "\n" not in text
+
+
+def test_a_gradebook_of_another_version_of_the_lab_is_said_to_be_one(tmp_path):
+    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    gradebook.make_course(TINY, tmp_path / "course", url)
+    outcome = Outcome("ann", "graded", "", scores=dict(TINY.checks))
+    gradebook.record(TINY, url, [outcome], {})
+    gradebook.make_course(TINY, tmp_path / "course", url)
+    master = (FIXTURES / "masters" / "00_tiny.py").read_text("utf-8")
+    (tmp_path / "00_tiny.py").write_text(master.replace('"pythagoras"', '"hypotenuse"'), "utf-8")
+    other = read_lab(tmp_path / "00_tiny.py")
+    assert other.checks.keys() != TINY.checks.keys()
+    with pytest.raises(gradebook.Unfit, match="has grades for another version of this lab"):
+        gradebook.make_course(other, tmp_path / "other", url)
+    # In a gradebook without its grades there is nothing to lose.
+    gradebook.make_course(TINY, tmp_path / "two", f"sqlite:///{tmp_path / 'two.db'}")
+    gradebook.make_course(other, tmp_path / "two", f"sqlite:///{tmp_path / 'two.db'}")
+
+
+def test_a_fault_of_the_lab_is_not_put_on_the_gradebook(tmp_path, monkeypatch):
+    monkeypatch.setattr(gradebook, "write_source", lambda lab, course: None)
+    with pytest.raises(NbGraderException, match="No notebooks were matched"):
+        gradebook.make_course(TINY, tmp_path)
+
+
+def test_a_gradebook_that_fails_at_the_end_loses_nothing(tmp_path, monkeypatch):
+    folder = write_class(tmp_path / "in", ann={})
+    keep, held = Journal.keep, []
+
+    def keep_and_lock(*arguments):
+        keep(*arguments)
+        held.append(sqlite3.connect(tmp_path / "out" / "gradebook.db"))
+        held[0].execute("BEGIN EXCLUSIVE")
+
+    monkeypatch.setattr(Journal, "keep", keep_and_lock)
+    with pytest.raises(SystemExit, match=r"Graded, but not recorded: .* database is locked\."):
+        grade(folder, tmp_path / "out")
+    held[0].close()
+    gc.collect()  # the exception's frames hold the output folder's lock
+    found, stdout = grade(folder, tmp_path / "out")
+    assert graded_now(stdout) == []
+    assert found["ann"].items() >= RIGHT.items()
 
 
 # --- in parts, late, again ------------------------------------------------------------------------

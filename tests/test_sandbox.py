@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from nbgrader.converters.base import NbGraderException
+from sqlalchemy import create_engine
 
 from autograder import build, pool, sandbox, survey
 from autograder.grade import make_course
@@ -389,6 +390,14 @@ def test_a_set_up_cell_undoes_what_came_before_it(course, tmp_path, pooled):
     notebook.cells.insert(0, extra)
     outcome = graded(course, tmp_path, notebook, **({} if pooled else {"kernels": None}))
     assert (sum(outcome.scores.values()), outcome.flags) == (15, [])
+
+
+def test_other_databases_of_the_process_are_left_alone(course, tmp_path):
+    """Grading opens its own in a way that only SQLite understands, and a crash may damage."""
+    graded(course, tmp_path, solved(ARRAYS), refused="it was not asked for")
+    with create_engine(f"sqlite:///{tmp_path / 'another.db'}").connect() as connection:
+        synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+    assert synchronous == 2  # FULL
 
 
 def test_without_a_pool_the_grade_is_the_same(course, tmp_path):
