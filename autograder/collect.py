@@ -1,18 +1,19 @@
 """Find each student's notebook in what was handed in: a folder, or an LMS's zip archive.
 
 Understood are nbgrader's `<student>/<lab>/<lab>.ipynb`, `<student>/<any name>.ipynb`,
-`<student>.ipynb`, files as Colab names them ("Copy of 01_dp_sgd.ipynb", "01_dp_sgd (1).ipynb"), and
-the names that Canvas and Moodle give. Nobody is left out: a student without a notebook that can be
-graded is returned with the reason.
+`<student>.ipynb`, files as Colab and browsers name them ("Copy of 01_dp_sgd.ipynb", "01_dp_sgd
+(1).ipynb", "01_dp_sgd.ipynb.txt"), and the names that Canvas and Moodle give. Nobody is left out: a
+student without a notebook that can be graded is returned with the reason.
 """
 
+import json
 import os
 import re
 import shutil
 import stat
 import unicodedata
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -23,7 +24,10 @@ from nbgrader.utils import parse_utc
 MAX_FILE = 2**30
 MAX_ARCHIVE = 16 * 2**30
 MAX_MEMBERS = 100_000
-NOTEBOOKS = (".ipynb", ".py")
+# Browsers add an ending to a text whose kind they do not know.
+NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json", ".py")
+# What is read to tell an answered notebook from a blank one.
+MAX_PEEK = 2**27
 
 CANVAS = re.compile(
     r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<lms_id>\d+)_(?P<number>\d+)_(?P<file>.+)", re.DOTALL
@@ -31,6 +35,8 @@ CANVAS = re.compile(
 MOODLE = re.compile(
     r"(?P<name>.+)_(?P<lms_id>\d+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?", re.DOTALL
 )
+# What Colab puts before a copy's name, in some of its languages.
+COPY = re.compile(r"^((copy|kopie|copie|copia|cópia|kopia) (of|von|van|de|di|av) )+", re.IGNORECASE)
 # What operating systems and Jupyter leave behind.
 LITTER = re.compile(r"\.(?!\.?$).*|__MACOSX|__pycache__|Thumbs\.db|desktop\.ini", re.IGNORECASE)
 
@@ -94,7 +100,11 @@ class _Student:
 
 
 def collect(
-    source: Path, lab: str, work: Path, others: Collection[str] = ()
+    source: Path,
+    lab: str,
+    work: Path,
+    others: Collection[str] = (),
+    blanks: Mapping[str, str] | None = None,
 ) -> tuple[list[Collected], list[str]]:
     """Return the submissions in a folder or a zip archive, by student, and what was left aside.
 
@@ -103,6 +113,8 @@ def collect(
         lab: the lab's name.
         work: an empty folder; an archive's notebooks are unpacked into it.
         others: names of other labs: their folders, in nbgrader's layout, are not looked into.
+        blanks: each exercise's cell as students get it: of a student's notebooks, one that answers
+            any is chosen before one that answers none.
 
     Raises:
         BadUsage: there is no such folder or archive, or it holds no submission.
@@ -125,7 +137,7 @@ def collect(
         )
     collected: dict[str, Collected] = {}
     for student in sorted(students.values(), key=lambda each: (each.name, each.lms_id)):
-        found = _choose(student, lab, others)
+        found = _choose(student, lab, others, blanks or {})
         name, number = found.student, 2
         while found.student in collected:
             found = replace(found, student=f"{name}-{number}")
@@ -283,10 +295,14 @@ def _by_student(entries: list[_Entry], lab: str) -> tuple[dict[str, _Student], l
             if match["late"]:
                 student.notes.append("Canvas marked it as late")
         elif inside or entry.refused:
-            student = _student(students, top.removesuffix(".zip") if inside else _owner(top, lab))
+            owner = top.removesuffix(".zip") if inside else _owner(top, lab) or _stem(top)
+            student = _student(students, owner)
             entry = replace(entry, parts=entry.parts[1:] or entry.parts)
         elif entry.is_notebook:
-            student = _student(students, _owner(top, lab))
+            owner = _owner(top, lab)
+            student = _student(students, owner or _stem(top))
+            if not owner:
+                student.notes.append("the file's name does not say whose it is")
         else:
             aside.append(top)
             continue
@@ -302,19 +318,27 @@ def _student(students: dict[str, _Student], name: str, lms: str = "", lms_id: st
     return students.setdefault(key, _Student(name, lms, lms_id))
 
 
+def _stem(name: str) -> str:
+    """Return a file's name without its ending."""
+    name = unicodedata.normalize("NFC", name)
+    ending = next((end for end in NOTEBOOKS[1:] if name.lower().endswith(end)), "")
+    return name[: -len(ending)] if ending else PurePosixPath(name).stem
+
+
 def _owner(name: str, lab: str) -> str:
     """Return whose a file is by its name: what is left of it without the lab's name."""
-    stem = PurePosixPath(name).stem
-    left = re.sub(r"^((copy|kopie) (of|von) )+", "", stem, flags=re.IGNORECASE)
+    left = COPY.sub("", _stem(name))
     left = re.sub(rf"{re.escape(lab)}(\.ipynb)?", "", left, flags=re.IGNORECASE)
     left = re.sub(r"[ _]*\(\d+\)$|[ _-]+copy\d*$", "", left, flags=re.IGNORECASE)
-    return left.strip(" _-,.") or stem
+    return left.strip(" _-,.")
 
 
 # --- which one it is ------------------------------------------------------------------------------
 
 
-def _choose(student: _Student, lab: str, others: Collection[str]) -> Collected:
+def _choose(
+    student: _Student, lab: str, others: Collection[str], blanks: Mapping[str, str]
+) -> Collected:
     name = _safe(student.name)
     notes = list(dict.fromkeys(student.notes))
     if name != student.name:
@@ -323,8 +347,9 @@ def _choose(student: _Student, lab: str, others: Collection[str]) -> Collected:
     here = [entry for entry in student.entries if entry.parts[0] not in set(others) - {lab}]
     stamp = next((_timestamp(entry) for entry in here if entry.name == "timestamp.txt"), None)
     notebooks = [entry for entry in here if entry.is_notebook and not entry.refused]
-    # A script is a second choice: it has no cells to know the answers by.
     best = sorted(notebooks, key=lambda entry: _rank(entry, lab))
+    if len(best) > 1:
+        best.sort(key=lambda entry: _answers_any(entry, blanks))
     if not best:
         return replace(result, reason=_why_none(here))
     chosen = best[-1]
@@ -338,21 +363,41 @@ def _choose(student: _Student, lab: str, others: Collection[str]) -> Collected:
 
 def _rank(entry: _Entry, lab: str) -> tuple:
     """Order candidates: in the lab's folder, with the lab's name, the newest."""
-    stem, suffix = os.path.splitext(entry.name)
+    stem = _stem(entry.name)
     depth = len(entry.parts)
     in_place = 2 if entry.parts[0] == lab and depth == 2 else 1 if depth == 1 else 0
     # As Colab, browsers and Canvas name another version of it.
-    plain = re.sub(r"^Copy of |(-| ?\()\d+\)?$", "", stem)
+    plain = re.sub(r"(-| ?\()\d+\)?$", "", COPY.sub("", stem))
     named = 2 if plain == lab else 1 if lab.lower() in stem.lower() else 0
     version = re.search(r"(?:-|\()(\d+)\)?$", stem)
     newest = entry.modified or datetime.min.replace(tzinfo=UTC)
     return (
-        suffix.lower() == ".ipynb",
+        # A script is a second choice: it has no cells to know the answers by.
+        not entry.name.lower().endswith(".py"),
         in_place,
         named,
         newest,
         int(version[1][:9]) if version else 0,
         entry.parts,
+    )
+
+
+def _answers_any(entry: _Entry, blanks: Mapping[str, str]) -> bool:
+    """Whether a file defines any exercise's function otherwise than the blank does."""
+    try:
+        if entry.file.stat().st_size > MAX_PEEK:
+            return True
+        text = entry.file.read_text("utf-8", "replace")
+    except OSError:
+        return False
+    try:
+        sources = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        sources = [text]  # a script, or damaged
+    return any(
+        f"def {name}(" in source and source != blank
+        for source in sources
+        for name, blank in blanks.items()
     )
 
 

@@ -3,6 +3,7 @@
 import csv
 import html
 import json
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from autograder.gradebook import Grade
 from autograder.submission import Outcome
 
 REMARKS = ["status", "reason", "flags", "repairs", "handed_in", "seconds", "seed"]
+MAX_MESSAGE = 4000
 # The header of Moodle's offline grading worksheet.
 MOODLE = [
     "Identifier", "Full name", "Email address", "Status", "Grade", "Maximum grade",
@@ -44,7 +46,8 @@ def write_table(
             outcome.seed,
         ]
         rows.append([outcome.student, *map(_number, points), *remarks])
-    _write(path, rows)
+    # For Excel, which takes a file without the mark for one in an older encoding.
+    _write(path, rows, "utf-8-sig")
 
 
 def write_canvas(lab: Lab, found: list[Collected], grades: dict[str, Grade], path: Path) -> None:
@@ -98,7 +101,7 @@ def gradescope(lab: Lab, outcome: Outcome, grade: Grade) -> str:
             "score": grade.scores[check],
             "max_score": points,
             "status": "passed" if grade.scores[check] >= points else "failed",
-            "output": outcome.messages.get(check, ""),
+            "output": said(outcome.messages.get(check, "")),
             "visibility": "visible",
         }
         for number, (exercise, checks) in enumerate(lab.exercises.items(), start=1)
@@ -122,14 +125,23 @@ def summary(lab: Lab, outcome: Outcome, grade: Grade) -> str:
     if grade.penalty:
         lines.append(f"Late: {_number(grade.penalty)} points taken off.")
     for exercise, checks in lab.exercises.items():
+        lost: dict[str, list[str]] = {}
         for check, points in checks.items():
             if grade.scores[check] < points and outcome.status == "graded":
-                lines.append(f"{exercise}, {check}: {outcome.messages.get(check, '')}".rstrip(": "))
+                lost.setdefault(said(outcome.messages.get(check, "")), []).append(check)
+        for message, names in lost.items():
+            lines.append(f"{exercise}, {', '.join(names)}: {message}".rstrip(": "))
     return "\n".join(lines)
 
 
-def _write(path: Path, rows: Iterable[list]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+def said(message: str) -> str:
+    """Return a message without the name of the error that carries it, and not without end."""
+    message = re.sub(r"^(AssertionError|CheckFailed): ", "", message).strip()
+    return message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + " …"
+
+
+def _write(path: Path, rows: Iterable[list], encoding: str = "utf-8") -> None:
+    with path.open("w", encoding=encoding, newline="") as file:
         csv.writer(file).writerows([_harmless(cell) for cell in row] for row in rows)
 
 

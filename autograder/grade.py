@@ -20,8 +20,10 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from unicodedata import east_asian_width
 
 import dateutil.parser
+from nbgrader.utils import is_solution
 
 from autograder import executors, gradebook, pool, report, sample_class, sandbox
 from autograder.build import MASTERS, Lab, as_text, read_lab, release
@@ -293,10 +295,10 @@ def table(lab: Lab, result: Result, expected: dict[str, float] | None = None) ->
         ]
         remarks = "; ".join(filter(None, [outcome.reason, *outcome.flags, *outcome.repairs]))
         rows.append([outcome.student, *(f"{value:g}" for value in points), remarks])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     lines = [
         "  ".join(
-            [row[0].ljust(widths[0])]
+            [row[0] + " " * (widths[0] - _width(row[0]))]
             + [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:], strict=True)]
             + [row[-1]]
         ).rstrip()
@@ -307,6 +309,11 @@ def table(lab: Lab, result: Result, expected: dict[str, float] | None = None) ->
         for number, (name, checks) in enumerate(lab.exercises.items(), start=1)
     )
     return "\n".join([*lines, "", "Exercises: " + ", ".join(legend)])
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a text takes; Chinese characters take two."""
+    return sum(1 + (east_asian_width(character) in "WF") for character in text)
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -381,7 +388,12 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
         if given is None:
             expected = sample_class.make(lab, masters.parent / "answers" / lab.name, source)
             settings = replace(settings, sandbox=_for_our_own_class(settings.sandbox))
-        found, aside = collect(given or source, lab.name, unpacked, others=labs)
+        blanks = {
+            cell.metadata.nbgrader.grade_id: cell.source
+            for cell in release(lab).cells
+            if is_solution(cell)
+        }
+        found, aside = collect(given or source, lab.name, unpacked, others=labs, blanks=blanks)
         if given and output.resolve().is_relative_to(given.resolve()):
             raise BadUsage(f"the output folder {output} must not be inside {given}")
         if aside:

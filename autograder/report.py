@@ -25,7 +25,6 @@ from autograder.journal import write_whole
 from autograder.submission import Outcome
 
 DETAILS = re.compile(r"<details>\s*<summary>.*?</summary>(.*?)</details>", re.DOTALL)
-MAX_MESSAGE = 4000
 MAX_ANSWER = 20_000
 
 
@@ -89,7 +88,7 @@ def _exercises(
                 "score": grade.scores[check],
                 "points": points,
                 "passed": grade.scores[check] >= points,
-                "message": _short(outcome.messages.get(check, "")),
+                "message": exports.said(outcome.messages.get(check, "")),
             }
             for check, points in checks.items()
         ]
@@ -106,12 +105,6 @@ def _exercises(
             }
         )
     return result
-
-
-def _short(message: str) -> str:
-    """Return a message without the name of the error that carries it, and not without end."""
-    message = re.sub(r"^(AssertionError|CheckFailed): ", "", message).strip()
-    return message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + " …"
 
 
 def _answers(lab: Lab, notebook: Path) -> dict[str, str]:
@@ -214,6 +207,7 @@ def _success(lab: Lab, outcomes: list[Outcome], grades: dict[str, Grade]) -> lis
                 "points": points,
                 "solved": sum(score >= points for score in got),
                 "partly": sum(0 < score < points for score in got),
+                "blank": sum(_left_blank(lab, name, each) for each in outcomes),
                 "mean": statistics.fmean(got) if got else 0.0,
                 "checks": passed,
             }
@@ -221,16 +215,29 @@ def _success(lab: Lab, outcomes: list[Outcome], grades: dict[str, Grade]) -> lis
     return result
 
 
+def _left_blank(lab: Lab, exercise: str, outcome: Outcome) -> bool:
+    messages = (outcome.messages.get(check, "") for check in lab.exercises[exercise])
+    return any(_is_about_a_blank(message) for message in messages)
+
+
+def _is_about_a_blank(message: str) -> bool:
+    """Whether it is what a check says (see labkit.checks.guard) whose exercise is not answered."""
+    return re.match(r"Exercise `\w+` is still blank", exports.said(message)) is not None
+
+
 def _messages(lab: Lab, outcomes: list[Outcome], most: int = 15) -> list[dict[str, Any]]:
-    """Return the commonest messages, counted without the numbers in them, with an example each."""
+    """Return the commonest messages, counted without the numbers in them, with an example each.
+
+    Blanks are left out, which would be the commonest by far and tell of no misconception.
+    """
     counts: Counter[tuple[str, str]] = Counter()
     examples: dict[tuple[str, str], str] = {}
     for outcome in outcomes:
         if outcome.status == "broken":
             continue
         for check, message in outcome.messages.items():
-            if check in lab.checks:
-                message = _short(message)
+            if check in lab.checks and not _is_about_a_blank(message):
+                message = exports.said(message)
                 key = check, re.sub(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?", "#", message)
                 counts[key] += 1
                 examples.setdefault(key, message)

@@ -1,5 +1,6 @@
 """A class graded as real ones are: interrupted, on a cluster, into PostgreSQL, late, in parts."""
 
+import codecs
 import csv
 import gc
 import json
@@ -27,7 +28,7 @@ from nbgrader.utils import is_grade
 from tiny import FIXTURES, TINY, answered, double, gone, grade, rows, start
 from traitlets.config import Config
 
-from autograder import executors, gradebook
+from autograder import executors, exports, gradebook, report
 from autograder.build import read_lab
 from autograder.journal import Journal
 from autograder.submission import Outcome, Submission
@@ -388,7 +389,7 @@ def output(tmp_path_factory):
 
 
 def read_csv(path):
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.reader(file))
 
 
@@ -425,6 +426,7 @@ def test_gradescope(output):
 
 
 def test_grades_csv_has_a_row_for_everyone_and_no_formula(output):
+    assert (output / "grades.csv").read_bytes().startswith(codecs.BOM_UTF8)  # for Excel
     head, *students = read_csv(output / "grades.csv")
     assert {"late_penalty", "flags", "repairs", "handed_in", "seconds", "seed"} <= set(head)
     assert len(students) == 4
@@ -449,6 +451,23 @@ def test_a_students_page_says_what_was_lost_and_why(output):
     assert "return x + y" in page
     page = (output / "feedback" / "=cmd().html").read_text("utf-8")
     assert "could not be graded" in page
+
+
+def test_blanks_do_not_crowd_out_what_there_is_to_learn():
+    blank = "CheckFailed: Exercise `double` is still blank. Fill in its cell."
+    wrong = "AssertionError: length(3, 4) is 5, not 7"
+    checks = {exercise: list(checks) for exercise, checks in TINY.exercises.items()}
+    messages = dict.fromkeys(checks["double"], blank) | dict.fromkeys(checks["length"], wrong)
+    lost = Outcome("ann", "graded", "", scores=dict.fromkeys(TINY.checks, 0), messages=messages)
+    grade = gradebook.Grade(lost.scores)
+    assert exports.summary(TINY, lost, grade).splitlines()[1:] == [
+        f"double, {', '.join(checks['double'])}: {blank.removeprefix('CheckFailed: ')}",
+        f"length, {', '.join(checks['length'])}: length(3, 4) is 5, not 7",
+    ]
+    counted = report._messages(TINY, [lost])
+    assert [each["check"] for each in counted] == checks["length"]
+    double, length = report._success(TINY, [lost], {"ann": grade})
+    assert (double["blank"], length["blank"]) == (1, 0)
 
 
 def test_the_overview_counts(output):

@@ -1,5 +1,6 @@
 """What students hand in, in the layouts that real courses have, and in hostile ones."""
 
+import json
 import os
 import stat
 import zipfile
@@ -94,6 +95,53 @@ def test_colab_downloads_in_students_folders_and_as_files(found):
         "ann": "newer", "Bob Lee": "bob's", "cem": "cem's", "Copy of 00_tiny (2)": "nobody's",
     }  # fmt: skip
     assert result["ann"].notes == ("graded `00_tiny (1).ipynb`; also there: Copy of 00_tiny.ipynb",)
+    assert result["Copy of 00_tiny (2)"].notes == ("the file's name does not say whose it is",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Copie de 00_tiny - Ann.ipynb", "Co\u0301pia de Copia de 00_tiny_Ann (1).ipynb",
+        "00_tiny.ipynb - Ann.ipynb", "Kopie von Ann_00_tiny.ipynb.txt", "Ann.ipynb.json",
+        "00_tiny-Ann.py",
+    ],
+)  # fmt: skip
+def test_whose_a_loose_file_is(found, name):
+    result = found({name: "hers", "bob.ipynb": "his"})
+    assert contents(result) == {"Ann": "hers", "bob": "his"}
+    assert result["Ann"].notes == ()
+
+
+def test_an_answered_notebook_is_chosen_before_a_blank_one(found):
+    def notebook(*sources):
+        return json.dumps({"cells": [{"source": source.splitlines(True)} for source in sources]})
+
+    one, two = (
+        "def one():\n    raise NotImplementedError",
+        "def two():\n    raise NotImplementedError",
+    )
+    blank, other = notebook(one, two), notebook("import math")
+    answered = notebook(one, "def two():\n    return 2")
+    result = found(
+        {
+            "ann/mine.ipynb": answered,
+            "ann/00_tiny.ipynb": blank,
+            "bob/00_tiny.ipynb": blank,
+            "bob/scratch.ipynb": other,
+            "cem/answers.py": "def one():\n    return 1",
+            "cem/00_tiny.ipynb": blank,
+            "dee/00_tiny.ipynb": answered,
+            "dee/Copy of 00_tiny.ipynb": blank,
+            "eve/00_tiny.ipynb": answered,
+            "eve/00_tiny-2.ipynb": answered[:-9],
+        },
+        blanks={"one": one, "two": two},
+    )
+    assert contents(result) == {
+        "ann": answered, "bob": blank, "cem": "def one():\n    return 1", "dee": answered,
+        "eve": answered[:-9],
+    }  # fmt: skip
+    assert result["ann"].notes == ("graded `mine.ipynb`; also there: 00_tiny.ipynb",)
 
 
 def test_the_notebook_of_that_name_is_chosen_before_a_newer_one(found):

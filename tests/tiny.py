@@ -50,7 +50,7 @@ def double(*statements):
 
 
 def rows(output):
-    with (output / "grades.csv").open(encoding="utf-8", newline="") as file:
+    with (output / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
         return {row["student"]: row for row in csv.DictReader(file)}
 
 
