@@ -4,12 +4,13 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, log_ndtr
 
-from labkit.checks import as_array, as_arrays, as_number, check, require
+from labkit.checks import as_array, as_arrays, as_number, at_home, check, require
+from labkit.checks.ciphertexts import Scheme, answer_with
 
 # float64 over a few terms is exact to 1e-12, float32 to 1e-5; no wrong answer is within 1e-3.
 ROUNDING = 1e-4
@@ -19,71 +20,38 @@ SCALE = 32
 LARGE_SCALE = 16
 
 
-@functools.cache
-def _small() -> tuple[Any, Any, Any]:
-    """Context, key and the key that opens fast-rotated sums: 2048 slots, t about 2^20."""
-    import tf_shell
+# What students' results are called in messages.
+SCALED = "the result of `scale_by_residual`"
+SUMMED = "the result of `sum_over_classes_and_batch`"
+PARTS = "part 0 of the result", "part 1 of the result"
 
+# A network for the reordered gradient: features, hidden units, classes.
+NETWORK = 4, 3, 3
+
+
+@functools.cache
+def _small() -> Scheme:
+    """2048 slots, t about 2^20: room for one multiplication."""
     from labkit.encrypted import ntt_primes
 
-    context = tf_shell.create_context64(
-        log_n=11,
-        main_moduli=ntt_primes(54, 4096),
-        plaintext_modulus=ntt_primes(20, 4096)[0],
-        scaling_factor=SCALE,
-    )
-    key = tf_shell.create_key64(context)
-    return context, key, tf_shell.create_fast_rotation_key64(context, key)
+    return Scheme(11, tuple(ntt_primes(54, 4096)), ntt_primes(20, 4096)[0], SCALE)
 
 
 @functools.cache
-def _large() -> tuple[Any, Any]:
-    """A context with room for two multiplications in a row, and its key."""
-    import tf_shell
-
+def _large() -> Scheme:
+    """4096 slots, and room for two multiplications in a row."""
     from labkit.encrypted import large_ring, ntt_primes
 
     ring = large_ring(ntt_primes(23, 8192)[0])
-    context = tf_shell.create_context64(
-        log_n=ring.log_n,
-        main_moduli=list(ring.moduli),
-        plaintext_modulus=ring.plaintext_modulus,
-        scaling_factor=LARGE_SCALE,
-    )
-    return context, tf_shell.create_key64(context)
+    return Scheme(ring.log_n, tuple(ring.moduli), ring.plaintext_modulus, LARGE_SCALE)
 
 
 @functools.cache
-def _integers() -> tuple[Any, Any]:
-    """A context for whole numbers: scaling factor 1, t = 12289, and its key."""
-    import tf_shell
-
+def _integers() -> Scheme:
+    """For whole numbers: scaling factor 1, t = 12289."""
     from labkit.encrypted import ntt_primes
 
-    context = tf_shell.create_context64(
-        log_n=11, main_moduli=ntt_primes(54, 4096), plaintext_modulus=12289, scaling_factor=1
-    )
-    return context, tf_shell.create_key64(context)
-
-
-def _ciphertext(value: Any, what: str, shape: tuple[int, ...]) -> Any:
-    """Return `value`, a ciphertext of that shape, or say what it is."""
-    import tf_shell
-
-    require(value is not None, f"{what} is None. Did you forget `return`?")
-    if not isinstance(value, tf_shell.ShellTensor64):
-        kind = type(value).__name__
-        hint = ""
-        if isinstance(value, np.ndarray):
-            hint = (
-                " NumPy takes `array - ciphertext` apart, entry by entry: use tensors, or "
-                "`ciphertext.__rsub__(…)`."
-            )
-        require(False, f"{what} is a {kind}, not a ciphertext (a ShellTensor64).{hint}")
-    require(value.is_encrypted, f"{what} is a plaintext polynomial, not a ciphertext.")
-    got = tuple(value.shape)
-    require(got == shape, f"{what} has shape {got}, but {shape} is wanted.")
-    return value
+    return Scheme(11, tuple(ntt_primes(54, 4096)), 12289, 1)
 
 
 # Part 1 · rings -----------------------------------------------------------------------------
@@ -141,7 +109,7 @@ def a_ciphertext_agrees(wraps_to: Callable, rng: np.random.Generator) -> None:
     import tensorflow as tf
     import tf_shell
 
-    context, key = _integers()
+    context, key = _integers().context, _integers().key
     a, b = (rng.integers(-900, 901, 2048) for _ in range(2))
     first, second = (tf.constant(values, tf.int64) for values in (a, b))
     encrypted = tf_shell.to_encrypted(first, key, context)
@@ -422,18 +390,45 @@ def _product_error(*factors: np.ndarray, scale: int) -> np.ndarray:
     return math.prod(np.abs(f) + 0.5 / scale for f in factors) - exact + 1e-5
 
 
+def _scaled(
+    scale_by_residual: Callable, labels: np.ndarray, predictions: np.ndarray, jacobian: np.ndarray
+) -> tuple[np.ndarray, float, float]:
+    """Return what the result decrypts to, its scaling factor, and how many products it took.
+
+    The count is the word of the process that the student's code runs in; so is the scaling factor,
+    but with a wrong one the numbers are wrong.
+    """
+    encrypted = _small().encrypt(labels)
+    answer, count = at_home(scale_by_residual, _scaled_at_home, encrypted, predictions, jacobian)
+    got = _small().decrypt(answer, SCALED, jacobian.shape)
+    return got, answer["scaling_factor"], as_number(count, "the count")
+
+
+def _scaled_at_home(
+    scale_by_residual: Callable, encrypted: np.ndarray, *factors: np.ndarray
+) -> tuple[dict[str, Any], int]:
+    import tensorflow as tf
+
+    from labkit.encrypted.counting import counted_multiplications
+
+    labels = _small().receive(encrypted)
+    with counted_multiplications() as count:
+        result = scale_by_residual(labels, *map(tf.constant, factors))
+    return answer_with(result, SCALED, factors[-1].shape), count[0]
+
+
+def _part(values: np.ndarray, of: np.ndarray) -> tuple[float, float]:
+    """How many times `of` is in `values`, by least squares; and how much of `values` that is."""
+    values, of = values.astype(np.float64).ravel(), of.astype(np.float64).ravel()
+    times = float(values @ of / (of @ of))
+    return times, times**2 * float(of @ of) / max(float(values @ values), 1e-300)
+
+
 @check
 def residual_times_jacobian(scale_by_residual: Callable, rng: np.random.Generator) -> None:
     """it decrypts to (prediction − label) · Jacobian."""
-    import tensorflow as tf
-    import tf_shell
-
-    context, key, _ = _small()
     labels, predictions, jacobian = _residual_case(rng)
-    encrypted = tf_shell.to_encrypted(tf.constant(labels), key, context)
-    got = scale_by_residual(encrypted, tf.constant(predictions), tf.constant(jacobian))
-    got = _ciphertext(got, "the result of `scale_by_residual`", jacobian.shape)
-    got = tf_shell.to_tensorflow(got, key).numpy()
+    got, _, _ = _scaled(scale_by_residual, labels, predictions, jacobian)
     residual = (predictions - labels)[:, :, None]
     want, allowed = residual * jacobian, _product_error(residual, jacobian, scale=SCALE)
     worst = np.unravel_index(np.argmax(np.abs(got - want) - allowed), want.shape)
@@ -457,57 +452,59 @@ def residual_times_jacobian(scale_by_residual: Callable, rng: np.random.Generato
 @check
 def one_multiplication_deep(scale_by_residual: Callable, rng: np.random.Generator) -> None:
     """it stays encrypted, and each entry costs one multiplication."""
-    import tensorflow as tf
-    import tf_shell
-
-    from labkit.encrypted.counting import counted_multiplications
-
-    context, key, _ = _small()
     labels, predictions, jacobian = _residual_case(rng, weights=4)
-    encrypted = tf_shell.to_encrypted(tf.constant(labels), key, context)
-    with counted_multiplications() as count:
-        got = scale_by_residual(encrypted, tf.constant(predictions), tf.constant(jacobian))
-    got = _ciphertext(got, "the result of `scale_by_residual`", jacobian.shape)
-    depth = round(math.log(got.scaling_factor, SCALE))
+    got, scaling_factor, count = _scaled(scale_by_residual, labels, predictions, jacobian)
+    depth = round(math.log(scaling_factor, SCALE))
     require(
         depth == 2,
-        f"The result's scaling factor is {got.scaling_factor:g} = {SCALE}^{depth}: "
+        f"The result's scaling factor is {scaling_factor:g} = {SCALE}^{depth}: "
         f"{max(depth - 1, 0)} multiplications in a row. One is enough, and the noise allows no "
         "more.",
     )
     wanted = jacobian.shape[1] * jacobian.shape[2]
     require(
-        count[0] <= wanted,
-        f"You made {count[0]} multiplications of ciphertexts for {wanted} entries: multiply once "
+        count <= wanted,
+        f"You made {count:.0f} multiplications of ciphertexts for {wanted} entries: multiply once "
         "for each class and weight. The sign costs none.",
+    )
+    # Whatever else is added, each label is in it once. Less their mean, labels are as good as
+    # orthogonal to all that is known in the clear: 2048 of them share 0.02 with it with chance
+    # 1e-17. A scaling factor that was made up makes them count 32 times, or not at all.
+    times, share = _part(got, (labels - labels.mean(axis=0))[:, :, None] * jacobian)
+    require(
+        0.25 < abs(times) < 4 and share > 0.02,
+        f"The labels' own products with the Jacobian are {times:.2f} times in the result: only "
+        "work on the encrypted labels counts.",
     )
 
 
 def _sums(sum_over: Callable, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """What is decrypted in slots 0 and 1024, and the true sums, [2, weights] each."""
-    import tensorflow as tf
-    import tf_shell
+    # Whole steps: numbers half-way between two are rounded this way or that. Of another size for
+    # each half and weight, so that no sum can be guessed; up to 1024·3·5·8 steps, below t/2.
+    steps = rng.integers(2, 6, (2, 1024, 3, 4)) * rng.integers(1, 9, (2, 1, 1, 4))
+    steps *= np.array([1, -1]).reshape(2, 1, 1, 1)
+    products = (steps / SCALE).astype(np.float32).reshape(2048, 3, 4)
+    answer = at_home(sum_over, _summed_at_home, _small().encrypt(products))
+    got = _small().decrypt(answer, SUMMED, (2048, 4))
+    return got[[0, 1024]], steps.sum(axis=(1, 2)) / SCALE
 
-    context, key, fast = _small()
-    # Whole steps: numbers half-way between two are rounded this way or that.
-    products = rng.integers(2, 6, (2048, 3, 4)).astype(np.float32) / SCALE
-    products[1024:] *= -1
-    encrypted = tf_shell.to_encrypted(tf.constant(products), key, context)
-    got = _ciphertext(sum_over(encrypted), "the result of `sum_over_classes_and_batch`", (2048, 4))
-    got = tf_shell.to_tensorflow(got, fast if got._is_fast_rotated else key).numpy()
-    want = products.sum(axis=1, dtype=np.float64)
-    return got[[0, 1024]], np.stack([want[:1024].sum(axis=0), want[1024:].sum(axis=0)])
+
+def _summed_at_home(sum_over: Callable, encrypted: np.ndarray) -> dict[str, Any]:
+    return answer_with(sum_over(_small().receive(encrypted)), SUMMED, (2048, 4))
 
 
 @check
 def classes_are_added(sum_over: Callable, rng: np.random.Generator) -> None:
     """each weight's products are added up over the classes."""
     got, want = _sums(sum_over, rng)
-    share = float(np.mean(got / want))
+    share = got / want
+    half, weight = np.unravel_index(np.argmax(np.abs(share - 1)), share.shape)
     require(
-        0.5 < share < 1.5,
-        f"In slot 0 there should be {want[0, 0]:.2f}, what 1024 examples and all classes add up "
-        f"to; there is {got[0, 0]:.2f}, {share:.3f} of it. Which axes did you add up?",
+        0.5 < share[half, weight] < 1.5,
+        f"In slot {1024 * half} there should be {want[half, weight]:.2f}, what 1024 examples and "
+        f"all classes add up to; there is {got[half, weight]:.2f}, {share[half, weight]:.3f} of "
+        "it. Which axes did you add up?",
     )
 
 
@@ -517,7 +514,7 @@ def both_halves_are_added(sum_over: Callable, rng: np.random.Generator) -> None:
     got, want = _sums(sum_over, rng)
     for half in range(2):
         require(
-            bool(np.allclose(got[half], want[half], atol=0.5 / SCALE)),
+            bool(np.allclose(got[half], want[half], rtol=0, atol=0.5 / SCALE)),
             f"Slot {1024 * half} should hold the sum over examples {1024 * half} to "
             f"{1024 * half + 1023}, {np.round(want[half], 2)}; it holds {np.round(got[half], 2)}. "
             "Nothing is rounded in a sum: it is exact, or an axis is wrong.",
@@ -616,35 +613,34 @@ def the_reordered_count(multiplications: Callable, rng: np.random.Generator) -> 
         )
 
 
-def _reordered(reordered_gradient: Callable, rng: np.random.Generator, count: list | None = None):
-    """Decrypted results and what they should be, with the error that rounding excuses."""
-    import tensorflow as tf
-    import tf_shell
+class _Reordered(NamedTuple):
+    """What the results decrypt to, what they should, and the errors that rounding excuses.
 
-    from labkit.encrypted.counting import counted_multiplications
+    Of each the parts for W₁ and W₂. `active` is relu'; `multiplications` are the word of the
+    process that the student's code runs in, and `share` is how much of W₁'s part is a residual's
+    product with the pixels: next to nothing, if nothing was computed with the residuals.
+    """
 
-    context, key = _large()
-    features, units, classes = 4, 3, 3
+    got: list[np.ndarray]
+    want: list[np.ndarray]
+    allowed: list[np.ndarray]
+    active: np.ndarray
+    multiplications: float
+    share: float
+
+
+def _reordered(reordered_gradient: Callable, rng: np.random.Generator) -> _Reordered:
+    features, units, classes = NETWORK
     x = rng.uniform(0, 1, (4096, features)).astype(np.float32)
     below = rng.normal(0, 1, (features, units))
     hidden = np.maximum(x @ below - 0.3 * below.sum(axis=0), 0).astype(np.float32)
-    top = rng.uniform(-1, 1, (units, classes)).astype(np.float32)
+    top = rng.uniform(0.1, 1, (units, classes)) * rng.choice([-1, 1], (units, classes))
+    top = top.astype(np.float32)
     residual = rng.uniform(-1, 1, (4096, classes)).astype(np.float32)
-    encrypted = tf_shell.to_encrypted(tf.constant(residual), key, context)
-    with counted_multiplications() as counted:
-        result = reordered_gradient(encrypted, *(tf.constant(v) for v in (x, hidden, top)))
-    if count is not None:
-        count[:] = counted[0], classes * (features * units + units * classes)
-    require(result is not None, "`reordered_gradient` returned None. Did you forget `return`?")
-    require(
-        isinstance(result, tuple | list) and len(result) == 2,
-        "`reordered_gradient` should return two ciphertexts: for W₁ and for W₂.",
-    )
-    shapes = (4096, features, units), (4096, units, classes)
-    got = [
-        tf_shell.to_tensorflow(_ciphertext(part, f"part {i} of the result", shape), key).numpy()
-        for i, (part, shape) in enumerate(zip(result, shapes, strict=True))
-    ]
+    encrypted = _large().encrypt(residual)
+    answers, count = at_home(reordered_gradient, _reordered_at_home, encrypted, x, hidden, top)
+    shapes = _shapes(hidden)
+    got = [_large().decrypt(answers[i], PARTS[i], shapes[i]) for i in range(2)]
     active = (hidden > 0).astype(np.float64)
     signals = (residual @ top.T) * active
     want = [x[:, :, None] * signals[:, None], hidden[:, :, None] * residual[:, None]]
@@ -658,13 +654,55 @@ def _reordered(reordered_gradient: Callable, rng: np.random.Generator, count: li
             _product_error(pixels * weights, error, scale=LARGE_SCALE),
         )
     allowed = [terms, _product_error(hidden[:, :, None], residual[:, None], scale=LARGE_SCALE)]
-    return got, want, allowed, active
+    share = max(
+        _part(got[0][:, :, j], x * residual[:, c, None])[1]
+        for j, c in itertools.product(range(units), range(classes))
+    )
+    return _Reordered(got, want, allowed, active, as_number(count, "the count"), share)
+
+
+def _shapes(hidden: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    features, units, classes = NETWORK
+    return (len(hidden), features, units), (len(hidden), units, classes)
+
+
+def _reordered_at_home(
+    reordered_gradient: Callable,
+    encrypted: np.ndarray,
+    x: np.ndarray,
+    hidden: np.ndarray,
+    top: np.ndarray,
+) -> tuple[list[dict[str, Any]], int]:
+    import tensorflow as tf
+
+    from labkit.encrypted.counting import counted_multiplications
+
+    residual = _large().receive(encrypted)
+    with counted_multiplications() as count:
+        result = reordered_gradient(residual, *(tf.constant(v) for v in (x, hidden, top)))
+    require(result is not None, "`reordered_gradient` returned None. Did you forget `return`?")
+    require(
+        isinstance(result, tuple | list) and len(result) == 2,
+        "`reordered_gradient` should return two ciphertexts: for W₁ and for W₂.",
+    )
+    return list(map(answer_with, result, PARTS, _shapes(hidden))), count[0]
+
+
+def _require_residuals(share: float) -> None:
+    # One class of three has a third of the signal where a unit is on, in at least 8 % of the
+    # examples: 0.027, and half of that with h in place of relu'. Of what knows nothing of them,
+    # 4096 residuals are 0.01 with chance 1e-10.
+    require(
+        share > 0.01,
+        "The gradient for W₁ has nothing of the residuals in it: its properties are looked at "
+        "where it is computed from them.",
+    )
 
 
 @check
 def reordered_is_the_gradient(reordered_gradient: Callable, rng: np.random.Generator) -> None:
     """it decrypts to the gradient of every example."""
-    got, want, allowed, active = _reordered(reordered_gradient, rng)
+    got, want, allowed, active, *_ = _reordered(reordered_gradient, rng)
     # Units that are off have a check of their own.
     shown = active[:, None, :] > 0
     for name, g, w, a, mask in (
@@ -692,7 +730,7 @@ def units_that_are_off_learn_nothing(
     reordered_gradient: Callable, rng: np.random.Generator
 ) -> None:
     """a hidden unit that relu has switched off gets no gradient for its weights."""
-    got, _, _, active = _reordered(reordered_gradient, rng)
+    got, _, _, active, _, share = _reordered(reordered_gradient, rng)
     off = np.abs(got[0]).max(axis=1) * (1 - active)
     example, unit = np.unravel_index(np.argmax(off), off.shape)
     require(
@@ -700,6 +738,7 @@ def units_that_are_off_learn_nothing(
         f"Unit {unit} is off for example {example} (h = 0), but the gradient of its weights "
         f"decrypts to {off.max():.4f}. Where is relu'?",
     )
+    _require_residuals(share)
 
 
 @check
@@ -707,18 +746,18 @@ def a_fraction_of_the_multiplications(
     reordered_gradient: Callable, rng: np.random.Generator
 ) -> None:
     """it needs far fewer multiplications than the published program."""
-    count: list[int] = [0, 0]
-    _reordered(reordered_gradient, rng, count)
-    used, published = count
-    features, units, classes = 4, 3, 3
+    *_, used, share = _reordered(reordered_gradient, rng)
+    features, units, classes = NETWORK
+    published = classes * (features * units + units * classes)
     # Either mask the weights in the clear, or mask the signals: a multiplication more a unit.
     limit = features * units + 2 * units * classes + units
     require(
         used <= limit,
-        f"For {features}-{units}-{classes} you made {used} multiplications of ciphertexts, the "
+        f"For {features}-{units}-{classes} you made {used:.0f} multiplications of ciphertexts, the "
         f"published program {published}; reordered, {limit} are enough. Sum over the classes "
         "BEFORE the pixels come in.",
     )
+    _require_residuals(share)
 
 
 # Part 5 · label differential privacy --------------------------------------------------------

@@ -96,3 +96,10 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
     residual = tf_shell.expand_dims(encrypted_residual, axis=1)
     factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
     signals = tf_shell.reduce_sum(residual * factor, axis=2)
+
+# %% wrong="nothing is left of the residuals" loses={"reordered_is_the_gradient": "rounding excuses", "units_that_are_off_learn_nothing": "nothing of the residuals", "a_fraction_of_the_multiplications": "nothing of the residuals"}
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = tf_shell.expand_dims(encrypted_residual - encrypted_residual, axis=1)
+    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
+    signals = tf_shell.reduce_sum(residual * factor, axis=2)
+    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]

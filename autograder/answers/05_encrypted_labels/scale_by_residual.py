@@ -75,3 +75,8 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
 def scale_by_residual(encrypted_labels, predictions, jacobian):
     residual = encrypted_labels.__rsub__(predictions)
     tf_shell.expand_dims(residual, axis=-1) * jacobian
+
+# %% wrong="the labels cancel" loses={"residual_times_jacobian": "rounding excuses", "one_multiplication_deep": "only work on the encrypted labels counts"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    residual = encrypted_labels - encrypted_labels + predictions
+    return tf_shell.expand_dims(residual, axis=-1) * jacobian

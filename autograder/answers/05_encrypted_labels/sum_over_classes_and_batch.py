@@ -68,3 +68,8 @@ def sum_over_classes_and_batch(products):
 # %% wrong="forgets to return" loses={"classes_are_added": "return", "both_halves_are_added": "return"}
 def sum_over_classes_and_batch(products):
     tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products, axis=1))
+
+# %% wrong="a guess in the ciphertext's place" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+def sum_over_classes_and_batch(products):
+    nothing = products[:, 0] - products[:, 0]
+    return nothing + tf.fill([2048, products.shape[2]], 1024 * 3 * 3.5 / 32)
