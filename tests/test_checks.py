@@ -83,6 +83,37 @@ def test_a_student_who_works_in_place_spoils_no_oracle():
     run(in_place)
 
 
+def test_a_blank_that_another_exercise_calls_is_named():
+    def blank():
+        raise NotImplementedError("Exercise `blank` is still blank.")
+
+    def filled(x):
+        return blank()
+
+    with pytest.raises(CheckFailed, match="Exercise `blank` is still blank, and `filled` calls it"):
+        run(filled)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("unsupported operand type(s) for *: 'float' and 'NoneType'", "did not `watch`"),
+        ("object of type 'ShellTensor64' has no len()", "tf_shell has its own"),
+        (
+            "{{function_node __wrapped__Mul_device_/job:x}} Invalid broadcast between 3 and 2 "
+            "[Op:Mul] name: ",
+            "ValueError: Invalid broadcast between 3 and 2\nThese are the shapes behind",
+        ),
+    ],
+)
+def test_what_libraries_say_is_explained(said, meant):
+    def raises(x):
+        raise ValueError(said)
+
+    with pytest.raises(CheckFailed, match=meant):
+        run(raises)
+
+
 def test_lists_are_compared_entry_by_entry():
     like = [np.zeros((2, 3)), np.zeros(3)]
     assert [a.dtype for a in as_arrays((np.ones((2, 3)), [1, 2, 3]), "it", like)] == [float, float]
@@ -92,6 +123,8 @@ def test_lists_are_compared_entry_by_entry():
         as_arrays([np.zeros((2, 3)), np.zeros(4)], "it", like)
     with pytest.raises(CheckFailed, match="it is a int"):
         as_arrays(3, "it", like)
+    with pytest.raises(CheckFailed, match="it is one array of 3 entries, but there are 2"):
+        as_arrays(np.zeros((3, 2)), "it", like)
 
 
 def test_numbers():

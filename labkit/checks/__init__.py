@@ -14,6 +14,7 @@ import importlib
 import itertools
 import linecache
 import os
+import re
 import sys
 import textwrap
 import traceback
@@ -109,9 +110,13 @@ def guard(student: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             # TensorFlow raises it too, where NumPy meets a tensor without a value.
             if isinstance(error, NotImplementedError) and "symbolic" not in str(error):
+                # The function may be filled in, and call one that is not.
+                blank = re.search(r"Exercise `(\w+)` is still blank", str(error))
+                blank = blank[1] if blank else name
+                why = f", and `{name}` calls it" if blank != name else ""
                 raise CheckFailed(
-                    f"Exercise `{name}` is still blank. Fill in its cell, run that cell, then run "
-                    "this one again."
+                    f"Exercise `{blank}` is still blank{why}. Fill in its cell, run that cell, "
+                    "then run this one again."
                 ) from None
             raise CheckFailed(
                 f"`{name}` raised {type(error).__name__}: {reason(error)}{place(student, error)}"
@@ -134,10 +139,25 @@ def at_home(student: Callable[..., Any], run: Callable[..., Any], *data: Any) ->
     return elsewhere(run, *data) if elsewhere else run(student, *data)
 
 
+# What libraries say where a student's mistake reaches them, and what it means here.
+_MEANINGS = {
+    r"unsupported operand .*'NoneType'": "Something here is None: the result of a function without "
+    "`return`, or a tape's gradient by what the tape did not `watch`.",
+    r"'ShellTensor64' has no len": "TensorFlow's functions do not take ciphertexts; tf_shell has "
+    "its own, such as `tf_shell.expand_dims` and `tf_shell.reduce_sum`.",
+    r"Invalid broadcast between": "These are the shapes behind the first axis, the slots.",
+    r"'RemoteTensor' does not support ufuncs": "NumPy cannot reach a remote tensor: let its party "
+    "compute, with `run` and a function of TensorFlow's.",
+}
+
+
 def reason(error: Exception) -> str:
-    """What an exception says, without the frames that TensorFlow writes into its messages."""
+    """What an exception says and means, without TensorFlow's frames and names of kernels."""
     lines = str(error).strip().splitlines() or [repr(error)]
-    return lines[-1].strip() if lines[0].startswith("in user code") else "\n".join(lines)
+    text = lines[-1].strip() if lines[0].startswith("in user code") else "\n".join(lines)
+    text = re.sub(r"\{\{function_node [^}]*\}\} | \[Op:\w+\] name: *$", "", text)
+    meaning = [m for pattern, m in _MEANINGS.items() if re.search(pattern, text)]
+    return "\n".join([text, *meaning])
 
 
 def _copied(value: Any) -> Any:
@@ -216,10 +236,11 @@ def as_arrays(value: Any, what: str, like: Sequence[np.ndarray]) -> list[np.ndar
         raise CheckFailed(
             f"{what} is a {type(value).__name__}; a list with one array per variable is wanted."
         ) from None
+    kind = "is one array of" if hasattr(value, "shape") else "has"
     require(
         len(items) == len(like),
-        f"{what} has {len(items)} entries, but there are {len(like)} variables: return one array "
-        "for each.",
+        f"{what} {kind} {len(items)} entries, but there are {len(like)} variables: return one "
+        "array for each.",
     )
     return [
         as_array(item, f"{what}, entry {i},", wanted.shape)
