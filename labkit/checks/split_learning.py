@@ -394,6 +394,10 @@ def the_chain_rule_goes_through_the_bottom(
         ([-s for s in slopes], " You went uphill."),
         ([s / rate for s in slopes], " Where is the learning rate?"),
         (
+            [(w - s) / rate for w, s in zip(bottom, slopes, strict=True)],
+            " You return the gradients; the weights after the step are wanted.",
+        ),
+        (
             [s / len(x) for s in slopes],
             " bob's gradient is of the MEAN loss already: do not divide by the batch again.",
         ),
@@ -791,9 +795,16 @@ def the_decoder_is_the_best_linear_one(fit_decoder: Callable, rng: np.random.Gen
         got = as_array(fit_decoder(smashed, images, ridge), "the decoder", (6, 9))
         # At the minimum of ‖S·D − X‖² + ridge·‖D‖² the slope is zero.
         slope = smashed.T @ (smashed @ got - images) + ridge * got
-        hint = ""
-        if np.abs(slope - ridge * got).max() < ROUNDING:
-            hint = " Yours ignores the ridge."
+        # Whose slope is zero, of the penalties that are easily mistaken for this one?
+        penalties = {
+            " Yours ignores the ridge.": np.zeros_like(got),
+            " Yours has the ridge squared.": ridge**2 * got,
+            " Add the ridge to the diagonal only: it is multiplied by the identity matrix.": ridge
+            * got.sum(axis=0),
+        }
+        wrong = {h: np.abs(slope - ridge * got + p).max() for h, p in penalties.items()}
+        hint = min(wrong, key=wrong.get)
+        hint = hint if wrong[hint] < ROUNDING else ""
         require(
             float(np.abs(slope).max()) <= 1e-3,
             f"With ridge {ridge:.2f} the slope of the penalised squared error at your decoder is "
@@ -812,7 +823,7 @@ def few_examples_are_enough(fit_decoder: Callable, rng: np.random.Generator) -> 
     require(
         float(np.abs(got[0]).max()) <= ROUNDING,
         "A unit that never fires should have no say; yours weighs up to "
-        f"{np.abs(got[0]).max():.3g}.",
+        f"{np.abs(got[0]).max():.3g}. Is the ridge on the diagonal, and there only?",
     )
     norm = float(np.linalg.norm(got))
     # ‖D‖² ≤ ‖X‖²/ridge, since D = 0 costs ‖X‖².
@@ -826,15 +837,24 @@ def few_examples_are_enough(fit_decoder: Callable, rng: np.random.Generator) -> 
 # Part 5 · defences --------------------------------------------------------------------------
 
 
+def _noised(add_noise: Callable, gradients: np.ndarray, *args: Any) -> np.ndarray:
+    try:
+        got = _as_a_party(add_noise, gradients, *args)
+    except CheckFailed as error:
+        if "not sent to a party" not in str(error):
+            raise
+        raise CheckFailed(
+            f"{error}\nIf it is noise of NumPy's, it would be drawn once, when the function is "
+            "written down, and then be the same in every step: let TensorFlow draw it, from `seed`."
+        ) from None
+    return as_array(got, "the result of `add_noise`", gradients.shape)
+
+
 def _noise(add_noise: Callable, rng: np.random.Generator, examples: int = 40, width: int = 500):
     gradients = rng.normal(0, 1, (examples, width)) * rng.uniform(0.01, 1, (examples, 1))
     multiplier = float(rng.uniform(0.3, 0.6))
     seed = rng.integers(0, 2**31 - 1, 2).astype(np.int32)
-    got = as_array(
-        _as_a_party(add_noise, gradients, multiplier, seed),
-        "the result of `add_noise`",
-        gradients.shape,
-    )
+    got = _noised(add_noise, gradients, multiplier, seed)
     deviation = multiplier * np.linalg.norm(gradients, axis=1).max() / np.sqrt(width)
     return gradients, multiplier, seed, got - gradients.astype(np.float32), deviation
 
@@ -850,6 +870,11 @@ def the_noise_has_the_stated_size(add_noise: Callable, rng: np.random.Generator)
     hint = ""
     for factor, text in (
         (np.sqrt(width), " Did you forget to divide by √width?"),
+        (1 / np.sqrt(width), " Divide by √width, not by the width."),
+        (
+            np.linalg.norm(gradients) / np.linalg.norm(gradients, axis=1).max(),
+            " Yours goes by the norm of the whole batch, not of its longest row.",
+        ),
         (1 / multiplier, " Where is noise_multiplier?"),
         (0, " There is no noise."),
     ):
@@ -900,12 +925,7 @@ def the_seed_decides(add_noise: Callable, rng: np.random.Generator) -> None:
     """the same seed repeats the noise, another one does not, and it is centred."""
     gradients, multiplier, seed, noise, _ = _noise(add_noise, rng)
     again, other = (
-        as_array(
-            _as_a_party(add_noise, gradients, multiplier, s),
-            "the result of `add_noise`",
-            gradients.shape,
-        )
-        - gradients.astype(np.float32)
+        _noised(add_noise, gradients, multiplier, s) - gradients.astype(np.float32)
         for s in (seed, seed + np.int32(1))
     )
     require(

@@ -50,7 +50,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     noise = tf.random.stateless_normal([1, cut_gradients.shape[1]], seed)
     return cut_gradients + 1.5 * noise_multiplier * longest / np.sqrt(cut_gradients.shape[1]) * noise
 
-# %% wrong="NumPy's noise" loses={"the_noise_has_the_stated_size": "that was not sent", "every_example_gets_its_own_noise": "that was not sent", "the_seed_decides": "that was not sent"}
+# %% wrong="NumPy's noise" loses={"the_noise_has_the_stated_size": "let TensorFlow draw", "every_example_gets_its_own_noise": "let TensorFlow draw", "the_seed_decides": "let TensorFlow draw"}
 def add_noise(cut_gradients, noise_multiplier, seed):
     longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
     noise = tf.constant(np.random.normal(size=cut_gradients.shape), tf.float32)
@@ -95,3 +95,14 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     rng = np.random.default_rng(np.asarray(seed))
     longest = np.linalg.norm(g, axis=1).max()
     return g + rng.normal(0, noise_multiplier * longest / np.sqrt(g.shape[1]), g.shape)
+
+# %% wrong="divides by the width" loses={"the_noise_has_the_stated_size": "not by the width"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    scale = noise_multiplier * longest / cut_gradients.shape[1]
+    return cut_gradients + scale * tf.random.stateless_normal(cut_gradients.shape, seed)
+
+# %% wrong="the whole batch's norm" loses={"the_noise_has_the_stated_size": "of the whole batch"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    scale = noise_multiplier * tf.norm(cut_gradients) / cut_gradients.shape[1] ** 0.5
+    return cut_gradients + scale * tf.random.stateless_normal(cut_gradients.shape, seed)

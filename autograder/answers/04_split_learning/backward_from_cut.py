@@ -100,10 +100,18 @@ def backward_from_cut(bottom, x, cut_gradient, learning_rate):
     gradients = tape.gradient(h, bottom, output_gradients=unit)
     return [w - learning_rate * g for w, g in zip(bottom, gradients)]
 
-# %% wrong="returns gradients" loses={"the_chain_rule_goes_through_the_bottom": "off by up to", "no_gradient_no_step": "a gradient of zeros"}
+# %% wrong="returns gradients" loses={"the_chain_rule_goes_through_the_bottom": "You return the gradients", "no_gradient_no_step": "a gradient of zeros"}
 def backward_from_cut(bottom, x, cut_gradient, learning_rate):
     w0, b0, w1, b1 = bottom
     with tf.GradientTape() as tape:
         tape.watch(bottom)
         h = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
     return tape.gradient(h, bottom, output_gradients=cut_gradient)
+
+# %% wrong="a tape that watches nothing" loses={"alices_weights_move": "did not `watch`", "the_chain_rule_goes_through_the_bottom": "did not `watch`", "no_gradient_no_step": "did not `watch`"}
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    with tf.GradientTape() as tape:
+        h = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+    gradients = tape.gradient(h, bottom, output_gradients=cut_gradient)
+    return [w - learning_rate * g for w, g in zip(bottom, gradients)]

@@ -33,7 +33,7 @@ def fit_decoder(smashed, images, ridge):
 def fit_decoder(smashed, images, ridge):
     return np.linalg.pinv(smashed) @ images
 
-# %% wrong="the ridge on all entries" loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "have no say"}
+# %% wrong="the ridge on all entries" loses={"the_decoder_is_the_best_linear_one": "to the diagonal only", "few_examples_are_enough": "on the diagonal"}
 def fit_decoder(smashed, images, ridge):
     return np.linalg.pinv(smashed.T @ smashed + ridge) @ smashed.T @ images
 
@@ -59,3 +59,8 @@ def fit_decoder(smashed, images, ridge):
 # %% wrong="a decoder of zeros" loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "but not zero"}
 def fit_decoder(smashed, images, ridge):
     return np.zeros((smashed.shape[1], images.shape[1]))
+
+# %% wrong="the ridge squared" loses={"the_decoder_is_the_best_linear_one": "the ridge squared"}
+def fit_decoder(smashed, images, ridge):
+    damped = smashed.T @ smashed + ridge**2 * np.eye(smashed.shape[1])
+    return np.linalg.solve(damped, smashed.T @ images)
