@@ -141,7 +141,7 @@ checks.split_learning.each_moves_what_it_must(sum_of_squares, checks.fresh_rng()
 # | 7 | alice | chain rule: $\partial L / \partial W_0 = \sum g \cdot \partial h / \partial W_0$, and so for the others | |
 # | 8 | alice | SGD step of the bottom | |
 #
-# Steps 6 to 8 are those that the published notebook had commented out.
+# Steps 7 and 8 are those that the published notebook had commented out.
 #
 # A party runs TensorFlow only: your functions are **written down** first, with tensors that have no value
 # yet, then sent over and called again and again. So use `tf.…` operations, no NumPy and no `.numpy()`.
@@ -1066,7 +1066,7 @@ plots.lines(
     title="What a defence costs",
     alt="Test accuracy against the fraction of labels that the attack reads right. Along the curve of "
     "gradient noise both fall together: no noise is at the right and high, much noise at the left and "
-    "low. The U-shaped split is a point beside the one without noise: accurate, and it leaks.",
+    "low. The U-shaped split is a point on top of the one without noise: accurate, and it leaks.",
 )
 
 # %% [markdown]

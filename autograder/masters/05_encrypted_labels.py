@@ -8,8 +8,8 @@
 # advertiser and a shop. They want one model. **The labels must not leave home** - and neither must the
 # images. In this lab the images' owner trains a network on labels that it only ever sees *encrypted*.
 #
-# You first learn what a ciphertext can hold and what it costs, then build the published **post-scale**
-# protocol on a slice of a network, find out why it takes half an hour, reorder it, and train the
+# You first learn what a ciphertext can hold and what it costs, then build the **post-scale**
+# protocol, as an example notebook of [tf-shell](https://github.com/google/tf-shell) published it, on a slice of a network, find out why it takes half an hour, reorder it, and train the
 # full network in about a minute. Along the way you meet two limits that encryption alone does not
 # remove: rounding and wrap-around, and what *the gradient itself* tells about labels. The second is
 # answered by label differential privacy.
@@ -78,7 +78,8 @@ def new_network(seed=1):
 # ## Part 1 · What a ciphertext can hold
 #
 # tf-shell encrypts with **BGV**, a scheme built on *ring learning with errors*. One ciphertext holds
-# $N$ numbers, its **slots**. Sums and products of ciphertexts are sums and products of slots, and whoever
+# $N$ numbers, its **slots**; here $N$, the *ring degree*, is 4096. It is a power of two, and tf-shell is told its
+# logarithm, `log_n`. Sums and products of ciphertexts are sums and products of slots, and whoever
 # computes them sees none:
 
 # %%
@@ -103,7 +104,7 @@ toy_key = tf_shell.create_key64(toy_context_INSECURE)
 rotation_key = tf_shell.create_rotation_key64(toy_context_INSECURE, toy_key)
 toy = tf_shell.to_encrypted(tf.constant(first[:256]), toy_key, toy_context_INSECURE)
 rotated = tf_shell.to_tensorflow(tf_shell.roll(toy, 2, rotation_key), toy_key)
-print(f"{'a rotated by 2':22}", rotated.numpy()[:8], "(the slots are two rings of half their number)")
+print(f"{'a rotated by 2':22}", rotated.numpy()[:8], "(the slots are two rows of half their number, each rotates by itself)")
 
 # %% [markdown]
 # Two things can go wrong, and neither raises an error.
@@ -114,7 +115,7 @@ print(f"{'a rotated by 2':22}", rotated.numpy()[:8], "(the slots are two rings o
 #
 # ### Exercise 1 · `wraps_to` (easy, 5 minutes)
 #
-# Predict what is decrypted when the true result is `value`. One line is enough.
+# Predict what is decrypted when the true result is `value`.
 #
 # <details><summary>Hint</summary>
 #
@@ -302,7 +303,8 @@ def trust_table():
             "predictions",
             "residuals",  # prediction − label, of each example
             "gradient",  # of a whole batch
-        ]
+        ],
+        "?",  # not filled in
     )
     ### BEGIN SOLUTION
     table |= {"images": "F", "labels": "L", "model weights": "F", "secret key": "L"}
@@ -328,7 +330,7 @@ checks.encrypted_labels.residuals_are_labels(trust_table, checks.fresh_rng())
 # ## Part 3 · Post-scale
 #
 # **The idea.** With sigmoid (or softmax) and cross-entropy, the loss's derivative by the logits is the
-# **residual** $\hat y - y$, as in lab 03. So one example's gradient is
+# **residual** $\hat y - y$, as in lab 04. So one example's gradient is
 #
 # $$\nabla L = \sum_c (\hat y_c - y_c)\, J_c, \qquad J_c = \frac{\partial\, \mathrm{logit}_c}{\partial W}.$$
 #
@@ -343,7 +345,7 @@ checks.encrypted_labels.residuals_are_labels(trust_table, checks.fresh_rng())
 # $$\frac{\partial\, \mathrm{logit}_c}{\partial W_1[p, j]} = x_p\; \mathrm{relu}'_j\; W_2[j, c], \qquad
 # \frac{\partial\, \mathrm{logit}_c}{\partial W_2[j, k]} = h_j\; [c = k].$$
 #
-# $\mathrm{relu}'_j$ is 1 where $h_j > 0$ and 0 elsewhere. Two lines.
+# $\mathrm{relu}'_j$ is 1 where $h_j > 0$ and 0 elsewhere.
 #
 # <details><summary>Hint</summary>
 #
@@ -392,7 +394,8 @@ checks.encrypted_labels.slopes_of_the_top_layer(logit_jacobian, checks.fresh_rng
 # ciphertexts. So `encrypted_labels`, of shape [batch, classes], is `classes` ciphertexts. Return
 # $(\hat y - y) \cdot J$ for each class and weight.
 #
-# Three pitfalls: a tensor minus a ciphertext is written `ciphertext.__rsub__(tensor)`; a product has a
+# Three pitfalls: NumPy takes `array - ciphertext` apart, entry by entry, so subtract from a *tensor*, as
+# `predictions` is, or write `ciphertext.__rsub__(…)`; a product has a
 # larger scaling factor than its factors, and adding tensors of different scaling factors is silently wrong,
 # so **subtract first, multiply once**; and the shapes must be made to fit, with `tf_shell.expand_dims`.
 #
@@ -440,7 +443,8 @@ checks.encrypted_labels.one_multiplication_deep(scale_by_residual, checks.fresh_
 # sum of the first half of the batch ends up in the first $N/2$ slots, that of the second half in the others. That is why
 # the published run makes *two* optimizer steps a batch.
 #
-# `tf_shell.fast_reduce_sum` does it without a rotation key, for a result that is only ever decrypted.
+# `tf_shell.fast_reduce_sum` does it without a rotation key, for a result that is only ever decrypted (with a key of
+# its own, `fast_key` of the set-up).
 #
 # <details><summary>Hint</summary>
 #
@@ -534,7 +538,8 @@ images, labels = x_train[batch], y_train[batch]
 hidden, predictions = network.forward(images)
 top = network.weights[2]
 
-jacobian = logit_jacobian(images[:, PIXELS], hidden[:, UNITS], top[UNITS])[0].reshape(4096, 10, -1)
+below, _ = logit_jacobian(images[:, PIXELS], hidden[:, UNITS], top[UNITS])
+jacobian = np.asarray(below).reshape(4096, 10, -1)
 encrypted_labels = tf_shell.to_encrypted(tf.one_hot(labels, 10), key, context)  # L
 products = scale_by_residual(  # F
     encrypted_labels, tf.constant(predictions, tf.float32), tf.constant(jacobian, tf.float32)
@@ -569,7 +574,8 @@ def published_gradient(network, rows, scale, modulus, units=8):
         for label in range(10):
             slopes = np.rint(scale * x_train[rows][on] * network.weights[2][unit, label])
             total[:, unit] += slopes.T @ residual[on, label]
-    wrapped = wraps_to(total, modulus)
+    # Entry by entry, since `wraps_to` is defined for one number.
+    wrapped = np.vectorize(wraps_to, otypes=[float])(total, modulus)
     return wrapped / scale**2, int(np.sum(wrapped != total))
 
 
@@ -912,7 +918,8 @@ checks.encrypted_labels.epsilon_of_several_epochs(label_epsilon, checks.fresh_rn
 # %%
 CLIP, NOISE = 4.0, 1.0
 few = slice(200)
-norms = worst_label_norms(*logit_jacobian(images[few][:, PIXELS], hidden[few], top), predictions[few])
+slopes = map(np.asarray, logit_jacobian(images[few][:, PIXELS], hidden[few], top))
+norms = np.asarray(worst_label_norms(*slopes, predictions[few]))
 print(f"worst norms of 200 examples, 6 pixels' weights and the top layer: {norms.min():.2f} to {norms.max():.2f}")
 print("ε of a label after one epoch, δ = 1e-5:")
 for sigma in (0.5, 1.0, 2.0, 4.0, 8.0):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import expit, log_ndtr
 
-from labkit.checks import as_array, as_arrays, as_number, at_home, check, require
+from labkit.checks import CheckFailed, as_array, as_arrays, as_number, at_home, check, require
 from labkit.checks.ciphertexts import Scheme, answer_with
 
 # float64 over a few terms is exact to 1e-12, float32 to 1e-5; no wrong answer is within 1e-3.
@@ -132,7 +132,14 @@ def a_ciphertext_agrees(wraps_to: Callable, rng: np.random.Generator) -> None:
 
 
 def _secure(is_secure: Callable, log_n: int, moduli: list[int]) -> bool:
-    got = is_secure(log_n, moduli)
+    try:
+        got = is_secure(log_n, moduli)
+    except CheckFailed as error:
+        if "KeyError" not in str(error):
+            raise
+        raise CheckFailed(
+            f"{error}\nThe table's keys are ring degrees: {2**log_n} for log_n {log_n}."
+        ) from None
     require(got is not None, "`is_secure` returned None. Did you forget `return`?")
     require(
         isinstance(got, bool | np.bool_) or (np.ndim(got) == 0 and got in (0, 1)),
@@ -181,7 +188,7 @@ def several_moduli_multiply(is_secure: Callable, rng: np.random.Generator) -> No
                 got == want,
                 f"{count} moduli of {math.log2(moduli[0]):.2f} bits: their product q has "
                 f"{total:.2f} bits, and degree 2^{log_n} allows {bits}. You say {got}. The bits of "
-                "factors add up, the factors do not.",
+                "factors add up, the factors do not. (NumPy's integers overflow at 64 bits.)",
             )
 
 
@@ -215,7 +222,7 @@ def _knowledge() -> dict[str, set[str]]:
     return known
 
 
-def _cells(table: Any) -> dict[str, frozenset[str]]:
+def _cells(table: Any, items: Iterable[str]) -> dict[str, frozenset[str]]:
     require(table is not None, "`trust_table` returned None. Did you forget `return`?")
     require(
         isinstance(table, Mapping),
@@ -224,6 +231,9 @@ def _cells(table: Any) -> dict[str, frozenset[str]]:
     letters = {"F": F, "L": L}
     cells = {}
     for item, who in table.items():
+        if item not in items:
+            continue
+        require(who != "?", f"The row {item!r} is not filled in: write 'F', 'L', 'FL' or ''.")
         who = "" if who is None else who
         try:
             names = {str(name) for name in who}
@@ -238,7 +248,7 @@ def _cells(table: Any) -> dict[str, frozenset[str]]:
 
 
 def _rows(trust_table: Callable, items: Iterable[str], why: Mapping[str, str]) -> None:
-    cells, known = _cells(trust_table()), _knowledge()
+    cells, known = _cells(trust_table(), items), _knowledge()
     for item in items:
         require(item in cells, f"The row {item!r} is missing.")
         want = {party for party in known if item in known[party]}
@@ -871,14 +881,23 @@ def clipped_by_the_worst_norm(private_sum: Callable, rng: np.random.Generator) -
 def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None:
     """the noise's standard deviation is noise_multiplier · l2_norm_clip."""
     count = 20_000
-    clip, noise = float(rng.uniform(0.3, 3)), float(rng.uniform(0.5, 4))
+    # Neither is near 1, so that leaving one of them out shows in every draw.
+    clip, noise = float(rng.uniform(1.2, 3)), float(rng.uniform(1.5, 4))
     got = _private(private_sum, rng, np.zeros((2, count)), np.ones(2), clip, noise)
     want = noise * clip
+    hint = ""
+    for factor, text in (
+        (1 / clip, " Where is l2_norm_clip?"),
+        (1 / noise, " Where is noise_multiplier?"),
+        (math.sqrt(2), " Add noise to the sum, once, and not to each of the two examples."),
+    ):
+        if math.isclose(got.std(), factor * want, rel_tol=0.03):
+            hint = text
     # The deviation of n Gaussians is off by a fraction of 1/√(2n); 6.2 of those: 6e-10.
     require(
         abs(got.std() / want - 1) < 6.2 / math.sqrt(2 * count),
         f"noise_multiplier {noise:.3f}, l2_norm_clip {clip:.3f}: the noise on each coordinate of "
-        f"the sum should have standard deviation {want:.4f}, and has {got.std():.4f}.",
+        f"the sum should have standard deviation {want:.4f}, and has {got.std():.4f}.{hint}",
     )
     require(
         abs(got.mean()) < 6.2 * want / math.sqrt(count),
@@ -935,7 +954,11 @@ def _epsilons(label_epsilon: Callable, rng: np.random.Generator, epochs: list[in
         true = _true_epsilon(2 * math.sqrt(steps) / noise, delta)
         one_clip = _true_epsilon(math.sqrt(steps) / noise, delta)
         hint = ""
-        if math.isclose(got, one_clip, rel_tol=0.25) and got < 0.9 * true:
+        if got <= 0:
+            hint = " Sampled with probability 0, no label is ever used."
+        elif math.isclose(got, _true_epsilon(math.sqrt(steps) / noise / 2, delta), rel_tol=0.05):
+            hint = " The deviation is to be DIVIDED by the sensitivity."
+        elif math.isclose(got, one_clip, rel_tol=0.25) and got < 0.9 * true:
             hint = " With sensitivity C, that is. But a REPLACED label takes one gradient of norm "
             hint += "up to C away and puts another one there."
         # dp_accounting's grid and our bisection agree to 1e-3; RDP is up to a fifth looser.

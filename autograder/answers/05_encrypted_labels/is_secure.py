@@ -39,7 +39,7 @@ def is_secure(log_n, moduli):
 def is_secure(log_n, moduli):
     return math.log2(math.prod(moduli)) > encrypted.LOG2_Q_128[2**log_n]
 
-# %% wrong="looks log_n up in place of N" loses={"one_modulus_within_the_table": "KeyError", "several_moduli_multiply": "KeyError"}
+# %% wrong="looks log_n up in place of N" loses={"one_modulus_within_the_table": "keys are ring degrees", "several_moduli_multiply": "keys are ring degrees"}
 def is_secure(log_n, moduli):
     return math.log2(math.prod(moduli)) <= encrypted.LOG2_Q_128[log_n]
 
@@ -50,3 +50,7 @@ def is_secure(log_n, moduli):
 # %% wrong="the smallest modulus decides" loses={"several_moduli_multiply": "You say True"}
 def is_secure(log_n, moduli):
     return all(math.log2(q) <= encrypted.LOG2_Q_128[2**log_n] for q in moduli)
+
+# %% wrong="NumPy's product overflows" loses={"several_moduli_multiply": "overflow at 64 bits"}
+def is_secure(log_n, moduli):
+    return bool(np.log2(np.prod(np.array(moduli, np.uint64))) <= encrypted.LOG2_Q_128[2**log_n])

@@ -53,7 +53,7 @@ def label_epsilon(noise_multiplier, epochs, delta):
 def label_epsilon(noise_multiplier, epochs, delta):
     return accounting.epsilon_pld(noise_multiplier / 2, 2048 / 60000, epochs, delta)
 
-# %% wrong="doubles the noise in place of halving it" loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
+# %% wrong="doubles the noise in place of halving it" loses={"epsilon_of_one_epoch": "DIVIDED by", "epsilon_of_several_epochs": "DIVIDED by"}
 def label_epsilon(noise_multiplier, epochs, delta):
     return accounting.epsilon_pld(2 * noise_multiplier, 1.0, epochs, delta)
 
@@ -68,3 +68,7 @@ def label_epsilon(noise_multiplier, epochs, delta):
 # %% wrong="returns μ" loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
 def label_epsilon(noise_multiplier, epochs, delta):
     return 2 * math.sqrt(epochs) / noise_multiplier
+
+# %% wrong="a sampling probability of 0" loses={"epsilon_of_one_epoch": "no label is ever used", "epsilon_of_several_epochs": "no label is ever used"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return accounting.epsilon_pld(noise_multiplier / 2, 0.0, epochs, delta)

@@ -38,12 +38,12 @@ def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / worst_norms)
     return scale @ gradients / len(gradients) + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
 
-# %% wrong="noise without the clip" loses={"noise_hides_a_label": "should have standard deviation"}
+# %% wrong="noise without the clip" loses={"noise_hides_a_label": "Where is l2_norm_clip"}
 def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / worst_norms)
-    return scale @ gradients + rng.normal(0, noise_multiplier, gradients.shape[1]) * (l2_norm_clip + 0.2) ** 2
+    return scale @ gradients + rng.normal(0, noise_multiplier, gradients.shape[1])
 
-# %% wrong="noise for each example" loses={"noise_hides_a_label": "should have standard deviation"}
+# %% wrong="noise for each example" loses={"noise_hides_a_label": "to the sum, once"}
 def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / worst_norms)[:, None]
     noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape)
@@ -68,3 +68,8 @@ def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
 # %% wrong="no clipping" loses={"clipped_by_the_worst_norm": "should be"}
 def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
     return gradients.sum(axis=0) + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
+
+# %% wrong="noise without the multiplier" loses={"clipped_by_the_worst_norm": "no noise", "noise_hides_a_label": "Where is noise_multiplier"}
+def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
+    factors = np.minimum(1, l2_norm_clip / worst_norms)
+    return factors @ gradients + rng.normal(0, l2_norm_clip, gradients.shape[1])

@@ -98,3 +98,11 @@ def trust_table():
         "images": "F", "labels": "L", "model weights": "F", "secret key": "L", "encrypted labels": "FL",
         "masked sums": "FL", "masks": "F", "predictions": "F", "residuals": "",
     }
+
+# %% wrong="residuals not filled in" loses={"residuals_are_labels": "is not filled in"}
+def trust_table():
+    table = dict.fromkeys(["residuals"], "?")
+    table.update(dict.fromkeys(["images", "model weights", "masks", "predictions", "gradient"], "F"))
+    table.update(dict.fromkeys(["labels", "secret key"], "L"))
+    table.update(dict.fromkeys(["encrypted labels", "masked sums"], "FL"))
+    return table
