@@ -99,6 +99,7 @@ class _Bench:
         self._told: list[NotebookNode] = []  # what the student's kernel has run
         self._deaths = 0
         self._flags: list[str] = []
+        self._nonsense: list[str] = []  # the checks that were answered so
         self._student: Kernel | None = None
         self._judge: Kernel | None = None
         self._to_judge: socket.socket | None = None
@@ -130,17 +131,20 @@ class _Bench:
 
     def flags(self) -> list[str]:
         """Return what a person should look at: what the code tampered with, or reached for."""
+        if self._nonsense:
+            names = ", ".join(f"`{name}`" for name in self._nonsense)
+            self._flags.append(f"answered {names} with what no function can return")
         if self._student is not None:
-            self._flags += self._reported()
+            try:
+                self._flags += self._reported(self._settings.timeout)
+            except (Died, TimedOut, ValueError):
+                self._flags.append("what it changed could not be found out")
         return list(dict.fromkeys(self._flags))
 
-    def _reported(self) -> list[str]:
-        try:
-            run = self._student.run(integrity.REPORT, self._settings.timeout)
-            text = "".join(out.text for out in run.outputs if out.output_type == "stream")
-            return integrity.read_report(text)
-        except (Died, TimedOut, ValueError):
-            return ["what it changed could not be found out"]
+    def _reported(self, seconds: float) -> list[str]:
+        run = self._student.run(integrity.REPORT, seconds)
+        text = "".join(out.text for out in run.outputs if out.output_type == "stream")
+        return integrity.read_report(text)
 
     # --- kernels ---
 
@@ -269,6 +273,9 @@ class _Bench:
             # It does so, too, when the judge has no more calls, whose verdict is then on its way.
             if serving.done and verdict is None and monotonic() > stopped + VERDICT_SECONDS:
                 ending.append(Died("it stopped answering"))
+                # It is idle, and what stopped it may be what it changed.
+                with suppress(Died, TimedOut, ValueError):
+                    self._flags += self._reported(INTERRUPT_SECONDS)
                 student.end()
 
         error: NotebookNode | None = None
@@ -276,7 +283,10 @@ class _Bench:
             run = judge.begin(
                 f"{self._seed(name)}\n__import__('remote').judge("
                 f"get_ipython(), {self._exercises!r}, {cell.source!r})",
-                values={"broken": "__import__('remote').broken"},
+                values={
+                    "broken": "__import__('remote').broken",
+                    "nonsense": "__import__('remote').nonsense",
+                },
             )
             verdict = judge.wait(run, deadline - monotonic(), listen)
             while not (ending or serving.done):
@@ -300,7 +310,9 @@ class _Bench:
                     error = self._died(ending[0])
                 self._bury(str(ending[0]))
             elif verdict.values.get("broken") != "False":
-                self._bury("it answered nonsense")
+                self._bury("it gave no answer that can be taken")
+        if verdict is not None and verdict.values.get("nonsense") == "True":
+            self._nonsense.append(name)
         printed = [out for out in serving.outputs if out.output_type == "stream"]
         if error is not None:
             cell.outputs = [*printed, error]

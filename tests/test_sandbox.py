@@ -9,6 +9,8 @@ import pickle
 import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from decimal import Decimal
 from fractions import Fraction
@@ -323,6 +325,32 @@ def test_functions_of_the_judge_are_called_by_number():
     assert len(functions) == 1 and functions[0](0) == 42  # NumPy's is there on both sides
     with pytest.raises(pickle.UnpicklingError):
         pickle.loads(file.getvalue())
+
+
+def test_functions_of_the_judge_are_called_from_several_threads(monkeypatch):
+    together = threading.Barrier(8)
+
+    def squares(square):
+        def one(x):
+            together.wait(60)
+            return [square(x), square(-x)]
+
+        with ThreadPoolExecutor(8) as pool:
+            return list(pool.map(one, range(8)))
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as student:
+        for link in (ours, theirs):
+            link.settimeout(20)
+        monkeypatch.setattr(remote, "_calls", ours)
+        monkeypatch.setattr(remote, "_link", theirs)
+        serving = student.submit(remote.serve, {"squares": squares})
+        try:
+            _, values = remote._ask("squares", None, (lambda x: x * x,), {})
+        finally:
+            remote._end()
+        serving.result()
+    assert values == [[[x * x, x * x] for x in range(8)]]
 
 
 def test_what_a_call_changes_in_place_is_changed_here_too():

@@ -14,6 +14,7 @@ import pickle
 import socket
 import struct
 import sys
+import threading
 import types
 from typing import Any
 
@@ -27,12 +28,21 @@ _link: socket.socket | None = None
 
 
 class Unreachable(Exception):
-    """The student's kernel has ended, or answered with what is no answer."""
+    """The student's kernel has ended, or its answer cannot be taken."""
 
     def __init__(self, message: str):
         global broken
         super().__init__(message)
         broken = True
+
+
+class Nonsense(Unreachable):
+    """It answered with what `serve` never sends, whatever a student's function does."""
+
+    def __init__(self):
+        global nonsense
+        super().__init__("it answered nonsense")
+        nonsense = True
 
 
 def adopt(fd: int) -> None:
@@ -67,14 +77,19 @@ def _exactly(link: socket.socket, size: int) -> bytearray:
 
 # --- the student's side ---------------------------------------------------------------------------
 
+_turn = threading.Lock()  # a student's threads may call the judge's functions at the same time
+
 
 class _Unpickler(pickle.Unpickler):
     def persistent_load(self, number: int) -> Any:
         """Return a stand-in for a function of the judge's."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            _reply({"callback": number, "data": _is_data([args, kwargs])}, [list(args), kwargs])
-            result, error = _Unpickler(io.BytesIO(_receive(_link))).load()
+            request = {"callback": number, "data": _is_data([args, kwargs])}
+            with _turn:
+                _reply(request, [list(args), kwargs])
+                answer = _receive(_link)
+            result, error = _Unpickler(io.BytesIO(answer)).load()
             if error is not None:
                 raise error
             return result
@@ -232,7 +247,8 @@ def _state(generator: np.random.Generator) -> list:
 # --- the judge's side -----------------------------------------------------------------------------
 
 _calls: socket.socket | None = None
-broken = False  # whether in the last check an answer made no sense
+broken = False  # whether in the last check an answer could not be had, or not be taken
+nonsense = False  # whether one was nonsense
 
 
 def connect() -> None:
@@ -260,8 +276,8 @@ def judge(shell: Any, exercises: list[str], check: str) -> None:
 
 def _begin(namespace: dict[str, Any], exercises: list[str]) -> None:
     """Put stand-ins for the exercises' functions, as they are now, into the namespace."""
-    global broken
-    broken = False
+    global broken, nonsense
+    broken = nonsense = False
     connect()
     reply, _ = _ask(None, None, exercises, {})
     for name in exercises:
@@ -324,8 +340,10 @@ def _ask(
             raise
         except OSError:
             raise Unreachable("the kernel with your code died") from None
+        except MemoryError:
+            raise Unreachable("it returned more than fits into memory") from None
         except Exception:
-            raise Unreachable("it answered nonsense") from None
+            raise Nonsense from None
         try:
             if not header["data"]:
                 raise TypeError("only plain data can be handed to this function here")
@@ -358,8 +376,10 @@ def _stand_in(name: str) -> Any:
             result = None if error else values[0]
         except Unreachable:
             raise
+        except MemoryError:
+            raise Unreachable("it returned more than fits into memory") from None
         except Exception:
-            raise Unreachable("it answered nonsense") from None
+            raise Nonsense from None
         if error is not None:
             raise error
         return result

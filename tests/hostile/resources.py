@@ -188,6 +188,28 @@ def one_huge_answer(notebook, folder):
     return notebook.answer("double", "def double(x):\n    return b'x' * (400 << 20)")
 
 
+@case(points=HALF, says={"doubles_integers": "it returned more than 256 MB"})
+def one_huge_array_as_answer(notebook, folder):
+    """Returns more than a message may hold."""
+    return notebook.answer(
+        "double", "import numpy as np\n\ndef double(x):\n    return np.zeros(40 << 20)"
+    )
+
+
+@case(points=HALF, says={"doubles_integers": ""})
+def one_large_array_as_answer(notebook, folder):
+    """Returns as much as a message may hold, and as the judge can barely take in."""
+    return notebook.answer(
+        "double", "import numpy as np\n\ndef double(x):\n    return np.zeros((32 << 20) - 1024)"
+    )
+
+
+@case(points=HALF, says={"doubles_integers": "it stopped answering"})
+def interrupts_itself(notebook, folder):
+    """Raises what an interrupt raises; that ends what answers, and is no attack."""
+    return notebook.answer("double", "def double(x):\n    raise KeyboardInterrupt")
+
+
 @case(points=HALF, says={"doubles_integers": ""})
 def endless_answer(notebook, folder):
     """Returns an iterator that never ends."""

@@ -407,21 +407,60 @@ def chooses_the_next_inputs(notebook, folder):
     )
 
 
-@tiny(points=0, flags=None)
+@tiny(points=0, flags=["remote._call was replaced"])
 def forges_its_link(notebook, folder):
     """Answers the judge's calls itself, with what it reads in them."""
-    # Such an answer ends its own kernel, at times before that one could tell what was replaced.
     return notebook.answer(
         "double",
         """
         import remote
 
-        def call(function, args, kwargs):
+        def call(function, args, kwargs, before):
             remote._reply({"generators": [["0x1", "0x0", "0x0", "0x0"]]}, 7)
 
         remote._call = call
 
         def double(x):
+            return 3 * x
+        """,
+    )
+
+
+@tiny(points=0, flags=["remote._call was replaced"])
+def breaks_its_link(notebook, folder):
+    """Answers no call at all, for its forgery has a mistake; it is told of all the same."""
+    return notebook.answer(
+        "double",
+        "import remote\nremote._call = lambda: None\n" + WRONG,
+    )
+
+
+@tiny(flags=["answered `doubles_integers`, `doubles_fractions` with what no function can return"])
+def answers_nonsense(notebook, folder):
+    """Writes into its link what is no answer, and ends: there is nobody left who could report."""
+    return notebook.answer(
+        "double",
+        """
+        import os, remote
+
+        def double(x):
+            remote._send(remote._link, b"nonsense")
+            os._exit(0)
+        """,
+    )
+
+
+@tiny(flags=["with what no function can return"])
+def answers_with_an_impossible_array(notebook, folder):
+    """Says of an answer that it is larger than what it sends."""
+    return notebook.answer(
+        "double",
+        """
+        import json, struct, remote
+
+        def double(x):
+            text = json.dumps({"values": [["array", "f8", [1 << 40], 8 << 40]]}).encode()
+            remote._send(remote._link, struct.pack("<Q", len(text)), text)
             return 3 * x
         """,
     )
