@@ -69,8 +69,8 @@ class Scheme:
     def decrypt(self, answer: dict[str, Any], what: str, shape: tuple[int, ...]) -> np.ndarray:
         """Return the float32 values of what `answer_with` made.
 
-        Level, scaling factor and kind of key are the other side's word: a wrong one makes other
-        numbers of the ciphertexts, and never the wanted ones.
+        Level, scaling factor and kind of key are the other side's word: with another one the same
+        ciphertexts decrypt to other numbers.
 
         Raises:
             CheckFailed: it is anything but ciphertexts of this context and that shape.

@@ -427,11 +427,28 @@ def _scaled_at_home(
     return answer_with(result, SCALED, factors[-1].shape), count[0]
 
 
-def _part(values: np.ndarray, of: np.ndarray) -> tuple[float, float]:
-    """How many times `of` is in `values`, by least squares; and how much of `values` that is."""
-    values, of = values.astype(np.float64).ravel(), of.astype(np.float64).ravel()
-    times = float(values @ of / (of @ of))
-    return times, times**2 * float(of @ of) / max(float(values @ values), 1e-300)
+def _trace(
+    parts: Iterable[tuple[np.ndarray, np.ndarray]], secret: np.ndarray
+) -> tuple[float, float]:
+    """Find what only work on encrypted numbers can bring: a secret [batch, columns] in a result.
+
+    Args:
+        parts: pieces of the result, and what a secret is multiplied with there, [batch, n] each.
+
+    Returns:
+        By least squares, how many times a column's product with its factor is in a part, and how
+        much of the part's square sum that is; of all parts and columns where it is the most.
+    """
+    found = []
+    for values, factor in parts:
+        values = values.astype(np.float64)
+        total = max(np.vdot(values, values), 1e-300)
+        for column in secret.T:
+            product = factor * column[:, None]
+            along, length = np.vdot(values, product), np.vdot(product, product)
+            found.append((float(along**2 / length / total), float(along / length)))
+    share, times = max(found)
+    return times, share
 
 
 @check
@@ -477,10 +494,11 @@ def one_multiplication_deep(scale_by_residual: Callable, rng: np.random.Generato
         f"You made {count:.0f} multiplications of ciphertexts for {wanted} entries: multiply once "
         "for each class and weight. The sign costs none.",
     )
-    # Whatever else is added, each label is in it once. Less their mean, labels are as good as
-    # orthogonal to all that is known in the clear: 2048 of them share 0.02 with it with chance
-    # 1e-17. A scaling factor that was made up makes them count 32 times, or not at all.
-    times, share = _part(got, (labels - labels.mean(axis=0))[:, :, None] * jacobian)
+    # Whatever else is added, each label is in it once: a fifth, at least, of what is there. Less
+    # their mean, labels are as good as orthogonal to all that is known in the clear: 2048 of them
+    # share 0.02 with it with chance 1e-10. A made up scaling factor makes them count 32 times.
+    parts = [(got[:, c], jacobian[:, c]) for c in range(3)]
+    times, share = _trace(parts, labels - labels.mean(axis=0))
     require(
         0.25 < abs(times) < 4 and share > 0.02,
         f"The labels' own products with the Jacobian are {times:.2f} times in the result: only "
@@ -490,10 +508,11 @@ def one_multiplication_deep(scale_by_residual: Callable, rng: np.random.Generato
 
 def _sums(sum_over: Callable, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """What is decrypted in slots 0 and 1024, and the true sums, [2, weights] each."""
-    # Whole steps: numbers half-way between two are rounded this way or that. Of another size for
-    # each half and weight, so that no sum can be guessed; up to 1024·3·5·8 steps, below t/2.
-    steps = rng.integers(2, 6, (2, 1024, 3, 4)) * rng.integers(1, 9, (2, 1, 1, 4))
-    steps *= np.array([1, -1]).reshape(2, 1, 1, 1)
+    # Whole steps: numbers half-way between two are rounded this way or that. Of a sign and size of
+    # its own for each half and weight, so that no sum can be guessed: 1e-6 for all eight.
+    sizes = rng.choice([-1, 1], (2, 1, 1, 4)) * 2 ** rng.integers(0, 6, (2, 1, 1, 4))
+    # Sums are at most 1024·3·5·32 = 491520, below t/2.
+    steps = rng.integers(2, 6, (2, 1024, 3, 4)) * sizes
     products = (steps / SCALE).astype(np.float32).reshape(2048, 3, 4)
     answer = at_home(sum_over, _summed_at_home, _small().encrypt(products))
     got = _small().decrypt(answer, SUMMED, (2048, 4))
@@ -664,10 +683,7 @@ def _reordered(reordered_gradient: Callable, rng: np.random.Generator) -> _Reord
             _product_error(pixels * weights, error, scale=LARGE_SCALE),
         )
     allowed = [terms, _product_error(hidden[:, :, None], residual[:, None], scale=LARGE_SCALE)]
-    share = max(
-        _part(got[0][:, :, j], x * residual[:, c, None])[1]
-        for j, c in itertools.product(range(units), range(classes))
-    )
+    _, share = _trace([(got[0][:, :, j], x) for j in range(units)], residual)
     return _Reordered(got, want, allowed, active, as_number(count, "the count"), share)
 
 
@@ -700,8 +716,8 @@ def _reordered_at_home(
 
 def _require_residuals(share: float) -> None:
     # One class of three has a third of the signal where a unit is on, in at least 8 % of the
-    # examples: 0.027, and half of that with h in place of relu'. Of what knows nothing of them,
-    # 4096 residuals are 0.01 with chance 1e-10.
+    # examples: 0.027, and half of that with h in place of relu'; the best of three units has more.
+    # Of what knows nothing of them, 4096 residuals are 0.01 with chance 1e-10.
     require(
         share > 0.01,
         "The gradient for W₁ has nothing of the residuals in it: its properties are looked at "
