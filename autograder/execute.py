@@ -258,6 +258,7 @@ class _Bench:
         serving = student.begin("__import__('remote').serve(get_ipython().user_ns)", silent=True)
         ending: list[Died] = []
         verdict, stopped = None, 0.0
+        patience = min(VERDICT_SECONDS, self._settings.timeout / 3)
 
         def listen() -> None:
             # When the student's kernel ends, the judge notices at once, and its check fails.
@@ -271,7 +272,7 @@ class _Bench:
             if serving.done and not stopped:
                 stopped = monotonic()
             # It does so, too, when the judge has no more calls, whose verdict is then on its way.
-            if serving.done and verdict is None and monotonic() > stopped + VERDICT_SECONDS:
+            if serving.done and verdict is None and monotonic() > stopped + patience:
                 ending.append(Died("it stopped answering"))
                 # It is idle, and what stopped it may be what it changed.
                 with suppress(Died, TimedOut, ValueError):
