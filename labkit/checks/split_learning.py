@@ -199,10 +199,12 @@ def both_layers_end_in_relu(forward_to_cut: Callable, rng: np.random.Generator) 
         "the second layer, the one at the cut, have a relu?",
     )
     want = np.clip(1 - x, 0, 1)
+    worst = int(np.argmax(np.abs(got - want)))
     require(
         bool(np.allclose(got, want, atol=ROUNDING)),
         "With a first layer that copies and a second that computes 1 − its input, x = "
-        f"{x.flat[2]:.2f} should become {want.flat[2]:.2f}, and yours is {got.flat[2]:.2f}.",
+        f"{x.flat[worst]:.2f} should become {want.flat[worst]:.2f}, and yours is "
+        f"{got.flat[worst]:.2f}.",
     )
 
 
@@ -300,6 +302,8 @@ def the_top_makes_one_sgd_step(server_step: Callable, rng: np.random.Generator) 
     ):
         if _apart(moved, [factor * s for s in slopes]) < 1e-3 * abs(factor):
             hint = text
+    if _apart(new, slopes) < 1e-3:
+        hint = " You return the gradients; the weights after the step are wanted."
     require(
         _apart(moved, slopes) <= ROUNDING * 10 / rate,
         f"The step per learning rate is off by up to {_apart(moved, slopes):.4f} from the "
@@ -759,6 +763,14 @@ def labels_follow_the_direction(direction_attack: Callable, rng: np.random.Gener
         right >= 0.95,
         f"With one known gradient a class, {right:.0%} of the labels are read right; a nearest "
         f"direction gets nearly all.{hint}",
+    )
+    # Orthonormal directions, and for each class an example that points away from the next one.
+    known = np.linalg.qr(rng.normal(0, 1, (12, 6)))[0].T
+    away = 0.5 * known - np.roll(known, 1, axis=0)
+    require(
+        np.array_equal(_labels(direction_attack, away, known, known_labels), known_labels),
+        "A gradient that points away from a known one has a cosine near −1 with it, the smallest "
+        "there is: take the largest cosine, and not the largest in size.",
     )
 
 

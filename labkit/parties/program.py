@@ -206,6 +206,14 @@ def _traced(party: str, name: str, body: Callable, specs: Sequence[tf.TensorSpec
             "compute is written down first, when no value is known yet. Use tf.… in place of "
             "NumPy and `.numpy()`."
         ) from None
+    except Exception as error:
+        # TensorFlow's way to say that a variable's first value is an argument's.
+        if type(error).__name__ != "UnliftableError" and "singleton tf.Variable" not in str(error):
+            raise
+        raise PartyError(
+            f"`{name}` makes a tf.Variable, which {party} could not write down: leave the "
+            "arguments as they are, and compute new tensors from them."
+        ) from None
     finally:
         reader.reset(token)
     for captured in traced.captured_inputs:

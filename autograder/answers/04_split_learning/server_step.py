@@ -157,3 +157,27 @@ def server_step(top, smashed, labels, learning_rate):
         )
     dw, cut = tape.gradient(loss, [w, smashed])
     return [w - learning_rate * dw, b], cut, loss
+
+# %% wrong="variables, as in Keras" loses={"the_loss_is_the_mean_cross_entropy": "makes a tf.Variable", "the_top_makes_one_sgd_step": "makes a tf.Variable", "the_cut_gradient_is_the_slope_at_the_cut": "makes a tf.Variable"}
+def server_step(top, smashed, labels, learning_rate):
+    w, b = tf.Variable(top[0]), tf.Variable(top[1])
+    with tf.GradientTape() as tape:
+        tape.watch(smashed)
+        loss = tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
+        )
+    dw, db, cut = tape.gradient(loss, [w, b, smashed])
+    w.assign_sub(learning_rate * dw)
+    b.assign_sub(learning_rate * db)
+    return [w, b], cut, loss
+
+# %% wrong="the top's gradients for the top" loses={"the_top_makes_one_sgd_step": "You return the gradients"}
+def server_step(top, smashed, labels, learning_rate):
+    w, b = top
+    with tf.GradientTape() as tape:
+        tape.watch([w, b, smashed])
+        loss = tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
+        )
+    dw, db, cut = tape.gradient(loss, [w, b, smashed])
+    return [dw, db], cut, loss
