@@ -394,8 +394,8 @@ checks.encrypted_labels.slopes_of_the_top_layer(logit_jacobian, checks.fresh_rng
 # ciphertexts. So `encrypted_labels`, of shape [batch, classes], is `classes` ciphertexts. Return
 # $(\hat y - y) \cdot J$ for each class and weight.
 #
-# Three pitfalls: NumPy takes `array - ciphertext` apart, entry by entry, so subtract from a *tensor*, as
-# `predictions` is, or write `ciphertext.__rsub__(…)`; a product has a
+# Three pitfalls: NumPy takes `array - ciphertext` and `array * ciphertext` apart, entry by entry, so work with
+# *tensors*, as `predictions` is one, or write `ciphertext.__rsub__(array)`; a product has a
 # larger scaling factor than its factors, and adding tensors of different scaling factors is silently wrong,
 # so **subtract first, multiply once**; and the shapes must be made to fit, with `tf_shell.expand_dims`.
 #
@@ -612,7 +612,7 @@ plots.lines(
 #
 # ## Part 4 · Why it takes half an hour
 #
-# **Encoding** a plaintext factor, a multiplication, a decryption: each takes a fraction of a millisecond. So why
+# **Encoding** a plaintext factor, a multiplication, a decryption: each takes about a millisecond at most. So why
 # does an epoch of 29 batches take half an hour? Count.
 #
 # ### Exercise 8 · `multiplications` (easy, 8 minutes)
@@ -674,7 +674,7 @@ print(f"784-64-10: {published:,} as published, {reordered:,} reordered: {publish
 # ### Exercise 9 · `reordered_gradient` (hard, 20 minutes)
 #
 # Compute it in the new order, encrypted. The catch: two multiplications in a row, hence more noise. You are given
-# ciphertexts of the *large* ring, with room for two (not three), and scaling factor 16.
+# ciphertexts of the *large* ring, which has room for both, and scaling factor 16.
 #
 # <details><summary>Hint</summary>
 #
@@ -754,6 +754,7 @@ a, b = np.array([3, 1, 4, 1, 5]), np.array([2, 7, 1, 8, 2])
 product = ring.to_slots(a[:, None]).astype(object) * ring.to_slots(b[::-1, None]).astype(object) % modulus
 print(f"3·2 + 1·7 + 4·1 + 1·8 + 5·2 = {a @ b}; coefficient of X⁴: {ring.to_coefficients(product.astype(np.int64))[4, 0]}")
 
+# 717 of the 784 pixels are ever other than 0.
 layout = encrypted.Layout(encrypted.Parameters(features=717))
 below = layout.bottom
 print(

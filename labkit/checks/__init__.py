@@ -145,6 +145,8 @@ _MEANINGS = {
     "`return`, or a tape's gradient by what the tape did not `watch`.",
     r"'ShellTensor64' has no len": "TensorFlow's functions do not take ciphertexts; tf_shell has "
     "its own, such as `tf_shell.expand_dims` and `tf_shell.reduce_sum`.",
+    r"Unsupported type for (reduce_sum|expand_dims)": "It is no ciphertext. NumPy takes `array - "
+    "ciphertext` and `array * ciphertext` apart, entry by entry, which is slow, too: use tensors.",
     r"Invalid broadcast between": "These are the shapes behind the first axis, the slots.",
     r"'RemoteTensor' does not support ufuncs": "NumPy cannot reach a remote tensor: let its party "
     "compute, with `run` and a function of TensorFlow's.",

@@ -72,3 +72,8 @@ def label_epsilon(noise_multiplier, epochs, delta):
 # %% wrong="a sampling probability of 0" loses={"epsilon_of_one_epoch": "no label is ever used", "epsilon_of_several_epochs": "no label is ever used"}
 def label_epsilon(noise_multiplier, epochs, delta):
     return accounting.epsilon_pld(noise_multiplier / 2, 0.0, epochs, delta)
+
+# %% wrong="the textbook's formula, proved for ε up to 1" loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    sensitivity = 2 * math.sqrt(epochs)
+    return sensitivity * math.sqrt(2 * math.log(1.25 / delta)) / noise_multiplier
