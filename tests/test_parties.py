@@ -284,6 +284,7 @@ def test_nobody_reads_what_was_not_sent(alice, bob, case):
     [
         (lambda x: x.numpy(), "Use tf.… in place of NumPy"),
         (np.exp, "`exp` is not made of TensorFlow operations alone"),
+        (lambda x: tf.Variable(x) + 1, "makes a tf.Variable, which alice could not write down"),
         (lambda x: None, "returned None. Did you forget `return`?"),
     ],
 )
