@@ -28,6 +28,7 @@ from autograder.grade import make_course
 from autograder.kernel import Died, Kernel, TimedOut
 from autograder.sandbox import NONE, Limits, Place, short_folder
 from autograder.submission import Outcome, Submission, environment, grade
+from labkit import checks
 from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
 
 sys.path.insert(0, str(sandbox.INSIDE))
@@ -314,8 +315,9 @@ def test_a_generator_comes_back_where_the_student_left_it():
 def test_a_generator_in_a_state_of_somebodys_choice_is_refused():
     mine = np.random.default_rng(3)
     claim = remote._state(np.random.default_rng(4))
-    with pytest.raises(remote.Unreachable, match="no draw leads to"):
+    with pytest.raises(remote.Unreachable, match="no draw leads to") as caught:
         remote._advance(mine, claim)
+    assert checks.place(remote._advance, caught.value) == ""  # no line of the student's is blamed
 
 
 def test_functions_of_the_judge_are_called_by_number():
