@@ -1,14 +1,15 @@
 """The checks of lab 04, split learning between two processes.
 
 Those that need parties start some of their own, once in a process, with tapped wires: what the
-notebook's own parties hold, and whether they are still alive, is none of a check's business.
+notebook's own parties hold, and whether they are still alive, is none of a check's business. The
+parties are where the student's function is, which may be another process (see `checks.at_home`).
 """
 
 import functools
 import itertools
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +22,7 @@ from labkit.checks import (
     as_array,
     as_arrays,
     as_number,
+    at_home,
     check,
     require,
 )
@@ -50,8 +52,36 @@ def _parties() -> tuple[Parties, Party, Party, Party]:
     return together, *together.members
 
 
+class _Move(NamedTuple):
+    """A crossing (see labkit.parties), as data."""
+
+    sender: str
+    receiver: str
+    nbytes: int
+    value: np.ndarray
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _moves(together: Parties) -> list[_Move]:
+    return [
+        _Move(move.sender, move.receiver, move.nbytes, move.value, str(move))
+        for move in together.crossings
+    ]
+
+
+def _told(moves: Sequence[_Move]) -> str:
+    return "; ".join(map(str, moves))
+
+
 def _as_a_party(student: Callable, *args: Any) -> Any:
     """Call a function as a party does: written down first, with TensorFlow, and then run."""
+    return at_home(student, _written_and_run, *args)
+
+
+def _written_and_run(student: Callable, *args: Any) -> Any:
     arguments = tf.nest.map_structure(_tensor, args)
     try:
         written, _, structure = write_down("a party", student, arguments)
@@ -124,20 +154,31 @@ def _apart(got: Sequence[np.ndarray], want: Sequence[np.ndarray]) -> float:
 # Part 1 · two processes ---------------------------------------------------------------------
 
 
-def _sum_of_squares(student: Callable, rng: np.random.Generator) -> tuple[Any, Any, Parties]:
-    together, alice, bob, _ = _parties()
-    values = rng.normal(0, 2, int(rng.integers(3, 9))).astype(np.float32)
+def _sum_of_squares(
+    student: Callable, rng: np.random.Generator
+) -> tuple[np.ndarray, Any, str, list[_Move]]:
+    """Return the values, what comes home of them, or else what does not, and the moves."""
     # Neither all equal nor of size 1, so that squares differ from values.
-    return values, student(alice, bob, values), together
+    values = rng.normal(0, 2, int(rng.integers(3, 9))).astype(np.float32)
+    got, left_there, moves = at_home(student, _summed_by_parties, values)
+    return values, got, left_there, [_Move(*move) for move in moves]
+
+
+def _summed_by_parties(student: Callable, values: np.ndarray) -> tuple[Any, str, list[_Move]]:
+    together, alice, bob, _ = _parties()
+    got = student(alice, bob, values)
+    if isinstance(got, RemoteTensor):
+        return None, repr(got), _moves(together)
+    return got, "", _moves(together)
 
 
 @check
 def the_sum_is_right(sum_of_squares: Callable, rng: np.random.Generator) -> None:
     """the notebook gets the sum of the squares."""
-    values, got, _ = _sum_of_squares(sum_of_squares, rng)
+    values, got, left_there, _ = _sum_of_squares(sum_of_squares, rng)
     require(
-        not isinstance(got, RemoteTensor),
-        f"`sum_of_squares` returned {got!r}: it still lives there. `get` moves it home.",
+        not left_there,
+        f"`sum_of_squares` returned {left_there}: it still lives there. `get` moves it home.",
     )
     got = as_number(got, "the result of `sum_of_squares`")
     want = float(np.sum(np.square(values, dtype=np.float64)))
@@ -155,9 +196,8 @@ def the_sum_is_right(sum_of_squares: Callable, rng: np.random.Generator) -> None
 @check
 def each_moves_what_it_must(sum_of_squares: Callable, rng: np.random.Generator) -> None:
     """the values go to the owner, squares to the helper, and one number home."""
-    values, _, together = _sum_of_squares(sum_of_squares, rng)
-    moves = together.crossings
-    told = "; ".join(map(str, moves)) or "nothing moved at all"
+    values, _, _, moves = _sum_of_squares(sum_of_squares, rng)
+    told = _told(moves) or "nothing moved at all"
     route = [(move.sender, move.receiver) for move in moves]
     wanted = [("notebook", "alice"), ("alice", "bob"), ("bob", "notebook")]
     if route == wanted and moves[1].value.shape == values.shape:
@@ -491,12 +531,28 @@ def _last_fixed(function: Callable, last: Sequence[Any], *first: Any) -> float:
 
 def _split(split_step: Callable, rng: np.random.Generator, steps: int) -> dict[str, Any]:
     """Make a few steps with alice and bob, and say all that happened."""
-    together, alice, bob, _ = _parties()
     bottom, top = _bottom(rng, (6, 5)), _bottom(rng, (5, 3))
     batches = [
         tuple(rng.normal(0, 1, (7, n)).astype(np.float32) for n in (6, 3)) for _ in range(steps)
     ]
     rate = float(rng.uniform(0.1, 0.2))
+    run = at_home(split_step, _split_by_parties, bottom, top, batches, rate)
+    return run | {
+        "moves": [_Move(*move) for move in run["moves"]],
+        "start": (bottom, top),
+        "batches": batches,
+        "unsplit": _unsplit(bottom, top, batches, rate),
+    }
+
+
+def _split_by_parties(
+    split_step: Callable,
+    bottom: list[np.ndarray],
+    top: list[np.ndarray],
+    batches: list[tuple[np.ndarray, np.ndarray]],
+    rate: float,
+) -> dict[str, Any]:
+    together, alice, bob, _ = _parties()
     hers, his = alice.send(list(bottom), name="bottom"), bob.send(list(top), name="top")
     losses, moves, received = [], [], []
     for x, y in batches:
@@ -505,7 +561,7 @@ def _split(split_step: Callable, rng: np.random.Generator, steps: int) -> dict[s
         result = split_step(
             alice, bob, hers, his, x, y, rate, _tanh_forward, _squared_serve, _tanh_backward
         )
-        moves += together.crossings
+        moves += _moves(together)
         require(
             isinstance(result, tuple | list) and len(result) == 4,
             "`split_step` must return four things: bottom, top, loss and the gradient that alice "
@@ -541,9 +597,6 @@ def _split(split_step: Callable, rng: np.random.Generator, steps: int) -> dict[s
         "losses": losses,
         "moves": moves,
         "received": received,
-        "start": (bottom, top),
-        "batches": batches,
-        "unsplit": _unsplit(bottom, top, batches, rate),
     }
 
 
@@ -605,7 +658,7 @@ def alice_learns_from_bobs_gradient(split_step: Callable, rng: np.random.Generat
 def only_the_cut_is_crossed(split_step: Callable, rng: np.random.Generator) -> None:
     """smashed data go one way, their gradient the other, and nothing else moves."""
     run = _split(split_step, rng, 1)
-    told = "; ".join(map(str, run["moves"])) or "nothing at all"
+    told = _told(run["moves"]) or "nothing at all"
     [(x, y)] = run["batches"]
     bottom, top = run["start"]
     for move in run["moves"]:
@@ -966,9 +1019,21 @@ def _add(weights, by):
 
 
 def _turns(take_turns: Callable, rng: np.random.Generator) -> dict[str, Any]:
-    together, alice, bob, carol = _parties()
-    order = [[alice, carol], [carol, alice]][int(rng.integers(2))]
+    clients = [["alice", "carol"], ["carol", "alice"]][int(rng.integers(2))]
     start = [rng.normal(0, 1, 4).astype(np.float32), rng.normal(0, 1, 2).astype(np.float32)]
+    run = at_home(take_turns, _turns_of_parties, clients, start)
+    return run | {
+        "clients": clients,
+        "start": start,
+        "moves": [_Move(*move) for move in run["moves"]],
+    }
+
+
+def _turns_of_parties(
+    take_turns: Callable, clients: list[str], start: list[np.ndarray]
+) -> dict[str, Any]:
+    together, alice, bob, carol = _parties()
+    order = [{"alice": alice, "carol": carol}[name] for name in clients]
     bottom, top = order[0].send(list(start), name="bottom"), bob.send([0.0], name="top")
     together.crossings.clear()
     worked = []
@@ -992,12 +1057,9 @@ def _turns(take_turns: Callable, rng: np.random.Generator) -> dict[str, Any]:
         "`take_turns` must return two things: the bottom, a list, and the top.",
     )
     return {
-        "clients": [client.name for client in order],
-        "start": start,
         "worked": worked,
-        "moves": list(together.crossings),
+        "moves": _moves(together),
         "bottom": [v.copy().get() for v in result[0]],
-        "owners": {v.owner.name for v in result[0]},
         "top": float(np.ravel(result[1].copy().get())[0]),
     }
 
@@ -1024,7 +1086,7 @@ def weights_go_straight_on(take_turns: Callable, rng: np.random.Generator) -> No
     run = _turns(take_turns, rng)
     first, second = run["clients"]
     route = [(move.sender, move.receiver) for move in run["moves"]]
-    told = "; ".join(map(str, run["moves"])) or "nothing moved"
+    told = _told(run["moves"]) or "nothing moved"
     require(
         set(route) == {(first, second)},
         f"With {first} before {second}, the bottom's arrays should go from {first} straight to "
