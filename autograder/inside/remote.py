@@ -10,13 +10,15 @@ import contextlib
 import importlib
 import io
 import json
+import numbers
 import pickle
 import socket
 import struct
 import sys
 import threading
 import types
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,7 +81,22 @@ def _exactly(link: socket.socket, size: int) -> bytearray:
 
 # --- the student's side ---------------------------------------------------------------------------
 
-_turn = threading.Lock()  # a student's threads may call the judge's functions at the same time
+_turn = threading.RLock()  # a student's threads may call the judge's functions at the same time
+
+
+class _Lent(NamedTuple):
+    """Stands for a mapping of the student's own class: the judge asks for its items."""
+
+    index: int
+    name: str
+    keys: list[Any]
+
+
+def _lent(value: Any, lent: list[Mapping]) -> Any:
+    if isinstance(value, Mapping) and type(value).__module__ == "__main__":
+        lent.append(value)
+        return _Lent(len(lent) - 1, type(value).__name__, list(value))
+    return value
 
 
 class _Unpickler(pickle.Unpickler):
@@ -87,11 +104,19 @@ class _Unpickler(pickle.Unpickler):
         """Return a stand-in for a function of the judge's."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            lent: list[Mapping] = []
+            args = [_lent(value, lent) for value in args]
+            kwargs = {key: _lent(value, lent) for key, value in kwargs.items()}
             request = {"callback": number, "data": _is_data([args, kwargs])}
             with _turn:
-                _reply(request, [list(args), kwargs])
-                answer = _receive(_link)
-            result, error = _Unpickler(io.BytesIO(answer)).load()
+                _reply(request, [args, kwargs])
+                while True:
+                    answer = _receive(_link)
+                    result, error, wanted = _Unpickler(io.BytesIO(answer)).load()
+                    if wanted is None:
+                        break
+                    index, key = wanted
+                    _call(lent[index].__getitem__, (key,), {}, [(key,), {}])
             if error is not None:
                 raise error
             return result
@@ -109,15 +134,16 @@ def _reply(header: dict[str, Any], *values: Any) -> None:
 def serve(namespace: dict[str, Any]) -> None:
     """Answer calls to the functions in `namespace` until the judge has no more."""
     while request := _receive(_link):
-        name, run, args, kwargs = _Unpickler(io.BytesIO(request)).load()
+        name, run, args, kwargs, errors = _Unpickler(io.BytesIO(request)).load()
         if name is None:
             _reply({wanted: _describe(namespace, wanted) for wanted in args})
             continue
         function = namespace.get(name)
         if run is not None:
             function = _at_home(function, *run)
-        _, _, *before = _Unpickler(io.BytesIO(request)).load()
-        _call(function, args, kwargs, before)
+        _, _, *before, _ = _Unpickler(io.BytesIO(request)).load()
+        with np.errstate(**errors):  # as they are where it is called from
+            _call(function, args, kwargs, before)
 
 
 def _describe(namespace: dict[str, Any], name: str) -> str:
@@ -142,8 +168,15 @@ def _is_data(value: Any) -> bool:
         return all(map(_is_data, value))
     if type(value) is dict:
         return all(map(_is_data, value)) and all(map(_is_data, value.values()))
-    plain = (type(None), bool, int, float, complex, str, bytes, np.ndarray)
-    return type(value) in plain or isinstance(value, np.generic)
+    kind = type(value)
+    if kind in (type(None), bool, int, float, complex, str, bytes, np.ndarray, _Lent):
+        return True
+    if kind.__module__ == "__main__":
+        return False
+    if isinstance(value, dict):
+        return _is_data(dict(value))
+    tensor = kind.__module__.startswith("tensorflow.") and hasattr(value, "__array__")
+    return tensor or isinstance(value, np.generic | numbers.Number)
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -201,6 +234,9 @@ def _encode(value: Any, buffers: list[bytes], depth: int) -> list:
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return ["plain", kind(value)]
+    if type(value) is _Lent:
+        keys = [_encode(key, buffers, depth + 1) for key in value.keys[:MOST_ITEMS]]
+        return ["lent", value.index, value.name, keys]
     if isinstance(value, bytes | bytearray):
         return ["bytes", value.hex()]
     if isinstance(value, complex):
@@ -249,6 +285,7 @@ def _state(generator: np.random.Generator) -> list:
 # --- the judge's side -----------------------------------------------------------------------------
 
 _calls: socket.socket | None = None
+_lender: list[Any] | None = None  # the functions that may be called, while something is lent
 broken = False  # whether in the last check an answer could not be had, or not be taken
 nonsense = False  # whether one was nonsense
 
@@ -319,21 +356,28 @@ def _ask(
 ) -> tuple[dict[str, Any], list]:
     """Ask, and return the answer's header and values."""
     functions: list[Any] = []
-    file = io.BytesIO()
     try:
-        _Pickler(file, functions).dump((name, run, args, kwargs))
+        request = _pickled((name, run, args, kwargs, np.geterr()), functions)
     except Exception as error:
         raise TypeError(
             f"`{name}` is called with what cannot be sent to it ({error}): make it in a function, "
             "and call that by `checks.at_home`"
         ) from None
+    return _converse(request, functions)
+
+
+def _converse(request: bytes, functions: list[Any]) -> tuple[dict[str, Any], list]:
+    """Send a request, serve the callbacks to `functions`, and return the answer."""
+    global _lender
     while True:
         try:
-            _send(_calls, file.getvalue())
+            _send(_calls, request)
             reply = memoryview(_receive(_calls))
             (size,) = struct.unpack_from("<Q", reply)
             header = json.loads(bytes(reply[8 : 8 + size]))
             data = [reply[8 + size :]]
+            # Only what a callback is called with may be lent, until it returns.
+            _lender = functions if "callback" in header else None
             values = [_decode(value, data, 0) for value in header["values"]]
             if "callback" not in header:
                 return header, values
@@ -349,11 +393,55 @@ def _ask(
         try:
             if not header["data"]:
                 raise TypeError("only plain data can be handed to this function here")
-            outcome = function(*args, **kwargs), None
+            outcome = function(*args, **kwargs), None, None
+        except Unreachable:
+            raise
         except Exception as error:
-            outcome = None, error
-        file = io.BytesIO()
-        _Pickler(file, functions).dump(outcome)
+            outcome = None, error, None
+        _lender = None
+        request = _answer(outcome, functions)
+
+
+def _answer(outcome: tuple[Any, Exception | None, None], functions: list[Any]) -> bytes:
+    try:
+        return _pickled(outcome, functions)
+    except Exception:  # an exception of a class that only one side knows
+        error = outcome[1] or TypeError("it returned what cannot be sent")
+        return _pickled((None, RuntimeError(f"{type(error).__name__}: {error}"), None), functions)
+
+
+def _pickled(value: Any, functions: list[Any]) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file, functions).dump(value)
+    return file.getvalue()
+
+
+class _Borrowed(Mapping):
+    """A mapping of the student's class, while it is lent."""
+
+    def __init__(self, index: int, keys: list[Any]):
+        self._index, self._keys = index, keys
+
+    def __getitem__(self, key: Any) -> Any:
+        functions = _lender
+        if functions is None:
+            raise TypeError("a mapping of yours can be read only while the call lasts")
+        header, values = _converse(_pickled((None, None, (self._index, key)), functions), functions)
+        _lend(functions)
+        if "kinds" in header:
+            raise _error(header)
+        return values[0]
+
+    def __iter__(self):
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+def _lend(functions: list[Any]) -> None:
+    global _lender
+    _lender = functions
 
 
 def _stand_in(name: str) -> Any:
@@ -457,6 +545,9 @@ def _decode(code: list, data: list[memoryview], depth: int) -> Any:
         return {"NotImplemented": NotImplemented, "Ellipsis": ...}[content]
     elif kind == "bytes":
         return bytes.fromhex(content)
+    elif kind == "lent" and _lender is not None:
+        keys = [_decode(key, data, depth + 1) for key in code[3]]
+        return type(str(code[2]), (_Borrowed,), {})(int(content), keys)
     elif kind == "complex":
         return complex(*map(float, content))
     elif kind in ("list", "tuple", "set", "frozenset"):
