@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from decimal import Decimal
@@ -368,10 +369,12 @@ def test_what_a_call_changes_in_place_is_changed_here_too():
 
 def test_an_object_of_the_students_own_class_is_no_data():
     class Watched(dict):
-        pass
+        __module__ = "__main__"  # where cells run
 
     assert remote._is_data([{"a": np.ones(2)}, (1, None), np.float32(1)])
+    assert remote._is_data([OrderedDict(a=Fraction(1, 3)), tf.constant([1.0])])
     assert not remote._is_data([Watched()])
+    assert not remote._is_data([OrderedDict(a=Watched())])
 
 
 # --- a grade --------------------------------------------------------------------------------------
