@@ -260,13 +260,13 @@ class _Bench:
         verdict, stopped = None, 0.0
         patience = min(VERDICT_SECONDS, self._settings.timeout / 3)
 
-        def listen() -> None:
+        def listen(seconds: float = 0) -> None:
             # When the student's kernel ends, the judge notices at once, and its check fails.
             nonlocal stopped
             if ending:
                 return
             try:
-                student.pump()
+                student.pump(seconds)
             except Died as died:
                 ending.append(died)
             if serving.done and not stopped:
@@ -293,9 +293,7 @@ class _Bench:
             while not (ending or serving.done):
                 if monotonic() > deadline:
                     raise TimedOut
-                with suppress(Died):
-                    student.pump(0.05)
-                listen()
+                listen(0.05)
         except TimedOut:
             error = self._interrupted() if verdict is None else None
             self._bury("")

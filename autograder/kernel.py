@@ -135,7 +135,7 @@ class Kernel:
         """
         deadline = time.monotonic() + seconds
         while not run.done:
-            self.pump(min(0.05, seconds))
+            self.pump(max(0, min(0.05, seconds)))  # below 0 it would wait for ever
             meanwhile()
             if not run.done and time.monotonic() > deadline:
                 raise TimedOut

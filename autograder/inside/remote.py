@@ -17,7 +17,7 @@ import struct
 import sys
 import threading
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -164,19 +164,16 @@ def _at_home(student: Any, module: str, name: str) -> Any:
 
 def _is_data(value: Any) -> bool:
     """Whether nothing is lost when a value is sent: no class of the student's is in it."""
-    if type(value) in (list, tuple, set, frozenset):
-        return all(map(_is_data, value))
-    if type(value) is dict:
-        return all(map(_is_data, value)) and all(map(_is_data, value.values()))
     kind = type(value)
-    if kind in (type(None), bool, int, float, complex, str, bytes, np.ndarray, _Lent):
-        return True
     if kind.__module__ == "__main__":
         return False
+    if kind in (list, tuple, set, frozenset):
+        return all(map(_is_data, value))
     if isinstance(value, dict):
-        return _is_data(dict(value))
+        return all(map(_is_data, value)) and all(map(_is_data, value.values()))
     tensor = kind.__module__.startswith("tensorflow.") and hasattr(value, "__array__")
-    return tensor or isinstance(value, np.generic | numbers.Number)
+    plain = kind in (type(None), str, bytes, np.ndarray, _Lent)
+    return plain or tensor or isinstance(value, np.generic | numbers.Number)
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -368,7 +365,6 @@ def _ask(
 
 def _converse(request: bytes, functions: list[Any]) -> tuple[dict[str, Any], list]:
     """Send a request, serve the callbacks to `functions`, and return the answer."""
-    global _lender
     while True:
         try:
             _send(_calls, request)
@@ -376,9 +372,9 @@ def _converse(request: bytes, functions: list[Any]) -> tuple[dict[str, Any], lis
             (size,) = struct.unpack_from("<Q", reply)
             header = json.loads(bytes(reply[8 : 8 + size]))
             data = [reply[8 + size :]]
-            # Only what a callback is called with may be lent, until it returns.
-            _lender = functions if "callback" in header else None
-            values = [_decode(value, data, 0) for value in header["values"]]
+            # Only what a callback is called with may be lent.
+            with _lending(functions if "callback" in header else None):
+                values = [_decode(value, data, 0) for value in header["values"]]
             if "callback" not in header:
                 return header, values
             function, ((args, kwargs),) = functions[header["callback"]], values
@@ -393,12 +389,12 @@ def _converse(request: bytes, functions: list[Any]) -> tuple[dict[str, Any], lis
         try:
             if not header["data"]:
                 raise TypeError("only plain data can be handed to this function here")
-            outcome = function(*args, **kwargs), None, None
+            with _lending(functions):
+                outcome = function(*args, **kwargs), None, None
         except Unreachable:
             raise
         except Exception as error:
             outcome = None, error, None
-        _lender = None
         request = _answer(outcome, functions)
 
 
@@ -416,6 +412,16 @@ def _pickled(value: Any, functions: list[Any]) -> bytes:
     return file.getvalue()
 
 
+@contextlib.contextmanager
+def _lending(functions: list[Any] | None) -> Iterator[None]:
+    global _lender
+    before, _lender = _lender, functions
+    try:
+        yield
+    finally:
+        _lender = before
+
+
 class _Borrowed(Mapping):
     """A mapping of the student's class, while it is lent."""
 
@@ -427,7 +433,6 @@ class _Borrowed(Mapping):
         if functions is None:
             raise TypeError("a mapping of yours can be read only while the call lasts")
         header, values = _converse(_pickled((None, None, (self._index, key)), functions), functions)
-        _lend(functions)
         if "kinds" in header:
             raise _error(header)
         return values[0]
@@ -437,11 +442,6 @@ class _Borrowed(Mapping):
 
     def __len__(self) -> int:
         return len(self._keys)
-
-
-def _lend(functions: list[Any]) -> None:
-    global _lender
-    _lender = functions
 
 
 def _stand_in(name: str) -> Any:

@@ -148,7 +148,6 @@ def _set_up(cells: list[list[str]]) -> tuple[ModuleType, list[str]]:
     from IPython.core.inputtransformer2 import TransformerManager
 
     namespace = ModuleType("__main__")
-    linecache.getlines(__file__)  # whatever opens a file at its first use
 
     def run(name: str, source: str) -> None:
         code, file = TransformerManager().transform_cell(source), f"<set-up cell {name}>"
