@@ -9,11 +9,14 @@ more than a computation on ciphertexts can: the check decrypts it, and believes 
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labkit.checks import CheckFailed, require
+
+if TYPE_CHECKING:
+    from labkit.encrypted import RingParameters
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,11 @@ class Scheme:
     Context and keys are made where and when they are first asked for.
 
     Attributes:
-        log_n, moduli, plaintext_modulus, scaling_factor: see `tf_shell.create_context64`.
+        ring: its ring.
+        scaling_factor: see `tf_shell.create_context64`.
     """
 
-    log_n: int
-    moduli: tuple[int, ...]
-    plaintext_modulus: int
+    ring: "RingParameters"
     scaling_factor: int
 
     @cached_property
@@ -36,9 +38,9 @@ class Scheme:
         import tf_shell
 
         return tf_shell.create_context64(
-            log_n=self.log_n,
-            main_moduli=list(self.moduli),
-            plaintext_modulus=self.plaintext_modulus,
+            log_n=self.ring.log_n,
+            main_moduli=list(self.ring.moduli),
+            plaintext_modulus=self.ring.plaintext_modulus,
             scaling_factor=self.scaling_factor,
         )
 

@@ -503,14 +503,6 @@ def _tiny_network(weights: list[np.ndarray]) -> Any:
     return model
 
 
-def _per_example_loss() -> Any:
-    import tensorflow as tf
-
-    return tf.keras.losses.SparseCategoricalCrossentropy(
-        from_logits=True, reduction=tf.keras.losses.Reduction.NONE
-    )
-
-
 def _flat(arrays: Sequence) -> np.ndarray:
     return np.concatenate([np.asarray(a, np.float64).ravel() for a in arrays])
 
@@ -568,9 +560,14 @@ def _one_step(
     y: np.ndarray,
 ) -> list[np.ndarray]:
     """Return the weights after a step of a student's optimizer on the whole batch."""
+    import tensorflow as tf
+
     optimizer = _private_optimizer(library_optimizer(**settings))
     model = _tiny_network(weights)
-    model.compile(optimizer, _per_example_loss())
+    per_example_loss = tf.keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True, reduction=tf.keras.losses.Reduction.NONE
+    )
+    model.compile(optimizer, per_example_loss)
     _trained(lambda: model.train_on_batch(x, y), "its step")
     return model.get_weights()
 

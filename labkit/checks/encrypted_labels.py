@@ -32,9 +32,9 @@ NETWORK = 4, 3, 3
 @functools.cache
 def _small() -> Scheme:
     """2048 slots, t about 2^20: room for one multiplication."""
-    from labkit.encrypted import ntt_primes
+    from labkit.encrypted import ntt_primes, small_ring
 
-    return Scheme(11, tuple(ntt_primes(54, 4096)), ntt_primes(20, 4096)[0], SCALE)
+    return Scheme(small_ring(ntt_primes(20, 4096)[0]), SCALE)
 
 
 @functools.cache
@@ -42,16 +42,15 @@ def _large() -> Scheme:
     """4096 slots, and room for two multiplications in a row."""
     from labkit.encrypted import large_ring, ntt_primes
 
-    ring = large_ring(ntt_primes(23, 8192)[0])
-    return Scheme(ring.log_n, tuple(ring.moduli), ring.plaintext_modulus, LARGE_SCALE)
+    return Scheme(large_ring(ntt_primes(23, 8192)[0]), LARGE_SCALE)
 
 
 @functools.cache
 def _integers() -> Scheme:
     """For whole numbers: scaling factor 1, t = 12289."""
-    from labkit.encrypted import ntt_primes
+    from labkit.encrypted import small_ring
 
-    return Scheme(11, tuple(ntt_primes(54, 4096)), 12289, 1)
+    return Scheme(small_ring(12289), 1)
 
 
 # Part 1 · rings -----------------------------------------------------------------------------

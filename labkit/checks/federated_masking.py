@@ -562,19 +562,23 @@ class _Listening(secagg.PrivateKey):
         return self.seeds[-1]
 
 
-def _mask_and_seeds(
+def _listened(
     pairwise_mask: Callable, party: int, data: bytes, *args: Any
 ) -> tuple[Any, list[bytes]]:
     key = _Listening(data)
     return pairwise_mask(party, key, *args), key.seeds
 
 
-def _mask(
+def _mask_and_seeds(
     pairwise_mask: Callable, party: int, key: secagg.PrivateKey, *args: Any
 ) -> tuple[np.ndarray, list[bytes]]:
     """Return the mask, and the seeds that were agreed on for it."""
-    mask, seeds = at_home(pairwise_mask, _mask_and_seeds, party, bytes(key), *args)
+    mask, seeds = at_home(pairwise_mask, _listened, party, bytes(key), *args)
     return _uint32(mask, "the result of `pairwise_mask`", args[-1]), seeds
+
+
+def _mask(pairwise_mask: Callable, *args: Any) -> np.ndarray:
+    return _mask_and_seeds(pairwise_mask, *args)[0]
 
 
 @check
@@ -583,7 +587,7 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
     private, public = _keys(rng, int(rng.integers(2, 7)))
     total = np.zeros(30, np.uint32)
     for i in private:
-        total += _mask(pairwise_mask, i, private[i], dict(public), 5, 30)[0]
+        total += _mask(pairwise_mask, i, private[i], dict(public), 5, 30)
     left = int(np.count_nonzero(total))
     require(
         left == 0,
@@ -593,7 +597,7 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
     )
     private, public = _keys(rng, 2)
     party, other = sorted(private)
-    mask, seeds = _mask(pairwise_mask, party, private[party], dict(public), 5, 30)
+    mask, seeds = _mask_and_seeds(pairwise_mask, party, private[party], dict(public), 5, 30)
     require(
         bool(np.any(mask)),
         f"Parties {party} and {other}: the mask is 0 everywhere, and hides nothing.",
@@ -610,10 +614,10 @@ def every_other_party_counts(pairwise_mask: Callable, rng: np.random.Generator) 
     """each of the others adds to the mask: one honest one is enough to hide you."""
     private, public = _keys(rng, 5)
     party = int(rng.choice(list(private)))
-    before, _ = _mask(pairwise_mask, party, private[party], dict(public), 1, 30)
+    before = _mask(pairwise_mask, party, private[party], dict(public), 1, 30)
     for other in private.keys() - {party}:
         changed = public | {other: secagg.PrivateKey(rng.bytes(32)).public}
-        after, _ = _mask(pairwise_mask, party, private[party], changed, 1, 30)
+        after = _mask(pairwise_mask, party, private[party], changed, 1, 30)
         # Another key gives the same 30 numbers with probability 2^−960.
         require(
             not np.array_equal(before, after),
@@ -627,9 +631,7 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
     """masks of different rounds have nothing in common, and a round's can be made again."""
     private, public = _keys(rng, 3)
     party = int(rng.choice(list(private)))
-    rounds = [
-        _mask(pairwise_mask, party, private[party], dict(public), r, 30)[0] for r in (1, 1, 2)
-    ]
+    rounds = [_mask(pairwise_mask, party, private[party], dict(public), r, 30) for r in (1, 1, 2)]
     require(
         bool(np.array_equal(rounds[0], rounds[1])),
         "Two calls for the same round gave different masks: then nothing cancels.",
@@ -658,9 +660,9 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
     """public keys alone do not give the mask."""
     private, public = _keys(rng, 4)
     party = int(rng.choice(list(private)))
-    mask, _ = _mask(pairwise_mask, party, private[party], dict(public), 1, 30)
+    mask = _mask(pairwise_mask, party, private[party], dict(public), 1, 30)
     server = secagg.PrivateKey(rng.bytes(32))
-    guess, _ = _mask(pairwise_mask, party, server, dict(public), 1, 30)
+    guess = _mask(pairwise_mask, party, server, dict(public), 1, 30)
     require(
         not np.array_equal(mask, guess),
         f"A server that knows the public keys, and no private one, computes party {party}'s very "
