@@ -81,6 +81,11 @@ def failures(case):
     """Return the message of every check that the answer fails."""
     cells = dict(namespace(case.lab))
     run(case.source, case.exercise, cells)
+    return judged(case, cells)
+
+
+def judged(case, cells):
+    """Return the message of every check of the case's exercise that fails in a namespace."""
     messages = {}
     for cell in LABS[case.lab].source.cells:
         if cell.id in LABS[case.lab].exercises[case.exercise]:

@@ -2,10 +2,6 @@
 
 import gc
 import re
-import socket
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,13 +9,12 @@ import pytest
 import tensorflow as tf
 import tf_shell
 
-from autograder import build, sandbox
+from autograder import build
 from autograder.sample_class import read_answers
 from labkit.checks import CheckFailed, encrypted_labels, guard
 from labkit.checks.encrypted_labels import _small
-
-sys.path.insert(0, str(sandbox.INSIDE))
-import remote
+from tests import outside
+from tests.outside import remote
 
 NAME = "05_encrypted_labels"
 LAB = build.read_lab(build.MASTERS / f"{NAME}.py")
@@ -28,17 +23,6 @@ EXERCISES = ("scale_by_residual", "sum_over_classes_and_batch", "reordered_gradi
 CHECKS = [(exercise, check) for exercise in EXERCISES for check in LAB.exercises[exercise]]
 SOLUTIONS = {cell.id: cell.source for cell in build.solution(LAB).cells}
 HEADER = "import numpy as np\nimport tensorflow as tf\nimport tf_shell\n"
-
-# What the grader's student kernel does, with functions from the lines on its standard input.
-STUDENT = f"""
-import sys
-sys.path[:0] = {[str(sandbox.INSIDE), str(Path(__file__).parent)]!r}
-import remote
-namespace = {{}}
-exec(sys.stdin.read(), namespace)
-remote.adopt(int(sys.argv[1]))
-remote.serve(namespace)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -51,28 +35,18 @@ def student():
         for case, source in cases.items():
             names[exercise, case] = name = f"case_{len(names)}"
             sources.append(source.replace(f"def {exercise}(", f"def {name}("))
-    ours, theirs = socket.socketpair()
-    process = subprocess.Popen(
-        [sys.executable, "-c", STUDENT, str(theirs.fileno())],
-        stdin=subprocess.PIPE, pass_fds=[theirs.fileno()], cwd=build.ROOT, text=True,
-    )  # fmt: skip
-    theirs.close()
-    process.stdin.write("\n".join(sources))
-    process.stdin.close()
     sent = bytearray()
 
     def send(link, *parts):
         sent.extend(b"".join(parts))
         original(link, *parts)
 
-    with pytest.MonkeyPatch.context() as patch, ours:
+    program = "\n".join([*sources, "functions = globals()"])
+    with pytest.MonkeyPatch.context() as patch, outside.student(program):
         original = remote._send
         patch.setattr(remote, "_send", send)
-        patch.setattr(remote, "_calls", ours)
         stand_ins = {case: remote._stand_in(name) for case, name in names.items()}
         yield SimpleNamespace(functions=stand_ins, sent=sent)
-        remote._end()
-    assert process.wait(60) == 0
 
 
 def run(check, function):
