@@ -49,8 +49,9 @@ class BadUsage(ValueError):
 class Collected:
     """A student's submission: the file, or the reason why there is none that could be graded.
 
-    `student` is unique and safe as the name of a file. `notes` say what was chosen or changed to
-    get here. `lms` is "canvas", "moodle" or ""; `lms_id` is the student's number there.
+    `student` is unique and safe as the name of a file; `name` is what people call the student, and
+    `graded` the file's name as it was handed in. `notes` say what was chosen or changed to get
+    here. `lms` is "canvas", "moodle" or ""; `lms_id` is the student's number there.
     """
 
     student: str
@@ -60,6 +61,16 @@ class Collected:
     handed_in: datetime | None = None
     lms: str = ""
     lms_id: str = ""
+    name: str = ""
+    graded: str = ""
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A file that belongs to nobody's submission, and why; both are one clean line."""
+
+    file: str
+    reason: str
 
 
 @dataclass(frozen=True)
