@@ -5,8 +5,10 @@ set-up cells and nothing of the student's: there the exercises' functions are st
 the student's across a socket (inside/remote.py). So no code of the student's can forge a verdict.
 """
 
+import ast
 import hashlib
 import json
+import secrets
 import socket
 from contextlib import ExitStack, suppress
 from itertools import takewhile
@@ -19,13 +21,14 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Instance, Integer, Unicode
 
-from autograder import integrity
-from autograder.kernel import INTERRUPT_SECONDS, Died, Kernel, TimedOut
+from autograder.integrity import Report
+from autograder.kernel import INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
 from autograder.pool import prepared, setup_cells
 from autograder.rebuild import SKIP
 from autograder.sandbox import Place, short_folder
 
 NOT_RUN = "NotRun"
+UNJUDGED = "Unjudged"
 MOST_DEATHS = 10
 # How long a verdict may take to arrive after the student's kernel has stopped serving calls, which
 # it does when the judge has no more: milliseconds, on a busy machine seconds.
@@ -37,8 +40,11 @@ class GuardedExecute(NbGraderPreprocessor):
 
     A cell over its time limit, or whose kernel dies, gets an error output that says so, and the
     cells after it run in a fresh kernel, to which the answers before it are told again. When the
-    notebook's time is up, every check that is left gets such an output: nbgrader would give full
-    marks to a check without any.
+    notebook's time is up, every check that is left gets such an output.
+
+    A check has passed if the judge's kernel states so, of that run of it. Any other has an error
+    output afterwards, since nbgrader gives full marks to a check without one. `report` gets
+    {"passed": the ids of the checks that have passed, "flags": what a person should look at}.
     """
 
     timeout = Integer(120, help="time limit for a cell, in seconds").tag(config=True)
@@ -47,11 +53,11 @@ class GuardedExecute(NbGraderPreprocessor):
     refused = Unicode("", help="run nothing, and fail every check for this reason").tag(config=True)
     place = Instance(Place, allow_none=True, help="where kernels run").tag(config=True)
     seed = Integer(0, help="what the checks' inputs are drawn from").tag(config=True)
-    report = Unicode("", help="the file to write the flags to").tag(config=True)
+    report = Unicode("", help="the file to write what was found to").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Execute every cell, or none if the submission is refused."""
-        stopped, flags = self.refused, []
+        stopped, flags, passed = self.refused, [], []
         deadline = monotonic() + self.notebook_seconds
         with ExitStack() as ends:
             bench = None
@@ -71,9 +77,9 @@ class GuardedExecute(NbGraderPreprocessor):
                     text = f"Not run: {stopped}."
                     cell.outputs = [_error(NOT_RUN, stopped, text)]
             if bench is not None:
-                flags = bench.flags()
+                flags, passed = bench.flags(), bench.passed
         if self.report:
-            Path(self.report).write_text(json.dumps({"flags": flags}), "utf-8")
+            Path(self.report).write_text(json.dumps({"passed": passed, "flags": flags}), "utf-8")
         return nb, resources
 
 
@@ -98,9 +104,11 @@ class _Bench:
         self._exercises = [cell.metadata.id for cell in notebook.cells if is_solution(cell)]
         self._told: list[NotebookNode] = []  # what the student's kernel has run
         self._deaths = 0
+        self.passed: list[str] = []  # the checks of which the judge says so
         self._flags: list[str] = []
         self._nonsense: list[str] = []  # the checks that were answered so
         self._student: Kernel | None = None
+        self._report = Report()  # of the student's kernel
         self._judge: Kernel | None = None
         self._to_judge: socket.socket | None = None
 
@@ -124,9 +132,6 @@ class _Bench:
                 self._run(cell)
         except _Hopeless as error:
             return str(error)
-        if is_grade(cell):
-            # nbgrader would take a number shown here, by whomever, as partial credit.
-            cell.outputs = [out for out in cell.outputs if out.output_type in ("stream", "error")]
         return ""
 
     def flags(self) -> list[str]:
@@ -142,9 +147,9 @@ class _Bench:
         return list(dict.fromkeys(self._flags))
 
     def _reported(self, seconds: float) -> list[str]:
-        run = self._student.run(integrity.REPORT, seconds)
+        run = self._student.run(self._report.ask(), seconds, silent=True)
         text = "".join(out.text for out in run.outputs if out.output_type == "stream")
-        return integrity.read_report(text)
+        return self._report.read(text)
 
     # --- kernels ---
 
@@ -161,7 +166,8 @@ class _Bench:
             if new_judge:  # both start at the same time
                 self._set_up_judge()
                 new_judge = False
-            self._watch(self._student)
+            self._report = Report()
+            self._ready(self._student, self._report.watch)
             try:
                 for cell in list(self._told):
                     self._student.run(cell.source, self._seconds_left())
@@ -182,16 +188,17 @@ class _Bench:
             raise _Hopeless(f"the notebook took more than {self._settings.notebook_seconds} s")
 
     def _set_up_judge(self) -> None:
-        self._watch(self._judge)
+        self._ready(self._judge, "")
         for cell in self._setup[len(self._prepared) :]:
             run = self._judge.run(cell.source, self._settings.startup_timeout)
             if run.error is not None:
                 raise RuntimeError(f"set-up cell `{cell.metadata.id}` fails: {run.error.evalue}")
 
-    def _watch(self, kernel: Kernel) -> None:
+    def _ready(self, kernel: Kernel, first: str) -> None:
         # Where no kernel starts, it is no submission's fault: it ends the grading.
         kernel.ready(self._settings.startup_timeout)
-        self._silently(kernel, f"{integrity.WATCH}\n{self._seed('start')}")
+        source = f"{first}\n{self._seed('start')}"
+        kernel.run(source, self._settings.startup_timeout, silent=True)
 
     def _end_student(self) -> None:
         if self._student is not None:
@@ -210,9 +217,6 @@ class _Bench:
     def _seed(self, what: str) -> str:
         digest = hashlib.blake2b(f"{self._settings.seed} {what}".encode(), digest_size=7).digest()
         return f"import os; os.environ['LABKIT_SEED'] = '{int.from_bytes(digest)}'"
-
-    def _silently(self, kernel: Kernel, source: str) -> None:
-        kernel.run(source, self._settings.startup_timeout, silent=True)
 
     # --- cells ---
 
@@ -252,7 +256,7 @@ class _Bench:
 
     def _check(self, cell: NotebookNode) -> None:
         """Run a check in the judge's kernel, with the student's answering its calls."""
-        name = cell.metadata.id
+        name, nonce = cell.metadata.id, secrets.token_hex(16)
         student, judge = self._student, self._judge
         deadline = monotonic() + self._seconds_left()
         serving = student.begin("__import__('remote').serve(get_ipython().user_ns)", silent=True)
@@ -283,11 +287,8 @@ class _Bench:
         try:
             run = judge.begin(
                 f"{self._seed(name)}\n__import__('remote').judge("
-                f"get_ipython(), {self._exercises!r}, {cell.source!r})",
-                values={
-                    "broken": "__import__('remote').broken",
-                    "nonsense": "__import__('remote').nonsense",
-                },
+                f"get_ipython(), {self._exercises!r}, {cell.source!r}, {nonce!r})",
+                values={"statement": "__import__('remote').statement"},
             )
             verdict = judge.wait(run, deadline - monotonic(), listen)
             while not (ending or serving.done):
@@ -300,7 +301,7 @@ class _Bench:
             self._settle()
         except Died as died:
             # The judge itself, whom nothing but the size of an answer can kill.
-            error = _error("Unjudged", f"the check died: {died}", f"The check died: {died}.")
+            error = _unjudged(f"its kernel died: {died}")
             self._end_judge()
             self._bury("")
         else:
@@ -308,15 +309,19 @@ class _Bench:
                 if verdict.error is not None:
                     error = self._died(ending[0])
                 self._bury(str(ending[0]))
-            elif verdict.values.get("broken") != "False":
+            elif _stated(verdict, nonce)["broken"]:
                 self._bury("it gave no answer that can be taken")
-        if verdict is not None and verdict.values.get("nonsense") == "True":
+        stated = _stated(verdict, nonce)
+        if stated["nonsense"]:
             self._nonsense.append(name)
-        printed = [out for out in serving.outputs if out.output_type == "stream"]
-        if error is not None:
-            cell.outputs = [*printed, error]
-        elif verdict is not None:
-            cell.outputs = [*printed, *verdict.outputs]
+        if error is None and stated["passed"] and verdict.error is None:
+            self.passed.append(name)
+        elif error is None:
+            error = (verdict and verdict.error) or _unjudged("it gave no verdict")
+        outputs = [*serving.outputs, *(verdict.outputs if verdict else ())]
+        # nbgrader would take a number shown here, by whomever, as partial credit.
+        cell.outputs = [out for out in outputs if out.output_type == "stream"]
+        cell.outputs += [error] if error is not None else []
 
     def _settle(self) -> None:
         """Bring the judge, whose check waits for a student's kernel that has gone, to rest."""
@@ -324,6 +329,19 @@ class _Bench:
             self._judge.run("pass", INTERRUPT_SECONDS, silent=True)
         except (Died, TimedOut):
             self._end_judge()
+
+
+def _stated(verdict: Run | None, nonce: str) -> dict[str, bool]:
+    """Return what the judge stated of the run of a check that has this nonce; else nothing good."""
+    with suppress(ValueError, SyntaxError, TypeError, KeyError, AttributeError):
+        stated = json.loads(ast.literal_eval(verdict.values["statement"]))
+        if stated["run"] == nonce:
+            return {key: stated[key] is True for key in ("passed", "broken", "nonsense")}
+    return {"passed": False, "broken": True, "nonsense": False}
+
+
+def _unjudged(reason: str) -> NotebookNode:
+    return _error(UNJUDGED, f"the check was not judged: {reason}", f"Not judged: {reason}.")
 
 
 class _Hopeless(Exception):

@@ -216,13 +216,14 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def _outcome(submission: Submission, config: Config, refused: str, repairs: list[str]) -> Outcome:
-    scores = {}
+    scores, found = {}, json.loads(submission.report.read_text("utf-8"))
     with Gradebook(config.CourseDirectory.db_url) as gradebook:
         graded = gradebook.find_submission_notebook(submission.lab, submission.lab, ANYBODY)
         for grade in graded.grades:
             # Every check has been executed or failed, so nothing is left for a person to grade.
             assert grade.auto_score is not None and not grade.needs_manual_grade, grade
-            scores[grade.name] = grade.auto_score
+            # nbgrader gives full marks to a cell without an error; we, to one that has passed.
+            scores[grade.name] = grade.auto_score if grade.name in found["passed"] else 0.0
 
     messages, stopped = {}, ""
     for cell in nbformat.read(submission.autograded, as_version=4).cells:
@@ -238,9 +239,8 @@ def _outcome(submission: Submission, config: Config, refused: str, repairs: list
         if cell.metadata.get("id") in scores:
             messages[cell.metadata.id] = message
     status = "broken" if refused else "stopped" if stopped else "graded"
-    flags = json.loads(submission.report.read_text("utf-8"))["flags"]
     settings = config.GuardedExecute
     return Outcome(
         submission.student, status, stopped, repairs, scores, messages,
-        flags=flags, seed=settings.seed, sandbox=settings.place.name,
+        flags=found["flags"], seed=settings.seed, sandbox=settings.place.name,
     )  # fmt: skip

@@ -21,6 +21,8 @@ import nbformat
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 from nbgrader.converters.base import NbGraderException
 from sqlalchemy import create_engine
 
@@ -29,7 +31,6 @@ from autograder.grade import make_course
 from autograder.kernel import Died, Kernel, TimedOut
 from autograder.sandbox import NONE, Limits, Place, short_folder
 from autograder.submission import Outcome, Submission, environment, grade
-from labkit import checks
 from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
 
 sys.path.insert(0, str(sandbox.INSIDE))
@@ -303,22 +304,45 @@ def test_forged_answers_are_refused(code):
         remote._decode(code, [memoryview(bytes(8))], 0)
 
 
-def test_a_generator_comes_back_where_the_student_left_it():
-    mine, theirs = np.random.default_rng(3), np.random.default_rng(3)
-    theirs.normal(size=1001)
-    theirs.integers(0, 9, 7, dtype=np.int32)
-    theirs.spawn(2)
-    remote._advance(mine, remote._state(theirs))
-    assert mine.bit_generator.state == theirs.bit_generator.state
-    assert mine.spawn(1)[0].random() == theirs.spawn(1)[0].random()
+def conversing(monkeypatch, functions):
+    """While it lasts `remote._ask` asks a thread that serves these functions."""
+    ours, theirs = socket.socketpair()
+    stack = ExitStack()
+    stack.enter_context(ours)
+    stack.enter_context(theirs)
+    student = stack.enter_context(ThreadPoolExecutor(1))
+    for link in (ours, theirs):
+        link.settimeout(20)
+    monkeypatch.setattr(remote, "_calls", ours)
+    monkeypatch.setattr(remote, "_link", theirs)
+    serving = student.submit(remote.serve, functions)
+    stack.callback(lambda: (remote._end(), serving.result(20)))
+    return stack
 
 
-def test_a_generator_in_a_state_of_somebodys_choice_is_refused():
-    mine = np.random.default_rng(3)
-    claim = remote._state(np.random.default_rng(4))
-    with pytest.raises(remote.Unreachable, match="no draw leads to") as caught:
-        remote._advance(mine, claim)
-    assert checks.place(remote._advance, caught.value) == ""  # no line of the student's is blamed
+def test_a_generator_goes_on_in_the_next_call_and_the_judges_stays_as_it_was(monkeypatch):
+    """Whose draws decide what the judge draws next could choose its inputs."""
+    mine, same = np.random.default_rng(3), np.random.default_rng(3)
+    before = mine.bit_generator.state
+    with conversing(monkeypatch, {"draw": lambda rng: [rng.normal(), rng.spawn(1)[0].normal()]}):
+        draws = [remote._ask("draw", None, (mine,), {})[1][0] for _ in range(2)]
+        again = remote._ask("draw", None, (np.random.default_rng(3),), {})[1][0]
+    assert mine.bit_generator.state == before
+    assert draws == [[same.normal(), same.spawn(1)[0].normal()] for _ in range(2)]
+    assert again == draws[0]
+
+
+def test_the_judges_own_arrays_stay_as_they_were(monkeypatch):
+    mine = [np.ones(3), {"a": (np.ones(2), [1])}]
+
+    def spoil(parts):
+        parts[0][:] = math.nan
+        parts[1]["a"][0][:] = 0
+        parts[1].clear()
+
+    with conversing(monkeypatch, {"spoil": spoil}):
+        remote._ask("spoil", None, (mine,), {})
+    assert mine[0].tolist() == [1, 1, 1] and mine[1]["a"][0].tolist() == [1, 1]
 
 
 def test_functions_of_the_judge_are_called_by_number():
@@ -341,30 +365,64 @@ def test_functions_of_the_judge_are_called_from_several_threads(monkeypatch):
         with ThreadPoolExecutor(8) as pool:
             return list(pool.map(one, range(8)))
 
-    ours, theirs = socket.socketpair()
-    with ours, theirs, ThreadPoolExecutor(1) as student:
-        for link in (ours, theirs):
-            link.settimeout(20)
-        monkeypatch.setattr(remote, "_calls", ours)
-        monkeypatch.setattr(remote, "_link", theirs)
-        serving = student.submit(remote.serve, {"squares": squares})
-        try:
-            _, values = remote._ask("squares", None, (lambda x: x * x,), {})
-        finally:
-            remote._end()
-        serving.result()
+    with conversing(monkeypatch, {"squares": squares}):
+        _, values = remote._ask("squares", None, (lambda x: x * x,), {})
     assert values == [[[x * x, x * x] for x in range(8)]]
 
 
-def test_what_a_call_changes_in_place_is_changed_here_too():
-    mine = [np.zeros(3), {"a": [np.ones(2)]}, "x"]
-    theirs = pickle.loads(pickle.dumps(mine))
-    assert remote._same(mine, theirs)
-    theirs[0] += 1
-    theirs[1]["a"][0][1] = 5
-    assert not remote._same(mine, theirs)
-    remote._take_over(mine, theirs)
-    assert remote._same(mine, theirs)
+class Unsayable(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+def endless():
+    yield from iter(int, 1)
+    raise AssertionError
+
+
+class Uncountable:
+    def __len__(self):
+        return 3
+
+    def __iter__(self):
+        raise RuntimeError("\ud800")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Unsayable, lambda: ValueError("\ud800\x1b[2J"), lambda: type("\u202eX", (Exception,), {})()],
+)
+def test_whatever_it_raises_can_be_told(answer, monkeypatch):
+    def answers():
+        raise answer()
+
+    with conversing(monkeypatch, {"f": answers}):
+        header, _ = remote._ask("f", None, (), {})
+        error = remote._error(header)
+    told = f"{type(error).__name__}: {error} {error.place}"
+    assert told.encode("utf-8").decode().isprintable() or "\n" in told
+    assert "\x1b" not in told and "\u202e" not in told
+
+
+@pytest.mark.parametrize("value", [Uncountable(), endless(), {"\ud800": 1}, ["\ud800"], "\udfff"])
+def test_whatever_it_returns_can_be_told(value, monkeypatch):
+    with conversing(monkeypatch, {"f": lambda: value}):
+        header, values = remote._ask("f", None, (), {})
+    assert header or values
+    str([header, values, *(list(v) for v in values if isinstance(v, dict | list))]).encode()
+
+
+@given(st.text(st.characters(exclude_categories=[])) | st.lists(st.text("\ud800\U0010ffffa")))
+def test_any_text_that_crosses_can_be_written(text):
+    for got in (crossed(text), crossed(np.array(text, dtype=str)), crossed({str(text): [text]})):
+        str(np.asarray(got).tolist()).encode()
+        repr(got).encode()
+
+
+def test_code_points_that_there_are_not_do_not_cross():
+    raw = np.array([0x110000, 0xD800, 65], "<u4").tobytes()
+    got = remote._decode(["array", "<U1", [3], 12], [memoryview(raw)], 0)
+    assert got.tolist() == ["\ufffd", "\ufffd", "A"]
 
 
 def test_an_object_of_the_students_own_class_is_no_data():

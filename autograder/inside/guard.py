@@ -1,40 +1,67 @@
 """What the student's code does to what others trust, and what it reaches for, for a person to see.
 
 Fingerprints are taken before it runs and compared after. What it reaches for is heard by an audit
-hook (PEP 578), which Python code cannot remove.
+hook (PEP 578), which Python code cannot remove. The hook also makes the report, out of a private
+copy of this module and of the builtins, and signs it: replacing this module's functions, or the
+builtins, changes nothing. Who gets at the hook's secret has to search memory, which is heard.
+
+All the same it is the student's process that speaks. No point depends on it.
 """
 
-import json
+import builtins
 import sys
 import threading
+from hashlib import blake2b
 from types import FunctionType, ModuleType
 from typing import Any
 
+REPORT = "labkit.report"  # the audit event that asks for it
+
+MOST = 100  # that are reported
 _TRUSTED = ("builtins", "math", "numpy", "scipy", "labkit", "time", "random", "remote", "guard")
-_before: dict[str, dict[str, Any]] = {}
+_before: dict[str, tuple[ModuleType, dict[str, Any]]] = {}
 _code: dict[str, Any] = {}
-_say = sys.stdout.write
+_loaded = sys.modules
 
 
-def watch() -> None:
-    """Remember the trusted modules as they are, and listen."""
-    global _say
-    _say = sys.stdout.write
-    sys.addaudithook(_listen)
+def watch(secret: str) -> None:
+    """Remember the trusted modules as they are, and listen.
+
+    From then on `sys.audit(REPORT, nonce, shell)` prints a line: a signature by `secret` of the
+    nonce and of what follows it, the tuple of all that was found, as Python writes it in ASCII.
+    """
+    space = {"__name__": __name__, "__builtins__": dict(vars(builtins))}
+    exec(__spec__.loader.get_code(__name__), space)
+    space["_start"](secret, sys.stdout.write)
+
+
+def sign(secret: str, nonce: str, text: str) -> str:
+    """Return the signature of a report."""
+    return blake2b(f"{nonce} {text}".encode(), key=secret.encode(), digest_size=16).hexdigest()
+
+
+def _start(secret: str, say: Any) -> None:
     for name, module in _modules():
-        _before[name] = dict(vars(module))
+        _before[name] = module, dict(vars(module))
     for key, function in _functions():
         _code[key] = (function.__code__, function.__defaults__, function.__kwdefaults__)
 
+    def hook(event: str, arguments: tuple) -> None:
+        if event == REPORT:
+            nonce, shell = arguments
+            text = ascii(tuple(_changes(shell)[:MOST]))
+            say(f"{sign(secret, nonce, text)} {text}\n")
+        else:
+            _listen(event, arguments)
 
-def report(shell: Any) -> None:
-    """Print as JSON what has changed since."""
+    sys.addaudithook(hook)
+
+
+def _changes(shell: Any) -> list[str]:
     found = []
-    for name, old in _before.items():
-        module = sys.modules.get(name)
-        if not isinstance(module, ModuleType):
+    for name, (module, old) in _before.items():
+        if _loaded.get(name) is not module:
             found.append(f"{name} was replaced")
-            continue
         new = vars(module)
         found += [
             f"{name}.{key} was replaced"
@@ -48,7 +75,7 @@ def report(shell: Any) -> None:
             found.append(f"{key} was rewritten")
     found += _shell(shell)
     found += [f"a cell {what}" for what in _heard]
-    _say(json.dumps(found))
+    return found
 
 
 # An event, the attribute that it may be about, and what it means if a cell itself causes it.
@@ -78,7 +105,7 @@ def _listen(event: str, arguments: tuple) -> None:
     if what is None or hasattr(_listening, "now"):
         return
     _listening.now = True  # what follows is heard as well
-    frame = sys._getframe(1)
+    frame = sys._getframe(2)
     while frame is not None and event in _EVENTS and frame.f_code.co_filename.endswith(_BETWEEN):
         frame = frame.f_back
     if frame is not None and "/ipykernel_" in frame.f_code.co_filename:
@@ -89,7 +116,7 @@ def _listen(event: str, arguments: tuple) -> None:
 def _modules() -> list[tuple[str, ModuleType]]:
     return [
         (name, module)
-        for name, module in list(sys.modules.items())
+        for name, module in list(_loaded.items())
         if isinstance(module, ModuleType) and name.split(".")[0] in _TRUSTED
     ]
 

@@ -2,7 +2,10 @@
 
 The judge runs the checks; in its namespace the exercises' functions are stand-ins that call the
 student's, in another process. It trusts nothing that comes back: answers are JSON and raw numbers,
-never pickles, and are rebuilt from plain Python values and NumPy arrays alone.
+never pickles, and are rebuilt from plain Python values and NumPy arrays alone. The student gets
+copies: nothing that the judge computes with is changed by what is done to them.
+
+A check has passed when the judge says so, of this very check, and in no other case (`statement`).
 """
 
 import builtins
@@ -20,11 +23,11 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import clean
 import numpy as np
 
 MOST_BYTES = 1 << 28  # of one message
 MOST_ITEMS = 100000  # of one list
-MOST_STEPS = 1 << 40  # that a generator may have been advanced by one call
 
 _link: socket.socket | None = None
 
@@ -99,9 +102,19 @@ def _lent(value: Any, lent: list[Mapping]) -> Any:
     return value
 
 
+# The judge's generators, by the numbers that it gives them. A call goes on where the one before
+# left its generator; the judge draws from none that it has handed out.
+_generators: dict[int, np.random.Generator] = {}
+
+
 class _Unpickler(pickle.Unpickler):
-    def persistent_load(self, number: int) -> Any:
-        """Return a stand-in for a function of the judge's."""
+    def persistent_load(self, known: tuple[str, int, bytes]) -> Any:
+        """Return a generator, or a stand-in for a function of the judge's."""
+        kind, number, state = known
+        if kind == "generator":
+            if number not in _generators:
+                _generators[number] = pickle.loads(state)
+            return _generators[number]
 
         def call(*args: Any, **kwargs: Any) -> Any:
             lent: list[Mapping] = []
@@ -116,7 +129,7 @@ class _Unpickler(pickle.Unpickler):
                     if wanted is None:
                         break
                     index, key = wanted
-                    _call(lent[index].__getitem__, (key,), {}, [(key,), {}])
+                    _call(lent[index].__getitem__, (key,), {})
             if error is not None:
                 raise error
             return result
@@ -141,9 +154,8 @@ def serve(namespace: dict[str, Any]) -> None:
         function = namespace.get(name)
         if run is not None:
             function = _at_home(function, *run)
-        _, _, *before, _ = _Unpickler(io.BytesIO(request)).load()
         with np.errstate(**errors):  # as they are where it is called from
-            _call(function, args, kwargs, before)
+            _call(function, args, kwargs)
 
 
 def _describe(namespace: dict[str, Any], name: str) -> str:
@@ -176,44 +188,30 @@ def _is_data(value: Any) -> bool:
     return plain or tensor or isinstance(value, np.generic | numbers.Number)
 
 
-def _same(a: Any, b: Any) -> bool:
-    """Whether two values, of which one is a copy of the other, hold the same data still."""
-    if type(a) is not type(b):
-        return False
-    if type(a) is np.ndarray:
-        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-    if type(a) in (list, tuple):
-        return len(a) == len(b) and all(map(_same, a, b))
-    if type(a) is dict:
-        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    return True
-
-
-def _call(function: Any, args: tuple, kwargs: dict[str, Any], before: list[Any]) -> None:
-    values: list[Any] = []
-    header: dict[str, Any] = {}
+def _call(function: Any, args: tuple, kwargs: dict[str, Any]) -> None:
     try:
-        values.append(function(*args, **kwargs))
+        # Encoding it calls the student's code too: iterators, conversions.
+        _reply({}, function(*args, **kwargs))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         kinds = [kind.__name__ for kind in type(error).__mro__]
-        header = {"kinds": kinds, "text": str(error)[:10000], "place": _place(function, error)}
-    header["generators"] = [_state(generator) for generator in _generators(args, kwargs)]
-    if not _same([args, kwargs], before):
-        header["changed"] = True
-        values.append([list(args), kwargs])
-    _reply(header, *values)
+        _reply({"kinds": kinds, "text": _text(error), "place": _place(function, error)})
 
 
-def _generators(args: tuple, kwargs: dict[str, Any]) -> list[np.random.Generator]:
-    return [v for v in (*args, *kwargs.values()) if isinstance(v, np.random.Generator)]
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:10000]
+    except Exception:
+        return "(its message cannot be shown)"
 
 
 def _place(function: Any, error: BaseException) -> str:
     from labkit import checks
 
-    return checks.place(function, error)
+    with contextlib.suppress(Exception):
+        return checks.place(function, error)
+    return ""
 
 
 def _encode(value: Any, buffers: list[bytes], depth: int) -> list:
@@ -269,22 +267,15 @@ def _encode_array(value: Any, buffers: list[bytes], depth: int) -> list:
     return [kind, array.dtype.str, list(array.shape), len(buffers[-1])]
 
 
-def _state(generator: np.random.Generator) -> list:
-    try:
-        state = generator.bit_generator.state
-        children = getattr(generator.bit_generator.seed_seq, "n_children_spawned", 0)
-        words = [state["state"]["state"], state["has_uint32"], state["uinteger"], children]
-        return [hex(int(word)) for word in words]
-    except Exception:
-        return []
-
-
 # --- the judge's side -----------------------------------------------------------------------------
 
 _calls: socket.socket | None = None
 _lender: list[Any] | None = None  # the functions that may be called, while something is lent
+_handed_out: list[np.random.Generator] = []  # in this check
+_first_number = 0  # of this check's generators
 broken = False  # whether in the last check an answer could not be had, or not be taken
 nonsense = False  # whether one was nonsense
+statement = ""  # of the judge, about the last check: see `judge`
 
 
 def connect() -> None:
@@ -301,19 +292,30 @@ def connect() -> None:
             _calls = socket.socket(fileno=fds[0])
 
 
-def judge(shell: Any, exercises: list[str], check: str) -> None:
-    """Run a check on the student's functions as they are now."""
+def judge(shell: Any, exercises: list[str], check: str, name: str) -> None:
+    """Run a check on the student's functions as they are now, and state how it went.
+
+    `statement` is then JSON: the name that was given for this run, which nobody else knows,
+    whether the check ran to its end on answers all of which could be had, and how they were.
+    """
+    global statement
+    statement, passed = "", False
     try:
         _begin(shell.user_ns, exercises)
-        shell.run_cell(check)  # which shows what it raises
+        passed = shell.run_cell(check).success is True  # it shows what it raises
     finally:
         _end()
+        passed = passed and not broken
+        told = {"run": name, "passed": passed, "broken": broken, "nonsense": nonsense}
+        statement = json.dumps(told)
 
 
 def _begin(namespace: dict[str, Any], exercises: list[str]) -> None:
     """Put stand-ins for the exercises' functions, as they are now, into the namespace."""
-    global broken, nonsense
+    global broken, nonsense, _first_number
     broken = nonsense = False
+    _first_number += len(_handed_out)
+    _handed_out.clear()
     connect()
     reply, _ = _ask(None, None, exercises, {})
     for name in exercises:
@@ -332,20 +334,29 @@ def _end() -> None:
 
 
 class _Pickler(pickle.Pickler):
-    """Sends functions that the other side cannot import as numbers, by which it can call them."""
+    """Sends functions that the other side cannot import as numbers, by which it can call them.
+
+    A generator gets a number too: it is one and the same on the other side, in all calls.
+    """
 
     def __init__(self, file: io.BytesIO, functions: list[Any]):
         super().__init__(file, protocol=5)
         self._functions = functions
 
-    def persistent_id(self, value: Any) -> int | None:
+    def persistent_id(self, value: Any) -> tuple[str, int, bytes] | None:
+        if isinstance(value, np.random.Generator):
+            known = [id(each) for each in _handed_out]
+            if id(value) not in known:
+                _handed_out.append(value)
+                known.append(id(value))
+            return "generator", _first_number + known.index(id(value)), pickle.dumps(value)
         if not isinstance(value, types.FunctionType):
             return None
         home = sys.modules.get(value.__module__)
         if home is not None and getattr(home, value.__qualname__, None) is value:
             return None
         self._functions.append(value)
-        return len(self._functions) - 1
+        return "function", len(self._functions) - 1, b""
 
 
 def _ask(
@@ -454,20 +465,8 @@ def _stand_in(name: str) -> Any:
     def ask(run: tuple[str, str] | None, args: tuple, kwargs: dict[str, Any]) -> Any:
         header, values = _ask(name, run, args, kwargs)
         try:
-            for generator, state in zip(
-                _generators(args, kwargs), header.get("generators", []), strict=False
-            ):
-                _advance(generator, state)
-            if header.get("changed"):
-                after = values.pop()
-                _take_over(list(args), after[0])
-                _take_over(kwargs, after[1])
             error = _error(header) if "kinds" in header else None
             result = None if error else values[0]
-        except Unreachable:
-            raise
-        except MemoryError:
-            raise Unreachable("it returned more than fits into memory") from None
         except Exception:
             raise Nonsense from None
         if error is not None:
@@ -479,30 +478,9 @@ def _stand_in(name: str) -> Any:
     return call
 
 
-def _take_over(mine: Any, theirs: Any) -> None:
-    """Change what the judge handed over as the student changed the copy."""
-    if type(mine) is np.ndarray:
-        if type(theirs) is np.ndarray and theirs.shape == mine.shape and mine.flags.writeable:
-            mine[...] = theirs
-    elif type(mine) is list and type(theirs) is list:
-        if len(mine) != len(theirs):
-            mine[:] = theirs
-        for one, other in zip(mine, theirs, strict=True):
-            _take_over(one, other)
-    elif type(mine) is tuple and type(theirs) is tuple:
-        for one, other in zip(mine, theirs, strict=False):
-            _take_over(one, other)
-    elif type(mine) is dict and type(theirs) is dict:
-        if mine.keys() != theirs.keys():
-            mine.clear()
-            mine.update(theirs)
-        for key in mine:
-            _take_over(mine[key], theirs[key])
-
-
 def _error(header: dict[str, Any]) -> Exception:
-    kinds = [str(kind) for kind in header["kinds"]][:20] or ["Exception"]
-    text, place = str(header.get("text", "")), str(header.get("place", ""))
+    kinds = [clean.line(str(kind), 100) for kind in header["kinds"]][:20] or ["Exception"]
+    text, place = (clean.lines(str(header.get(part, ""))) for part in ("text", "place"))
     if kinds[0] == "CheckFailed":  # by the guard of a function that was called at home
         from labkit import checks
 
@@ -539,7 +517,9 @@ def _decode(code: list, data: list[memoryview], depth: int) -> Any:
         raise ValueError("too deep")
     kind, content = code[0], code[1]
     if kind == "plain":
-        if content is None or isinstance(content, bool | str | int | float):
+        if isinstance(content, str):
+            return clean.source(content)
+        if content is None or isinstance(content, bool | int | float):
             return content
     elif kind == "special":
         return {"NotImplemented": NotImplemented, "Ellipsis": ...}[content]
@@ -581,45 +561,10 @@ def _decode_array(code: list, data: list[memoryview]) -> Any:
     raw, data[0] = data[0][:size], data[0][size:]
     if len(raw) != size:
         raise ValueError("cut off")
-    array = np.frombuffer(bytearray(raw), dtype).reshape(shape) if size else np.empty(shape, dtype)
+    raw = bytearray(raw)
+    if dtype.kind == "U":
+        points = np.frombuffer(raw, dtype.str[0] + "u4")
+        half = (points >= 0xD800) & (points <= 0xDFFF)
+        points[half | (points > sys.maxunicode)] = ord(clean.MARK)
+    array = np.frombuffer(raw, dtype).reshape(shape) if size else np.empty(shape, dtype)
     return array[()] if kind == "scalar" else array
-
-
-# --- generators -----------------------------------------------------------------------------------
-
-_MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645  # of PCG64's 128-bit LCG (O'Neill 2014)
-_MASK = (1 << 128) - 1
-
-
-def _advance(generator: np.random.Generator, claim: list) -> None:
-    """Bring a generator to where the student's copy says it is, if that is a few draws ahead.
-
-    A state that the judge took over as it comes would let the student choose what it draws next.
-    """
-    state = generator.bit_generator.state
-    if state.get("bit_generator") != "PCG64" or len(claim) != 4:
-        return
-    wanted, has_uint32, uinteger, children = (int(word, 16) for word in claim)
-    wanted &= _MASK
-    if _distance(state["state"]["state"], wanted, state["state"]["inc"]) > MOST_STEPS:
-        raise Unreachable("it returned a generator in a state that no draw leads to")
-    state["state"]["state"] = wanted
-    state["has_uint32"], state["uinteger"] = int(bool(has_uint32)), uinteger & 0xFFFFFFFF
-    generator.bit_generator.state = state
-    seeds = generator.bit_generator.seed_seq
-    missing = min(1000, children) - getattr(seeds, "n_children_spawned", 0)
-    if missing > 0:
-        seeds.spawn(missing)
-
-
-def _distance(start: int, end: int, increment: int) -> int:
-    """Return how many steps of PCG64's generator lead from one state to another (mod 2^128)."""
-    multiplier, plus, bit, distance = _MULTIPLIER, increment, 1, 0
-    while start != end:
-        if (start ^ end) & bit:
-            start = (start * multiplier + plus) & _MASK
-            distance |= bit
-        bit <<= 1
-        plus = (multiplier + 1) * plus & _MASK
-        multiplier = multiplier * multiplier & _MASK
-    return distance

@@ -3,7 +3,7 @@
 Every one of them attacks in the cell of an exercise or before it, and answers wrongly.
 """
 
-from tests.hostile import case
+from tests.hostile import FULL, case
 
 HALF = 5
 WRONG = "\ndef double(x):\n    return 3 * x\n"
@@ -247,7 +247,7 @@ def swallows_exceptions(notebook, folder):
     )
 
 
-@tiny(points=0, flags=["run_cell was replaced"])
+@tiny(points=0, flags=["could not be found out"])
 def replaces_run_cell(notebook, folder):
     """Has IPython run nothing any more, and report success."""
     return notebook.answer(
@@ -391,18 +391,49 @@ def replaces_what_makes_the_model(notebook, folder):
     )
 
 
-@arrays(points=10, says={"scale": "no draw leads to"})
-def chooses_the_next_inputs(notebook, folder):
-    """Sets the state of the check's generator, so that it draws what suits the answer."""
+@arrays(points=FULL["00_arrays"])
+def sets_the_generators_state(notebook, folder):
+    """Sets the state of the check's generator: of its own copy, as far as the check can tell."""
     return notebook.answer(
         "noisy",
         """
         def noisy(x, scale, rng):
             result = x + rng.normal(0, scale, x.shape)
             state = rng.bit_generator.state
-            state["state"]["state"] = 1
+            state["state"]["state"] += 1
             rng.bit_generator.state = state
             return result
+        """,
+    )
+
+
+@arrays(points=13)
+def changes_what_it_is_compared_with(notebook, folder):
+    """Empties its argument, and returns it: only the mean is as it must be."""
+    return notebook.answer("centred", "def centred(x):\n    x[:] = 0\n    return x")
+
+
+@arrays(points=10, says={"mean": "NaN", "differences": "NaN"})
+def spoils_what_it_is_compared_with(notebook, folder):
+    """Makes NaN of all arrays, so that no comparison holds, nor its contrary."""
+    return notebook.answer("centred", "def centred(x):\n    x[:] = np.nan\n    return x")
+
+
+@arrays(points=10, says={"mean": "died"})
+def claims_to_have_changed_arguments(notebook, folder):
+    """Says that the judge's own arrays are NaN now."""
+    return notebook.answer(
+        "centred",
+        """
+        import json, os, struct, remote
+
+        def centred(x):
+            nan = ["array", "<f8", [1], 8]
+            header = {"changed": True, "values": [nan, ["list", [["list", [nan]], ["dict", []]]]]}
+            text = json.dumps(header).encode()
+            raw = 2 * struct.pack("<d", float("nan"))
+            remote._send(remote._link, struct.pack("<Q", len(text)), text, raw)
+            os._exit(0)
         """,
     )
 
@@ -463,6 +494,101 @@ def answers_with_an_impossible_array(notebook, folder):
             remote._send(remote._link, struct.pack("<Q", len(text)), text)
             return 3 * x
         """,
+    )
+
+
+@tiny(says={"doubles_integers": "ValueError: \ufffd"})
+def raises_half_a_character(notebook, folder):
+    """The message is a lone surrogate: whoever passes it on must encode it."""
+    return notebook.answer("double", "def double(x):\n    raise ValueError('\\ud800')")
+
+
+@tiny(says={"doubles_integers": "twice 4 is 8, not \ufffd"})
+def returns_half_a_character(notebook, folder):
+    """The check's message quotes a lone surrogate."""
+    return notebook.answer("double", "def double(x):\n    return '\\ud800'")
+
+
+@tiny(says={"doubles_integers": "twice 4 is 8, not "})
+def returns_what_prints_as_half_a_character(notebook, folder):
+    """The check's message quotes lone surrogates in what is no text by itself."""
+    return notebook.answer(
+        "double", "import numpy as np\n\ndef double(x):\n    return np.array([['\\udfff' * 9]])"
+    )
+
+
+@tiny(says={"doubles_integers": "\ufffd"})
+def raises_an_error_of_a_hostile_name(notebook, folder):
+    """The exception's class has a name that turns the reading direction and clears the screen."""
+    return notebook.answer(
+        "double",
+        "def double(x):\n    raise type('\\u202e\\x1b[2J', (Exception,), {})('\\x1b]0;A\\x07')",
+    )
+
+
+@tiny(says={"doubles_integers": "cannot be shown"})
+def raises_what_cannot_be_shown(notebook, folder):
+    """Showing the exception raises another."""
+    return notebook.answer(
+        "double",
+        """
+        class Unsayable(Exception):
+            def __str__(self): raise self
+            __repr__ = __str__
+
+        def double(x):
+            raise Unsayable
+        """,
+    )
+
+
+@tiny(says={"doubles_integers": "RuntimeError"})
+def returns_what_cannot_be_sent(notebook, folder):
+    """Sending the answer runs its code, which raises."""
+    return notebook.answer(
+        "double",
+        """
+        class Unsendable:
+            def __len__(self): return 3
+            def __iter__(self): raise RuntimeError("\\ud800")
+
+        def double(x):
+            return Unsendable()
+        """,
+    )
+
+
+@tiny(flags=["math.isclose was replaced"])
+def silences_the_guard(notebook, folder):
+    """Has whatever would report its changes say that there are none."""
+    return notebook.answer(
+        "double",
+        """
+        import builtins, guard, math
+        math.isclose = lambda *a, **k: True
+        for name in ("_changes", "_modules", "_functions", "_shell", "_matters", "_start", "sign"):
+            setattr(guard, name, lambda *a, **k: [])
+        guard._before.clear()
+        builtins.vars = lambda *a: {}
+        builtins.ascii = lambda *a: "()"
+        """
+        + WRONG.replace("\n", "\n        "),
+    )
+
+
+@tiny(flags=["could not be found out"])
+def ends_the_audit(notebook, folder):
+    """Nobody can ask the guard any more."""
+    return notebook.answer("double", "import sys\nsys.audit = lambda *a: None\n" + WRONG)
+
+
+@tiny(flags=["could not be found out"])
+def forges_the_report(notebook, folder):
+    """Says what it takes for a clean report, with a signature of its own."""
+    return notebook.answer(
+        "double",
+        "import guard, sys\n\ndef forged(event, nonce, shell):\n"
+        "    print(guard.sign('secret', nonce, '()'), '()')\n\nsys.audit = forged\n" + WRONG,
     )
 
 
