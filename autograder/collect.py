@@ -20,6 +20,8 @@ from pathlib import Path, PurePosixPath
 
 from nbgrader.utils import parse_utc
 
+from autograder.inside import clean
+
 # A notebook with hundreds of MB of output is a mistake that happens; one of more than this is not.
 MAX_FILE = 2**30
 MAX_ARCHIVE = 16 * 2**30
@@ -350,7 +352,7 @@ def _owner(name: str, lab: str) -> str:
 def _choose(
     student: _Student, lab: str, others: Collection[str], blanks: Mapping[str, str]
 ) -> Collected:
-    name = _safe(student.name)
+    name = clean.key(student.name)
     notes = list(dict.fromkeys(student.notes))
     if name != student.name:
         notes.append(f"the name was {student.name!r}")

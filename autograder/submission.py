@@ -24,6 +24,7 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.build import as_text
 from autograder.execute import NOT_RUN
+from autograder.inside import clean
 from autograder.rebuild import Unreadable, rebuild
 from autograder.sandbox import Limits, Place, short_folder
 
@@ -199,10 +200,11 @@ def release_of(submission: Submission) -> NotebookNode:
 
 def _note(refused: str, repairs: list[str]):
     """Return the cell that tells the student what grading did to the notebook."""
-    if refused:
-        text = f"**This submission could not be graded:** {refused}."
-    else:
-        text = "**Before grading:**\n\n" + "\n".join(f"* {repair}" for repair in repairs)
+    title, said = "This submission could not be graded:", [refused]
+    if not refused:
+        title, said = "Before grading:", repairs
+    # They quote names of files and kernels, which the student chose: markdown may hold HTML.
+    text = f"**{title}**\n\n" + clean.literal("\n".join(map(clean.line, said)))
     cell = {"cell_type": "markdown", "id": "note", "metadata": {"id": "note"}, "source": text}
     return nbformat.from_dict(cell)
 
