@@ -152,6 +152,11 @@ def gradescope(lab: Lab, outcome: Outcome, grade: Grade) -> str:
     return json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
 
 
+def no_gradescope(reason: str) -> str:
+    """Return the results.json of a student for whom there is no other."""
+    return json.dumps({"score": 0, "output": reason, "output_format": "text"}, ensure_ascii=False)
+
+
 def summary(lab: Lab, outcome: Outcome, grade: Grade) -> str:
     """Return in a few lines what a student got and lost."""
     lines = [f"{_number(grade.score)} of {_number(lab.points)} points."]

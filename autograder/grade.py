@@ -8,6 +8,7 @@ on disk at once: stopped at any moment and started again, the grader goes on whe
 """
 
 import argparse
+import io
 import math
 import os
 import shutil
@@ -27,14 +28,18 @@ from nbgrader.utils import is_solution
 
 from autograder import executors, gradebook, pool, report, sample_class, sandbox
 from autograder.build import MASTERS, Lab, as_text, read_lab, release
-from autograder.collect import BadUsage, Collected, collect
+from autograder.collect import Aside, BadUsage, Collected, collect
 from autograder.gradebook import make_course
+from autograder.inside import clean
 from autograder.journal import InUse, Journal, write_whole
 from autograder.salvage import slim
 from autograder.submission import Outcome, Submission, course_config, environment
 
 # Beyond the notebook's own time limit: what starting, converting and a loaded machine may take.
 GRACE_SECONDS = 300
+# How wide what students chose may be in the printed table.
+MOST_NAME = 48
+MOST_REMARKS = 400
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,14 @@ class Result:
     left_out: list[str]
 
 
-def grade_all(lab: Lab, found: list[Collected], output: Path, settings: Settings) -> Result:
+def grade_all(
+    lab: Lab,
+    found: list[Collected],
+    output: Path,
+    settings: Settings,
+    *,
+    aside: Sequence[Aside] = (),
+) -> Result:
     """Grade every submission that has not been graded yet, and fill the output folder.
 
     A submission that breaks its process is graded as broken; the others never notice.
@@ -74,6 +86,7 @@ def grade_all(lab: Lab, found: list[Collected], output: Path, settings: Settings
         found: what was collected.
         output: the folder to fill.
         settings: how to grade, and whom.
+        aside: files that belong to nobody's submission, to be named in the reports.
 
     Raises:
         BadUsage: the gradebook, the sandbox, the cluster or a name in `settings.only` cannot be
@@ -138,7 +151,7 @@ def grade_all(lab: Lab, found: list[Collected], output: Path, settings: Settings
         config = output / "nbgrader_config.py"
         config.touch(0o600)  # a database's address may hold a password
         config.write_text(_config_for_nbgrader(settings.db_url and db_url), "utf-8")
-    report.write(lab, found, in_order, grades, output)
+    report.write(lab, found, in_order, grades, output, aside=aside)
     return Result(in_order, grades, left_out)
 
 
@@ -245,7 +258,8 @@ class _Progress:
         points = f"{sum(outcome.scores.values()):g} of {self._points:g}"
         print(
             f"[{self._done}/{self._total}] {self._done / seconds * 60:.1f} a minute, "
-            f"{_duration(left)} left, {self._failed} failed  {outcome.student}: {points}",
+            f"{_duration(left)} left, {self._failed} failed  "
+            f"{_shown(outcome.student, MOST_NAME)}: {points}",
             flush=True,
         )
 
@@ -282,33 +296,66 @@ def _config_for_nbgrader(db_url: str | None) -> str:
     )
 
 
-def table(lab: Lab, result: Result, expected: dict[str, float] | None = None) -> str:
-    """Return the class as text: points by exercise (numbered as in the lab) and remarks."""
+def table(
+    lab: Lab,
+    result: Result,
+    expected: dict[str, float] | None = None,
+    *,
+    found: Sequence[Collected] = (),
+    aside: Sequence[Aside] = (),
+) -> str:
+    """Return the class as text: points by exercise (numbered as in the lab) and remarks.
+
+    Students are called by their key, and by the name in `found` where that is another. Files that
+    are nobody's submission follow, and the last line counts them. A student's text is one cell.
+    """
+    names = {each.student: each.name or each.student for each in found}
+    named = any(student != name for student, name in names.items())
     numbers = [str(number) for number in range(1, len(lab.exercises) + 1)]
-    rows = [["student", "score", *(["expected"] if expected else []), *numbers, "remarks"]]
+    calls = ["student", *(["name"] if named else [])]
+    rows = [[*calls, "score", *(["expected"] if expected else []), *numbers, "remarks"]]
     for outcome in result.outcomes:
-        grade = result.grades[outcome.student]
+        grade, student = result.grades[outcome.student], outcome.student
         points = [
             grade.score,
-            *([expected[outcome.student]] if expected else []),
+            *([expected[student]] if expected else []),
             *(sum(grade.scores[check] for check in own) for own in lab.exercises.values()),
         ]
         remarks = "; ".join(filter(None, [outcome.reason, *outcome.flags, *outcome.repairs]))
-        rows.append([outcome.student, *(f"{value:g}" for value in points), remarks])
+        called = [student, *([names.get(student, student)] if named else [])]
+        rows.append(
+            [
+                *(_shown(text, MOST_NAME) for text in called),
+                *(f"{value:g}" for value in points),
+                _shown(remarks, MOST_REMARKS),
+            ]
+        )
     widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    lines = [
-        "  ".join(
-            [row[0] + " " * (widths[0] - _width(row[0]))]
-            + [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:], strict=True)]
-            + [row[-1]]
-        ).rstrip()
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        space = [" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False)]
+        left = [cell + pad for cell, pad in zip(row[: len(calls)], space, strict=False)]
+        right = [pad + cell for cell, pad in zip(row[:-1], space, strict=True)][len(calls) :]
+        lines.append("  ".join([*left, *right, row[-1]]).rstrip())
     legend = (
         f"{number} {name} ({sum(checks.values()):g})"
         for number, (name, checks) in enumerate(lab.exercises.items(), start=1)
     )
-    return "\n".join([*lines, "", "Exercises: " + ", ".join(legend)])
+    lines += ["", "Exercises: " + ", ".join(legend)]
+    if aside:
+        each = (f"aside: {_shown(f.file, MOST_NAME)}  {_shown(f.reason, 100)}" for f in aside)
+        lines += ["", *each, f"{len(aside)} left aside, as no student's submission."]
+    return "\n".join(lines)
+
+
+def _shown(text: str, most: int) -> str:
+    """Return a text as one cell of a terminal's table: no gaps in it, and at most so wide."""
+    text = " ".join(clean.line(text, most).split())
+    if _width(text) <= most:
+        return text
+    while _width(text) > most - 2:
+        text = text[:-1]
+    return f"{text} …"
 
 
 def _width(text: str) -> int:
@@ -345,6 +392,8 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
     arguments = parser.parse_args(argv)
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # names are in any script, a log may be in ASCII
     try:
         _grade_class(arguments, masters)
     except BadUsage as error:
@@ -396,13 +445,14 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
         found, aside = collect(given or source, lab.name, unpacked, others=labs, blanks=blanks)
         if given and output.resolve().is_relative_to(given.resolve()):
             raise BadUsage(f"the output folder {output} must not be inside {given}")
-        if aside:
-            print(f"Left aside, as no student's: {', '.join(aside)}")
+        aside = [Aside(file, "it is no notebook") for file in aside]
         output.mkdir(parents=True, exist_ok=True)
-        result = grade_all(lab, found, output, settings)
-    print(f"\n{table(lab, result, expected)}\n\nWritten to {output}/")
+        result = grade_all(lab, found, output, settings, aside=aside)
+    shown = table(lab, result, expected, found=found, aside=aside)
+    print(f"\n{shown}\n\nWritten to {output}/")
     if result.left_out:
-        print(f"Not graded, as asked: {', '.join(result.left_out)}")
+        left_out = ", ".join(_shown(student, MOST_NAME) for student in result.left_out)
+        print(f"Not graded, as asked: {left_out}")
     if expected is not None:
         points = {each.student: sum(each.scores.values()) for each in result.outcomes}
         wrong = [name for name in expected if not math.isclose(points[name], expected[name])]

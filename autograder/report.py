@@ -1,11 +1,14 @@
 """What people read after grading: a page a student, and one about the class.
 
-Every page is one file that needs nothing from the net.
+Every page is one file that needs nothing from the net, and runs nothing. A page that cannot be made
+says so, and costs no other.
 """
 
 import re
 import statistics
 from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +22,15 @@ from nbgrader.utils import is_grade, is_solution
 
 from autograder import exports
 from autograder.build import Lab
-from autograder.collect import Collected
+from autograder.collect import Aside, Collected
 from autograder.gradebook import Grade
+from autograder.inside import clean
 from autograder.journal import write_whole
 from autograder.submission import Outcome
 
 DETAILS = re.compile(r"<details>\s*<summary>.*?</summary>(.*?)</details>", re.DOTALL)
 MAX_ANSWER = 20_000
+MAX_REMARKS = 100  # of a kind, on one student's page
 
 
 def write(
@@ -34,11 +39,26 @@ def write(
     outcomes: list[Outcome],
     grades: dict[str, Grade],
     output: Path,
+    *,
+    aside: Sequence[Aside] = (),
 ) -> None:
-    """Fill the output folder with pages and tables for the students that have been graded."""
+    """Fill the output folder with pages and tables for the students that have been graded.
+
+    Args:
+        lab: the lab.
+        found: what was collected.
+        outcomes: of those of them that have been graded.
+        grades: the gradebook's, for the same students.
+        output: the folder, with the executed notebooks in autograded/.
+        aside: files that belong to nobody's submission.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
+        finalize=_clean,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
@@ -46,30 +66,63 @@ def write(
     templates.filters["points"] = lambda value: f"{value:.4g}"
     feedback = templates.get_template("feedback.html.j2")
     hints = _hints(lab)
+    collected = {each.student: each for each in found}
     for folder in ("feedback", "gradescope"):
         (output / folder).mkdir(exist_ok=True)
     for outcome in outcomes:
         student, grade = outcome.student, grades[outcome.student]
         notebook = output / "autograded" / student / lab.name / f"{lab.name}.ipynb"
-        page = feedback.render(
-            lab=lab,
-            outcome=outcome,
-            grade=grade,
-            exercises=_exercises(lab, outcome, grade, hints, _answers(lab, notebook)),
-        )
-        write_whole(output / "feedback" / f"{student}.html", page.encode("utf-8"))
-        results = output / "gradescope" / student / "results.json"
-        results.parent.mkdir(exist_ok=True)
-        write_whole(results, exports.gradescope(lab, outcome, grade).encode("utf-8"))
+        about = lab, collected[student], outcome, grade
+        page = _made(partial(_page, feedback, *about, hints, notebook), _no_page)
+        write_whole(output / "feedback" / f"{student}.html", page)
+        results = _made(partial(exports.gradescope, lab, outcome, grade), exports.no_gradescope)
+        path = output / "gradescope" / student / "results.json"
+        path.parent.mkdir(exist_ok=True)
+        write_whole(path, results)
     overview = templates.get_template("overview.html.j2")
-    page = overview.render(lab=lab, **_overview(lab, found, outcomes, grades))
+    figures = _overview(lab, found, outcomes, grades)
+    page = overview.render(lab=lab, aside=aside, **figures)
     write_whole(output / "overview.html", page.encode("utf-8"))
-    exports.write_table(lab, found, outcomes, grades, output / "grades.csv")
+    exports.write_table(lab, found, outcomes, grades, output / "grades.csv", aside=aside)
     exports.write_canvas(lab, found, grades, output / "canvas.csv")
     exports.write_moodle(lab, found, outcomes, grades, output / "moodle.csv")
 
 
+def _clean(value: Any) -> Any:
+    """Clean what goes into a page; it is escaped after that. What is HTML is the lab's own."""
+    return clean.lines(value, MAX_ANSWER) if type(value) is str else value
+
+
+def _made(make: Callable[[], str], instead: Callable[[str], str]) -> bytes:
+    """Return what is made for one student, or, if that fails, what stands in for it."""
+    try:
+        return make().encode("utf-8")
+    except Exception as error:  # whatever a student's words or numbers bring about
+        reason = clean.line(f"This could not be written: {type(error).__name__}: {error}")
+        return instead(reason).encode("utf-8")
+
+
 # --- a student's page -----------------------------------------------------------------------------
+
+
+def _page(
+    template: jinja2.Template,
+    lab: Lab,
+    each: Collected,
+    outcome: Outcome,
+    grade: Grade,
+    hints: dict[str, Markup],
+    notebook: Path,
+) -> str:
+    exercises = _exercises(lab, outcome, grade, hints, _answers(lab, notebook))
+    return template.render(
+        lab=lab, each=each, outcome=outcome, grade=grade, exercises=exercises, most=MAX_REMARKS
+    )
+
+
+def _no_page(reason: str) -> str:
+    head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>No page</title>'
+    return f"{head}<p>{Markup.escape(reason)}</p>\n"
 
 
 def _exercises(
@@ -151,9 +204,11 @@ def _overview(
     scores = [grades[outcome.student].score for outcome in outcomes]
     seconds = sorted(outcome.seconds for outcome in outcomes)
     graded = {outcome.student for outcome in outcomes}
+    collected = {each.student: each for each in found}
     students = [
         {
             "outcome": outcome,
+            "collected": collected[outcome.student],
             "grade": grades[outcome.student],
             "exercises": [
                 sum(grades[outcome.student].scores[check] for check in checks)
@@ -177,7 +232,7 @@ def _overview(
             "median": statistics.median(seconds) if seconds else 0.0,
             "longest": seconds[-1] if seconds else 0.0,
             "total": sum(seconds),
-            "slowest": sorted(outcomes, key=lambda each: -each.seconds)[:5],
+            "slowest": sorted(students, key=lambda each: -each["outcome"].seconds)[:5],
         },
     }
 
