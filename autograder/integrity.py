@@ -8,14 +8,9 @@ or forged is a flag by itself.
 
 import ast
 import secrets
-import sys
 
-from autograder.sandbox import INSIDE
-
-sys.path.append(str(INSIDE))
-
-import clean
-from guard import REPORT, sign
+from autograder.inside import clean
+from autograder.inside.guard import REPORT, sign
 
 # A list of flags longer than this tells a person no more.
 MOST_FLAGS = 20

@@ -11,15 +11,14 @@ import zmq
 from nbformat import NotebookNode
 
 from autograder import sandbox
+from autograder.inert import inert_output
 from autograder.sandbox import Place
 
 MOST_OUTPUT_BYTES = 1 << 20  # that are kept of one run's output
 MOST_OUTPUTS = 200
 MOST_BYTES = 256 << 20  # that a kernel may send in all
 INTERRUPT_SECONDS = 10
-# What is kept of an output. Others, such as HTML, can hold programs for the browser of whoever
-# looks at the executed notebook: an instructor.
-SHOWN = ("text/plain", "text/latex", "image/png", "image/jpeg")
+MOST_VALUE = 10_000  # characters, of an expression's value
 
 
 class Died(Exception):
@@ -191,7 +190,7 @@ def _record(run: Run, kind: str, content: dict, message: dict, size: int) -> Non
     if kind == "execute_reply":
         run.replied = True
         found = content.get("user_expressions", {}).items()
-        run.values = {name: str(value["data"]["text/plain"]) for name, value in found}
+        run.values = {name: str(value["data"]["text/plain"])[:MOST_VALUE] for name, value in found}
         return
     if kind == "status":
         run.idle = run.idle or content["execution_state"] == "idle"
@@ -209,18 +208,17 @@ def _record(run: Run, kind: str, content: dict, message: dict, size: int) -> Non
         run.clear = False
     run.bytes += size
     last = run.outputs[-1] if run.outputs else None
-    if run.bytes > MOST_OUTPUT_BYTES or len(run.outputs) >= MOST_OUTPUTS:
+    too_much = run.bytes > MOST_OUTPUT_BYTES or len(run.outputs) >= MOST_OUTPUTS
+    if too_much and kind != "error":
         note = "\n… and more output, which was cut off here.\n"
-        if kind == "error":
-            content = {key: str(content[key])[:10000] for key in ("ename", "evalue")}
-            run.outputs.append(nbformat.v4.new_output("error", **content))
-        elif last is None or not (last.output_type == "stream" and last.text.endswith(note)):
+        if last is None or not (last.output_type == "stream" and last.text.endswith(note)):
             run.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=note))
         return
-    output = nbformat.v4.output_from_msg(message)
-    if "data" in output:
-        output.data = {kind: data for kind, data in output.data.items() if kind in SHOWN}
-    nbformat.v4.nbbase.validate(output, "output")
+    output = inert_output(nbformat.v4.output_from_msg(message))
+    if output is None:
+        return
+    if too_much:
+        output.traceback = []
     same = last is not None and last.output_type == output.output_type == "stream"
     if same and last.name == output.name:
         last.text += output.text
