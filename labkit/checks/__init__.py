@@ -6,19 +6,27 @@ misconception. On success it prints one plain line. Nothing is ever written to s
 gives a graded cell that does so no points.
 
 Checks hold no answers. They compare with closed forms, independent oracles and properties.
+
+A point follows from a comparison that holds, never from one that does not: NaN is near nothing. And
+nothing that a student's function could have changed is compared with: it gets copies, generators
+of its own, and answers from callbacks that are copies, too.
 """
 
 import contextlib
+import copy
 import functools
 import importlib
 import itertools
 import linecache
+import math
 import os
 import re
+import reprlib
 import sys
 import textwrap
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -32,8 +40,10 @@ __all__ = [
     "at_home",
     "check",
     "fresh_rng",
+    "lent_rng",
     "reason",
     "require",
+    "shown",
 ]
 
 # The chance that one run of a randomised check fails a right answer, for each of the check's
@@ -42,7 +52,13 @@ FALSE_FAIL = 1e-8
 
 
 class CheckFailed(AssertionError):
-    """A property that the student's function does not have; the message explains it."""
+    """A property that the student's function does not have; the message explains it.
+
+    Whatever it quotes of the student's, the message can be written to a file or a stream.
+    """
+
+    def __init__(self, message: str = ""):
+        super().__init__(message.encode("utf-8", "backslashreplace").decode())
 
     def _render_traceback_(self) -> list[str]:
         # IPython's hook: the message is the lesson, the frames inside labkit are not.
@@ -65,6 +81,14 @@ def fresh_rng() -> np.random.Generator:
     return np.random.default_rng([int(seed), next(_calls(seed))] if seed else None)
 
 
+def lent_rng(rng: np.random.Generator) -> np.random.Generator:
+    """Return a generator to hand to a student's function, drawn from the check's.
+
+    The check's own is never handed out: who has it decides what the check draws next.
+    """
+    return np.random.default_rng(rng.integers(2**32, size=4).tolist())
+
+
 @functools.cache
 def _calls(seed: str) -> Iterator[int]:
     return itertools.count()
@@ -74,8 +98,9 @@ def check(body: Callable[..., None]) -> Callable[..., None]:
     """Make a check of `body(student, rng)`; its docstring's first line is what success prints.
 
     The check is called as `check(student, rng, trials=1)`: it runs `body` on fresh inputs
-    `trials` times. The student's function is guarded: it gets copies of its arrays, and whatever
-    it raises becomes a `CheckFailed` that says where.
+    `trials` times. The student's function is guarded: it gets copies of what it is called with,
+    and whatever it raises becomes a `CheckFailed` that says where. So does whatever `body` itself
+    meets with in what the function returned: no verdict, no points.
     """
 
     @functools.wraps(body)
@@ -83,7 +108,16 @@ def check(body: Callable[..., None]) -> Callable[..., None]:
         with contextlib.redirect_stderr(sys.stdout):
             guarded = guard(student)
             for _ in range(trials):
-                body(guarded, rng)
+                try:
+                    body(guarded, rng)
+                except CheckFailed:
+                    raise
+                except Exception as error:
+                    raise CheckFailed(
+                        f"`{guarded.__name__}` cannot be judged by what it returned "
+                        f"({type(error).__name__}: {reason(error)}). Is it of the kind that its "
+                        "cell asks for?"
+                    ) from error
         print(_wrapped(f"✓ {body.__name__}: {body.__doc__.splitlines()[0]}"))
 
     return run
@@ -95,19 +129,24 @@ def _wrapped(text: str) -> str:
 
 
 def guard(student: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that calls `student` on copies; what that raises is a `CheckFailed`."""
-    name = getattr(student, "__name__", repr(student))
+    """Return a function that calls `student` on copies; what that raises is a `CheckFailed`.
+
+    Arrays and containers are copied, however nested, and so is what a function that is handed over
+    returns. Other objects, such as a model to train, are handed over as they are: make them for
+    the one call (see `at_home`). The function's `in_place` calls `student` on the arguments
+    themselves, for checks that ask what it does to them.
+    """
+    name = getattr(student, "__name__", None)
+    name = name if isinstance(name, str) else shown(student)
     require(callable(student), f"`{name}` is not a function: did you overwrite it with a value?")
 
     @functools.wraps(student)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        args = [_copied(value) for value in args]
-        kwargs = {key: _copied(value) for key, value in kwargs.items()}
+    def in_place(*args: Any, **kwargs: Any) -> Any:
         try:
             return student(*args, **kwargs)
-        except CheckFailed:
+        except (CheckFailed, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:
             # TensorFlow raises it too, where NumPy meets a tensor without a value.
             if isinstance(error, NotImplementedError) and "symbolic" not in str(error):
                 # The function may be filled in, and call one that is not.
@@ -122,6 +161,12 @@ def guard(student: Callable[..., Any]) -> Callable[..., Any]:
                 f"`{name}` raised {type(error).__name__}: {reason(error)}{place(student, error)}"
             ) from None
 
+    @functools.wraps(student)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return in_place(*_copied(args), **_copied(kwargs))
+
+    call.__name__ = in_place.__name__ = name
+    call.in_place = in_place
     return call
 
 
@@ -136,6 +181,7 @@ def at_home(student: Callable[..., Any], run: Callable[..., Any], *data: Any) ->
     """
     # The grader's stand-in for a function brings it along, through the guard's `functools.wraps`.
     elsewhere = getattr(student, "at_home", None)
+    data = _copied(data)
     return elsewhere(run, *data) if elsewhere else run(student, *data)
 
 
@@ -153,21 +199,68 @@ _MEANINGS = {
 }
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """What an exception says and means, without TensorFlow's frames and names of kernels."""
-    lines = str(error).strip().splitlines() or [repr(error)]
+    try:
+        said = str(error)
+    except Exception:  # the student's own class
+        said = ""
+    lines = said.strip().splitlines() or [shown(error)]
     text = lines[-1].strip() if lines[0].startswith("in user code") else "\n".join(lines)
     text = re.sub(r"\{\{function_node [^}]*\}\} | \[Op:\w+\] name: *$", "", text)
     meaning = [m for pattern, m in _MEANINGS.items() if re.search(pattern, text)]
     return "\n".join([text, *meaning])
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxlong = _SHORT.maxstring = _SHORT.maxother = 80
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxset = _SHORT.maxdict = 12
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: on one line, short, and whatever its `repr` does."""
+    try:
+        return textwrap.shorten(_SHORT.repr(value), 300)
+    except Exception:  # such as an integer of too many digits
+        return f"<{type(value).__name__}>"
+
+
 def _copied(value: Any) -> Any:
+    """Return a copy of arrays and containers, however nested; see `guard` for all else."""
     if isinstance(value, np.ndarray):
-        return value.copy()
-    if isinstance(value, list):
-        return [_copied(item) for item in value]
+        return copy.deepcopy(value) if value.dtype.hasobject else value.copy()
+    if isinstance(value, tuple) and hasattr(value, "_make"):
+        return value._make(map(_copied, value))
+    if isinstance(value, list | tuple | set | frozenset):
+        return type(value)(map(_copied, value))
+    if isinstance(value, Mapping):
+        items = {_copied(key): _copied(item) for key, item in value.items()}
+        return items if type(value) is dict else _refilled(value, items)
+    if isinstance(value, bytearray):
+        return value[:]
+    if isinstance(value, FunctionType) and (value.__closure__ or value.__defaults__):
+        return _answering_copies(value)
     return value
+
+
+def _refilled(mapping: Mapping, items: dict) -> Mapping:
+    """Return a mapping of the same class, if it can be changed, else a dictionary."""
+    if not isinstance(mapping, dict):
+        return items
+    other = copy.copy(mapping)
+    other.update(items)
+    return other
+
+
+def _answering_copies(function: FunctionType) -> Callable[..., Any]:
+    """What it keeps, in its closure or its defaults, stays its own."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return _copied(function(*args, **kwargs))
+
+    del call.__wrapped__  # which would hand it out
+    return call
 
 
 def place(student: Callable[..., Any], error: BaseException) -> str:
@@ -202,10 +295,8 @@ def as_array(
     require(value is not None, f"{what} is None. Did you forget `return`?")
     require(value is not NotImplemented and value is not ..., f"{what} is {value!r}, not an array.")
     try:
-        if np.asarray(value).dtype.kind in "SU":
-            raise TypeError("text, even if float() could read it")
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+        array = _numbers(np.array(value))
+    except Exception:  # whatever the student's class does when it is asked
         raise CheckFailed(f"{what} is a {type(value).__name__}, not an array of numbers.") from None
     if shape is not None:
         require(
@@ -222,6 +313,27 @@ def as_array(
     return array
 
 
+def _numbers(array: np.ndarray) -> np.ndarray:
+    """Return real numbers as float64; text that `float` could read is none, and None is none."""
+    if array.dtype.kind == "c" and np.all(array.imag == 0):
+        array = array.real
+    if array.dtype.kind == "O":
+        numbers = [_number(item) for item in array.ravel()]
+        return np.array(numbers, np.float64).reshape(array.shape)
+    if array.dtype.kind not in "biufV":  # V: bfloat16 and its kin
+        raise TypeError(f"{array.dtype} holds no numbers")
+    return array.astype(np.float64)
+
+
+def _number(value: Any) -> float:
+    if value is None or isinstance(value, str | bytes | bytearray):
+        raise TypeError("no number")
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
 def as_number(value: Any, what: str, *, finite: bool = True) -> float:
     """Return `value` as one float; raise `CheckFailed` if it is not one number."""
     array = as_array(value, what, finite=finite)
@@ -233,8 +345,8 @@ def as_arrays(value: Any, what: str, like: Sequence[np.ndarray]) -> list[np.ndar
     """Return `value`, a list or tuple with one array for each of `like`, as float64 arrays."""
     require(value is not None, f"{what} is None. Did you forget `return`?")
     try:
-        items = list(value)
-    except TypeError:
+        items = list(itertools.islice(value, 10_000))  # it may have no end
+    except Exception:
         raise CheckFailed(
             f"{what} is a {type(value).__name__}; a list with one array per variable is wanted."
         ) from None
