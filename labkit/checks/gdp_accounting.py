@@ -10,7 +10,17 @@ import numpy as np
 from scipy import stats
 
 from labkit.accounting import TUTORIAL_ORDERS, require_domain
-from labkit.checks import FALSE_FAIL, CheckFailed, as_array, as_number, check, reason, require
+from labkit.checks import (
+    FALSE_FAIL,
+    CheckFailed,
+    as_array,
+    as_number,
+    check,
+    lent_rng,
+    reason,
+    require,
+    shown,
+)
 
 # Closed forms in float64 are good to 1e-13 over all of the ranges drawn here; no wrong answer that
 # we know of is within 1e-3.
@@ -43,6 +53,28 @@ def _without_overflow(student: Callable, *args: Any) -> Any:
         return student(*args)
 
 
+def _moves(
+    student: Callable,
+    valid: dict[str, Any],
+    others: Sequence[tuple[str, float, bool]],
+    *more: Any,
+) -> None:
+    """Require a result that falls, or else rises, with each (argument, value, falls).
+
+    Who refuses nonsense, and computes nothing where there is something to compute, refuses all.
+    """
+    name = student.__name__
+    base = _number(student(*valid.values(), *more), name, str(valid))
+    for argument, value, falls in others:
+        moved = valid | {argument: value}
+        got = _number(student(*moved.values(), *more), name, str(moved))
+        require(
+            got < base if falls else got > base,
+            f"`{name}` gives {base:.6g} where {valid}, and {got:.6g} where {argument} = {value:g}: "
+            f"it should {'fall' if falls else 'rise'}.",
+        )
+
+
 def _refuses(
     student: Callable, valid: dict[str, Any], bad: Sequence[tuple[str, Any]], *more: Any
 ) -> None:
@@ -67,8 +99,9 @@ def _refuses(
             ) from None
         else:
             raise CheckFailed(
-                f"`{name}` at {case} gives {got!r}. {argument} = {value!r} means nothing: raise a "
-                f"ValueError that names `{argument}` (the cell begins with a call that does)."
+                f"`{name}` at {case} gives {shown(got)}. {argument} = {value!r} means nothing: "
+                f"raise a ValueError that names `{argument}` (the cell begins with a call that "
+                "does)."
             )
 
 
@@ -114,6 +147,11 @@ def tradeoff_at_the_edges(gaussian_tradeoff: Callable, rng: np.random.Generator)
         abs(got[0] - 1) <= 1e-9 and abs(got[-1]) <= 1e-9,
         "Who never accuses (false-positive rate 0) misses all; who always does (1) misses none. "
         f"Your miss rates: {got[0]:.3f} and {got[-1]:.3f}.",
+    )
+    require(
+        bool(np.all(got[1:-1] < 1 - alpha[1:-1])),
+        "With μ above 0 the worlds differ, and a test does better than guessing: at a "
+        f"false-positive rate of 0.5 it misses less than half; your miss rate is {got[5]:.3f}.",
     )
 
 
@@ -266,6 +304,7 @@ def mu_uniform_refuses_nonsense(mu_uniform: Callable, rng: np.random.Generator) 
     base = (rng.uniform(0.6, 3), rng.uniform(0.001, 0.1), 100)
     what = "`mu_uniform`'s result"
     mu = as_number(mu_uniform(*base), what)
+    require(mu > 0, f"With noise_multiplier {base[0]:.3f} μ is above 0; yours is {mu:g}.")
     for name, other, times in (
         ("4 times the steps", (base[0], base[1], 400), 2),
         ("twice the sampling_probability", (base[0], 2 * base[1], 100), 2),
@@ -361,9 +400,11 @@ def delta_survives_large_mu(delta_from_mu: Callable, rng: np.random.Generator) -
 @check
 def delta_refuses_nonsense(delta_from_mu: Callable, rng: np.random.Generator) -> None:
     """an ε or μ without a meaning is refused by name."""
+    valid = {"epsilon": 1.0, "mu": 0.5}
+    _moves(delta_from_mu, valid, [("epsilon", 0.5, False), ("mu", 0.25, True)])
     _refuses(
         delta_from_mu,
-        {"epsilon": 1.0, "mu": 0.5},
+        valid,
         [("epsilon", -0.1), ("epsilon", math.nan), ("mu", -1.0), ("mu", 0.0), ("mu", math.inf)],
     )
 
@@ -394,7 +435,10 @@ def _compare_epsilon(eps_from_mu: Callable, mu: float, delta: float) -> None:
                 else "Is the upper end large enough?"
             )
         ) from None
-    require(got >= 0, f"At {case} `eps_from_mu` gives {got:.6g}: ε is never negative.")
+    require(
+        0 <= got <= 1e100,
+        f"At {case} `eps_from_mu` gives {got:.6g}: ε is never negative, nor beyond all losses.",
+    )
     if _delta_by_integral(0.0, mu) <= delta:
         require(
             got <= 1e-9,
@@ -430,9 +474,11 @@ def eps_at_the_extremes(eps_from_mu: Callable, rng: np.random.Generator) -> None
 @check
 def eps_refuses_nonsense(eps_from_mu: Callable, rng: np.random.Generator) -> None:
     """a μ or δ without a meaning is refused by name."""
+    valid = {"mu": 0.5, "delta": 1e-5}
+    _moves(eps_from_mu, valid, [("mu", 0.1, True), ("delta", 0.1, True)], _strict_delta)
     _refuses(
         eps_from_mu,
-        {"mu": 0.5, "delta": 1e-5},
+        valid,
         [("mu", 0.0), ("mu", math.nan), ("delta", 0.0), ("delta", 1.0), ("delta", -1e-5)],
         _strict_delta,
     )
@@ -553,12 +599,14 @@ def rdp_stays_in_its_domain(eps_rdp: Callable, rng: np.random.Generator) -> None
             f"For noise_multiplier {sigma:.3g}, one step and δ = {delta:.2g} the {conversion} "
             f"conversion gives you ε = {got:.3f}: ε is never negative. Return at least 0.",
         )
+    valid = {"noise_multiplier": 1.3, "sampling_probability": 0.01, "steps": 100, "delta": 1e-5}
+    more = [2, 4, 8, 16], "tight"
+    _moves(eps_rdp, valid, [("noise_multiplier", 2.6, True), ("delta", 1e-3, True)], *more)
     _refuses(
         eps_rdp,
-        {"noise_multiplier": 1.3, "sampling_probability": 0.01, "steps": 100, "delta": 1e-5},
+        valid,
         [("noise_multiplier", -1.0), ("sampling_probability", 1.5), ("delta", 0.0)],
-        [2, 4, 8, 16],
-        "tight",
+        *more,
     )
 
 
@@ -570,11 +618,11 @@ def _case(result: Any) -> tuple[Any, float]:
     require(result is not None, f"{what} is None. Did you forget `return`?")
     require(
         isinstance(result, (tuple, list)) and len(result) == 2,
-        f"{what} is {result!r}; the pair (setting, factor) is wanted.",
+        f"{what} is {shown(result)}; the pair (setting, factor) is wanted.",
     )
     require(
         not isinstance(result[1], (tuple, list, type(None))),
-        f"{what} is {result!r}: the pair is the other way round, (setting, factor) is wanted.",
+        f"{what} is {shown(result)}: the pair is the other way round, (setting, factor) is wanted.",
     )
     factor = as_number(result[1], f"{what}, its factor,", finite=False)
     require(not math.isnan(factor), f"{what} has the factor NaN.")
@@ -583,8 +631,8 @@ def _case(result: Any) -> tuple[Any, float]:
 
 def _same(setting: Any, wanted: tuple) -> bool:
     try:
-        return tuple(setting) == wanted
-    except TypeError:
+        return bool(np.array_equal(as_array(setting, "the setting", (len(wanted),)), wanted))
+    except CheckFailed:
         return False
 
 
@@ -609,8 +657,8 @@ def finds_the_worst_setting(worst_case: Callable, rng: np.random.Generator) -> N
         hint = " That is the smallest one."
     require(
         _same(setting, small),
-        f"The estimate is {factors[small]:.2f} times too small at {small}; you return {setting!r}."
-        f"{hint}",
+        f"The estimate is {factors[small]:.2f} times too small at {small}; you return "
+        f"{shown(setting)}.{hint}",
     )
     require(
         math.isclose(factor, 2.5, rel_tol=1e-9),
@@ -629,7 +677,7 @@ def accuses_only_with_proof(worst_case: Callable, rng: np.random.Generator) -> N
     require(
         setting is None and factor == 1,
         f"An estimate of {inside:.2f} in [{low:.2f}, {high:.2f}] may be the true ε: nothing is "
-        f"proved, so (None, 1.0) is wanted; you return ({setting!r}, {factor:g}).",
+        f"proved, so (None, 1.0) is wanted; you return ({shown(setting)}, {factor:g}).",
     )
     guilty = settings[int(rng.integers(5))]
 
@@ -640,45 +688,58 @@ def accuses_only_with_proof(worst_case: Callable, rng: np.random.Generator) -> N
     require(
         _same(setting, guilty) and factor == math.inf,
         f"Where the estimate is 0 and the lower bound {low:.2f}, the estimate is too small by a "
-        f"factor of infinity (math.inf); you return the factor {factor:g} for {setting!r}.",
+        f"factor of infinity (math.inf); you return the factor {factor:g} for {shown(setting)}.",
     )
     setting, factor = _case(worst_case(settings, lambda *s: 0.0, lambda *s: (0.0, high)))
     require(
         setting is None and factor == 1,
         f"An estimate of 0 is not below the lower bound 0: nothing is proved, so (None, 1.0) is "
-        f"wanted; you return ({setting!r}, {factor:g}).",
+        f"wanted; you return ({shown(setting)}, {factor:g}).",
     )
 
 
 # Part 6 · calibration -----------------------------------------------------------------------
 
 
-class _Accountant:
+def _accountant(
+    noise_multiplier: float, sampling_probability: float, steps: int, delta: float
+) -> float:
     """An accountant for the checks: the closed form for full batches, q·√T in place of √T.
 
-    Only its shape matters: ε falls with noise, rises with all else. It counts its calls.
+    Only its shape matters: ε falls with noise, rises with all else.
     """
+    require_domain(
+        noise_multiplier=noise_multiplier,
+        sampling_probability=sampling_probability,
+        steps=steps,
+        delta=delta,
+    )
+    ratio = np.float64(sampling_probability) / float(noise_multiplier)
+    rho = ratio * ratio * steps / 2
+    return float(rho + 2 * np.sqrt(rho * math.log(1 / delta)))
+
+
+class _Asked:
+    """Lends `_accountant` out, and counts how often it is asked."""
 
     def __init__(self) -> None:
-        self.calls = 0
+        self.times = 0
 
-    def __call__(
-        self, noise_multiplier: float, sampling_probability: float, steps: int, delta: float
-    ) -> float:
-        self.calls += 1
+        def accountant(
+            noise_multiplier: float, sampling_probability: float, steps: int, delta: float
+        ) -> float:
+            self.times += 1
+            self.require_few()
+            return _accountant(noise_multiplier, sampling_probability, steps, delta)
+
+        self.accountant = accountant
+
+    def require_few(self) -> None:
         require(
-            self.calls <= 300,
+            self.times <= 300,
             "`noise_for` has asked the accountant 300 times. PLD takes a second each: halve an "
             "interval instead of trying many values.",
         )
-        require_domain(
-            noise_multiplier=noise_multiplier,
-            sampling_probability=sampling_probability,
-            steps=steps,
-            delta=delta,
-        )
-        rho = (sampling_probability / float(noise_multiplier)) ** 2 * steps / 2
-        return rho + 2 * math.sqrt(rho * math.log(1 / delta))
 
 
 def _calibrations(rng: np.random.Generator) -> list[tuple[float, float, float, int]]:
@@ -687,13 +748,15 @@ def _calibrations(rng: np.random.Generator) -> list[tuple[float, float, float, i
     for sigma in (rng.uniform(0.4, 0.7), rng.uniform(1, 5), rng.uniform(40, 80)):
         _, q, steps = _settings(rng)
         delta = _log_uniform(rng, 1e-12, 1e-2)
-        cases.append((_Accountant()(sigma, q, steps, delta), delta, q, steps))
+        cases.append((_accountant(sigma, q, steps, delta), delta, q, steps))
     return cases
 
 
 def _noise(noise_for: Callable, target: float, delta: float, q: float, steps: int) -> float:
     case = f"target_epsilon {target:.4g}, δ = {delta:.2g}, q = {q:.3g}, {steps} steps"
-    sigma = _number(noise_for(target, delta, q, steps, _Accountant()), "noise_for", case)
+    asked = _Asked()
+    sigma = _number(noise_for(target, delta, q, steps, asked.accountant), "noise_for", case)
+    asked.require_few()  # whoever caught it
     require(sigma > 0, f"`noise_for` gives {sigma:g} for {case}: noise is positive.")
     return sigma
 
@@ -701,9 +764,10 @@ def _noise(noise_for: Callable, target: float, delta: float, q: float, steps: in
 @check
 def noise_keeps_the_promise(noise_for: Callable, rng: np.random.Generator) -> None:
     """the accountant's ε at that noise is at most the target, not even a little above."""
+    drowned = []
     for target, delta, q, steps in _calibrations(rng):
         sigma = _noise(noise_for, target, delta, q, steps)
-        got = _Accountant()(sigma, q, steps, delta)
+        got = _accountant(sigma, q, steps, delta)
         hint = (
             " Return the end of the interval that KEEPS the promise."
             if got <= 1.01 * target
@@ -714,34 +778,51 @@ def noise_keeps_the_promise(noise_for: Callable, rng: np.random.Generator) -> No
             f"You promise ε ≤ {target:.6g}, but noise_multiplier {sigma:.6g} has ε = {got:.6g}, "
             f"{got - target:.2g} above it.{hint}",
         )
+        drowned.append(_accountant(sigma / 10, q, steps, delta) <= target)
+    require(
+        not any(drowned),
+        "A tenth of your noise_multiplier would keep the promise, too: whoever drowns everything in "
+        "noise keeps every promise.",
+    )
 
 
 @check
 def noise_is_not_wasted(noise_for: Callable, rng: np.random.Generator) -> None:
     """0.2 % less noise would break the promise."""
+    kept = []
     for target, delta, q, steps in _calibrations(rng):
         sigma = _noise(noise_for, target, delta, q, steps)
-        enough = _Accountant()(sigma / 1.002, q, steps, delta)
+        enough = _accountant(sigma / 1.002, q, steps, delta)
         require(
             enough > target,
             f"noise_multiplier {sigma / 1.002:.6g}, 0.2 % less than your {sigma:.6g}, keeps ε = "
             f"{enough:.6g} ≤ {target:.6g} too: noise is wasted. Halve on, to within 0.1 %.",
         )
+        kept.append(_accountant(10 * sigma, q, steps, delta) <= target)
+    require(
+        all(kept),
+        "Ten times your noise_multiplier would still break the promise: where there is hardly any "
+        "noise none is wasted.",
+    )
 
 
 @check
 def noise_for_refuses_the_impossible(noise_for: Callable, rng: np.random.Generator) -> None:
     """arguments without a meaning are refused by name, and a target that no noise keeps too."""
-    target, delta, q, steps = _calibrations(rng)[1]
+    q, steps, delta = rng.uniform(0.2, 0.5), 4, _log_uniform(rng, 1e-8, 1e-4)
+    target = _accountant(rng.uniform(2, 5), q, steps, delta)
+    valid = {"target_epsilon": target, "delta": delta, "sampling_probability": q, "steps": steps}
+    moves = ("target_epsilon", 20 * target, True), ("sampling_probability", 0.6 * q, True)
+    _moves(noise_for, valid, moves, _accountant)
     _refuses(
         noise_for,
-        {"target_epsilon": target, "delta": delta, "sampling_probability": q, "steps": steps},
+        valid,
         [("target_epsilon", 0.0), ("target_epsilon", math.nan), ("delta", 0.0)],
-        _Accountant(),
+        _Asked().accountant,
     )
-    target = 0.5 * _Accountant()(1000.0, q, steps, delta)
+    target = 0.5 * _accountant(1000.0, q, steps, delta)
     try:
-        got = noise_for.__wrapped__(target, delta, q, steps, _Accountant())
+        got = noise_for.__wrapped__(target, delta, q, steps, _Asked().accountant)
     except ValueError:
         return
     except Exception as error:
@@ -751,7 +832,7 @@ def noise_for_refuses_the_impossible(noise_for: Callable, rng: np.random.Generat
         ) from None
     raise CheckFailed(
         f"Not even noise_multiplier 1000 keeps target_epsilon {target:.3g}, and `noise_for` gives "
-        f"{got!r}: a promise that is broken without a word. Raise a ValueError."
+        f"{shown(got)}: a promise that is broken without a word. Raise a ValueError."
     )
 
 
@@ -776,7 +857,7 @@ def epochs_become_steps(epsilons_by_epoch: Callable, rng: np.random.Generator) -
     def accountant(
         noise_multiplier: float, sampling_probability: float, steps: int, delta: float
     ) -> float:
-        asked.append((noise_multiplier, sampling_probability, steps, delta))
+        asked.append((float(noise_multiplier), float(sampling_probability), steps, float(delta)))
         return math.sqrt(steps)  # Like a real ε it grows more slowly than the steps.
 
     got = _epochs(epsilons_by_epoch, accountant, sigma, n, batch, epochs, delta)
@@ -790,7 +871,7 @@ def epochs_become_steps(epsilons_by_epoch: Callable, rng: np.random.Generator) -
     elif np.allclose(got, got[0] * np.arange(1, epochs + 1)):
         hint = _NO_SUM
     require(
-        bool(np.allclose(taken, want)),
+        bool(np.allclose(taken, want) and np.all(got > 0)),
         f"{n} examples in batches of {batch} are {per_epoch} steps an epoch: after epochs 1, 2, 3 "
         f"{want[:3].tolist()} in all; yours are the ε of {np.round(taken[:3], 2).tolist()}.{hint}",
     )
@@ -826,7 +907,7 @@ def steps_are_integers(epsilons_by_epoch: Callable, rng: np.random.Generator) ->
             f"{n} examples in batches of {batch}: after epoch {i + 1} {exact[i]:.3f} batches were "
             f"drawn; you account for {taken[i]:.0f}"
         )
-        require(taken[i] >= exact[i], f"{case}, too few. Round up.")
+        require(taken[i] >= exact[i] and got[i] > 0, f"{case}, too few. Round up.")
         require(taken[i] <= exact[i] + i + 1, f"{case}, more than needed.{hint}")
 
 
@@ -854,7 +935,7 @@ def each_group_is_clipped(microbatch_gradient: Callable, rng: np.random.Generato
         grads = grads.reshape(-1, 5).astype(np.float32)
         got = _gradient(microbatch_gradient(grads, group, clip, 0.0, np.random.default_rng(0)), 5)
         want = _library_step(grads, groups, clip)
-        single = microbatch_gradient(grads, 1, clip, 0.0, np.random.default_rng(0))
+        single = _gradient(microbatch_gradient(grads, 1, clip, 0.0, np.random.default_rng(0)), 5)
         hint = ""
         if np.allclose(got, groups * want, atol=1e-3):
             hint = " That is the sum over groups: divide by their number."
@@ -894,7 +975,7 @@ def noise_grows_with_the_group(microbatch_gradient: Callable, rng: np.random.Gen
     for group in (1, 5, 10):
         clip, sigma = rng.uniform(1.5, 3), rng.uniform(0.5, 4)
         zero = np.zeros((batch, size), np.float32)
-        got = _gradient(microbatch_gradient(zero, group, clip, sigma, rng), size)
+        got = _gradient(microbatch_gradient(zero, group, clip, sigma, lent_rng(rng)), size)
         want = sigma * clip * group / batch
         deviation = float(np.sqrt(np.mean(got**2)))
         ratio = deviation / want

@@ -75,7 +75,7 @@ def delta_from_mu(epsilon, mu):
     second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
     return min(-1e-300, first + np.log1p(-np.exp(min(-1e-12, second - first))))
 
-# %% wrong="ε·μ in place of ε/μ" loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives"}
+# %% wrong="ε·μ in place of ε/μ" loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives", "delta_refuses_nonsense": "it should"}
 def delta_from_mu(epsilon, mu):
     require_domain(epsilon=epsilon, mu=mu)
     first = special.log_ndtr(-epsilon * mu + mu / 2)

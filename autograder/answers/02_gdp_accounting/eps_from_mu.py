@@ -83,7 +83,7 @@ def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
     return mu * mu / 2 + mu * math.sqrt(2 * math.log(1 / delta))
 
-# %% wrong="a δ of its own" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
+# %% wrong="a δ of its own" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ", "eps_refuses_nonsense": "it should fall"}
 def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
     def excess(epsilon):

@@ -99,7 +99,7 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
         epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
     return max(0.0, np.min(epsilons))
 
-# %% wrong="log δ added, not subtracted" loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
+# %% wrong="log δ added, not subtracted" loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed", "rdp_stays_in_its_domain": "it should fall"}
 def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
     require_settings(noise_multiplier, sampling_probability, steps)
     require_domain(delta=delta)

@@ -36,7 +36,7 @@ def gaussian_tradeoff(alpha, mu):
 def gaussian_tradeoff(alpha, mu):
     return stats.norm.sf(stats.norm.isf(alpha) - mu)
 
-# %% wrong="adds μ" loses={"it_is_the_best_test": "SUBTRACTED"}
+# %% wrong="adds μ" loses={"it_is_the_best_test": "SUBTRACTED", "tradeoff_at_the_edges": "better than guessing"}
 def gaussian_tradeoff(alpha, mu):
     return stats.norm.cdf(stats.norm.isf(alpha) + mu)
 
@@ -48,7 +48,7 @@ def gaussian_tradeoff(alpha, mu):
 def gaussian_tradeoff(alpha, mu):
     return stats.norm.pdf(stats.norm.isf(alpha) - mu)
 
-# %% wrong="ignores μ" loses={"it_is_the_best_test": "best test misses"}
+# %% wrong="ignores μ" loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "better than guessing"}
 def gaussian_tradeoff(alpha, mu):
     return 1 - np.asarray(alpha)
 

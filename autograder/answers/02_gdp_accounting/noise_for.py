@@ -77,7 +77,7 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
             low = middle
     return low
 
-# %% wrong="the wrong half" loses={"noise_keeps_the_promise": "right half", "noise_is_not_wasted": "noise is wasted"}
+# %% wrong="the wrong half" loses={"noise_keeps_the_promise": "right half", "noise_is_not_wasted": "noise is wasted", "noise_for_refuses_the_impossible": "it should fall"}
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
@@ -120,7 +120,7 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
         if accountant(sigma, sampling_probability, steps, delta) <= target_epsilon:
             return sigma
 
-# %% wrong="asks for a single step" loses={"noise_keeps_the_promise": "above it"}
+# %% wrong="asks for a single step" loses={"noise_keeps_the_promise": "above it", "noise_is_not_wasted": "hardly any noise"}
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
