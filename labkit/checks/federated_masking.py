@@ -1,14 +1,24 @@
 """The checks of lab 03, federated learning with masks."""
 
+import itertools
 import math
-import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from labkit import secagg
-from labkit.checks import FALSE_FAIL, as_array, as_number, at_home, check, require
+from labkit.checks import (
+    FALSE_FAIL,
+    CheckFailed,
+    as_array,
+    as_number,
+    at_home,
+    check,
+    lent_rng,
+    require,
+    shown,
+)
 
 # Results in float64 over a few hundred terms are exact to 1e-12; students may use float32, which
 # is exact to 1e-5 there. No wrong answer that we know of is within 1e-3.
@@ -25,7 +35,9 @@ def _numbered(rng: np.random.Generator, examples: int) -> tuple[np.ndarray, np.n
     return x, (np.arange(examples) >= examples // 2).astype(np.int32)
 
 
-def _split(split_among: Callable, x: np.ndarray, y: np.ndarray, parties: int, rng) -> list:
+def _split(
+    split_among: Callable, x: np.ndarray, y: np.ndarray, parties: int, rng: np.random.Generator
+) -> list[tuple[np.ndarray, np.ndarray]]:
     result = split_among(x, y, parties, rng)
     require(result is not None, "`split_among` returned None. Did you forget `return`?")
     require(
@@ -50,8 +62,30 @@ def _split(split_among: Callable, x: np.ndarray, y: np.ndarray, parties: int, rn
             f"Part {i} has images of shape {images.shape} and labels of shape {labels.shape}: "
             "one label for each image is wanted.",
         )
+        numbers = _numbers(images, x)
+        require(
+            numbers is not None and bool(np.allclose(images, x[numbers], rtol=0, atol=1e-5)),
+            f"Part {i} holds images that are none of those that came in.",
+        )
         pairs.append((images, labels))
     return pairs
+
+
+def _numbers(images: np.ndarray, x: np.ndarray) -> np.ndarray | None:
+    """Return the numbers that images carry, if they are numbers of images in x."""
+    if images.shape[1:] != x.shape[1:]:
+        return None
+    numbers = np.round(images[:, 0])
+    return numbers.astype(int) if np.all((numbers >= 0) & (numbers < len(x))) else None
+
+
+def _require_a_split(parts: list[tuple[np.ndarray, np.ndarray]], examples: int) -> None:
+    """Of no parts, and of copies of one, everything holds that is said of each part alone."""
+    total = sum(len(labels) for _, labels in parts)
+    require(
+        examples - len(parts) < total <= examples,
+        f"{examples} examples were to be split, and your parts hold {total} in all.",
+    )
 
 
 @check
@@ -60,8 +94,8 @@ def every_example_has_one_owner(split_among: Callable, rng: np.random.Generator)
     parties = int(rng.integers(3, 8))
     examples = parties * int(rng.integers(8, 15)) + int(rng.integers(1, parties))  # a remainder
     x, y = _numbered(rng, examples)
-    parts = _split(split_among, x, y, parties, rng)
-    owned = np.concatenate([images[:, 0] for images, _ in parts]).astype(int)
+    parts = _split(split_among, x, y, parties, lent_rng(rng))
+    owned = np.concatenate([_numbers(images, x) for images, _ in parts])
     ids, counts = np.unique(owned, return_counts=True)
     require(
         bool(np.all(counts == 1)),
@@ -80,14 +114,16 @@ def labels_stay_with_their_images(split_among: Callable, rng: np.random.Generato
     """each image still has its own label."""
     x, _ = _numbered(rng, 80)
     y = rng.integers(0, 2, 80).astype(np.int32)
-    for i, (images, labels) in enumerate(_split(split_among, x, y, 4, rng)):
-        wrong = int(np.sum(labels != y[images[:, 0].astype(int)]))
+    parts = _split(split_among, x, y, 4, lent_rng(rng))
+    for i, (images, labels) in enumerate(parts):
+        wrong = int(np.sum(labels != y[_numbers(images, x)]))
         # Labels shuffled on their own are all right with probability about 2^−80.
         require(
             wrong == 0,
             f"{wrong} of {len(labels)} images of part {i} have somebody else's label. Shuffle "
             "images and labels with the SAME order.",
         )
+    _require_a_split(parts, 80)
 
 
 @check
@@ -96,12 +132,14 @@ def sizes_differ_by_one_at_most(split_among: Callable, rng: np.random.Generator)
     parties = int(rng.integers(4, 9))
     examples = parties * int(rng.integers(8, 15)) + parties - 1
     x, y = _numbered(rng, examples)
-    sizes = [len(labels) for _, labels in _split(split_among, x, y, parties, rng)]
+    parts = _split(split_among, x, y, parties, lent_rng(rng))
+    sizes = [len(labels) for _, labels in parts]
     require(
         max(sizes) - min(sizes) <= 1,
         f"{examples} examples among {parties} parties: your parts have sizes {sizes}. Spread the "
         "remainder, one each.",
     )
+    _require_a_split(parts, examples)
 
 
 @check
@@ -172,7 +210,7 @@ def gradient_is_the_slope_of_the_loss(gradient: Callable, rng: np.random.Generat
 @check
 def gradient_of_a_batch_is_the_mean(gradient: Callable, rng: np.random.Generator) -> None:
     """a batch's gradient is the mean of its images' gradients."""
-    weights, x, y = _batch(rng, int(rng.integers(5, 30)))
+    weights, x, y = _batch(rng, int(rng.integers(5, 10)))
     what = "the result of `gradient`"
     got = as_array(gradient(weights, x, y), what, weights.shape)
     singles = [as_array(gradient(weights, x[i : i + 1], y[i : i + 1]), what) for i in range(len(y))]
@@ -185,6 +223,15 @@ def gradient_of_a_batch_is_the_mean(gradient: Callable, rng: np.random.Generator
         f"The gradient of a batch of {len(y)} is not the mean of the gradients of its images, "
         f"each taken alone: it is {np.linalg.norm(got):.4f} long, and the mean "
         f"{np.linalg.norm(want):.4f}.{hint}",
+    )
+    # What is the same for every batch is its own mean. Whatever the model and the loss, a gradient
+    # is a sum of multiples of the images, which are fewer than the pixels, and labels count.
+    inside = x.T @ np.linalg.lstsq(x.T, got, rcond=None)[0]
+    other = as_array(gradient(weights, x, 1 - y), what, weights.shape)
+    require(
+        bool(np.abs(got - inside).max() <= ROUNDING and np.abs(got - other).max() > 1e-3),
+        "It is a mean, but of what? A gradient is a sum of multiples of the images, and with all "
+        "labels changed it is another one.",
     )
 
 
@@ -296,13 +343,16 @@ def each_party_computes_on_its_own_data(
 
 
 def _reads(reads: Callable, compute: Callable, data: dict) -> set[str]:
-    result = reads(compute, data)
+    return _names(reads(compute, data))
+
+
+def _names(result: Any) -> set[str]:
     require(result is not None, "`reads` returned None. Did you forget `return`?")
     iterable = isinstance(result, Iterable) and not isinstance(result, str | Mapping)
-    result = list(result) if iterable else result
+    result = list(itertools.islice(result, 10_000)) if iterable else result
     require(
         iterable and all(isinstance(name, str) for name in result),
-        f"`reads` returned {textwrap.shorten(repr(result), 60)}; a set of names is wanted.",
+        f"`reads` returned {shown(result)}; a set of names is wanted.",
     )
     return set(result)
 
@@ -317,9 +367,8 @@ def _sources(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return data
 
 
-def _reader(names: Iterable[str], rng: np.random.Generator, how: str) -> Callable:
+def _reader(names: Iterable[str], seed: int, how: str) -> Callable:
     """A computation that reads `names`: all their values, one each, or the differences of them."""
-    seed = int(rng.integers(2**32))
 
     def compute(data):
         own, total = np.random.default_rng(seed), np.zeros(3)
@@ -346,8 +395,9 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
         (how, rng.permutation(list(data))[:3].tolist()) for how in ("all values", "one value")
     ]
     cases += [("differences", ["party 1: images", "everyone: images"])]
+    cases += [("all values", ["everyone: images"])]
     for how, names in cases:
-        got = _reads(reads, _reader(names, rng, how), {k: v.copy() for k, v in data.items()})
+        got = _reads(reads, _reader(names, int(rng.integers(2**32)), how), data)
         missed = sorted(set(names) - got)
         hint = {
             "all values": "Did you change the array to something that it was already?",
@@ -362,20 +412,26 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
             not missed,
             f"The computation reads {sorted(names)}, and `reads` misses {missed}. {hint}",
         )
+    require(
+        got != data.keys(),
+        f"Whoever names everything misses nothing: the last computation reads {names} only, and "
+        "`reads` names all arrays.",
+    )
 
 
 @check
 def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None:
     """an array that the result does not depend on is not named."""
     data = _sources(rng)
-    for names in ([], rng.permutation(list(data))[:1].tolist(), ["party 0: images"]):
-        read = _reader(names, rng, "all values")
+    images = [name for name in data if name.endswith("images")]
+    for names in ([], rng.permutation(images)[:1].tolist(), ["party 0: images"]):
+        read = _reader(names, int(rng.integers(2**32)), "all values")
 
         def compute(given, read=read):
             # It looks at every array, and the others still make no difference.
             return read(given) + 0 * sum(float(np.sum(given[name])) for name in data)
 
-        got = _reads(reads, compute, {k: v.copy() for k, v in data.items()})
+        got = _reads(reads, compute, data)
         wrongly = sorted(got - set(names))
         require(
             not wrongly,
@@ -383,19 +439,36 @@ def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None
             f"{wrongly[:3]}. Change ONE array at a time, with all others as they were, and compare "
             "the values of the results: an array may be looked at and make no difference.",
         )
+        require(
+            set(names) <= got,
+            f"Whoever names nothing accuses nobody: the result depends on all values of {names}, "
+            "and `reads` does not say so.",
+        )
 
 
 @check
 def the_data_stay_as_they_were(reads: Callable, rng: np.random.Generator) -> None:
     """the arrays that you were given are not changed."""
-    data = _sources(rng)
-    before = {name: values.copy() for name, values in data.items()}
-    _reads(reads, _reader(list(data)[:2], rng, "all values"), data)
-    changed = [n for n in before if n not in data or not np.array_equal(data[n], before[n])]
+    data, names = _sources(rng), ["party 2: images", "everyone: images"]
+    seed = int(rng.integers(2**32))
+    result, after = at_home(reads, _read_and_left, names, seed, data)
+    got = _names(result)
     require(
-        not changed and len(data) == len(before),
-        f"After `reads` the caller's {changed or 'dictionary'} is different: work on copies.",
+        isinstance(after, Mapping) and after.keys() == data.keys(),
+        "After `reads` the caller's dictionary is different: work on copies.",
     )
+    changed = [name for name in data if not np.array_equal(after[name], data[name])]
+    require(not changed, f"After `reads` the caller's {changed} is different: work on copies.")
+    require(
+        set(names) <= got and got != data.keys(),
+        f"Nothing was changed, nor found out: the computation reads all values of {names} and "
+        f"nothing else, and `reads` names {sorted(got)}.",
+    )
+
+
+def _read_and_left(reads: Callable, names: list[str], seed: int, data: dict) -> tuple[Any, dict]:
+    """Return what `reads` returns, and what it leaves of the data, where it is called."""
+    return reads.in_place(_reader(names, seed, "all values"), data), data
 
 
 # Part 4 · the attack ------------------------------------------------------------------------
@@ -420,13 +493,17 @@ def _inverted(invert_gradient: Callable, grad: np.ndarray, label: int) -> np.nda
     return got
 
 
+def _correlation(got: np.ndarray, image: np.ndarray) -> float:
+    return 0.0 if np.ptp(got) == 0 else float(np.corrcoef(got, image)[0, 1])
+
+
 @check
 def the_image_comes_back(invert_gradient: Callable, rng: np.random.Generator) -> None:
     """from the gradient of one image the image is recovered, whatever its label."""
     for label in (0, 1):
         image, grad = _image_and_gradient(rng, label)
         got = _inverted(invert_gradient, grad, label)
-        correlation = 0.0 if np.ptp(got) == 0 else float(np.corrcoef(got, image)[0, 1])
+        correlation = _correlation(got, image)
         hint = ""
         if correlation < -0.9:
             hint = " It is the negative: for label 1 the factor prediction − label is below 0."
@@ -443,12 +520,16 @@ def the_image_comes_back(invert_gradient: Callable, rng: np.random.Generator) ->
 def pixels_run_from_0_to_1(invert_gradient: Callable, rng: np.random.Generator) -> None:
     """paper is 0 and the darkest ink is 1, whatever the gradient's size."""
     for label in (0, 1):
-        _, grad = _image_and_gradient(rng, label)
+        image, grad = _image_and_gradient(rng, label)
         got = _inverted(invert_gradient, grad, label)
         require(
             abs(got.max() - 1) <= ROUNDING and abs(got.min()) <= ROUNDING,
             f"For an image with label {label} your pixels run from {got.min():.4g} to "
             f"{got.max():.4g}; scale them so that they run from 0 to 1.",
+        )
+        require(
+            abs(_correlation(got, image)) >= 0.3,
+            "Your pixels run from 0 to 1, but have nothing to do with the gradient that came in.",
         )
 
 
@@ -462,7 +543,7 @@ def _pairs(ids: Iterable[int]) -> list[tuple[int, int]]:
 
 def _uint32(value: Any, what: str, length: int) -> np.ndarray:
     as_array(value, what, (length,))
-    got = np.asarray(value)
+    got = np.array(value)
     require(
         got.dtype == np.uint32,
         f"{what} is {got.dtype} where uint32 is wanted: only uint32 wraps around modulo 2^32 by "
@@ -480,7 +561,7 @@ def masks_cancel_in_the_sum(mask_gradient: Callable, rng: np.random.Generator) -
     half = {pair: everyone[pair] for pair in [(0, 2), (1, 3)]}
     for masks in (everyone, half):
         masked = [
-            as_array(mask_gradient(grads[p], p, dict(masks)), "the result of `mask_gradient`", (9,))
+            as_array(mask_gradient(grads[p], p, masks), "the result of `mask_gradient`", (9,))
             for p in range(parties)
         ]
         gap = np.abs(np.sum(masked, axis=0) - grads.sum(axis=0)).max()
@@ -509,14 +590,20 @@ def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> No
             f"Of the pair ({i}, {j}) party {party} {verb} the mask; yours moved the gradient by "
             f"{np.round(got - grad, 3).tolist()}, and the mask is {np.round(mask, 3).tolist()}.",
         )
-        # A check's function works on copies; here it must not.
-        kept = grad.copy()
-        mask_gradient.__wrapped__(kept, party, {(i, j): mask})
+        kept = at_home(mask_gradient, _left_of_the_gradient, grad, party, {(i, j): mask})
         require(
             bool(np.array_equal(kept, grad)),
             "`mask_gradient` put the mask on the gradient that it was given: the party's own has "
             "the mask on it now, and next time it gets another. Work on a copy.",
         )
+
+
+def _left_of_the_gradient(
+    mask_gradient: Callable, grad: np.ndarray, party: int, masks: dict
+) -> np.ndarray:
+    """Return what is left of a party's own gradient, where `mask_gradient` is called."""
+    mask_gradient.in_place(grad, party, masks)
+    return grad
 
 
 @check
@@ -527,7 +614,7 @@ def exact_modulo_2_to_the_32(mask_gradient: Callable, rng: np.random.Generator) 
     masks = {pair: rng.integers(0, 2**32, 40, dtype=np.uint32) for pair in _pairs(range(parties))}
     total = np.zeros(40, np.uint32)
     for p in range(parties):
-        masked = mask_gradient(grads[p], p, dict(masks))
+        masked = mask_gradient(grads[p], p, masks)
         masked = _uint32(masked, "what `mask_gradient` makes of a uint32 gradient", 40)
         require(
             not np.array_equal(masked, grads[p]),
@@ -587,7 +674,7 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
     private, public = _keys(rng, int(rng.integers(2, 7)))
     total = np.zeros(30, np.uint32)
     for i in private:
-        total += _mask(pairwise_mask, i, private[i], dict(public), 5, 30)
+        total += _mask(pairwise_mask, i, private[i], public, 5, 30)
     left = int(np.count_nonzero(total))
     require(
         left == 0,
@@ -597,7 +684,7 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
     )
     private, public = _keys(rng, 2)
     party, other = sorted(private)
-    mask, seeds = _mask_and_seeds(pairwise_mask, party, private[party], dict(public), 5, 30)
+    mask, seeds = _mask_and_seeds(pairwise_mask, party, private[party], public, 5, 30)
     require(
         bool(np.any(mask)),
         f"Parties {party} and {other}: the mask is 0 everywhere, and hides nothing.",
@@ -614,7 +701,7 @@ def every_other_party_counts(pairwise_mask: Callable, rng: np.random.Generator) 
     """each of the others adds to the mask: one honest one is enough to hide you."""
     private, public = _keys(rng, 5)
     party = int(rng.choice(list(private)))
-    before = _mask(pairwise_mask, party, private[party], dict(public), 1, 30)
+    before = _mask(pairwise_mask, party, private[party], public, 1, 30)
     for other in private.keys() - {party}:
         changed = public | {other: secagg.PrivateKey(rng.bytes(32)).public}
         after = _mask(pairwise_mask, party, private[party], changed, 1, 30)
@@ -631,7 +718,7 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
     """masks of different rounds have nothing in common, and a round's can be made again."""
     private, public = _keys(rng, 3)
     party = int(rng.choice(list(private)))
-    rounds = [_mask(pairwise_mask, party, private[party], dict(public), r, 30) for r in (1, 1, 2)]
+    rounds = [_mask(pairwise_mask, party, private[party], public, r, 30) for r in (1, 1, 2)]
     require(
         bool(np.array_equal(rounds[0], rounds[1])),
         "Two calls for the same round gave different masks: then nothing cancels.",
@@ -660,9 +747,9 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
     """public keys alone do not give the mask."""
     private, public = _keys(rng, 4)
     party = int(rng.choice(list(private)))
-    mask = _mask(pairwise_mask, party, private[party], dict(public), 1, 30)
+    mask = _mask(pairwise_mask, party, private[party], public, 1, 30)
     server = secagg.PrivateKey(rng.bytes(32))
-    guess = _mask(pairwise_mask, party, server, dict(public), 1, 30)
+    guess = _mask(pairwise_mask, party, server, public, 1, 30)
     require(
         not np.array_equal(mask, guess),
         f"A server that knows the public keys, and no private one, computes party {party}'s very "
@@ -699,7 +786,7 @@ def _masked_sum(rng: np.random.Generator, parties: int, dropouts: int) -> tuple[
 def _unmasked(unmask: Callable, arguments: dict) -> np.ndarray:
     got = unmask(*arguments.values())
     as_array(got, "the result of `unmask`", (25,))
-    return np.asarray(got)
+    return np.array(got)
 
 
 def _same(got: np.ndarray, want: np.ndarray) -> bool:
@@ -744,12 +831,13 @@ def dropouts_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
 def _verdicts(what_happens: Callable, case: tuple[int, int, int, int]) -> list[bool]:
     result = what_happens(*case)
     require(result is not None, "`what_happens` returned None. Did you forget `return`?")
-    result = list(result) if isinstance(result, tuple | list | np.ndarray) else [result]
-    require(
-        len(result) == 3 and all(value in (True, False) for value in result),
-        f"`what_happens` returned {result}; three of True or False are wanted.",
-    )
-    return [bool(value) for value in result]
+    try:
+        verdicts = as_array(result, "the result of `what_happens`", (3,))
+        wanted = bool(np.all((verdicts == 0) | (verdicts == 1)))
+    except CheckFailed:
+        wanted = False
+    require(wanted, f"`what_happens` returned {shown(result)}; three of True or False are wanted.")
+    return verdicts.astype(bool).tolist()
 
 
 def _cases(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:

@@ -781,8 +781,8 @@ def noise_keeps_the_promise(noise_for: Callable, rng: np.random.Generator) -> No
         drowned.append(_accountant(sigma / 10, q, steps, delta) <= target)
     require(
         not any(drowned),
-        "A tenth of your noise_multiplier would keep the promise, too: whoever drowns everything in "
-        "noise keeps every promise.",
+        "A tenth of your noise_multiplier would keep the promise, too: whoever drowns everything "
+        "in noise keeps every promise.",
     )
 
 
