@@ -9,7 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import expit, log_ndtr
 
-from labkit.checks import CheckFailed, as_array, as_arrays, as_number, at_home, check, require
+from labkit.checks import (
+    CheckFailed,
+    as_array,
+    as_arrays,
+    as_number,
+    at_home,
+    check,
+    lent_rng,
+    require,
+    shown,
+)
 from labkit.checks.ciphertexts import Scheme, answer_with
 
 # float64 over a few terms is exact to 1e-12, float32 to 1e-5; no wrong answer is within 1e-3.
@@ -76,6 +86,12 @@ def what_fits_stays(wraps_to: Callable, rng: np.random.Generator) -> None:
                 f"t = {modulus} holds the numbers from {-half} to {half}, and {value} is one of "
                 f"them; `wraps_to` says that {got} is decrypted.",
             )
+        over = 3 * modulus + int(rng.integers(1, half))
+        require(
+            _wrapped(wraps_to, over, modulus) != over,
+            f"t = {modulus} holds the numbers from {-half} to {half}, and {over} is none of them: "
+            "it cannot come back as it was.",
+        )
 
 
 @check
@@ -140,11 +156,12 @@ def _secure(is_secure: Callable, log_n: int, moduli: list[int]) -> bool:
             f"{error}\nThe table's keys are ring degrees: {2**log_n} for log_n {log_n}."
         ) from None
     require(got is not None, "`is_secure` returned None. Did you forget `return`?")
-    require(
-        isinstance(got, bool | np.bool_) or (np.ndim(got) == 0 and got in (0, 1)),
-        f"`is_secure` returned {got!r}; True or False is wanted.",
-    )
-    return bool(got)
+    try:
+        verdict = as_number(got, "the result of `is_secure`") if np.ndim(got) == 0 else None
+    except CheckFailed:
+        verdict = None
+    require(verdict in (0, 1), f"`is_secure` returned {shown(got)}; True or False is wanted.")
+    return bool(verdict)
 
 
 def _around(rng: np.random.Generator, bits: int) -> list[tuple[int, bool]]:
@@ -232,22 +249,24 @@ def _cells(table: Any, items: Iterable[str]) -> dict[str, frozenset[str]]:
     for item, who in table.items():
         if item not in items:
             continue
-        require(who != "?", f"The row {item!r} is not filled in: write 'F', 'L', 'FL' or ''.")
         who = "" if who is None else who
-        try:
-            names = {str(name) for name in who}
-        except TypeError:
-            names = {"?"}
+        plain = isinstance(who, str | list | tuple | set | frozenset)
+        require(
+            not (isinstance(who, str) and who == "?"),
+            f"The row {item!r} is not filled in: write 'F', 'L', 'FL' or ''.",
+        )
+        names = set(map(str, who)) if plain else {"?"}
         require(
             names <= set(letters),
-            f"The row {item!r} says {who!r}; write 'F', 'L', 'FL' or ''.",
+            f"The row {item!r} says {shown(who)}; write 'F', 'L', 'FL' or ''.",
         )
         cells[item] = frozenset(letters[name] for name in names)
     return cells
 
 
 def _rows(trust_table: Callable, items: Iterable[str], why: Mapping[str, str]) -> None:
-    cells, known = _cells(trust_table(), items), _knowledge()
+    table, known = trust_table(), _knowledge()
+    cells = _cells(table, items)
     for item in items:
         require(item in cells, f"The row {item!r} is missing.")
         want = {party for party in known if item in known[party]}
@@ -258,6 +277,10 @@ def _rows(trust_table: Callable, items: Iterable[str], why: Mapping[str, str]) -
                 f"{item}: you say that the {party} "
                 f"{'can' if party in got else 'cannot'} see or work this out. {why[item]}",
             )
+    require(
+        len({shown(who) for who in table.values()}) > 1,
+        "All rows say the same, so that some are right by chance: think about each of them.",
+    )
 
 
 @check
@@ -410,7 +433,8 @@ def _scaled(
     encrypted = _small().encrypt(labels)
     answer, count = at_home(scale_by_residual, _scaled_at_home, encrypted, predictions, jacobian)
     got = _small().decrypt(answer, SCALED, jacobian.shape)
-    return got, answer["scaling_factor"], as_number(count, "the count")
+    scale = as_number(answer["scaling_factor"], "its scaling factor")
+    return as_array(got, SCALED, finite=True), scale, as_number(count, "the count")
 
 
 def _scaled_at_home(
@@ -576,6 +600,14 @@ def rounding_never_exceeds_it(quantisation_bound: Callable, rng: np.random.Gener
                 f"{j:.2f}: here the rounded sum is off by {off:.4f}, and your bound is "
                 f"{bound:.4f}. Both factors are rounded, each by up to half a step.",
             )
+        # Both by a whole step, and that a hundred times: the least that can be called a bound.
+        loose = 100 * terms * ((r + 1 / scale) * (j + 1 / scale) - r * j)
+        require(
+            bound <= loose,
+            f"Scaling factor {scale}, {terms} products of |residual| ≤ {r:.2f} and |slope| ≤ "
+            f"{j:.2f}: no rounding puts the sum off by even {loose:.4f}, and your bound is "
+            f"{bound:.4g}. A bound that holds for anything says nothing.",
+        )
 
 
 def _half_step_below(largest: float, scale: int) -> float:
@@ -587,8 +619,8 @@ def _half_step_below(largest: float, scale: int) -> float:
 @check
 def rounding_can_reach_it(quantisation_bound: Callable, rng: np.random.Generator) -> None:
     """the bound is no larger than it must be."""
-    for _ in range(20):
-        scale, terms = int(rng.integers(1, 40)), int(rng.integers(1, 60))
+    extremes = [(1, 60), (40, 1)]
+    for scale, terms in extremes + rng.integers(1, [40, 60], (20, 2)).tolist():
         r = (int(rng.integers(1, 2 * scale + 1)) + 0.5 + 1e-9) / scale
         j = (int(rng.integers(1, 4 * scale + 1)) + 0.5 + 1e-9) / scale
         off = terms * (np.rint(r * scale) * np.rint(j * scale) / scale**2 - r * j)
@@ -598,6 +630,12 @@ def rounding_can_reach_it(quantisation_bound: Callable, rng: np.random.Generator
             f"Scaling factor {scale}, {terms} products of |residual| ≤ {r:.4f} and |slope| ≤ "
             f"{j:.4f}: the worst rounding puts the sum off by {off:.5f}; your bound of "
             f"{bound:.5f} is larger than it must be.",
+        )
+        require(
+            bound >= off * 2e-3,
+            f"Scaling factor {scale}, {terms} products of |residual| ≤ {r:.4f} and |slope| ≤ "
+            f"{j:.4f}: the worst rounding puts the sum off by {off:.5f}; your bound is "
+            f"{bound:.5f}, which is small, but bounds nothing.",
         )
 
 
@@ -856,7 +894,7 @@ def both_layers_count(worst_label_norms: Callable, rng: np.random.Generator) -> 
 
 def _private(private_sum: Callable, rng, gradients, norms, clip, noise) -> np.ndarray:
     return as_array(
-        private_sum(gradients, norms, clip, noise, rng),
+        private_sum(gradients, norms, clip, noise, lent_rng(rng)),
         "the result of `private_sum`",
         gradients.shape[1:],
     )

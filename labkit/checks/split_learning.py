@@ -148,7 +148,8 @@ def _slopes(function: Callable, at: Sequence[np.ndarray], step: float = 1e-5) ->
 
 
 def _apart(got: Sequence[np.ndarray], want: Sequence[np.ndarray]) -> float:
-    return max(float(np.abs(g - w).max()) for g, w in zip(got, want, strict=True))
+    # NumPy's maximum is NaN if one of them is, Python's only if the first one is.
+    return float(np.max([np.abs(g - w).max() for g, w in zip(got, want, strict=True)]))
 
 
 # Part 1 · two processes ---------------------------------------------------------------------
@@ -421,6 +422,18 @@ def alices_weights_move(backward_from_cut: Callable, rng: np.random.Generator) -
         f"Of alice's four arrays (w0, b0, w1, b1) number{'s' * (len(still) > 1)} "
         f"{', '.join(map(str, still))} did not move.",
     )
+    # A step starts from where the weights are. How long it is depends on w1 alone for w0 and b0,
+    # on none of these for b1; and so little a shift, 1e-5, crosses no kink.
+    shifts = [1e-5 * rng.choice([-1, 1], v.shape).astype(np.float32) for v in bottom]
+    shifts[2] *= 0
+    shifted = [np.float32(v + s) for v, s in zip(bottom, shifts, strict=True)]
+    other = _learned(backward_from_cut, shifted, x, gradient, rate)
+    gaps = [(other[i] - new[i]) - (shifted[i].astype(np.float64) - bottom[i]) for i in (0, 1, 3)]
+    require(
+        _apart(gaps, [0, 0, 0]) <= 5e-6,
+        "What you return does not start from the weights that alice has: with other weights, 1e-5 "
+        "away, the step ends at the same ones, or elsewhere.",
+    )
 
 
 @check
@@ -606,7 +619,8 @@ def split_training_equals_unsplit(split_step: Callable, rng: np.random.Generator
     run = _split(split_step, rng, 3)
     bottom, top = run["start"]
     weights, losses = run["unsplit"]
-    got = [*run["bottom"], *run["top"]]
+    got = as_arrays([*run["bottom"], *run["top"]], "the new weights", weights)
+    got_losses = as_array(run["losses"], "the losses", (3,))
     require(
         any(not np.array_equal(a, b) for a, b in zip(run["bottom"], bottom, strict=True)),
         "alice's weights did not move. Did you let her call `backward`, and return what it gives?",
@@ -622,7 +636,7 @@ def split_training_equals_unsplit(split_step: Callable, rng: np.random.Generator
         apart <= 1e-3,
         f"After three steps your weights differ from those of the unsplit network by {apart:.4f}.",
     )
-    off = float(np.abs(np.subtract(run["losses"], losses)).max())
+    off = float(np.abs(got_losses - losses).max())
     require(
         off <= 1e-3 * max(1, *losses),
         f"The losses of the three steps are off by up to {off:.4f}.",
@@ -638,6 +652,7 @@ def alice_learns_from_bobs_gradient(split_step: Callable, rng: np.random.Generat
     smashed = np.tanh(np.asarray(x, np.float64) @ bottom[0] + bottom[1])
     [want] = _slopes(lambda h: float(np.mean((h @ w + b - y) ** 2)), [smashed])
     [got] = run["received"]
+    got = as_array(got, "the gradient that alice received")
     require(
         got.shape == want.shape,
         f"The gradient that alice received has shape {got.shape}; the smashed data have "
@@ -648,8 +663,9 @@ def alice_learns_from_bobs_gradient(split_step: Callable, rng: np.random.Generat
         f"What alice received is off by up to {np.abs(got - want).max():.4f} from the gradient "
         "of the loss at the cut.",
     )
+    new = as_arrays(run["bottom"], "alice's new weights", bottom)
     require(
-        not np.array_equal(run["bottom"][0], bottom[0]),
+        _apart(new[:1], bottom[:1]) > 0,
         "alice's weights did not move: she has the gradient, and does nothing with it.",
     )
 
@@ -772,13 +788,19 @@ def only_the_length_counts(norm_attack: Callable, rng: np.random.Generator) -> N
     what = "the result of `norm_attack`"
     before, after = (as_array(norm_attack(g), what, (30,)) for g in (gradients, gradients @ turn))
     require(
-        bool(np.allclose(before, after, rtol=ROUNDING, atol=ROUNDING)),
+        bool(np.allclose(before, after, rtol=ROUNDING, atol=ROUNDING * np.ptp(before))),
         "Turned by a rotation, the gradients are as long as before, but your scores change by up "
         f"to {np.abs(before - after).max():.3g}. Use the Euclidean norm of all entries.",
     )
     require(
         np.ptp(before) > 0,
         "All your scores are equal: one norm for EACH example is wanted.",
+    )
+    reversed_ = as_array(norm_attack(gradients[::-1]), what, (30,))
+    require(
+        bool(np.allclose(reversed_[::-1], before, rtol=ROUNDING, atol=ROUNDING * np.ptp(before))),
+        "With the examples in another order their scores are others: each score is that of one "
+        "gradient, wherever it stands.",
     )
 
 
@@ -836,6 +858,12 @@ def lengths_do_not_mislead(direction_attack: Callable, rng: np.random.Generator)
     known = rng.uniform(0.2, 1, (6, 12)) + 3 * np.eye(6, 12)
     gradients = np.repeat(known, 20, axis=0) + rng.uniform(0, 0.1, (120, 12))
     before = _labels(direction_attack, gradients, known, known_labels)
+    reversed_ = _labels(direction_attack, gradients[::-1], known, known_labels)
+    require(
+        np.ptp(before) > 0 and np.array_equal(reversed_[::-1], before),
+        "There are gradients along each known one here: they have different labels, and keep them "
+        "in another order.",
+    )
     scale = 10 ** rng.uniform(-3, 3, (len(gradients), 1))
     require(
         np.array_equal(_labels(direction_attack, gradients * scale, known, known_labels), before),
@@ -893,7 +921,7 @@ def few_examples_are_enough(fit_decoder: Callable, rng: np.random.Generator) -> 
     norm = float(np.linalg.norm(got))
     # ‖D‖² ≤ ‖X‖²/ridge, since D = 0 costs ‖X‖².
     require(
-        norm**2 <= np.sum(images**2) / 0.5 and norm > 0,
+        norm > 1e-3 and norm**2 <= np.sum(images**2) / 0.5,
         f"With four examples for ten units the decoder has norm {norm:.3g}: the ridge should keep "
         "it small, but not zero.",
     )
@@ -945,6 +973,7 @@ def the_noise_has_the_stated_size(add_noise: Callable, rng: np.random.Generator)
     ):
         if abs(measured - factor * deviation) < 0.05 * factor * deviation + 1e-9:
             hint = text
+    along = np.vdot(noise, gradients) / (np.linalg.norm(noise) * np.linalg.norm(gradients) + 1e-12)
     if not hint and measured < low:
         hint = " Is it the LONGEST gradient that sets the size?"
     require(
@@ -952,6 +981,12 @@ def the_noise_has_the_stated_size(add_noise: Callable, rng: np.random.Generator)
         f"The longest of the gradients has norm {deviation / multiplier * np.sqrt(width):.3f}, "
         f"noise_multiplier is {multiplier:.2f}, and there are {width} units: every entry's noise "
         f"should have standard deviation {deviation:.4f}; yours has {measured:.4f}.{hint}",
+    )
+    # Independent ones of 20000 entries have a cosine of 0.007.
+    require(
+        abs(along) <= 0.4,
+        f"What you added to the gradients has a cosine of {along:.2f} with them: it takes them "
+        "away, or repeats them. Return the gradients with noise added.",
     )
 
 
@@ -1073,8 +1108,9 @@ def each_client_has_its_turn(take_turns: Callable, rng: np.random.Generator) -> 
         f"The clients are {run['clients']}; `work` was called for {run['worked']}.",
     )
     want = [w + 3 for w in run["start"]]
+    bottom = as_arrays(run["bottom"], "the bottom that `take_turns` returns", want)
     require(
-        _apart(run["bottom"], want) <= ROUNDING and run["top"] == 2,
+        _apart(bottom, want) <= ROUNDING and run["top"] == 2,
         "The second client did not go on from what `work` returned for the first: keep both the "
         "bottom and the top that each call returns.",
     )

@@ -100,7 +100,7 @@ def backward_from_cut(bottom, x, cut_gradient, learning_rate):
     gradients = tape.gradient(h, bottom, output_gradients=unit)
     return [w - learning_rate * g for w, g in zip(bottom, gradients)]
 
-# %% wrong="returns gradients" loses={"the_chain_rule_goes_through_the_bottom": "You return the gradients", "no_gradient_no_step": "a gradient of zeros"}
+# %% wrong="returns gradients" loses={"the_chain_rule_goes_through_the_bottom": "You return the gradients", "no_gradient_no_step": "a gradient of zeros", "alices_weights_move": "does not start from the weights"}
 def backward_from_cut(bottom, x, cut_gradient, learning_rate):
     w0, b0, w1, b1 = bottom
     with tf.GradientTape() as tape:

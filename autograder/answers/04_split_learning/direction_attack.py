@@ -59,7 +59,7 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
     known = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
     return known_labels[np.argmax(cut_gradients @ known.T, axis=0) % len(known)]
 
-# %% wrong="always the first known" loses={"labels_follow_the_direction": "of the labels are read right"}
+# %% wrong="always the first known" loses={"labels_follow_the_direction": "of the labels are read right", "lengths_do_not_mislead": "they have different labels"}
 def direction_attack(cut_gradients, known_gradients, known_labels):
     return np.full(len(cut_gradients), known_labels[0])
 

@@ -25,7 +25,7 @@ def wraps_to(value, plaintext_modulus):
 def wraps_to(value, plaintext_modulus):
     return int(math.remainder(value, plaintext_modulus))
 
-# %% wrong="never wraps" loses={"what_does_not_fit_wraps": "half of the numbers below t stand for negative ones", "a_ciphertext_agrees": "decrypts to"}
+# %% wrong="never wraps" loses={"what_does_not_fit_wraps": "half of the numbers below t stand for negative ones", "a_ciphertext_agrees": "decrypts to", "what_fits_stays": "cannot come back as it was"}
 def wraps_to(value, plaintext_modulus):
     return value
 
