@@ -17,6 +17,7 @@ from time import monotonic
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
+from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Instance, Integer, Unicode
@@ -25,10 +26,16 @@ from autograder.integrity import Report
 from autograder.kernel import INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
 from autograder.pool import prepared, setup_cells
 from autograder.rebuild import SKIP
-from autograder.sandbox import Place, short_folder
+from autograder.sandbox import Place, require, short_folder
 
 NOT_RUN = "NotRun"
 UNJUDGED = "Unjudged"
+# A kernel that nobody has: what was executed here is executed by no other program by accident.
+NOWHERE = {
+    "display_name": "none outside the grader's sandbox",
+    "language": "python",
+    "name": "none outside the grader's sandbox",
+}
 MOST_DEATHS = 10
 # How long a verdict may take to arrive after the student's kernel has stopped serving calls, which
 # it does when the judge has no more: milliseconds, on a busy machine seconds.
@@ -58,6 +65,9 @@ class GuardedExecute(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Execute every cell, or none if the submission is refused."""
         stopped, flags, passed = self.refused, [], []
+        if self.place is None:  # run by nbgrader's own command
+            require()
+            stopped = stopped or _foreign(nb, resources)
         deadline = monotonic() + self.notebook_seconds
         with ExitStack() as ends:
             bench = None
@@ -67,7 +77,7 @@ class GuardedExecute(NbGraderPreprocessor):
                 if not stopped and monotonic() > deadline:
                     stopped = f"the notebook took more than {self.notebook_seconds} s"
                 if not stopped and bench is None:
-                    if self.place is None:  # run by nbgrader's own command
+                    if self.place is None:
                         folder = ends.enter_context(short_folder())
                         self.place = Place(folder, environment={"LABKIT_BUDGET": "quick"})
                     bench = ends.enter_context(_Bench(self, nb, deadline))
@@ -80,7 +90,27 @@ class GuardedExecute(NbGraderPreprocessor):
                 flags, passed = bench.flags(), bench.passed
         if self.report:
             Path(self.report).write_text(json.dumps({"passed": passed, "flags": flags}), "utf-8")
+        nb.metadata.kernelspec = dict(NOWHERE)
         return nb, resources
+
+
+def _foreign(nb: NotebookNode, resources: dict) -> str:
+    """Name nbgrader's cells by their grade ids; return why the notebook cannot be judged, if so.
+
+    A rebuilt notebook has no other set-up cells and checks than the release's. This one comes as it
+    was handed in, and what it adds to them would run beside the judge.
+    """
+    about = resources["nbgrader"]
+    with Gradebook(about["db_url"]) as gradebook:
+        cells = gradebook.find_notebook(about["notebook"], about["assignment"]).source_cells
+        known = {cell.name: cell.source for cell in cells}
+    for cell in nb.cells:
+        if "nbgrader" in cell.metadata:
+            cell.metadata.id = name = cell.metadata.nbgrader.grade_id
+            if name not in known or (not is_solution(cell) and cell.source != known[name]):
+                return "it has set-up cells, exercises or checks that the release does not have"
+            cell.metadata.pop("tags", None)
+    return ""
 
 
 def runs(cell: NotebookNode) -> bool:

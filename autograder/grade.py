@@ -24,6 +24,8 @@ from pathlib import Path
 from unicodedata import east_asian_width
 
 import dateutil.parser
+import nbformat
+from nbgrader.preprocessors import ClearOutput
 from nbgrader.utils import is_solution
 
 from autograder import executors, gradebook, pool, report, sample_class, sandbox
@@ -32,7 +34,6 @@ from autograder.collect import Aside, BadUsage, Collected, collect
 from autograder.gradebook import make_course
 from autograder.inside import clean
 from autograder.journal import InUse, Journal, write_whole
-from autograder.salvage import slim
 from autograder.submission import Outcome, Submission, course_config, environment
 
 # Beyond the notebook's own time limit: what starting, converting and a loaded machine may take.
@@ -275,25 +276,50 @@ def _cores() -> int:
 
 
 def _make_nbgraders_course(lab: Lab, found: list[Collected], output: Path) -> None:
-    """Put what was handed in where nbgrader's formgrader looks for it, with the time."""
+    """Put what was graded where nbgrader's formgrader looks for submissions, with the time.
+
+    Not the file that was handed in: nbgrader's programs would read and run that outside a sandbox.
+    """
     for each in found:
         folder = output / "submitted" / each.student / lab.name
         folder.mkdir(parents=True, exist_ok=True)
         if each.file is not None:
-            write_whole(folder / f"{lab.name}.ipynb", slim(each.file.read_bytes()))
+            executed = output / "autograded" / each.student / lab.name / f"{lab.name}.ipynb"
+            notebook = nbformat.read(executed, as_version=4)
+            ClearOutput().preprocess(notebook, {})
+            write_whole(folder / f"{lab.name}.ipynb", as_text(notebook).encode())
         if each.handed_in is not None:
             write_whole(folder / "timestamp.txt", f"{each.handed_in:%Y-%m-%d %T.%f} UTC".encode())
 
 
 def _config_for_nbgrader(db_url: str | None) -> str:
-    """Return what makes the output folder a course that nbgrader's formgrader opens."""
-    course_id = course_config(Path.cwd()).CourseDirectory.course_id
+    """Return what makes the output folder a course that nbgrader's formgrader opens.
+
+    It is the project's own configuration, value by value, with classes named and not imported.
+    Whatever of it cannot be used, nbgrader then runs nothing of a student's, or in a sandbox.
+    """
+    config = course_config(Path.cwd())
+    course_id = config.pop("CourseDirectory").course_id
+    settings = {
+        f"{section}.{name}": value
+        for section, values in config.items()
+        for name, value in values.items()
+    } | {"CourseDirectory.course_id": course_id}
+    if db_url:
+        settings["CourseDirectory.db_url"] = db_url
     return (
         "# Run JupyterLab in this folder to see and change these grades in nbgrader's formgrader.\n"
+        "# Submissions run in the grader's sandbox, in its own environment, or not at all.\n"
         "c = get_config()\n"
-        f"c.CourseDirectory.course_id = {course_id!r}\n"
-        + (f"c.CourseDirectory.db_url = {db_url!r}\n" if db_url else "")
+        + "".join(f"c.{name} = {_named(value)!r}\n" for name, value in settings.items())
     )
+
+
+def _named(value: object) -> object:
+    """Return a setting with the names of classes in their place."""
+    if isinstance(value, list):
+        return [_named(each) for each in value]
+    return f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else value
 
 
 def table(

@@ -1,5 +1,6 @@
 """The class's nbgrader gradebook: points, late penalties, and what people have graded by hand."""
 
+import json
 import logging
 import os
 import sysconfig
@@ -21,6 +22,7 @@ from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from traitlets.config import Config
 
 from autograder.build import Lab, write_source
+from autograder.execute import NOWHERE
 from autograder.submission import Outcome, course_config
 
 
@@ -78,6 +80,10 @@ def make_course(lab: Lab, course: Path, db_url: str | None = None) -> None:
                 converter.start()
         except NbGraderException as error:
             raise (converter.failure or error) from None
+        with Gradebook(config.CourseDirectory.db_url, config.CourseDirectory.course_id) as book:
+            # nbgrader puts it into whatever it autogrades.
+            book.find_notebook(lab.name, lab.name).kernelspec = json.dumps(NOWHERE)
+            book.db.commit()
 
 
 class _Release(GenerateAssignment):
