@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_locked
 
 from autograder import sandbox
+from autograder.kernel import Kernel
 from autograder.sandbox import INSIDE, NONE, Place
 
 # A loaded machine, and TensorFlow's import.
@@ -58,17 +59,20 @@ def serving(release: NotebookNode, kind: str, environment: dict[str, str]) -> It
 def _serving(
     folder: Path, release: NotebookNode, environment: dict[str, str]
 ) -> Iterator[Path | None]:
-    line = [
-        *sandbox.command(folder, capable=True),
-        *(sys.executable, str(INSIDE / "start.py"), "pool", str(folder / "pool")),
-    ]
-    with open(folder / "said", "wb") as said:
+    with open(folder / "said", "wb") as said, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "pool"))
+        listener.listen(64)
+        line = [
+            *sandbox.command(capable=True),
+            *(sys.executable, str(INSIDE / "start.py"), "pool", str(listener.fileno())),
+        ]
         process = subprocess.Popen(
             line,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
             env=sandbox.environment() | environment,
+            pass_fds=[listener.fileno()],
             start_new_session=True,
         )
     try:
@@ -108,18 +112,9 @@ def _try(address: Path, folder: Path) -> None:
     """Start one kernel, and have it answer."""
     ours, theirs = socket.socketpair()
     with ours:
-        manager = sandbox.start(Place(folder, pool=address), theirs)
-        client = manager.blocking_client()
-        client.start_channels()
-        try:
-            client.wait_for_ready(timeout=START_SECONDS)
-        except RuntimeError as error:
-            said = manager.provisioner.said.text.decode("utf-8", "replace").strip()
-            raise RuntimeError(said.splitlines()[-1] if said else str(error)) from None
-        finally:
-            client.stop_channels()
-            manager.provisioner.end()
-            manager.context.destroy()
+        kernel = Kernel(Place(folder, pool=address), theirs)
+        kernel.ready(START_SECONDS)
+        kernel.end()
 
 
 def _job(release: NotebookNode) -> dict[str, object]:

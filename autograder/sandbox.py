@@ -19,7 +19,7 @@ import sysconfig
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -39,6 +39,8 @@ sys.path.append(str(INSIDE))
 import watch  # noqa: E402
 from jail import Limits  # noqa: E402
 
+from autograder import cgroup  # noqa: E402 - it finds jail there too
+
 NONE = "none-INSECURE"
 KINDS = ("bwrap", NONE)
 BANNER = (
@@ -46,6 +48,8 @@ BANNER = (
     "you can: other submissions, grades, your home, the network."
 )
 HOME = "/home/student"
+
+_SOCKETS = ("shell", "iopub", "stdin", "control", "hb")
 
 # Nothing larger is read from a kernel; its connection is closed instead.
 MOST_MESSAGE_BYTES = 32 << 20
@@ -60,8 +64,9 @@ class NoSandbox(ValueError):
 class Place:
     """Where and how kernels run.
 
-    `folder` is for their sockets and must have a short path; `pool` is the socket of a pool (see
-    autograder.pool), or None for kernels that import everything themselves.
+    `folder` is for their sockets, which they are handed and never see; its path must be short.
+    `pool` is the socket of a pool (see autograder.pool), or None for kernels that import everything
+    themselves.
     """
 
     folder: Path
@@ -100,7 +105,7 @@ def require(kind: str = "bwrap") -> None:
             f"any protection from what is in the submissions: --sandbox {NONE}"
         )
     run = subprocess.run(
-        [*command(None), sys.executable, "-c", "import labkit.budget, ipykernel"],
+        [*command(), sys.executable, "-c", "import labkit.budget, ipykernel"],
         capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment(),
     )  # fmt: skip
     if run.returncode != 0:
@@ -135,11 +140,11 @@ _ETC = (
 )  # fmt: skip
 
 
-def command(writable: Path | None, *, disk: int = Limits.disk, capable: bool = False) -> list[str]:
+def command(*, disk: int = Limits.disk, capable: bool = False) -> list[str]:
     """Return the start of a command line that runs the rest of it in a sandbox.
 
-    `writable` is the one folder that is shared with the outside. `capable` leaves the processes
-    the means to make further sandboxes within this one; they must give them up themselves.
+    Nothing that can be written is shared with the outside. `capable` leaves the processes the means
+    to make further sandboxes within this one; they must give them up themselves.
     """
     # Found here: where it is started, PATH is another.
     line = [shutil.which("bwrap") or "bwrap", "--die-with-parent", "--new-session"]
@@ -169,11 +174,10 @@ def command(writable: Path | None, *, disk: int = Limits.disk, capable: bool = F
     line += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
     for folder in ("/tmp", HOME, "/dev/shm"):
         line += ["--perms", "1777", "--size", str(disk), "--tmpfs", folder]
-    shared = [("--ro-bind", path) for path in _program()]
-    for how, path in [*shared, ("--bind", writable)] if writable else shared:
+    for path in _program():
         for parent in reversed(path.parents):
             line += ["--perms", "0755", "--dir", str(parent)]
-        line += [how, str(path), str(path)]
+        line += ["--ro-bind", str(path), str(path)]
     return [*line, "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", HOME]
 
 
@@ -203,9 +207,11 @@ def start(place: Place, link: socket.socket) -> KernelManager:
     context.setsockopt(zmq.MAXMSGSIZE, MOST_MESSAGE_BYTES)
     context.setsockopt(zmq.RCVHWM, MOST_WAITING)
     context.setsockopt(zmq.LINGER, 0)
+    ports = {f"{name}_port": number for number, name in enumerate(_SOCKETS, start=1)}
     manager = KernelManager(
-        context=context, transport="ipc", connection_file=str(folder / "k"), ip=str(folder / "s")
-    )
+        context=context, transport="ipc", connection_file=str(folder / "k"), ip=str(folder / "s"),
+        **ports,
+    )  # fmt: skip
     manager._kernel_spec = KernelSpec(
         argv=["kernel"],
         metadata={"kernel_provisioner": {"provisioner_name": "sandbox"}},
@@ -223,64 +229,76 @@ class Provisioner(KernelProvisionerBase):
     _process: subprocess.Popen | None = None
     _monitor: socket.socket | None = None
     _status: int | None = None
+    _cgroup: cgroup.Cgroup | None = None
+    _ending = False
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        """Write the connection file, in a folder of the kernel's own."""
-        self.parent.write_connection_file()
+        """Say where it will be found."""
+        self.parent.write_connection_file()  # which jupyter_client needs, and the kernel does not
         self.connection_info = self.parent.get_connection_info()
-        self.folder = Path(self.parent.connection_file).parent
+        self.folder = Path(self.parent.ip).parent
         return await super().pre_launch(cmd=[], **kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         """Start it: in the pool, in bubblewrap, or as a mere process."""
         place, link = kwargs["place"], kwargs["link"]
         uid = 1_000_000_000 + secrets.randbelow(1_000_000_000) if os.geteuid() == 0 else 0
-        if uid and place.kind != NONE:
-            for path in (self.folder, *self.folder.iterdir()):
-                os.chown(path, uid, uid)
+        key = self.connection_info["key"].decode()
         job = {
-            "connection": self.parent.connection_file,
+            "connection": self.connection_info | {"key": key},
             "environment": place.environment,
             "limits": asdict(place.limits),
             "jailed": place.kind != NONE,
             "uid": uid,
-            "link": link.fileno(),
         }
         self._limits = place.limits
-        self._watched = None if place.kind == NONE else self.folder
         self.said = _Tail()
+        self._cgroup = None if place.kind == NONE else cgroup.make(place.limits)
+        with ExitStack() as ours:
+            # Where it listens is made here and handed over: it shares no folder with anybody, and
+            # nothing that it does leads who connects elsewhere.
+            sockets = [ours.enter_context(_listening(f"{self.parent.ip}-{number}"))
+                       for number in range(1, 1 + len(_SOCKETS))]  # fmt: skip
+            doors = self._cgroup.doors() if self._cgroup else []
+            for door in doors:
+                ours.callback(os.close, door)
+            job["link"], job["doors"] = link.fileno(), doors
+            job["sockets"] = [each.fileno() for each in sockets]
+            self._launch(place, job)
+        self.said.started()
+        return self.connection_info
+
+    def _launch(self, place: Place, job: dict[str, Any]) -> None:
+        fds = [job["link"], *job["sockets"], *job["doors"]]
         if place.pool is not None:
             self._monitor = socket.socket(socket.AF_UNIX)
             self._monitor.connect(str(place.pool))
             text = json.dumps(job).encode() + b"\n"
-            fds = [link.fileno(), self.said.fileno()]
-            sent = socket.send_fds(self._monitor, [text], fds)
+            sent = socket.send_fds(self._monitor, [text], [self.said.fileno(), *fds])
             self._monitor.sendall(text[sent:])
         else:
             line = []
             if place.kind != NONE:
-                line = command(self.folder, disk=place.limits.disk)
+                line = command(disk=place.limits.disk)
             self._process = subprocess.Popen(
                 [*line, sys.executable, str(INSIDE / "start.py"), "kernel"],
                 stdin=subprocess.PIPE,
                 stdout=self.said.fileno(),
                 stderr=self.said.fileno(),
                 env=environment() if line else os.environ | {"IPYTHONDIR": str(self.folder)},
-                pass_fds=[link.fileno()],
+                pass_fds=fds,
                 start_new_session=True,
             )
             self._process.stdin.write(json.dumps(job).encode())
             self._process.stdin.close()
             threading.Thread(target=self._watch, daemon=True).start()
-        self.said.started()
-        return self.connection_info
 
     def _watch(self) -> None:
         while True:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(watch.SECONDS)
                 return
-            reason = watch.excess(self._process.pid, self._limits, self._watched)
+            reason = watch.excess(self._process.pid, self._limits)
             if reason:
                 self.reason = reason
                 self._end_processes()
@@ -302,7 +320,13 @@ class Provisioner(KernelProvisionerBase):
         return self._status is None and (self._process or self._monitor) is not None
 
     def alive(self) -> bool:
-        """Return whether the kernel is still there."""
+        """Return whether the kernel is still there; one that used too much is ended."""
+        if self.has_process and self._cgroup and not self._ending:
+            reason = self._cgroup.excess()
+            if reason:
+                self._ending = True
+                self.end()
+                self.reason = reason
         if self._status is None and self._process is not None:
             self._status = self._process.poll()
         elif self.has_process and select.select([self._monitor], [], [], 0)[0]:
@@ -356,8 +380,20 @@ class Provisioner(KernelProvisionerBase):
                 with suppress(OSError):
                     self._monitor.sendall(b"end")
             self._wait()
+        if self._cgroup is not None:
+            self.reason = self.reason or self._cgroup.excess()
+            self._cgroup.remove()
+            self._cgroup = None
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def _listening(path: str) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(8)
+        yield listener
 
 
 class _Tail:

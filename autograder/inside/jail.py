@@ -7,12 +7,15 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import re
 import resource
 import signal
 import socket
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+
+import syscalls
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -66,17 +69,16 @@ def die_with_parent() -> None:
     _libc.prctl(_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def own_view(mine: Path, disk: int) -> None:
-    """Mount a file system in which this process sees of `mine`'s folder only `mine`.
+def own_view(disk: int) -> None:
+    """Mount a file system of this process's own.
 
     /tmp, /home/student and /dev/shm are private and empty, of `disk` bytes each; /proc shows the
     own process namespace.
     """
     unshare(NEWNS | NEWNET | NEWIPC | NEWUTS | NEWCGROUP)
     mount("none", "/", None, _REC | _PRIVATE)
-    _tmpfs(mine.parent, 1 << 16, keep=[str(mine)])
     for folder in ("/tmp", "/home/student", "/dev/shm"):
-        # The lab's environment, and `mine`, may be mounted somewhere below.
+        # The lab's environment may be mounted somewhere below.
         _tmpfs(Path(folder), disk, keep=[p for p in _mounts() if p.startswith(f"{folder}/")])
     mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
 
@@ -110,7 +112,21 @@ def loopback_up() -> None:
         fcntl.ioctl(any_socket, 0x8914, up)  # SIOCSIFFLAGS
 
 
-def drop_privileges(uid: int) -> None:
+def confine(limits: Limits, uid: int) -> None:
+    """Limit this process and take all its privileges, for good; it may not have threads yet.
+
+    As root it becomes the user `uid`, whom nobody else may be.
+    """
+    limit(limits)
+    _drop_privileges(uid)
+    # Processes are counted for each user in each user namespace, and this one is new; before Linux
+    # 5.14 they were counted for the user alone, who may have other kernels; `watch` counts too.
+    alone = uid or tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (5, 14)
+    _at_most(resource.RLIMIT_NPROC, limits.processes * (1 if alone else 8))
+    syscalls.refuse()
+
+
+def _drop_privileges(uid: int) -> None:
     """Give up every capability, for good; as root also become the user `uid`, who owns nothing."""
     for capability in range(64):
         _libc.prctl(_CAPBSET_DROP, capability, 0, 0, 0)
@@ -138,19 +154,21 @@ def _no_more_user_namespaces() -> None:
 
 
 def limit(limits: Limits) -> None:
-    """Set the limits that the system itself can hold this process to."""
+    """Set the limits that the system itself can hold a process to."""
     for what, most in (
         (resource.RLIMIT_DATA, limits.memory),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
         (resource.RLIMIT_FSIZE, limits.disk),
-        # Counted for each user, who under root is this kernel's alone; `watch` counts exactly.
-        (resource.RLIMIT_NPROC, limits.processes * (2 if os.geteuid() == 0 else 8)),
-        (resource.RLIMIT_NOFILE, 4096),
+        (resource.RLIMIT_NOFILE, 1024),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 1 << 20),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
-        hard = resource.getrlimit(what)[1]
-        if hard != resource.RLIM_INFINITY:
-            most = min(most, hard)
-        resource.setrlimit(what, (most, most))
+        _at_most(what, most)
+
+
+def _at_most(what: int, most: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(what, (most, most))

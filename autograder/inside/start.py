@@ -1,7 +1,7 @@
 """Start kernels: the program that runs in a sandbox.
 
     python start.py kernel         one kernel, as the job on stdin says
-    python start.py pool SOCKET    a kernel for each job sent to SOCKET, each in its own sandbox
+    python start.py pool FD        a kernel for each job sent to a socket, each in its own sandbox
 
 The pool runs, once, the lab's own set-up cells; each kernel is forked from it. Nothing of a
 student's ever runs in the pool itself.
@@ -17,7 +17,6 @@ import socket
 import sys
 import traceback
 from contextlib import suppress
-from pathlib import Path
 from types import ModuleType
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -30,20 +29,22 @@ def main() -> None:
     """Do what the command line says."""
     if sys.argv[1] == "kernel":
         job = json.loads(sys.stdin.buffer.read())
+        _enter(job["doors"])
         if job["jailed"]:
-            jail.limit(jail.Limits(**job["limits"]))
-            jail.drop_privileges(job["uid"])
+            jail.confine(jail.Limits(**job["limits"]), job["uid"])
         _close_stdin()
         _run_kernel(job)
     else:
-        _serve(sys.argv[2])
+        _serve(int(sys.argv[2]))
 
 
 # --- one kernel -----------------------------------------------------------------------------------
 
 
 def _run_kernel(job: dict, namespace: ModuleType | None = None) -> None:
-    """Become a kernel; `job` has its connection file, environment, and the fd of its link.
+    """Become a kernel.
+
+    `job` has its connection, environment, and the fds of its link and of its listening sockets.
 
     `namespace` is the `__main__` that its cells go on in, if some have been run already.
     """
@@ -62,6 +63,7 @@ def _run_kernel(job: dict, namespace: ModuleType | None = None) -> None:
         native.set_sync_local_cpp_execution_context()
 
     import remote
+    import zmq
     from ipykernel.ipkernel import IPythonKernel
     from ipykernel.kernelapp import IPKernelApp
     from traitlets import Any
@@ -69,10 +71,38 @@ def _run_kernel(job: dict, namespace: ModuleType | None = None) -> None:
     class Kernel(IPythonKernel):
         user_module = Any(namespace)
 
+    class App(IPKernelApp):
+        """Listens where it was told to: nothing is written, and nothing shared, for connecting."""
+
+        def init_connection_file(self):
+            self.load_connection_info(job["connection"])
+
+        def write_connection_file(self, **_):
+            pass
+
+        def init_heartbeat(self):
+            pass  # its end is noticed by the end of its process
+
+        def _bind_socket(self, s, port):
+            s.setsockopt(zmq.USE_FD, job["sockets"][port - 1])
+            return super()._bind_socket(s, port)
+
+        def init_sockets(self):
+            super().init_sockets()
+            # Only the debugger would use it, and here the address leads nowhere.
+            self.debug_shell_socket.disconnect(self.shell_socket.last_endpoint)
+
     remote.adopt(job["link"])
-    app = IPKernelApp.instance(kernel_class=Kernel)
-    app.initialize(["-f", job["connection"], "--HistoryManager.enabled=False"])
+    app = App.instance(kernel_class=Kernel)
+    app.initialize(["--HistoryManager.enabled=False"])
     app.start()
+
+
+def _enter(doors: list[int]) -> None:
+    """Enter the control groups whose files these are."""
+    for door in doors:
+        os.write(door, b"0")
+        os.close(door)
 
 
 def _close_stdin() -> None:
@@ -84,12 +114,9 @@ def _close_stdin() -> None:
 # --- a pool of them -------------------------------------------------------------------------------
 
 
-def _serve(address: str) -> None:
+def _serve(fd: int) -> None:
     """Import what the first line of stdin names, then fork a kernel for each connection."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(address)
-    os.chmod(address, 0o600)
-    listener.listen(64)
+    listener = socket.socket(fileno=fd)
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever the lab's cells print
     lab = json.loads(sys.stdin.buffer.readline())
@@ -194,7 +221,7 @@ def _exit_after(function, *arguments) -> None:
 
 def _monitor(connection: socket.socket, namespace: ModuleType) -> None:
     """Fork one kernel, watch it, and end it when it uses too much or nobody waits for it."""
-    message, fds, _, _ = socket.recv_fds(connection, 1 << 16, 2)
+    message, fds, _, _ = socket.recv_fds(connection, 1 << 16, 16)
     while not message.endswith(b"\n"):
         message += connection.recv(1 << 16)
     job = json.loads(message)
@@ -215,7 +242,7 @@ def _monitor(connection: socket.socket, namespace: ModuleType) -> None:
         if os.waitpid(first, os.WNOHANG) != (0, 0):
             first = 0
             break
-        reason = watch.excess(first, limits, Path(job["connection"]).parent)
+        reason = watch.excess(first, limits)
     if first:
         # The first process of a namespace takes all the others with it.
         os.kill(first, signal.SIGKILL)
@@ -229,19 +256,21 @@ def _first(job: dict, fds: list[int], limits: jail.Limits, namespace: ModuleType
     jail.die_with_parent()
     os.setsid()
     _close_stdin()  # whoever writes to the pool's ends it
-    job["link"] = fds[0]
-    os.dup2(fds[1], 1)
-    os.dup2(fds[1], 2)
-    os.close(fds[1])
-    jail.own_view(Path(job["connection"]).parent, limits.disk)
+    said, job["link"], *more = fds
+    job["sockets"], doors = more[: len(job["sockets"])], more[len(job["sockets"]) :]
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    os.close(said)
+    _enter(doors)
+    jail.own_view(limits.disk)
     jail.loopback_up()
-    jail.limit(limits)
-    jail.drop_privileges(job["uid"])
+    jail.confine(limits, job["uid"])
     jail.die_with_parent()  # becoming another user has cleared it
     kernel = os.fork()
     if kernel == 0:
         _exit_after(_run_kernel, job, namespace)
-    os.close(job["link"])
+    for fd in (job["link"], *job["sockets"]):
+        os.close(fd)
     while os.wait()[0] != kernel:
         pass
 

@@ -25,12 +25,8 @@ def family(root: int) -> list[int]:
     return found
 
 
-def excess(root: int, limits: Limits, folder: Path | None) -> str:
-    """Return what is used beyond the limits, in words, or nothing.
-
-    `folder` is the one place outside the sandbox's own memory where its processes can write, or
-    None without a sandbox.
-    """
+def excess(root: int, limits: Limits) -> str:
+    """Return what is used beyond the limits, in words, or nothing."""
     processes = family(root)
     threads = sum(map(_threads, processes))
     if threads > limits.processes:
@@ -40,8 +36,6 @@ def excess(root: int, limits: Limits, folder: Path | None) -> str:
         total = sum(map(_proportional, processes))
         if total > limits.memory:
             return f"it used more than {limits.memory / (1 << 30):.3g} GB of memory"
-    if folder is not None and _size(folder) > 1 << 24:
-        return "it filled the folder of its sockets"
     return ""
 
 
@@ -65,15 +59,3 @@ def _proportional(process: int) -> int:
             if line.startswith("Pss:"):
                 return int(line.split()[1]) << 10
     return 0
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    with suppress(OSError):
-        for entry in os.scandir(folder):
-            with suppress(OSError):
-                # A folder in it counts as a page too; deeper ones are made by nobody but bombs.
-                total += 4096 + entry.stat(follow_symlinks=False).st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
-                    return 1 << 30
-    return total
