@@ -22,10 +22,10 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Instance, Integer, Unicode
 
+from autograder.intake.rebuild import SKIP
 from autograder.integrity import Report
 from autograder.kernel import INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
 from autograder.pool import prepared, setup_cells
-from autograder.rebuild import SKIP
 from autograder.sandbox import Place, require, short_folder
 
 NOT_RUN = "NotRun"

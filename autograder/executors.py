@@ -22,7 +22,6 @@ from typing import Any
 
 from autograder import isolate, survey, worker
 from autograder.build import ROOT, Lab
-from autograder.salvage import slim
 from autograder.submission import Submission, grade
 
 LOG_KEPT = 2**20
@@ -112,7 +111,7 @@ def cluster(
     of_future = {}
 
     def submit(submission: Submission):
-        content = slim(submission.file.read_bytes()) if submission.file else None
+        content = submission.file.read_bytes()
         shipped = asdict(replace(submission, file=None, course=None, folder=None, kernels=None))
         future = client.submit(
             _grade_here, shipped, content, course, seconds, fingerprint(),
@@ -145,9 +144,10 @@ def cluster(
             yield submission, problem
 
 
-# What comes before and after grading; it changes nobody's points.
+# What comes before and after grading; it changes nobody's points. So does the intake: what it makes
+# of a file is in the clean notebook, and each grade is one of that.
 AROUND = {
-    "build", "colab", "collect", "executors", "exports", "grade", "gradebook", "isolate",
+    "build", "colab", "executors", "exports", "grade", "gradebook", "isolate",
     "journal", "report", "sample_class", "worker",
 }  # fmt: skip
 
@@ -168,18 +168,16 @@ def fingerprint() -> str:
 
 
 def _grade_here(
-    shipped: dict[str, Any], content: bytes | None, course: bytes, seconds: float, version: str
+    shipped: dict[str, Any], content: bytes, course: bytes, seconds: float, version: str
 ) -> tuple[dict[str, bytes], str]:
     """Grade one shipped submission; return the files that it leaves, by name, and the problem."""
     if version != fingerprint():
         raise Unusable("a worker runs another version of the project than the coordinator")
     with tempfile.TemporaryDirectory(prefix="grading-") as temporary:
         work = Path(temporary).resolve()
-        folder, file = work / "submission", None
+        folder, file = work / "submission", work / "clean.ipynb"
         folder.mkdir()
-        if content is not None:
-            file = work / "submitted.ipynb"
-            file.write_bytes(content)
+        file.write_bytes(content)
         local = _unpacked(course)
         submission = Submission(**shipped | {"file": file, "course": local, "folder": folder})
         problem = _Server.grade(submission, seconds)

@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 
 from autograder.build import Lab
-from autograder.collect import Aside, Collected
 from autograder.gradebook import Grade
 from autograder.inside import clean
+from autograder.intake.collect import Aside, Collected
 from autograder.submission import Outcome
 
 REMARKS = ["status", "reason", "flags", "repairs", "handed_in", "seconds", "seed"]

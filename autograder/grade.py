@@ -2,7 +2,7 @@
 
     python -m autograder.grade --lab 01_dp_sgd [--submissions DIR-OR-ZIP] [--output DIR] …
 
-The submissions are a folder or an LMS's archive (see autograder/collect.py). Without any, a sample
+The submissions are a folder or an LMS's archive (see autograder/intake). Without any, a sample
 class is made and graded, and the points are compared with those expected. What has been graded is
 on disk at once: stopped at any moment and started again, the grader goes on where it was.
 """
@@ -11,30 +11,27 @@ import argparse
 import io
 import math
 import os
+import re
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, fields, replace
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from unicodedata import east_asian_width
 
-import dateutil.parser
-import nbformat
-from nbgrader.preprocessors import ClearOutput
-from nbgrader.utils import is_solution
-
 from autograder import executors, gradebook, pool, report, sample_class, sandbox
 from autograder.build import MASTERS, Lab, as_text, read_lab, release
-from autograder.collect import Aside, BadUsage, Collected, collect
 from autograder.gradebook import make_course
 from autograder.inside import clean
+from autograder.intake import reading
+from autograder.intake.collect import Aside, BadUsage, Collected, collect
 from autograder.journal import InUse, Journal, write_whole
-from autograder.submission import Outcome, Submission, course_config, environment
+from autograder.submission import Outcome, Submission, course_config, environment, refuse
 
 # Beyond the notebook's own time limit: what starting, converting and a loaded machine may take.
 GRACE_SECONDS = 300
@@ -63,40 +60,37 @@ class Settings:
 
 @dataclass
 class Result:
-    """The class after a run: who has which outcome and grade, and who has not been graded."""
+    """The class after a run: who has which outcome and grade, and who has not been graded.
+
+    `aside` are the files that are nobody's.
+    """
 
     outcomes: list[Outcome]
     grades: dict[str, gradebook.Grade]
     left_out: list[str]
+    aside: list[Aside] = field(default_factory=list)
 
 
 def grade_all(
-    lab: Lab,
-    found: list[Collected],
-    output: Path,
-    settings: Settings,
-    *,
-    aside: Sequence[Aside] = (),
+    lab: Lab, found: list[Collected], output: Path, settings: Settings, aside: Sequence[Aside] = ()
 ) -> Result:
     """Grade every submission that has not been graded yet, and fill the output folder.
 
-    A submission that breaks its process is graded as broken; the others never notice.
+    A submission that breaks whatever looks at it is graded as broken; the others never notice.
 
     Args:
         lab: the lab.
         found: what was collected.
         output: the folder to fill.
         settings: how to grade, and whom.
-        aside: files that belong to nobody's submission, to be named in the reports.
+        aside: the files that are nobody's, which are only reported.
 
     Raises:
         BadUsage: the gradebook, the sandbox, the cluster or a name in `settings.only` cannot be
             used, or the lab's own solution fails here.
         gradebook.Unfit: when all is graded, the gradebook cannot be used any more.
     """
-    unknown = set(settings.only) - {each.student for each in found}
-    if unknown:
-        raise BadUsage(f"no submission of {', '.join(sorted(unknown))}")
+    only = _chosen(found, settings.only)
     with tempfile.TemporaryDirectory(prefix="grading-") as temporary:
         work = Path(temporary).resolve()
         course = work / "course"
@@ -112,11 +106,12 @@ def grade_all(
                 make_course(lab, work / "recorded", db_url)
         except (gradebook.Unfit, InUse) as error:
             raise BadUsage(str(error)) from None
+        found = _read(lab, found, work, settings)
         wanted, outcomes = {}, {}
         for number, each in enumerate(found, start=1):
             submission = _submission(each, lab, course, work / str(number), settings)
             key = journal.key(submission)
-            chosen = not settings.only or each.student in settings.only
+            chosen = not only or each.student in only
             chosen &= not (settings.since and (each.handed_in or settings.since) < settings.since)
             known = journal.find(key)
             if known is None and not chosen:
@@ -128,13 +123,12 @@ def grade_all(
         if outcomes:
             print(f"{len(outcomes)} of {len(found)} were graded before.")
         keys = {submission.student: key for key, submission in wanted.items()}
-        ready = _ready(lab, course, work, settings) if wanted else nullcontext()
-        with ready as kernels:
+        runs = any(not submission.refused for submission in wanted.values())
+        with _ready(lab, course, work, settings) if runs else nullcontext() as kernels:
             submissions = [replace(each, kernels=kernels) for each in wanted.values()]
-            ended = _outcomes(submissions, settings, work)
             progress = _Progress(len(wanted), lab.points)
-            for submission, outcome in ended:
-                journal.keep(keys[submission.student], submission, outcome)
+            for submission, outcome in _outcomes(submissions, settings, work):
+                outcome = _kept(journal, keys[submission.student], submission, outcome)
                 outcomes[submission.student] = outcome
                 progress.show(outcome)
                 shutil.rmtree(submission.folder, ignore_errors=True)
@@ -144,16 +138,59 @@ def grade_all(
                 outcome = outcomes[each.student]
                 notes = [note for note in each.notes if note not in outcome.repairs]
                 in_order.append(replace(outcome, repairs=[*notes, *outcome.repairs]))
-        handed_in = {each.student: each.handed_in for each in found if each.handed_in is not None}
-        grades = gradebook.record(lab, db_url, in_order, handed_in, settings.due)
+        grades, problems = gradebook.record(
+            lab, db_url, in_order,
+            {each.student: each.handed_in for each in found if each.handed_in is not None},
+            settings.due, names={each.student: each.name for each in found},
+        )  # fmt: skip
+        problems |= _make_nbgraders_course(
+            lab, [each for each in found if each.student in grades], output
+        )
+        for outcome in in_order:
+            if outcome.student in problems:
+                problem = clean.line(f"could not be recorded: {problems[outcome.student]}")
+                outcome.repairs.insert(0, problem)
         left_out = [each.student for each in found if each.student not in outcomes]
         shutil.copytree(course / "source", output / "source", dirs_exist_ok=True)
-        _make_nbgraders_course(lab, [each for each in found if each.student in grades], output)
         config = output / "nbgrader_config.py"
         config.touch(0o600)  # a database's address may hold a password
         config.write_text(_config_for_nbgrader(settings.db_url and db_url), "utf-8")
     report.write(lab, found, in_order, grades, output, aside=aside)
-    return Result(in_order, grades, left_out)
+    return Result(in_order, grades, left_out, list(aside))
+
+
+def _chosen(found: list[Collected], only: Collection[str]) -> set[str]:
+    """Return the keys of those that `--only` names, by key or by a name that is one student's."""
+    keys: set[str] = set()
+    for name in only:
+        called = [each.student for each in found if each.student == name] or [
+            each.student for each in found if each.name == name
+        ]
+        if not called:
+            raise BadUsage(f"no submission of {clean.line(name)}")
+        if len(called) > 1:
+            raise BadUsage(
+                f"{len(called)} students are called {clean.line(name)}: --only takes one of "
+                f"{', '.join(called)}"
+            )
+        keys.update(called)
+    return keys
+
+
+def _read(lab: Lab, found: list[Collected], work: Path, settings: Settings) -> list[Collected]:
+    """Return what was collected with each student's clean notebook, or why there is none."""
+    folder = work / "clean"
+    folder.mkdir()
+    try:
+        return reading.read(
+            found, lab.name, release(lab), folder, kind=settings.sandbox, jobs=settings.jobs
+        )
+    except reading.NoReader as error:
+        try:
+            sandbox.require(settings.sandbox)
+        except sandbox.NoSandbox as why:
+            raise BadUsage(str(why)) from None
+        raise BadUsage(str(error)) from None
 
 
 def _submission(
@@ -162,8 +199,9 @@ def _submission(
     return Submission(
         student=each.student,
         lab=lab.name,
-        file=each.file and each.file.resolve(),
+        file=each.file,
         refused=each.reason,
+        repairs=each.repairs,
         course=course,
         folder=folder,
         threads=max(1, _cores() // settings.jobs),
@@ -216,32 +254,71 @@ def _outcomes(
 ) -> Iterator[tuple[Submission, Outcome]]:
     """Grade where the settings say; where a process breaks, refuse the submission for that."""
     limit = _limit(settings, work)
-    for submission in submissions:
+    refused = [submission for submission in submissions if submission.refused]
+    readable = [submission for submission in submissions if not submission.refused]
+    for submission in refused:
+        yield submission, _refused(submission)
+    for submission in readable:
         submission.folder.mkdir()
     if settings.executor == "dask":
-        ended = executors.cluster(submissions, settings.scheduler, limit)
+        ended = executors.cluster(readable, settings.scheduler, limit)
     else:
-        ended = executors.processes(submissions, settings.jobs, limit)
-    broken = []
+        ended = executors.processes(readable, settings.jobs, limit)
     try:
         with closing(ended):
             for submission, problem in ended:
-                if not problem:
-                    yield submission, Outcome.read(submission.folder)
-                    continue
-                log = ""
-                if submission.log.exists():
-                    log = submission.log.read_text("utf-8", "replace").strip()
-                if submission.refused:
-                    raise RuntimeError(f"cannot even refuse {submission.student}: {problem}\n{log}")
-                reason = f"grading failed, {problem}: {log.splitlines()[-1] if log else 'no log'}"
-                shutil.rmtree(submission.folder)
-                broken.append(replace(submission, refused=reason))
+                try:
+                    outcome = None if problem else _outcome_of(submission)
+                except Exception as error:  # what it left is not what a grading leaves
+                    problem = f"its outcome cannot be read: {type(error).__name__}: {error}"
+                if problem:
+                    reason = f"grading failed, {problem}: {_last_line(submission.log)}"
+                    shutil.rmtree(submission.folder, ignore_errors=True)
+                    submission = replace(submission, refused=reason)
+                    outcome = _refused(submission)
+                yield submission, outcome
     except executors.Unusable as error:
         raise BadUsage(str(error)) from None
-    if broken:
-        # Refusing runs nothing, so it needs no cluster.
-        yield from _outcomes(broken, replace(settings, executor="processes"), work)
+
+
+def _outcome_of(submission: Submission) -> Outcome:
+    outcome = Outcome.read(submission.folder)
+    if outcome.student != submission.student or not submission.autograded.exists():
+        raise ValueError("it is incomplete")
+    return outcome
+
+
+def _refused(submission: Submission) -> Outcome:
+    """Refuse a submission, whatever happens meanwhile."""
+    try:
+        submission.folder.mkdir(exist_ok=True)
+        return refuse(submission)
+    except Exception as error:
+        reason = f"{submission.refused} (and {type(error).__name__}: {error})"
+        return Outcome(submission.student, "broken", reason)
+
+
+def _kept(journal: Journal, key: str, submission: Submission, outcome: Outcome) -> Outcome:
+    """Keep an outcome; one that cannot be kept is one of a submission that could not be graded."""
+    try:
+        journal.keep(key, submission, outcome)
+    except Exception as error:
+        reason = f"could not be graded: {type(error).__name__}: {error}"
+        submission = replace(submission, refused=reason)
+        outcome = _refused(submission)
+        with suppress(Exception):
+            journal.keep(key, submission, outcome)
+    return outcome
+
+
+def _last_line(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1] if lines else "no log"
 
 
 class _Progress:
@@ -275,21 +352,25 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _make_nbgraders_course(lab: Lab, found: list[Collected], output: Path) -> None:
-    """Put what was graded where nbgrader's formgrader looks for submissions, with the time.
+def _make_nbgraders_course(lab: Lab, found: list[Collected], output: Path) -> dict[str, str]:
+    """Put the clean notebooks where nbgrader's formgrader looks for them, with the time.
 
-    Not the file that was handed in: nbgrader's programs would read and run that outside a sandbox.
+    Nothing that a student wrote but answers is in them. Returns whose could not be put there, and
+    why.
     """
+    problems = {}
     for each in found:
         folder = output / "submitted" / each.student / lab.name
-        folder.mkdir(parents=True, exist_ok=True)
-        if each.file is not None:
-            executed = output / "autograded" / each.student / lab.name / f"{lab.name}.ipynb"
-            notebook = nbformat.read(executed, as_version=4)
-            ClearOutput().preprocess(notebook, {})
-            write_whole(folder / f"{lab.name}.ipynb", as_text(notebook).encode())
-        if each.handed_in is not None:
-            write_whole(folder / "timestamp.txt", f"{each.handed_in:%Y-%m-%d %T.%f} UTC".encode())
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            notebook = as_text(release(lab)) if each.file is None else each.file.read_text("utf-8")
+            write_whole(folder / f"{lab.name}.ipynb", notebook.encode())
+            if each.handed_in is not None:
+                stamp = f"{each.handed_in.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
+                write_whole(folder / "timestamp.txt", stamp.encode())
+        except Exception as error:
+            problems[each.student] = f"{type(error).__name__}: {error}"
+    return problems
 
 
 def _config_for_nbgrader(db_url: str | None) -> str:
@@ -405,9 +486,9 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
     add("--output", type=Path, help="default: grades/<lab>, or grades/sample-<lab>")
     add("--jobs", type=int, default=_cores(), help="default: the number of cores")
     add("--only", action="append", default=[], metavar="STUDENT", help="grade this one; repeatable")
-    add("--since", type=_time, metavar="TIME", help="grade what was handed in since then")
+    add("--since", metavar="TIME", help="grade what was handed in since then, such as 2026-11-05")
     add("--regrade", action="store_true", help="grade again what has been graded")
-    add("--due", type=_time, metavar="TIME", help="when the lab is due; nbgrader's late policy")
+    add("--due", metavar="TIME", help="when the lab is due, such as 2026-11-05T23:59+01:00")
     add("--db-url", help="the gradebook, such as postgresql://user@host/name; default: a file")
     add("--executor", choices=["processes", "dask"], default="processes")
     add("--scheduler", metavar="ADDRESS", help="the Dask scheduler, such as tcp://host:8786")
@@ -418,8 +499,10 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
     arguments = parser.parse_args(argv)
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # names are in any script, a log may be in ASCII
+    # A terminal or a log that cannot show a student's name is no reason to stop.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         _grade_class(arguments, masters)
     except BadUsage as error:
@@ -428,10 +511,25 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
         sys.exit(f"Graded, but not recorded: {error}. The same command records what was graded.")
 
 
-def _time(text: str) -> datetime:
-    """Read a time; one without a zone is this machine's."""
-    time = dateutil.parser.parse(text)
-    return time.astimezone(UTC)
+TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)? ?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+
+
+def _time(option: str, text: str | None) -> datetime | None:
+    """Read a time of ISO 8601; one without a zone is this machine's."""
+    if text is None:
+        return None
+    try:
+        if TIME.fullmatch(text) is None:
+            raise ValueError
+        return datetime.fromisoformat(text.replace(" ", "T", 1).replace(" ", "")).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        raise BadUsage(
+            f"{option} {clean.line(text, 40)!r} is no date or time as 2026-11-05 or "
+            "2026-11-05T23:59+01:00"
+        ) from None
 
 
 def _stop(number: int, _) -> None:
@@ -451,29 +549,23 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
         raise BadUsage("--jobs must be at least 1")
     if (arguments.executor == "dask") != (arguments.scheduler is not None):
         raise BadUsage("--executor dask and --scheduler ADDRESS need each other")
+    arguments.since = _time("--since", arguments.since)
+    arguments.due = _time("--due", arguments.due)
     lab = read_lab(masters / f"{arguments.lab}.py")
     given = arguments.submissions
     output = arguments.output or Path("grades", lab.name if given else f"sample-{lab.name}")
     names = {field.name for field in fields(Settings)}
     settings = Settings(**{k: v for k, v in vars(arguments).items() if k in names})
     with tempfile.TemporaryDirectory(prefix="collected-") as temporary:
-        source, unpacked = Path(temporary, "class"), Path(temporary, "unpacked")
-        unpacked.mkdir()
-        expected = None
+        source, expected = Path(temporary, "class"), None
         if given is None:
             expected = sample_class.make(lab, masters.parent / "answers" / lab.name, source)
             settings = replace(settings, sandbox=_for_our_own_class(settings.sandbox))
-        blanks = {
-            cell.metadata.nbgrader.grade_id: cell.source
-            for cell in release(lab).cells
-            if is_solution(cell)
-        }
-        found, aside = collect(given or source, lab.name, unpacked, others=labs, blanks=blanks)
+        found, aside = collect(given or source, lab.name, others=labs)
         if given and output.resolve().is_relative_to(given.resolve()):
             raise BadUsage(f"the output folder {output} must not be inside {given}")
-        aside = [Aside(file, "it is no notebook") for file in aside]
         output.mkdir(parents=True, exist_ok=True)
-        result = grade_all(lab, found, output, settings, aside=aside)
+        result = grade_all(lab, found, output, settings, aside)
     shown = table(lab, result, expected, found=found, aside=aside)
     print(f"\n{shown}\n\nWritten to {output}/")
     if result.left_out:

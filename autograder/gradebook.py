@@ -5,7 +5,7 @@ import logging
 import os
 import sysconfig
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
-from sqlalchemy.exc import SAWarning, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SAWarning, SQLAlchemyError
 from traitlets.config import Config
 
 from autograder.build import Lab, write_source
@@ -135,11 +135,12 @@ def record(
     lab: Lab,
     db_url: str,
     outcomes: Iterable[Outcome],
-    handed_in: dict[str, datetime],
+    handed_in: Mapping[str, datetime],
     due: datetime | None = None,
     policy: Config | None = None,
-) -> dict[str, Grade]:
-    """Write points, times and late penalties into the gradebook; return all grades by student.
+    names: Mapping[str, str] | None = None,
+) -> tuple[dict[str, Grade], dict[str, str]]:
+    """Write points, times and late penalties into the gradebook.
 
     Doing so twice changes nothing. Points that a person gave stay, and are marked for another look
     if the automatic ones have changed since, as nbgrader does; so are flagged submissions.
@@ -151,6 +152,11 @@ def record(
         handed_in: when each was handed in, in UTC, as far as known.
         due: when the lab is due; None leaves what the gradebook says.
         policy: for nbgrader's AssignLatePenalties; None is the course's own.
+        names: what students are called, by key; written where the gradebook has no name.
+
+    Returns:
+        all grades by student; and the reason for each that could not be recorded, whose grade is
+        what the outcome says.
 
     Raises:
         Unfit: the gradebook cannot be used any more.
@@ -158,7 +164,7 @@ def record(
     config = course_config(Path.cwd())
     course_id = config.CourseDirectory.course_id
     late = AssignLatePenalties(config=policy or config)
-    grades = {}
+    grades, problems = {}, {}
     with (
         _usable(db_url),
         _quiet(late.log),
@@ -167,43 +173,67 @@ def record(
     ):
         # nbgrader links new rows in an order that SQLAlchemy 2 frowns upon.
         warnings.simplefilter("ignore", SAWarning)
-        assignment = gradebook.find_assignment(lab.name)
         if due is not None:
-            assignment.duedate = _naive(due)
-        for outcome in outcomes:
-            gradebook.update_or_create_student(outcome.student)
-            time = handed_in.get(outcome.student)
-            times = {} if time is None else {"timestamp": _naive(time)}
-            submission = gradebook.update_or_create_submission(lab.name, outcome.student, **times)
-            (notebook,) = submission.notebooks
-            for grade in notebook.grades:
-                new = outcome.scores[grade.name]
-                if grade.auto_score != new:
-                    grade.auto_score = new
-                    changed = grade.manual_score is not None
-                    grade.needs_manual_grade = changed or bool(outcome.flags)
+            gradebook.find_assignment(lab.name).duedate = _naive(due)
             gradebook.db.commit()
-            if submission.total_seconds_late > 0 or notebook.late_submission_penalty is not None:
-                about = {
-                    "notebook": lab.name,
-                    "assignment": lab.name,
-                    "student": outcome.student,
-                    "db_url": db_url,
-                }
-                late.preprocess(new_notebook(), {"nbgrader": about})
-                gradebook.db.refresh(notebook)
-            scores = {grade.name: grade.score for grade in notebook.grades}
-            grades[outcome.student] = Grade(
-                {check: scores[check] for check in lab.checks},
-                notebook.late_submission_penalty or 0.0,
-                submission.total_seconds_late,
-                {
-                    comment.name: comment.manual_comment
-                    for comment in notebook.comments
-                    if comment.manual_comment
-                },
-            )
-    return grades
+        for outcome in outcomes:
+            student = outcome.student
+            try:
+                time, name = handed_in.get(student), (names or {}).get(student, "")
+                grades[student] = _record(lab, gradebook, db_url, outcome, time, name, late)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception as error:  # one student's record is nobody else's
+                gradebook.db.rollback()
+                problems[student] = f"{type(error).__name__}: {error}"
+                scores = {check: outcome.scores.get(check, 0.0) for check in lab.checks}
+                grades[student] = Grade(scores)
+    return grades, problems
+
+
+def _record(
+    lab: Lab,
+    gradebook: Gradebook,
+    db_url: str,
+    outcome: Outcome,
+    time: datetime | None,
+    name: str,
+    late: AssignLatePenalties,
+) -> Grade:
+    student = gradebook.update_or_create_student(outcome.student)
+    if name and not (student.first_name or student.last_name):
+        first, _, last = name.rpartition(" ")
+        student.first_name, student.last_name = first or None, last
+    times = {} if time is None else {"timestamp": _naive(time)}
+    submission = gradebook.update_or_create_submission(lab.name, outcome.student, **times)
+    (notebook,) = submission.notebooks
+    for grade in notebook.grades:
+        new = outcome.scores[grade.name]
+        if grade.auto_score != new:
+            grade.auto_score = new
+            changed = grade.manual_score is not None
+            grade.needs_manual_grade = changed or bool(outcome.flags)
+    gradebook.db.commit()
+    if submission.total_seconds_late > 0 or notebook.late_submission_penalty is not None:
+        about = {
+            "notebook": lab.name,
+            "assignment": lab.name,
+            "student": outcome.student,
+            "db_url": db_url,
+        }
+        late.preprocess(new_notebook(), {"nbgrader": about})
+        gradebook.db.refresh(notebook)
+    scores = {grade.name: grade.score for grade in notebook.grades}
+    return Grade(
+        {check: scores[check] for check in lab.checks},
+        notebook.late_submission_penalty or 0.0,
+        submission.total_seconds_late,
+        {
+            comment.name: comment.manual_comment
+            for comment in notebook.comments
+            if comment.manual_comment
+        },
+    )
 
 
 @contextmanager

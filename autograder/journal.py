@@ -1,7 +1,7 @@
 """What has been graded, on disk the moment it is: a grader that is killed goes on where it was.
 
-An entry is written whole or not at all, and is found again only for the same file, graded by the
-same code, for the same release and with the same settings.
+An entry is written whole or not at all, and is found again only for the same clean notebook, graded
+by the same code, for the same release and with the same settings.
 """
 
 import fcntl
@@ -10,6 +10,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from autograder.submission import Outcome, Submission
 
@@ -60,7 +61,7 @@ class Journal:
         entry = self._read(self._folder / f"{key}.json")
         if entry is None:
             return None
-        outcome = Outcome(**entry["outcome"])
+        outcome = entry["outcome"]
         try:
             intact = _hash(self.notebook(outcome.student, entry["lab"])) == entry["notebook"]
         except OSError:
@@ -87,16 +88,23 @@ class Journal:
             "outcome": asdict(outcome),
         }
         write_whole(self._folder / f"{key}.json", json.dumps(entry).encode())
-        self._note(entry)
+        self._note(entry | {"outcome": outcome})
 
-    def _read(self, path: Path) -> dict | None:
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        """Return an entry, its outcome as such; or None, if it is none that can be read."""
         try:
-            return json.loads(path.read_text("utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+            entry = json.loads(path.read_text("utf-8"))
+            return {
+                "lab": str(entry["lab"]),
+                "number": int(entry["number"]),
+                "notebook": entry["notebook"],
+                "outcome": Outcome(**entry["outcome"]),
+            }
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
             return None
 
-    def _note(self, entry: dict) -> None:
-        outcome = Outcome(**entry["outcome"])
+    def _note(self, entry: dict[str, Any]) -> None:
+        outcome = entry["outcome"]
         if entry["number"] > self._last.get(outcome.student, (0, None))[0]:
             self._last[outcome.student] = entry["number"], outcome
 

@@ -22,9 +22,9 @@ from nbgrader.utils import is_grade, is_solution
 
 from autograder import exports
 from autograder.build import Lab
-from autograder.collect import Aside, Collected
 from autograder.gradebook import Grade
 from autograder.inside import clean
+from autograder.intake.collect import Aside, Collected
 from autograder.journal import write_whole
 from autograder.submission import Outcome
 

@@ -14,8 +14,8 @@ from nbformat import NotebookNode
 
 from autograder import percent
 from autograder.build import Lab, as_text, release, solution
+from autograder.intake.salvage import functions
 from autograder.percent import Malformed
-from autograder.salvage import functions
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,8 @@ def _program() -> list[Path]:
     wanted = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
     wanted += [os.path.realpath(path) for path in wanted]
     paths = [Path(path) for path in dict.fromkeys(wanted) if not path.startswith("/usr")]
-    return [*paths, Path(labkit.__file__).resolve().parent, INSIDE.resolve()]
+    intake = INSIDE.resolve().parent / "intake"
+    return [*paths, Path(labkit.__file__).resolve().parent, INSIDE.resolve(), intake]
 
 
 # --- kernels --------------------------------------------------------------------------------------

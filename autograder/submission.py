@@ -2,10 +2,11 @@
 
 import json
 import logging
+import math
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import CheckCellMetadata, OverwriteCells
-from nbgrader.utils import is_solution
+from nbgrader.utils import is_grade, is_solution
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from traitlets.config import Config, PyFileConfigLoader
@@ -25,20 +27,22 @@ from traitlets.config import Config, PyFileConfigLoader
 from autograder.build import as_text
 from autograder.execute import NOT_RUN
 from autograder.inside import clean
-from autograder.rebuild import Unreadable, rebuild
 from autograder.sandbox import Limits, Place, short_folder
 
 # The student's name here: nbgrader globs for folders, and names may hold anything, even a "*".
 ANYBODY = "student"
+# What a person reads of a submission: how long, and how many.
+MAX_REASON, MAX_TEXTS = 2000, 100
 
 
 @dataclass(frozen=True)
 class Submission:
     """What grading one submission needs; it can be sent to another process or machine.
 
-    `file` is the student's notebook, or None if there is none that could be graded; then, and
-    whenever `refused` says why, nothing is run and every check fails for that reason. `course` is a
-    folder with the lab's release/ and gradebook.db; `folder` belongs to this submission alone.
+    `file` is the student's clean notebook, as autograder.intake makes it, or None if `refused` says
+    why there is none; then `refuse` gives the outcome. `repairs` say what was done to get the
+    notebook. `course` is a folder with the lab's release/ and gradebook.db; `folder` belongs to
+    this submission alone.
     """
 
     student: str
@@ -48,6 +52,7 @@ class Submission:
     folder: Path
     threads: int
     refused: str = ""
+    repairs: tuple[str, ...] = ()
     cell_seconds: int | None = None
     notebook_seconds: int | None = None
     # Where the kernel runs: "bwrap", or "none-INSECURE" for no sandbox at all.
@@ -62,6 +67,7 @@ class Submission:
     def __post_init__(self) -> None:
         if isinstance(self.limits, dict):  # as it comes over a network
             object.__setattr__(self, "limits", Limits(**self.limits))
+        object.__setattr__(self, "repairs", tuple(self.repairs))
 
     @property
     def log(self) -> Path:
@@ -86,6 +92,8 @@ class Outcome:
     `status` is "graded"; "stopped", if its kernel died or its time was up before the last check; or
     "broken", if it could not be graded at all. `flags` are for a person to look at: what the code
     tampered with, or reached for. Grading again with `seed` draws the same inputs.
+
+    Whatever it is made of, all its texts are clean, and neither many nor long.
     """
 
     student: str
@@ -99,10 +107,25 @@ class Outcome:
     seconds: float = 0.0
     sandbox: str = ""
 
+    def __post_init__(self) -> None:
+        self.reason = clean.line(str(self.reason), MAX_REASON)
+        self.repairs = _clean_list(self.repairs)
+        self.flags = _clean_list(self.flags)
+        self.messages = {str(name): clean.lines(str(m)) for name, m in self.messages.items()}
+        self.scores = {str(name): float(points) for name, points in self.scores.items()}
+        if not all(map(math.isfinite, self.scores.values())):
+            raise ValueError("points that are no numbers")
+
     @classmethod
     def read(cls, folder: Path) -> "Outcome":
         """Read the outcome that `grade` left in a submission's folder."""
         return cls(**json.loads((folder / "outcome.json").read_text("utf-8")))
+
+
+def _clean_list(texts: Iterable[str]) -> list[str]:
+    texts = list(texts)
+    more = [f"and {len(texts) - MAX_TEXTS} more"] if len(texts) > MAX_TEXTS else []
+    return [clean.line(str(text), MAX_REASON) for text in texts[:MAX_TEXTS]] + more
 
 
 def course_config(root: Path) -> Config:
@@ -114,24 +137,13 @@ def course_config(root: Path) -> Config:
 
 
 def grade(submission: Submission) -> None:
-    """Rebuild and autograde; leave the outcome in the submission's folder."""
+    """Autograde a clean notebook; leave the outcome in the submission's folder."""
     began = time.monotonic()
     logging.basicConfig(level=logging.INFO)
     folder = submission.folder
-    refused, repairs = submission.refused, []
-    release = release_of(submission)
-    notebook = release
-    if not refused:
-        try:
-            rebuilt = rebuild(submission.file.read_bytes(), release)
-        except (Unreadable, OSError) as error:
-            refused = str(error)
-        else:
-            notebook = rebuilt.notebook
-            missing = [f"exercise `{name}` is missing" for name in rebuilt.missing]
-            repairs = missing + rebuilt.repairs
-    if refused or repairs:
-        notebook.cells.insert(0, _note(refused, repairs))
+    notebook = nbformat.read(submission.file, as_version=4)
+    if submission.repairs:
+        notebook.cells.insert(0, _note("Before grading", submission.repairs))
 
     submitted = folder / "submitted" / ANYBODY / submission.lab
     submitted.mkdir(parents=True, exist_ok=True)
@@ -143,14 +155,36 @@ def grade(submission: Submission) -> None:
         pool = submission.kernels
         sockets = pool.parent if pool else stack.enter_context(short_folder())
         config = _config(submission, sockets)
-        config.GuardedExecute.refused = refused
         coursedir = CourseDirectory(config=config)
         coursedir.assignment_id = submission.lab
         Autograde(coursedir=coursedir, config=config).start()
 
-    outcome = _outcome(submission, config, refused, repairs)
+    outcome = _outcome(submission, config)
     outcome.seconds = round(time.monotonic() - began, 2)
     (folder / "outcome.json").write_text(json.dumps(asdict(outcome)), "utf-8")
+
+
+def refuse(submission: Submission) -> Outcome:
+    """Return the outcome of a submission that cannot be graded; leave a notebook that says why.
+
+    Nothing is run: every check fails for the reason that `submission.refused` gives.
+    """
+    reason = clean.line(submission.refused, MAX_REASON)
+    notebook = release_of(submission)
+    notebook.cells.insert(0, _note("This submission could not be graded", [reason]))
+    checks = [cell for cell in notebook.cells if is_grade(cell)]
+    for cell in checks:
+        cell.outputs = [
+            new_output("error", ename=NOT_RUN, evalue=reason, traceback=[f"Not run: {reason}."])
+        ]
+    submission.autograded.parent.mkdir(parents=True, exist_ok=True)
+    submission.autograded.write_text(as_text(notebook), "utf-8")
+    names = [cell.metadata.nbgrader.grade_id for cell in checks]
+    return Outcome(
+        submission.student, "broken", reason,
+        scores=dict.fromkeys(names, 0.0), messages=dict.fromkeys(names, f"{NOT_RUN}: {reason}"),
+        sandbox=submission.sandbox, seed=submission.seed or 0,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -198,13 +232,10 @@ def release_of(submission: Submission) -> NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
-def _note(refused: str, repairs: list[str]):
+def _note(title: str, texts: Iterable[str]) -> NotebookNode:
     """Return the cell that tells the student what grading did to the notebook."""
-    title, said = "This submission could not be graded:", [refused]
-    if not refused:
-        title, said = "Before grading:", repairs
     # They quote names of files and kernels, which the student chose: markdown may hold HTML.
-    text = f"**{title}**\n\n" + clean.literal("\n".join(map(clean.line, said)))
+    text = f"**{title}:**\n\n{clean.literal(chr(10).join(map(clean.line, texts)))}"
     cell = {"cell_type": "markdown", "id": "note", "metadata": {"id": "note"}, "source": text}
     return nbformat.from_dict(cell)
 
@@ -217,8 +248,9 @@ def environment(threads: int) -> dict[str, str]:
     return {"LABKIT_BUDGET": "quick", **shares}
 
 
-def _outcome(submission: Submission, config: Config, refused: str, repairs: list[str]) -> Outcome:
-    scores, found = {}, json.loads(submission.report.read_text("utf-8"))
+def _outcome(submission: Submission, config: Config) -> Outcome:
+    scores, repairs = {}, list(submission.repairs)
+    found = json.loads(submission.report.read_text("utf-8"))
     with Gradebook(config.CourseDirectory.db_url) as gradebook:
         graded = gradebook.find_submission_notebook(submission.lab, submission.lab, ANYBODY)
         for grade in graded.grades:
@@ -240,7 +272,7 @@ def _outcome(submission: Submission, config: Config, refused: str, repairs: list
             repairs.append(f"the cell of `{cell.metadata.id}` does not run: {message}")
         if cell.metadata.get("id") in scores:
             messages[cell.metadata.id] = message
-    status = "broken" if refused else "stopped" if stopped else "graded"
+    status = "stopped" if stopped else "graded"
     settings = config.GuardedExecute
     return Outcome(
         submission.student, status, stopped, repairs, scores, messages,

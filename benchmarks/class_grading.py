@@ -25,8 +25,8 @@ from nbgrader.preprocessors import Execute
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autograder import build, grade, sample_class
-from autograder.collect import collect
 from autograder.gradebook import make_course
+from autograder.intake.collect import collect
 from autograder.submission import course_config
 
 LABS = ["01_dp_sgd", "02_gdp_accounting", "03_federated_masking"]
@@ -81,11 +81,9 @@ def plain(lab: build.Lab, folder: Path, students: list[str], course: Path) -> tu
 def ours(lab: build.Lab, folder: Path, output: Path, jobs: int) -> tuple[float, dict]:
     """Grade with our command's own function; return the seconds and the scores."""
     output.mkdir()
-    unpacked = output / "unpacked"
-    unpacked.mkdir()
     began = time.monotonic()
     with open(output / "printed.txt", "w") as printed, redirect_stdout(printed):
-        found, _ = collect(folder, lab.name, unpacked)
+        found, _ = collect(folder, lab.name)
         result = grade.grade_all(lab, found, output, grade.Settings(jobs=jobs))
     seconds = time.monotonic() - began
     return seconds, {student: each.score for student, each in result.grades.items()}

@@ -7,6 +7,8 @@ whole are read. Scripts are split into cells.
 import ast
 import json
 import re
+import symtable
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,17 +16,26 @@ from typing import Any
 import jupytext
 from IPython.core.inputtransformer2 import TransformerManager
 
+from autograder.inside import clean
+
 # What is left when outputs and pictures are gone is text that somebody wrote.
-MAX_TEXT = 64 * 2**20
-MAX_ATTEMPTS = 100_000
+MAX_TEXT = 24 * 2**20
+MAX_CELLS = 20_000
+MAX_ATTEMPTS = 20_000
 # Python needs a hundred times as much memory to read code as the code itself.
 MAX_CODE = 2**20
+# How much is done to understand the cells of one file, in microseconds, about. No clock is asked:
+# the same file is to be understood in the same way everywhere.
+MAX_EFFORT = 12_000_000
 
 _STRING = rb'"(?:[^"\\]++|\\.)*+'  # without its closing quote, which a cut-off file lacks
-STRING = re.compile(_STRING + rb'(?:"|\Z)', re.DOTALL)
+# The last one may be cut off, even after a backslash: else each quote in it would be tried.
+STRING = re.compile(_STRING + rb'(?:"|\\?\Z)', re.DOTALL)
 TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:' + _STRING + rb'"[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL)
 TO_VALUE = re.compile(rb"\s*:\s*")
 SCALAR = re.compile(_STRING + rb'"|[^,\]}\s]+', re.DOTALL)
+# Lines that IPython may have to change before they are Python.
+ESCAPED = re.compile(r"^[ \t]*+[%!?,;/]|\?[ \t]*+$|=[ \t]*+[%!]", re.MULTILINE)
 BULKY = {b'"outputs"', b'"attachments"', b'"widgets"'}
 CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?\n?", re.MULTILINE)
 OTHER_FILES = {
@@ -58,7 +69,7 @@ class Cell:
         """The names that the cell binds at its top level."""
         if self.tree is None:
             # A cell that is no Python can still be recognised; grading will show the error.
-            return set(re.findall(r"^def\s+(\w+)\s*\(", self.source, re.MULTILINE))
+            return set(re.findall(r"^def[ \t]++(\w++)[ \t]*+\(", self.source, re.MULTILINE))
         return bindings(self.tree.body)
 
     @cached_property
@@ -76,14 +87,92 @@ class Document:
     repairs: list[str] = field(default_factory=list)
 
 
+class _Understanding:
+    """What is known of the cells of one file, and how much has been done to know it."""
+
+    def __init__(self) -> None:
+        self.effort = 0
+        self.python: dict[str, str | None] = {}
+        self.trees: dict[str, ast.Module | None] = {}
+        self.names: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+
+    def may(self, effort: int) -> bool:
+        """Whether so much more can be done; if so, it is counted."""
+        if self.effort + effort > MAX_EFFORT:
+            return False
+        self.effort += effort
+        return True
+
+
+_known = _Understanding()
+
+
 def parsed(source: str) -> ast.Module | None:
     """Return the syntax tree of a cell, magics translated; None if it is no Python, or huge."""
-    if len(source) > MAX_CODE:
-        return None
+    if source not in _known.trees:
+        python(source)
+    return _known.trees[source]
+
+
+def python(source: str) -> str | None:
+    """Return a cell as Python, magics translated; None if it is none, or huge."""
+    if source in _known.python:
+        return _known.python[source]
+    code, tree = None, None
+    if len(source) <= MAX_CODE and _known.may(50 + 2 * len(source)):
+        code, tree = source, _tree(source)
+        if tree is None:
+            # IPython reads all of a cell again for each line that it changes.
+            lines = sum(1 for _ in ESCAPED.finditer(source))
+            if _known.may(1000 + 4 * len(source) * (1 + lines)):
+                code = _translated(source)
+                tree = None if code is None else _tree(code)
+    _known.python[source] = None if tree is None else code
+    _known.trees[source] = tree
+    return _known.python[source]
+
+
+def _tree(source: str) -> ast.Module | None:
     try:
-        return ast.parse(TransformerManager().transform_cell(source))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def _translated(source: str) -> str | None:
+    try:
+        return TransformerManager().transform_cell(source)
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):
+        return None  # IPython gives up in the same way when it is to run it
+
+
+def names(source: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the global names that a cell of code binds, and those that it uses."""
+    if source not in _known.names:
+        _known.names[source] = _names(source)
+    return _known.names[source]
+
+
+def _names(source: str) -> tuple[frozenset[str], frozenset[str]]:
+    bound, used = set(), set()
+    code = python(source)
+    if code is None:
+        return frozenset(), frozenset()
+    try:
+        tables = [symtable.symtable(code, "cell", "exec")]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset(), frozenset()  # it will not run either
+    for name in tables[0].get_symbols():
+        if name.is_assigned() or name.is_imported() or name.is_namespace():
+            bound.add(name.get_name())
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        names = table.get_symbols()
+        used |= {name.get_name() for name in names if name.is_global() and name.is_referenced()}
+    return frozenset(bound), frozenset(used)
 
 
 def functions(source: str) -> set[str]:
@@ -111,6 +200,7 @@ def read(submitted: bytes) -> Document:
     Raises:
         Unreadable: there are none to be found in it.
     """
+    _known.__init__()
     if not submitted.strip(b" \t\r\n\0\xef\xbb\xbf"):
         raise Unreadable("the file is empty")
     for start, kind in OTHER_FILES.items():
@@ -215,7 +305,7 @@ def _damaged(text: str, error: Exception) -> tuple[Any, str]:
             return {"cells": cells}, f"the file is damaged or cut off: {whole}"
         if isinstance(error, RecursionError):
             raise Unreadable("the file is no JSON that a notebook could be: nested too deeply")
-    elif re.search(r"^def \w+\(", text, re.MULTILINE):
+    elif re.search(r"^def \w++\(", text, re.MULTILINE):
         return _script(text), "the file was a Python script: split into cells"
     raise Unreadable(f"the file is no JSON; was it cut off? ({error})")
 
@@ -223,13 +313,20 @@ def _damaged(text: str, error: Exception) -> tuple[Any, str]:
 def _whole_cells(text: str) -> list[dict[str, Any]]:
     decoder = json.JSONDecoder(parse_int=float)
     cells, at = [], 0
+    # Each try may read all that is left, so that what is read in vain is counted.
+    left = 2 * len(text) + 2**24
     for _ in range(MAX_ATTEMPTS):
         at = text.find("{", at)
-        if at < 0:
+        if at < 0 or left < 0 or len(cells) > MAX_CELLS:
             break
         try:
             value, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
+        except json.JSONDecodeError as error:
+            ended = len(text) if error.msg.startswith("Unterminated") else error.pos
+            left -= ended - at
+            at += 1
+        except RecursionError:
+            left -= 100_000
             at += 1
         else:
             if value.keys() & {"source", "input"}:
@@ -239,7 +336,9 @@ def _whole_cells(text: str) -> list[dict[str, Any]]:
 
 def _script(text: str) -> dict[str, Any]:
     """Split a script at the marks that Jupyter, Colab and editors leave, or between paragraphs."""
-    text = re.sub(r"^# In ?\[[\d ]*\]:?\s*$", "# %%", text, flags=re.MULTILINE)
+    if len(text) > MAX_CODE:
+        raise Unreadable(f"the file is a Python script of {len(text) / 2**20:.0f} MiB")
+    text = re.sub(r"^# In ?\[[\d ]*+\]:?[ \t]*+$", "# %%", text, flags=re.MULTILINE)
     try:
         notebook = jupytext.reads(text, fmt="py:percent" if "\n# %%" in text else "py:light")
     except Exception:  # whatever a parser makes of what is no Python
@@ -271,16 +370,16 @@ def _cells(document: Any) -> list[Cell]:
         cells = [cell for each in inside if isinstance(each, list) for cell in each]
     if not isinstance(cells, list):
         raise Unreadable("the file is JSON, but no notebook: its cells are no list")
+    if len(cells) > MAX_CELLS:
+        raise Unreadable(f"the file has {len(cells)} cells: no notebook has")
     return [_cell(_dict(cell)) for cell in cells]
 
 
 def _cell(cell: dict[str, Any]) -> Cell:
     source = _joined(cell.get("source", cell.get("input")))
-    # JSON can hold lone surrogates, which no file can.
-    source = source.encode("utf-8", "replace").decode("utf-8")
-    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    source = clean.source(source)
     kind = cell.get("cell_type")
-    kind = kind if isinstance(kind, str) else "code"
+    kind = clean.line(kind, 40) if isinstance(kind, str) else "code"
     return Cell(kind, source, _dict(cell.get("metadata")), cell.get("id"))
 
 

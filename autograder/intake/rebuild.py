@@ -8,27 +8,29 @@ else by the function that the cell defines, and put in its place in a copy of th
 
 import ast
 import re
-import symtable
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
 import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_locked, is_solution
 
-from autograder import salvage
-from autograder.salvage import Cell, Unreadable
+from autograder.inside import clean
+from autograder.intake import salvage
+from autograder.intake.salvage import Cell, Unreadable
 
-__all__ = ["Rebuilt", "Unreadable", "rebuild"]
+__all__ = ["Rebuilt", "Unreadable", "literal", "rebuild"]
 
 # The tag of cells that nbclient, and so nbgrader, does not execute.
 SKIP = "skip-execution"
 # How many pieces a cell may have been cut into.
 MAX_PIECES = 8
+# How much of an edited text is shown.
+MAX_PROSE = 100_000
+# Into how many paragraphs a cell is taken apart that is no Python as a whole.
+MAX_PARAGRAPHS = 1000
 # Of more cells in a row than this, one is made: each costs the grader a hundredth of a second.
 MAX_ROW = 100
 
@@ -83,14 +85,24 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
                 fate = "edited" if edited else "missing"
                 result.repairs.append(f"{kind} `{cell.id}` was {fate}: restored")
         elif edited:
-            cell.source = mine.source
+            prose = cell.cell_type != "code"
+            cell.source = literal(mine.source) if prose else mine.source
         elif cell.cell_type == "code":
             cell.metadata.tags = [SKIP]
         result.notebook.cells += [cell, *extras.pop(cell.id, [])]
     _lift_what_answers_need(result)
     _keep_demonstrations_in_use(result.notebook, release)
     result.notebook.cells = list(_in_short_rows(result.notebook.cells))
+    result.repairs = list(dict.fromkeys(result.repairs))
     return result
+
+
+def literal(text: str) -> str:
+    """Return Markdown that shows a text as it is: whatever it holds, it is one block of code."""
+    longest = max((len(run) for run in re.findall(r"`++|~++", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    # For a Markdown parser a "\r" or a "\x0c" may end a line, too.
+    return f"{fence}text\n{clean.lines(text, MAX_PROSE)}\n{fence}"
 
 
 def _arranged(
@@ -191,27 +203,7 @@ def _keep_demonstrations_in_use(notebook: NotebookNode, release: NotebookNode) -
 
 def _names(cell: NotebookNode) -> tuple[frozenset[str], frozenset[str]]:
     """Return the global names that a cell binds, and those that it uses."""
-    return _names_in(cell.source) if cell.cell_type == "code" else (frozenset(), frozenset())
-
-
-@lru_cache(maxsize=20_000)
-def _names_in(source: str) -> tuple[frozenset[str], frozenset[str]]:
-    bound, used = set(), set()
-    if len(source) > salvage.MAX_CODE:
-        return frozenset(), frozenset()
-    try:
-        tables = [symtable.symtable(TransformerManager().transform_cell(source), "cell", "exec")]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return frozenset(), frozenset()  # it will not run either
-    for name in tables[0].get_symbols():
-        if name.is_assigned() or name.is_imported() or name.is_namespace():
-            bound.add(name.get_name())
-    while tables:
-        table = tables.pop()
-        tables += table.get_children()
-        names = table.get_symbols()
-        used |= {name.get_name() for name in names if name.is_global() and name.is_referenced()}
-    return frozenset(bound), frozenset(used)
+    return salvage.names(cell.source) if cell.cell_type == "code" else (frozenset(), frozenset())
 
 
 # --- cells that were merged or cut ----------------------------------------------------------------
@@ -289,19 +281,20 @@ def _pieces(cell: Cell, names: list[str]) -> list[Cell]:
             number
             for number, line in enumerate(lines)
             if number and re.match(r"[^\s)\]}]", line) and not lines[number - 1].strip()
-        ]
+        ][:MAX_PARAGRAPHS]
         ends = [*starts, len(lines)]
         parts = ["\n".join(lines[a:b]) for a, b in zip([0, *starts], ends, strict=True)]
-        bound = [replace(cell, source=part).names & set(names) for part in parts]
-    pieces, start, previous = [], 0, set()
+        found = [replace(cell, source=part) for part in parts]
+        bound = [{name for name in names if part.defines(name)} for part in found]
+    pieces: list[list[str]] = []
+    start, previous = 0, set()
     for end, here in zip(ends, bound, strict=True):
-        part = "\n".join(lines[start:end])
-        if pieces and not here and not previous:
-            pieces[-1] += f"\n{part}"
-        else:
-            pieces.append(part)
+        if not pieces or here or previous:
+            pieces.append([])
+        pieces[-1] += lines[start:end]
         start, previous = end, here
-    return [replace(cell, source=piece.strip("\n")) for piece in pieces if piece.strip()]
+    sources = ["\n".join(piece).strip("\n") for piece in pieces]
+    return [replace(cell, source=source) for source in sources if source.strip()]
 
 
 def _rejoined(cells: list[Cell], release: NotebookNode, repairs: list[str]) -> list[Cell]:

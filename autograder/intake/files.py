@@ -1,0 +1,257 @@
+"""The files that were handed in: their names, and archives of them."""
+
+import io
+import os
+import re
+import stat
+import unicodedata
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from autograder.inside import clean
+
+# A notebook with hundreds of MB of output is a mistake that happens; one of more than this is not.
+MAX_FILE = 2**30
+# Browsers add an ending to a text whose kind they do not know.
+NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json", ".py")
+# What Colab and others put before a copy's name, in some languages.
+_OF = "of|von|van|de|di|da|do|av|af|z|из|от|του|ของ"
+_COPY = (
+    "copy|kopie|copie|copia|cópia|còpia|kopia|kópia|kopi|kopio|koopia|kopija|kopya\\w*|másolat|"
+    "копия|копія|копие|копија|αντίγραφο|salinan|duplicate|副本|複製|コピー|사본|نسخة|עותק|प्रतिलिपि|สำเนา"
+)
+COPY = re.compile(rf"^(?:(?:{_COPY})[ _-]+(?:(?:{_OF})[ _-]+)?)+", re.IGNORECASE)
+# A file's name in which there is no more than this says nothing of its owner.
+NOBODY = re.compile(
+    rf"(?:{_COPY}|{_OF}|의|的|untitled|final|new|old|my|the|draft|submission|solutions?|answers?|"
+    r"homework|hw|assignment|exercises?|lab|notebook|jupyter|colab|v|version|download|\W|\d|_)*",
+    re.IGNORECASE,
+)
+# What operating systems, editors and Jupyter leave behind.
+LITTER = re.compile(r"\.(?!\.?$).*|__MACOSX|__pycache__|Thumbs\.db|desktop\.ini", re.I | re.DOTALL)
+# A folder with the first and any of the second is a clone of this course; all these of its folders
+# are the course's.
+_SOLUTIONS = "solutions"
+_BESIDE = {"labs", "labkit", "autograder"}
+COURSES_OWN = {_SOLUTIONS, "labkit", "autograder", "tests", "benchmarks", "build", "grades"}
+
+
+class BadUsage(ValueError):
+    """There is nothing to grade; the message says why."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file: its path below whatever is its owner's, and why it cannot be used, if so.
+
+    `place` says where its content is, to whoever made the entry. `modified` orders versions;
+    `handed_in` is the time that an LMS or a file system saw. `doubtful` means that its owner was
+    read from a name that says another one too; `packed`, that it is from a student's own archive.
+    """
+
+    parts: tuple[str, ...]
+    modified: datetime | None = None
+    place: Any = None
+    refused: str = ""
+    handed_in: datetime | None = None
+    doubtful: bool = False
+    packed: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.parts[-1]
+
+    @property
+    def is_archive(self) -> bool:
+        return self.name.lower().endswith(".zip")
+
+    @property
+    def is_notebook(self) -> bool:
+        return self.name.lower().endswith(NOTEBOOKS)
+
+    @property
+    def shown(self) -> str:
+        """The path, as one clean line."""
+        return shown("/".join(self.parts))
+
+
+def shown(name: str) -> str:
+    """Return the name of a file as one clean line."""
+    return clean.line(unicodedata.normalize("NFC", name), 200)
+
+
+def stem(name: str) -> str:
+    """Return a file's name without its ending."""
+    # Longer names exist, in archives; they say no more.
+    name = unicodedata.normalize("NFC", name[:500])
+    ending = next((end for end in NOTEBOOKS[1:] if name.lower().endswith(end)), "")
+    return name[: -len(ending)] if ending else PurePosixPath(name).stem
+
+
+def is_litter(parts: Iterable[str]) -> bool:
+    """Whether a file is nothing that anyone handed in; a hidden notebook may be."""
+    *folders, name = parts
+    hidden = name.lower().endswith((*NOTEBOOKS, ".zip")) and not name.startswith("._")
+    return any(map(LITTER.fullmatch, folders)) or (not hidden and bool(LITTER.fullmatch(name)))
+
+
+def clones(paths: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """Return the folders, `()` being that of all, that are clones of this course."""
+    folders: dict[tuple[str, ...], set[str]] = {}
+    for parts in paths:
+        for depth in range(min(len(parts) - 1, 20)):
+            folders.setdefault(parts[:depth], set()).add(parts[depth].lower())
+    return {path for path, names in folders.items() if _SOLUTIONS in names and names & _BESIDE}
+
+
+def without_course(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
+    """Leave out what belongs to the course, where it was cloned; return the rest, and a note."""
+    entries = list(entries)
+    roots = clones(entry.parts for entry in entries)
+    left = [entry for entry in entries if courses_own(entry.parts, roots) is None]
+    own = {courses_own(entry.parts, roots) for entry in entries} - {None}
+    if not own:
+        return left, []
+    named = ", ".join(f"`{shown('/'.join(folder))}/`" for folder in sorted(own)[:20])
+    return left, [f"a clone of the course: what is in {named} is no submission"]
+
+
+def courses_own(parts: tuple[str, ...], roots: set[tuple[str, ...]]) -> tuple[str, ...] | None:
+    """Return the folder of the course, in one of those clones, that a file is in, if any."""
+    for depth in range(min(len(parts) - 1, 20)):
+        if parts[:depth] in roots and parts[depth].lower() in COURSES_OWN:
+            return parts[: depth + 1]
+    return None
+
+
+def is_solution(parts: tuple[str, ...]) -> bool:
+    """Whether a file stands in a folder that is called as the course's solutions are."""
+    return any(part.lower() == _SOLUTIONS for part in parts[:-1])
+
+
+def too_big(size: int) -> str:
+    return f"it is {size / 2**30:.1f} GiB, and more than {MAX_FILE / 2**30:g} GiB is not read"
+
+
+# --- archives -------------------------------------------------------------------------------------
+
+
+def members(
+    archive: zipfile.ZipFile, place: Callable[[zipfile.ZipInfo], Any], above: tuple[str, ...] = ()
+) -> list[Entry]:
+    """Return the files of an archive that somebody may have handed in, below the path `above`."""
+    entries = []
+    for member in archive.infolist():
+        name = _name(member)
+        parts = tuple(part for part in re.split(r"[/\\]", name) if part not in ("", "."))
+        if not parts or name.endswith(("/", "\\")) or is_litter(parts):
+            continue
+        problem = _problem(member, name, parts)
+        if problem:
+            owner = [parts[0]] if parts[0] != ".." else []
+            parts = (*owner, *parts[1:][-1:]) or parts
+        time = _time(member)
+        entries.append(Entry((*above, *parts), time, place(member), problem, time))
+    return entries
+
+
+def opened(file: io.RawIOBase) -> zipfile.ZipFile:
+    """Open an archive whose members may have any name.
+
+    Raises:
+        BadUsage: it is none.
+    """
+    try:
+        return zipfile.ZipFile(file)
+    except Exception as error:  # zipfile raises what its parsers do, too
+        raise BadUsage(clean.line(f"no zip archive: {error}")) from None
+
+
+class ArchiveFile(io.RawIOBase):
+    """A file, or its content, to open with zipfile, which would refuse all for one member's name.
+
+    The mark that says that names are UTF-8 is taken away, and `_name` decodes what there is.
+    Positions are this object's own, so that it can be read on in several processes.
+    """
+
+    def __init__(self, file: int | bytes) -> None:
+        self._file, self._at = file, 0
+        self._size = len(file) if isinstance(file, bytes) else os.fstat(file).st_size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise OSError("before the beginning")
+        self._at = base + offset
+        return self._at
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(0, self._size - self._at)
+        size = left if size is None or size < 0 else min(size, left)
+        if isinstance(self._file, bytes):
+            data = self._file[self._at : self._at + size]
+        else:
+            data = content(self._file, size, self._at)
+        self._at += len(data)
+        return _without_marks(data) if data[:4] == b"PK\1\2" else data
+
+
+def content(fd: int, most: int, at: int = 0) -> bytes:
+    """Return so many bytes of a file, or as many as there are."""
+    parts, left = [], most
+    while left and (part := os.pread(fd, min(left, 1 << 24), at)):
+        parts.append(part)
+        at += len(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def _without_marks(directory: bytes) -> bytes:
+    """Clear bit 11 of the flags of each record of an archive's directory."""
+    data, at = bytearray(directory), 0
+    while data[at : at + 4] == b"PK\1\2" and at + 46 <= len(data):
+        data[at + 9] &= ~0x08
+        at += 46 + sum(data[at + i] | data[at + i + 1] << 8 for i in (28, 30, 32))
+    return bytes(data)
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """Return a member's name: UTF-8, whether the archive says so or not, or what DOS wrote."""
+    try:
+        return member.orig_filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return member.orig_filename
+
+
+def _time(member: zipfile.ZipInfo) -> datetime | None:
+    if member.date_time[0] <= 1980:  # no date was given
+        return None
+    try:
+        return datetime(*member.date_time).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _problem(member: zipfile.ZipInfo, name: str, parts: tuple[str, ...]) -> str:
+    if ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
+        return f"its name in the archive leads elsewhere ({shown(name)}): refused"
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "it is a symbolic link: links are not followed"
+    if member.flag_bits & 0x1:
+        return "it is encrypted"
+    if member.file_size > MAX_FILE:
+        return too_big(member.file_size)
+    return ""

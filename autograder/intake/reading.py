@@ -1,0 +1,290 @@
+"""Have students' files read, by a program with limits in a sandbox; see reader.py.
+
+Nothing here unpacks or parses what is a student's. What comes back is bounded and cleaned, and one
+student's files that crash what reads them, or take too long, cost nobody else anything.
+"""
+
+import json
+import os
+import secrets
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from autograder import sandbox
+from autograder.inside import clean
+from autograder.intake import files
+from autograder.intake.collect import Collected
+from autograder.intake.files import Entry
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_SECONDS = 180
+# A student's whole time, with that of a process that does not even say that it was too long.
+SECONDS = 180
+MAX_ANSWER = 160 << 20
+# How many of a student's files are opened, and named: the likeliest come first.
+MAX_FILES = 60
+MAX_NAMES = 2000
+MAX_NOTES = 50
+MAX_JOBS = 8  # so many files are open at the same time
+
+
+class NoReader(RuntimeError):
+    """The program that reads cannot be started here; the message says why."""
+
+
+def read(
+    found: Sequence[Collected],
+    lab: str,
+    release: NotebookNode,
+    folder: Path,
+    *,
+    kind: str = "bwrap",
+    jobs: int = 1,
+) -> list[Collected]:
+    """Return what was collected with each student's clean notebook, or the reason for none.
+
+    Args:
+        found: what `collect` returned.
+        lab: the lab's name.
+        release: the lab as students get it.
+        folder: where the clean notebooks are put.
+        kind: the sandbox.
+        jobs: how many students' files are read at the same time.
+
+    Raises:
+        NoReader: not a single one can be read here.
+    """
+    archives = {e.place[0] for each in found for e in each.entries if isinstance(e.place, tuple)}
+    targets = [folder / f"{number}.ipynb" for number in range(1, len(found) + 1)]
+    with (
+        _Reader(lab, release, kind, next(iter(archives), None)) as reader,
+        ThreadPoolExecutor(min(jobs, MAX_JOBS)) as threads,
+    ):
+        return list(threads.map(lambda each, target: _one(each, target, reader), found, targets))
+
+
+def _one(student: Collected, target: Path, reader: "_Reader") -> Collected:
+    try:
+        with ExitStack() as stack:
+            job, fds, notes = _job(student, stack)
+            student = replace(student, notes=(*student.notes, *notes))
+            answer = reader.ask(job, fds)
+        return _understood(student, answer, target)
+    except NoReader:
+        raise
+    except Exception as error:  # whatever one student's files can do, it is done to nobody else
+        reason = clean.line(f"it could not be read: {type(error).__name__}: {error}", 500)
+        return replace(student, reason=reason)
+
+
+def _job(student: Collected, stack: ExitStack) -> tuple[dict[str, Any], list[int], list[str]]:
+    """Return what the reader is told of a student's files, those opened for it, and notes."""
+    entries, notes = files.without_course(student.entries)
+    wanted = [
+        entry
+        for entry in entries
+        if not entry.refused
+        and (entry.is_notebook or entry.is_archive or entry.name == "timestamp.txt")
+    ]
+    # A script is a second choice.
+    wanted.sort(key=lambda entry: (entry.name.lower().endswith(".py"), len(entry.parts)))
+    opened = {id(entry) for entry in wanted[:MAX_FILES]}
+    too_many = {id(entry) for entry in wanted[MAX_FILES:]}
+    if len(entries) > MAX_NAMES:
+        notes.append(f"{len(entries)} files were handed in: {MAX_NAMES} were looked at")
+        entries = sorted(entries, key=lambda entry: id(entry) not in opened)[:MAX_NAMES]
+    fds: list[int] = []
+    told = []
+    for entry in entries:
+        if id(entry) in too_many:
+            entry = replace(entry, refused=f"only {MAX_FILES} files of a student are read")
+            told.append(_told(entry, False, fds, stack))
+        else:
+            told.append(_told(entry, id(entry) in opened, fds, stack))
+    return {"entries": told, "in_lms": bool(student.lms)}, fds, notes
+
+
+def _told(entry: Entry, opened: bool, fds: list[int], stack: ExitStack) -> dict[str, Any]:
+    refused, fd, member = entry.refused, None, None
+    if opened and isinstance(entry.place, tuple):
+        member = entry.place[1]
+    elif opened:
+        try:
+            fds.append(_open(entry.place))
+            stack.callback(os.close, fds[-1])
+            fd = len(fds) - 1
+        except OSError as error:
+            refused = f"it cannot be read: {error.strerror or error}"
+    return {
+        "parts": [part[:1000] for part in entry.parts[:50]],
+        "modified": entry.modified and entry.modified.isoformat(),
+        "handed_in": entry.handed_in and entry.handed_in.isoformat(),
+        "refused": refused,
+        "doubtful": entry.doubtful,
+        "fd": fd,
+        "member": member,
+    }
+
+
+def _open(path: Path) -> int:
+    # It may be another kind of file by now: opening a FIFO would wait, and a link lead elsewhere.
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError("it is no regular file any more")
+    return fd
+
+
+def _understood(student: Collected, answer: dict[str, Any], target: Path) -> Collected:
+    """Return the student with what the reader found, cleaned."""
+    notes = [*student.notes, *answer.get("notes", ())]
+    notes = tuple(clean.line(str(note), 2000) for note in notes[:MAX_NOTES])
+    reason = clean.line(str(answer.get("reason", "")), 2000)
+    handed_in = answer.get("handed_in")
+    student = replace(
+        student,
+        notes=notes,
+        reason=reason,
+        graded=clean.line(str(answer.get("graded", "")), 200),
+        handed_in=datetime.fromisoformat(handed_in) if handed_in else None,
+    )
+    notebook = answer.get("notebook")
+    if reason or not isinstance(notebook, str):
+        return student if reason else replace(student, reason="nothing could be read of it")
+    repairs = dict.fromkeys(clean.line(str(each), 300) for each in answer["repairs"][:1000])
+    shown, more = list(repairs)[:MAX_NOTES], len(repairs) - MAX_NOTES
+    target.write_text(notebook, "utf-8")
+    return replace(
+        student,
+        file=target,
+        repairs=(*shown, f"and {more} repairs more") if more > 0 else tuple(shown),
+    )
+
+
+class _Reader:
+    """The program, started anew if it ever ends."""
+
+    def __init__(self, lab: str, release: NotebookNode, kind: str, archive: Path | None) -> None:
+        self._kind, self._archive = kind, archive
+        self._uid = 1_000_000_000 + secrets.randbelow(1_000_000_000) if os.geteuid() == 0 else 0
+        job = {"lab": lab, "release": release, "jailed": kind != sandbox.NONE, "uid": self._uid}
+        self._hello = json.dumps(job).encode() + b"\n"
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen | None = None
+        self._control: socket.socket | None = None
+        self._generation = 0
+
+    def __enter__(self) -> "_Reader":
+        self._start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._end()
+
+    def ask(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        """Return what the program says about one student's files."""
+        for _ in range(2):
+            with self._lock:
+                generation = self._generation
+            try:
+                return self._asked(job, fds)
+            except _Silent as error:
+                # Not a word, not even that it took too long: the program itself may have ended.
+                reason = str(error)
+                with self._lock:
+                    if generation == self._generation:
+                        self._end()
+                        self._start()
+        return {"reason": reason}
+
+    def _asked(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs, self._lock:
+                try:
+                    socket.send_fds(self._control, [b"."], [theirs.fileno()])
+                except OSError:
+                    raise _Silent("what reads has ended") from None
+            text = json.dumps(job).encode()
+            try:
+                ours.settimeout(SECONDS)
+                sent = socket.send_fds(ours, [text], fds)
+                ours.sendall(text[sent:])
+                ours.shutdown(socket.SHUT_WR)
+                answer = _received(ours)
+            except OSError:
+                raise _Silent("what reads has ended") from None
+        _, said, problem = answer.rpartition(b"\0")
+        result = json.loads(problem if said else answer)
+        if not isinstance(result, dict):
+            raise ValueError("no answer")
+        return result
+
+    def _start(self) -> None:
+        self._generation += 1
+        self._control, theirs = socket.socketpair()
+        with ExitStack() as stack:
+            stack.enter_context(theirs)
+            fds = [theirs.fileno()]
+            if self._archive is not None:
+                fds.append(stack.enter_context(self._archive.open("rb")).fileno())
+            line, environment = [], os.environ | {"PYTHONPATH": str(ROOT)}
+            if self._kind != sandbox.NONE:
+                line = sandbox.command(None)
+                environment = sandbox.environment() | {"PYTHONPATH": str(ROOT)}
+            said = stack.enter_context(open(os.memfd_create("said"), "w+b"))
+            self._process = subprocess.Popen(
+                [*line, sys.executable, "-m", "autograder.intake.reader", *map(str, fds)],
+                stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment,
+                pass_fds=fds, start_new_session=True,
+            )  # fmt: skip
+            theirs.close()
+            self._control.settimeout(START_SECONDS)
+            try:
+                self._control.sendall(self._hello)
+                ready = self._control.recv(1)
+            except OSError:
+                ready = b""
+            if not ready:
+                self._end()
+                said.seek(0)
+                words = said.read().decode("utf-8", "replace").strip().splitlines() or ["no word"]
+                raise NoReader(f"what reads submissions does not start here: {words[-1]}")
+
+    def _end(self) -> None:
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+
+
+class _Silent(Exception):
+    """There was no answer; the message says why."""
+
+
+def _received(connection: socket.socket) -> bytes:
+    parts, size, deadline = [], 0, time.monotonic() + SECONDS
+    while True:
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        part = connection.recv(1 << 20)
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER:
+            raise ValueError("what is left of it is too large to grade")
+    if not parts:
+        raise _Silent("what read it ended without a word")
+    return b"".join(parts)
