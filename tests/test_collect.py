@@ -4,14 +4,55 @@ import json
 import os
 import stat
 import zipfile
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from autograder import collect as collecting
-from autograder.collect import BadUsage, Collected, collect
+from autograder.intake import choose, files
+from autograder.intake.choose import Source
+from autograder.intake.collect import Aside, BadUsage, Collected, collect
 
 LAB = "00_tiny"
+
+
+@dataclass
+class Chosen:
+    """A student, and what of the files was chosen, as the reader would."""
+
+    collected: Collected
+    choice: choose.Choice
+
+    def __getattr__(self, name):
+        own = {"reason", "handed_in"}
+        if name == "notes":
+            return (*self.collected.notes, *self.choice.notes)
+        return getattr(self.choice if name in own else self.collected, name)
+
+    @property
+    def text(self):
+        return self.choice.entry and self.choice.entry.place.content().decode("utf-8")
+
+
+def source(place):
+    """Return what a reader would read; here without its limits."""
+    if not isinstance(place, tuple):
+        return Source(place.read_bytes, lambda: files.opened(files.ArchiveFile(place.read_bytes())))
+    archive = files.opened(files.ArchiveFile(place[0].read_bytes()))
+    packed = choose.unpacking(archive, archive.infolist()[place[1]])
+    return Source(packed.content, lambda: files.opened(files.ArchiveFile(packed.content())))
+
+
+def chosen(where, blanks=None, **more):
+    """Collect and choose; return who was found, by key, and what was left aside."""
+    found, aside = collect(where, LAB, **more)
+    result = {}
+    for each in found:
+        entries = [e if e.refused else replace(e, place=source(e.place)) for e in each.entries]
+        choice = choose.choose(entries, LAB, blanks or {}, bool(each.lms))
+        result[each.student] = Chosen(each, choice)
+    assert len(result) == len(found)
+    return result, aside
 
 
 def write(folder, files):
@@ -36,33 +77,24 @@ def archive(path, files):
 def found(tmp_path):
     """Collect from a folder and from an archive of the same files; both must agree."""
 
-    def found(files, **more) -> dict[str, Collected]:
-        results = []
-        for source in ("folder", "submissions.zip"):
-            work = tmp_path / f"{source}-work"
-            work.mkdir()
-            if source == "folder":
-                write(tmp_path / source, files)
-            else:
-                archive(tmp_path / source, files)
-            collected, _ = collect(tmp_path / source, LAB, work, **more)
-            results.append({each.student: each for each in collected})
-        folder, unpacked = results
+    def found(files, **more) -> dict[str, Chosen]:
+        write(tmp_path / "folder", files)
+        archive(tmp_path / "submissions.zip", files)
+        folder, _ = chosen(tmp_path / "folder", **more)
+        unpacked, _ = chosen(tmp_path / "submissions.zip", **more)
         assert folder.keys() == unpacked.keys()
         for student, each in folder.items():
             other = unpacked[student]
-            assert (each.reason, each.notes, each.lms, each.lms_id) == (
-                other.reason, other.notes, other.lms, other.lms_id,
+            assert (each.reason, each.notes, each.lms, each.lms_id, each.name, each.text) == (
+                other.reason, other.notes, other.lms, other.lms_id, other.name, other.text,
             )  # fmt: skip
-            if each.file is not None:
-                assert each.file.read_text("utf-8") == other.file.read_text("utf-8")
         return folder
 
     return found
 
 
 def contents(found):
-    return {student: each.file and each.file.read_text("utf-8") for student, each in found.items()}
+    return {student: each.text for student, each in found.items()}
 
 
 def test_nbgraders_layout(found):
@@ -162,14 +194,15 @@ def test_canvas(found):
         }
     )
     assert contents(result) == {
-        "leeann": "second", "doejohn": "late", "doejohn-2": "a namesake", "roekim": None,
-        "zhuyan": None,
+        "canvas-12345": "second", "canvas-222": "late", "canvas-444": "a namesake",
+        "canvas-666": None, "canvas-888": None,
     }  # fmt: skip
-    assert (result["leeann"].lms, result["leeann"].lms_id) == ("canvas", "12345")
-    assert "also there: 00_tiny.ipynb" in result["leeann"].notes[0]
-    assert result["doejohn"].notes == ("Canvas marked it as late",)
-    assert result["roekim"].reason == "no notebook among what was handed in: report.pdf"
-    assert "`all.zip`: it is no zip archive" in result["zhuyan"].reason
+    leeann = result["canvas-12345"]
+    assert (leeann.lms, leeann.lms_id, leeann.name) == ("canvas", "12345", "leeann")
+    assert "also there: 00_tiny.ipynb" in leeann.notes[0]
+    assert result["canvas-222"].notes == ("Canvas marked it as late",)
+    assert result["canvas-666"].reason == "no notebook among what was handed in: report.pdf"
+    assert "`all.zip`: it is no zip archive" in result["canvas-888"].reason
 
 
 def test_moodle(found):
@@ -182,8 +215,9 @@ def test_moodle(found):
         }
     )
     assert contents(result) == {
-        "Ann Lee": "ann's", "Zoë Müller": "zoë's", "Kim Roe": "flat", "Jo Poe": None,
+        "moodle-123": "ann's", "moodle-124": "zoë's", "moodle-125": "flat", "moodle-126": None,
     }  # fmt: skip
+    assert [each.name for each in result.values()] == ["Ann Lee", "Jo Poe", "Kim Roe", "Zoë Müller"]
     assert {(each.lms, each.lms_id) for each in result.values()} == {
         ("moodle", number) for number in ("123", "124", "125", "126")
     }
@@ -195,10 +229,9 @@ def test_a_students_own_archive_is_opened(tmp_path):
         tmp_path / "outer.zip",
         {"leeann_1_2_hand in.zip": inner.read_bytes(), "bob/x.zip": inner.read_bytes()},
     )
-    (tmp_path / "work").mkdir()
-    result = {each.student: each for each in collect(outer, LAB, tmp_path / "work")[0]}
-    assert contents(result) == {"leeann": "zipped", "bob": "zipped"}
-    assert result["leeann"].lms_id == "1"
+    result, _ = chosen(outer)
+    assert contents(result) == {"canvas-1": "zipped", "bob": "zipped"}
+    assert result["canvas-1"].choice.entry.shown == "hand in.zip/work/00_tiny.ipynb"
 
 
 @pytest.mark.parametrize("root", ["submissions", "Lab 0"])
@@ -206,8 +239,7 @@ def test_an_archive_of_a_folder(tmp_path, root):
     path = archive(
         tmp_path / "Lab 0.zip", {f"{root}/ann/00_tiny.ipynb": "a", f"{root}/bob.ipynb": "b"}
     )
-    collected, _ = collect(path, LAB, tmp_path)
-    assert contents({each.student: each for each in collected}) == {"ann": "a", "bob": "b"}
+    assert contents(chosen(path)[0]) == {"ann": "a", "bob": "b"}
 
 
 def test_litter_is_passed_over_and_other_files_are_named(tmp_path):
@@ -219,9 +251,9 @@ def test_litter_is_passed_over_and_other_files_are_named(tmp_path):
         "roster.csv": "",
     }
     write(tmp_path, files)
-    collected, aside = collect(tmp_path, LAB, tmp_path)
-    assert contents({each.student: each for each in collected}) == {"ann": "ann's", "bob": None}
-    assert aside == ["roster.csv"]
+    result, aside = chosen(tmp_path)
+    assert contents(result) == {"ann": "ann's", "bob": None}
+    assert aside == [Aside("roster.csv", "it is no notebook, and in nobody's folder")]
 
 
 def test_links_and_special_files_are_not_followed(tmp_path):
@@ -234,11 +266,11 @@ def test_links_and_special_files_are_not_followed(tmp_path):
     (class_ / "cem.ipynb").symlink_to(secret)
     (class_ / "dan").mkdir()
     os.mkfifo(class_ / "dan" / "00_tiny.ipynb")
-    collected, _ = collect(class_, LAB, tmp_path)
-    assert [each.student for each in collected] == ["ann", "bob", "cem", "dan"]
-    assert all(each.file is None for each in collected)
-    assert all("symbolic link" in each.reason for each in collected[:3])
-    assert "no regular file" in collected[3].reason
+    result, _ = chosen(class_)
+    assert contents(result) == dict.fromkeys(["ann", "bob", "cem", "dan"])
+    reasons = [each.reason for each in result.values()]
+    assert all("symbolic link" in reason for reason in reasons[:3])
+    assert "no regular file" in reasons[3]
 
 
 def link(name):
@@ -262,52 +294,64 @@ def test_a_hostile_member_of_an_archive_is_refused_by_name(tmp_path, name, stude
     inside = tmp_path / "deep" / "er"
     inside.mkdir(parents=True)
     path = archive(inside / "x.zip", {name: "evil", "good.ipynb": "good"})
-    (inside / "work").mkdir()
-    result = {each.student: each for each in collect(path, LAB, inside / "work")[0]}
+    result, _ = chosen(path)
     assert contents(result) == {student: None, "good": "good"}
     assert reason in result[student].reason
     assert {path.name for path in tmp_path.rglob("*.ipynb")} == set()
 
 
-def test_archives_that_unpack_to_too_much_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(collecting, "MAX_FILE", 1000)
-    monkeypatch.setattr(collecting, "MAX_ARCHIVE", 1500)
-    path = archive(
-        tmp_path / "x.zip", {"a.ipynb": "x" * 1001, "b.ipynb": "x" * 1000, "c.ipynb": "x" * 1000}
-    )
-    (tmp_path / "work").mkdir()
-    result = {each.student: each for each in collect(path, LAB, tmp_path / "work")[0]}
+def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MAX_FILE", 1000)
+    path = archive(tmp_path / "x.zip", {"a.ipynb": "x" * 1001, "b.ipynb": "x" * 1000})
+    result, _ = chosen(path)
     assert "is not read" in result["a"].reason
-    assert result["b"].file.stat().st_size == 1000
-    assert "zip bomb" in result["c"].reason
+    assert len(result["b"].text) == 1000
 
 
 def test_a_member_that_lies_about_its_size_or_is_damaged_costs_itself_only(tmp_path):
     path = archive(tmp_path / "x.zip", {"a.ipynb": "A" * 500, "b.ipynb": "B" * 500})
     data = path.read_bytes()
     path.write_bytes(data.replace(b"A" * 500, b"A" * 499 + b"!"))
-    (tmp_path / "work").mkdir()
-    result = {each.student: each for each in collect(path, LAB, tmp_path / "work")[0]}
-    assert "cannot be unpacked" in result["a"].reason
-    assert result["b"].file.read_text() == "B" * 500
+    result, _ = chosen(path)
+    with pytest.raises(OSError, match="CRC"):
+        result["a"].text  # noqa: B018
+    assert result["b"].text == "B" * 500
+
+
+def test_an_archive_with_a_name_that_is_no_utf_8_though_it_says_so(tmp_path):
+    """zipfile itself would open none of it."""
+    path = archive(tmp_path / "x.zip", {"Zoë.ipynb": "hers", "bob.ipynb": "his"})
+    data = path.read_bytes()
+    assert data.count("Zoë".encode()) == 2
+    path.write_bytes(data.replace("Zoë".encode(), b"Zo\xeb\xff"))
+    result, _ = chosen(path)
+    assert len(result) == 2 and contents(result)["bob"] == "his"
+    assert "hers" in contents(result).values()
 
 
 @pytest.mark.parametrize(
     "name, student",
     [
-        ("a\nb", "a_b"),
-        ("‮cod", "_cod"),
+        ("a\nb", "a_b-"),
+        ("\u202ecod", "_cod-"),
+        ("…", "…"),
         ("-rf *", "-rf *"),
+        ("con", "con"),
         ("=cmd()", "=cmd()"),
-        ("名" * 80, "名" * 40),
+        ("名" * 80, "名" * 40 + "-"),
         ("zoe\u0308", "zoë"),
+        (os.fsdecode(b"zo\xeb"), "zo_-"),
+        ("canvas-12", "canvas-12-"),
     ],
 )
 def test_names_become_safe(tmp_path, name, student):
     write(tmp_path, {f"{name}/00_tiny.ipynb": ""})
-    (each,) = collect(tmp_path, LAB, tmp_path)[0]
-    assert each.student == student
-    assert (each.notes == ()) == (student == name)
+    (each,) = collect(tmp_path, LAB)[0]
+    assert each.student.startswith(student)
+    # What is lost of a name is made up for: nobody else has this key.
+    assert len(each.student) == len(student) + 6 * student.endswith("-")
+    assert each.name and each.name.isprintable()
+    each.name.encode("utf-8")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no more", b"\x1f\x8b"])
@@ -315,11 +359,171 @@ def test_what_is_no_archive_is_refused(tmp_path, content):
     path = tmp_path / "x.zip"
     path.write_bytes(content)
     with pytest.raises(BadUsage, match="neither a folder nor a zip archive"):
-        collect(path, LAB, tmp_path)
+        collect(path, LAB)
 
 
 def test_nothing_to_grade_is_refused(tmp_path):
     with pytest.raises(BadUsage, match="no such folder or archive"):
-        collect(tmp_path / "none", LAB, tmp_path)
+        collect(tmp_path / "none", LAB)
     with pytest.raises(BadUsage, match="no submissions in"):
-        collect(tmp_path, LAB, tmp_path)
+        collect(tmp_path, LAB)
+
+
+# --- whose they are, though names lie -------------------------------------------------------------
+
+
+def test_a_student_cannot_name_a_file_as_another_students(found):
+    """Moodle writes the student's name and number first; the rest is what the student chose."""
+    result = found(
+        {
+            "Bob_77_assignsubmission_file_Ann Y_55_assignsubmission_file_x.ipynb": "bob's",
+            "Ann Y_55_assignsubmission_file_00_tiny.ipynb": "ann's",
+            "Eve_9_assignsubmission_file_/Ann Y_55_assignsubmission_file_x.ipynb": "eve's",
+        }
+    )
+    assert contents(result) == {"moodle-55": "ann's", "moodle-77": "bob's", "moodle-9": "eve's"}
+    assert "more than one way" in " ".join(result["moodle-77"].notes)
+    assert not result["moodle-55"].notes and not result["moodle-9"].notes
+
+
+def test_a_name_that_reads_as_anothers_costs_the_other_nothing(found):
+    """A student who is called so in Moodle; nobody can tell, so it is said, and comes second."""
+    result = found(
+        {
+            "Ann Y_55_assignsubmission_file_00_tiny.ipynb": "ann's",
+            "Ann Y_55_assignsubmission_file__77_assignsubmission_file_00_tiny.ipynb": "newer",
+        }
+    )
+    assert contents(result) == {"moodle-55": "ann's"}
+    assert "more than one way" in result["moodle-55"].notes[0]
+    assert "also there: _77_assign" in result["moodle-55"].notes[1]
+
+
+def test_a_namesake_who_joins_changes_nobodys_key(found):
+    one = {"doejohn_444_555_00_tiny.ipynb": "the first"}
+    before = set(collect_names(found(one)))
+    after = found(one | {"doejohn_222_333_00_tiny.ipynb": "the other"})
+    assert set(collect_names(after)) - before == {("canvas-222", "doejohn")}
+    assert contents(after)["canvas-444"] == "the first"
+
+
+def collect_names(found):
+    return [(each.student, each.name) for each in found.values()]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Copy_of_00_tiny.ipynb", "Copy_of_00_tiny (1).ipynb", "Copy of 00_tiny.ipynb"],
+        ["Kopie von 00_tiny.ipynb", "Kopie_von_00_tiny(1).ipynb"],
+        ["Копия 00_tiny.ipynb", "Копия 00_tiny (1).ipynb", "Копия_00_tiny.ipynb.txt"],
+        ["「00_tiny.ipynb」のコピー.ipynb", "00_tiny.ipynb のコピー (2).ipynb"],
+        ["“00_tiny.ipynb”的副本.ipynb", "“00_tiny.ipynb”的副本 (1).ipynb"],
+        ["00_tiny - Copy.ipynb", "00_tiny - Copy (2).ipynb", "00_tiny.ipynb", "00_tiny.py"],
+        ["final.ipynb", "final (1).ipynb", "00_tiny_final.ipynb", "Untitled (2).ipynb"],
+        ["submission.zip", "submission (1).zip", "00_tiny.zip"],
+    ],
+)
+def test_files_that_say_nothing_of_their_owner_are_not_merged(tmp_path, names):
+    write(tmp_path, dict.fromkeys(names, "x") | {"00_tiny - Ann.ipynb": "1", "Ann.ipynb": "2"})
+    result, aside = chosen(tmp_path)
+    assert len(result) == len(names) + 1 and aside == []
+    assert "also there" in result["Ann"].notes[0]
+
+
+def test_names_that_differ_by_case_or_form_are_two(tmp_path):
+    names = ["zoë", "zoe\u0308", "Zoë", "a\tb", "a_b", "a\nb"]
+    write(tmp_path, {f"{name}/00_tiny.ipynb": name for name in names})
+    result, _ = chosen(tmp_path)
+    assert sorted(contents(result).values()) == sorted(names)
+    assert contents(result)["zoë"] == "zoë" and contents(result)["a_b"] == "a_b"
+
+
+# --- clones of the course -------------------------------------------------------------------------
+
+CLONE = {
+    "labs/00_tiny.ipynb": "my own",
+    "solutions/00_tiny.ipynb": "the course's",
+    "labkit/00_tiny.py": "the course's",
+    "autograder/masters/00_tiny.py": "the course's",
+    "tests/fixtures/00_tiny.ipynb": "the course's",
+}
+
+
+@pytest.mark.parametrize("where", ["ann", "ann/lab-ann", "ann/a/b/c"])
+def test_a_clone_of_the_course_is_not_graded_from_its_solutions(found, where):
+    result = found({f"{where}/{name}": text for name, text in CLONE.items()} | {"bob.ipynb": ""})
+    assert contents(result)["ann"] == "my own"
+    assert "solutions/`" in result["ann"].notes[0] and "no submission" in result["ann"].notes[0]
+
+
+@pytest.mark.parametrize("above", ["", "privacy-labs-main/"])
+def test_a_clone_in_a_students_own_archive(tmp_path, above):
+    inner = archive(tmp_path / "i.zip", {above + name: text for name, text in CLONE.items()})
+    path = archive(tmp_path / "o.zip", {"leeann_1_2_all.zip": inner.read_bytes(), "bob.ipynb": ""})
+    result, _ = chosen(path)
+    assert contents(result)["canvas-1"] == "my own"
+
+
+@pytest.mark.parametrize("above", ["", "privacy-labs-main/"])
+def test_a_clone_that_is_all_that_was_handed_in(found, above):
+    result = found({above + name: text for name, text in CLONE.items()})
+    assert "the course's" not in contents(result).values()
+    assert "my own" in contents(result).values()
+
+
+def test_a_folder_of_solutions_alone_is_the_last_choice(found):
+    result = found(
+        {
+            "ann/solutions/00_tiny.ipynb": "a copy",
+            "bob/solutions/00_tiny.ipynb": "a copy",
+            "bob/old/mine.ipynb": "bob's",
+        }
+    )
+    assert contents(result) == {"ann": "a copy", "bob": "bob's"}
+    assert "`solutions`" in " ".join(result["ann"].notes)
+
+
+# --- times ----------------------------------------------------------------------------------------
+
+
+def test_the_time_is_the_lmss_and_not_the_students(tmp_path):
+    inner = tmp_path / "inner.zip"
+    with zipfile.ZipFile(inner, "w") as opened:
+        opened.writestr(zipfile.ZipInfo("00_tiny/00_tiny.ipynb", (1999, 1, 1, 0, 0, 0)), "x")
+        opened.writestr("00_tiny/timestamp.txt", "1999-01-01 00:00:00.0 UTC")
+    path = archive(
+        tmp_path / "outer.zip",
+        {"leeann_1_2_all.zip": inner.read_bytes(), "ann/all.zip": inner.read_bytes()},
+    )
+    for each in chosen(path)[0].values():
+        assert each.handed_in == datetime(2026, 11, 1, 12, each.lms == "", 0).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-11-05 10:00:00.5 UTC ..", "1999-01-01 00:00:00.0 UTC", "2999-01-01 00:00:00.0 UTC",
+        "2026-13-05 10:00:00.5 UTC", "2026-11-05", "yesterday", "..", "", "\udcff",
+        "٢٠٢٦-11-05 10:00:00",
+        "2026-11-05 10:00:00.5 +9999", "9999-12-31 23:59:59.9 -1200", "2026-11-05T10:00:00Z",
+    ],
+)  # fmt: skip
+def test_a_timestamp_that_nbgrader_does_not_write_is_ignored(tmp_path, written):
+    write(tmp_path, {"ann/00_tiny/00_tiny.ipynb": "x", "ann/00_tiny/timestamp.txt": ""})
+    (tmp_path / "ann/00_tiny/timestamp.txt").write_bytes(written.encode("utf-8", "surrogateescape"))
+    each = chosen(tmp_path)[0]["ann"]
+    assert each.handed_in == datetime.fromtimestamp(1_000_000_000, UTC)
+    assert "`timestamp.txt` was ignored" in each.notes[0]
+
+
+@pytest.mark.parametrize("zone, hours", [("UTC", 0), ("+0200", -2), ("-0530", 5.5)])
+def test_a_timestamp_of_nbgraders(tmp_path, zone, hours):
+    files = {"ann/00_tiny/timestamp.txt": f"2026-11-05 10:00:00.123456 {zone}"}
+    write(tmp_path, files | {"ann/00_tiny/00_tiny.ipynb": "x"})
+    time = datetime(2026, 11, 5, 10, 0, 0, 123456, UTC) + timedelta(hours=hours)
+    assert chosen(tmp_path)[0]["ann"].handed_in == time
+    # In an LMS's download it is the student's own word.
+    write(tmp_path / "lms", {f"Ann_1_assignsubmission_file_/{k[4:]}": v for k, v in files.items()})
+    write(tmp_path / "lms", {"Ann_1_assignsubmission_file_/00_tiny/00_tiny.ipynb": "x"})
+    assert chosen(tmp_path / "lms")[0]["moodle-1"].handed_in.year == 2001

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from autograder import build
-from autograder.rebuild import Unreadable, rebuild
+from autograder.intake.rebuild import Unreadable, rebuild
 
 LAB = build.read_lab(Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py")
 RELEASE = build.release(LAB)

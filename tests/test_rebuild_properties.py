@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder import build
-from autograder.rebuild import SKIP, rebuild
+from autograder.intake.rebuild import SKIP, rebuild
 
 LAB = build.read_lab(Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py")
 RELEASE = build.release(LAB)

@@ -74,7 +74,7 @@ def choose(
         return Choice(reason=_why_none(here, refused), notes=tuple(notes))
     chosen = best[-1]
     if len(best) > 1:
-        also = _listed([entry.shown for entry in reversed(best[:-1])])
+        also = _listed([entry.shown for entry in best[:-1]], last=True)
         notes.append(f"graded `{chosen.shown}`; also there: {also}")
     if files.is_solution(chosen.parts):
         notes.append("graded from a folder `solutions`, as nothing else was handed in")
@@ -133,9 +133,9 @@ def unpacking(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Source:
     return Source(content, nested)
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: list[str], *, last: bool = False) -> str:
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(names[:MAX_NAMED]) + more
+    return ", ".join(names[-MAX_NAMED:] if last else names[:MAX_NAMED]) + more
 
 
 def _rank(entry: Entry, lab: str) -> tuple:

@@ -206,7 +206,7 @@ class ArchiveFile(io.RawIOBase):
         else:
             data = content(self._file, size, self._at)
         self._at += len(data)
-        return _without_marks(data) if data[:4] == b"PK\1\2" else data
+        return _without_marks(data) if data[:4] in (b"PK\1\2", b"PK\3\4") else data
 
 
 def content(fd: int, most: int, at: int = 0) -> bytes:
@@ -220,8 +220,10 @@ def content(fd: int, most: int, at: int = 0) -> bytes:
 
 
 def _without_marks(directory: bytes) -> bytes:
-    """Clear bit 11 of the flags of each record of an archive's directory."""
+    """Clear bit 11 of the flags of each record of an archive's directory, or of a file's header."""
     data, at = bytearray(directory), 0
+    if len(data) == 30 and data[:4] == b"PK\3\4":
+        data[7] &= ~0x08
     while data[at : at + 4] == b"PK\1\2" and at + 46 <= len(data):
         data[at + 9] &= ~0x08
         at += 46 + sum(data[at + i] | data[at + i + 1] << 8 for i in (28, 30, 32))

@@ -26,7 +26,7 @@ MAX_ATTEMPTS = 20_000
 MAX_CODE = 2**20
 # How much is done to understand the cells of one file, in microseconds, about. No clock is asked:
 # the same file is to be understood in the same way everywhere.
-MAX_EFFORT = 12_000_000
+MAX_EFFORT = 6_000_000
 
 _STRING = rb'"(?:[^"\\]++|\\.)*+'  # without its closing quote, which a cut-off file lacks
 # The last one may be cut off, even after a backslash: else each quote in it would be tried.
@@ -124,7 +124,7 @@ def python(source: str) -> str | None:
         if tree is None:
             # IPython reads all of a cell again for each line that it changes.
             lines = sum(1 for _ in ESCAPED.finditer(source))
-            if _known.may(1000 + 4 * len(source) * (1 + lines)):
+            if _known.may(1000 + 10 * len(source) * (1 + lines)):
                 code = _translated(source)
                 tree = None if code is None else _tree(code)
     _known.python[source] = None if tree is None else code
