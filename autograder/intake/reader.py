@@ -81,7 +81,7 @@ def _confine(uid: int) -> None:
     sys.path.append(os.path.join(os.path.dirname(os.path.dirname(__file__)), "inside"))
     import jail
 
-    jail.drop_privileges(uid)
+    jail.confine(jail.Limits(), uid)
 
 
 def _warm_up(lab: _Lab) -> None:

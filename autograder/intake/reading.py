@@ -243,7 +243,7 @@ class _Reader:
                 fds.append(stack.enter_context(self._archive.open("rb")).fileno())
             line, environment = [], os.environ | {"PYTHONPATH": str(ROOT)}
             if self._kind != sandbox.NONE:
-                line = sandbox.command(None)
+                line = sandbox.command()
                 environment = sandbox.environment() | {"PYTHONPATH": str(ROOT)}
             said = stack.enter_context(open(os.memfd_create("said"), "w+b"))
             self._process = subprocess.Popen(
