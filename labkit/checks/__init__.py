@@ -293,7 +293,9 @@ def as_array(
         CheckFailed: it is None, no array of numbers, of another shape, or not finite.
     """
     require(value is not None, f"{what} is None. Did you forget `return`?")
-    require(value is not NotImplemented and value is not ..., f"{what} is {value!r}, not an array.")
+    require(
+        value is not NotImplemented and value is not ..., f"{what} is {shown(value)}, not an array."
+    )
     try:
         array = _numbers(np.array(value))
     except Exception:  # whatever the student's class does when it is asked

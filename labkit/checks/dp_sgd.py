@@ -170,9 +170,9 @@ def short_gradients_are_untouched(clip_per_example: Callable, rng: np.random.Gen
         f"multiplied by {factors[worst]:.4g}; it should come back untouched.{hint}",
     )
     require(
-        float(long.min()) <= 0.9,
-        "Gradients many times as long as l2_norm_clip came back much as they were, too: nothing "
-        "was clipped, so that it shows nothing that the short ones are untouched.",
+        float(long.min()) <= 0.9 and float(np.abs(long).max()) <= 1 + ROUNDING,
+        "Gradients many times as long as l2_norm_clip came back much as they were, or longer: "
+        "nothing was clipped, so that it shows nothing that the short ones are untouched.",
     )
 
 
@@ -323,6 +323,11 @@ def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generat
     generator = np.random.default_rng(seed)
     first, second = draw(generator), draw(generator)
     _require_noise_in_every_coordinate(first)
+    largest = max(np.abs(noise).max() for noise in first)
+    require(
+        largest <= 100,  # standard deviations
+        f"Noise with a standard deviation of 1 is wanted; yours reaches {largest:.3g}.",
+    )
     again = draw(np.random.default_rng(seed))
     other = draw(np.random.default_rng(seed + 1))
 
@@ -387,7 +392,12 @@ def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> Non
     # A large q, where a binomial's variance, nq(1 − q), is far from a Poisson's, nq; and not near
     # ½, where batches of everybody else would be as large.
     n, q, lent = int(rng.integers(200, 300)), rng.uniform(0.58, 0.65), lent_rng(rng)
-    sizes = np.array([len(batch) for batch in _batches(poisson_batch, lent, n, q)])
+    batches = _batches(poisson_batch, lent, n, q)
+    require(
+        all(2 * len(np.unique(batch)) > len(batch) for batch in batches),
+        "Most of a batch is the same example again and again.",
+    )
+    sizes = np.array([len(batch) for batch in batches])
     # The total is Binomial(draws · n, q), exactly.
     p = stats.binomtest(int(sizes.sum()), _DRAWS * n, q).pvalue
     require(
@@ -713,6 +723,10 @@ def _epsilon(compute_epsilon: Callable, *args: Any) -> tuple[float, float]:
         f"{what} has shape {result.shape}; the pair (epsilon, best order) is wanted.",
     )
     require(not np.isnan(result).any(), f"{what} holds NaN.")
+    require(
+        1 < result[1] <= 1e4,
+        f"{what} has the best order {result[1]:g}: it should be one of those given, above 1.",
+    )
     return float(result[0]), float(result[1])
 
 

@@ -157,7 +157,7 @@ def _secure(is_secure: Callable, log_n: int, moduli: list[int]) -> bool:
         ) from None
     require(got is not None, "`is_secure` returned None. Did you forget `return`?")
     try:
-        verdict = as_number(got, "the result of `is_secure`") if np.ndim(got) == 0 else None
+        verdict = as_number(got, "the result of `is_secure`")
     except CheckFailed:
         verdict = None
     require(verdict in (0, 1), f"`is_secure` returned {shown(got)}; True or False is wanted.")
@@ -974,6 +974,10 @@ def noise_comes_from_rng(private_sum: Callable, rng: np.random.Generator) -> Non
         _private(private_sum, np.random.default_rng(s), zeros, np.ones(2), 1.0, 1.0)
         for s in (seed, seed, seed + 1)
     ]
+    require(
+        0 < float(np.abs(runs[0]).max()) <= 100,  # standard deviations
+        "Noise with a standard deviation of 1 is wanted, and yours is of another size by far.",
+    )
     require(
         bool(np.array_equal(runs[0], runs[1])) and not np.array_equal(runs[0], runs[2]),
         "The same rng should give the same noise and another rng other noise: draw from the rng "

@@ -67,6 +67,9 @@ def _split(
             numbers is not None and bool(np.allclose(images, x[numbers], rtol=0, atol=1e-5)),
             f"Part {i} holds images that are none of those that came in.",
         )
+        require(
+            bool(np.all(np.isin(labels, y))), f"Part {i} holds labels that none of the images has."
+        )
         pairs.append((images, labels))
     return pairs
 
@@ -315,6 +318,7 @@ def each_party_computes_on_its_own_data(
     parties = _parties(rng, [6, 6, 6])
     weights = rng.normal(0, 1, 7)
     seen: list[tuple[Any, Any]] = []
+    grads: dict[Any, np.ndarray] = {}
 
     def spy(weights, x, y):
         owners = [
@@ -322,10 +326,11 @@ def each_party_computes_on_its_own_data(
             for kind, value in enumerate((x, y))
         ]
         seen.append(tuple(own[0] if own else None for own in owners))
-        return _least_squares(weights, x, y)
+        grads[seen[-1][0]] = _least_squares(weights, x, y)
+        return grads[seen[-1][0]]
 
     new = federated_round(weights, parties, spy, 0.1)
-    as_array(new, "the result of `federated_round`", weights.shape)
+    new = as_array(new, "the result of `federated_round`", weights.shape)
     for images, labels in seen:
         require(
             images is not None and labels is not None,
@@ -340,6 +345,16 @@ def each_party_computes_on_its_own_data(
         {images for images, _ in seen} == {0, 1, 2},
         f"Only parties {sorted({i for i, _ in seen})} of 0, 1, 2 computed a gradient.",
     )
+    # Whatever is made of them: one vector of 7 entries is made of few others by no chance.
+    known = np.stack([weights, *grads.values()], axis=1)
+    parts = np.linalg.lstsq(known, new, rcond=None)[0]
+    require(
+        bool(
+            np.linalg.norm(known @ parts - new) / np.linalg.norm(new) <= ROUNDING
+            and np.all(np.abs(parts[1:]) > 1e-6)
+        ),
+        "The gradients were computed, but the weights that come back are not made of them.",
+    )
 
 
 def _reads(reads: Callable, compute: Callable, data: dict) -> set[str]:
@@ -348,13 +363,16 @@ def _reads(reads: Callable, compute: Callable, data: dict) -> set[str]:
 
 def _names(result: Any) -> set[str]:
     require(result is not None, "`reads` returned None. Did you forget `return`?")
-    iterable = isinstance(result, Iterable) and not isinstance(result, str | Mapping)
-    result = list(itertools.islice(result, 10_000)) if iterable else result
+    try:
+        plain = isinstance(result, str | Mapping)
+        names = [None] if plain else list(itertools.islice(result, 10_000))
+    except Exception:  # not to be read
+        names = [None]
     require(
-        iterable and all(isinstance(name, str) for name in result),
+        all(isinstance(name, str) for name in names),
         f"`reads` returned {shown(result)}; a set of names is wanted.",
     )
-    return set(result)
+    return set(names)
 
 
 def _sources(rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -1010,6 +1010,11 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
         _gradient(microbatch_gradient(np.zeros((4, 50)), 2, 1.0, 1.0, np.random.default_rng(s)), 50)
         for s in (seed, seed, seed + 1)
     )
+    largest = float(np.abs(a).max())
+    require(
+        0 < largest <= 50,  # a hundred standard deviations
+        f"Noise with a standard deviation of 0.5 is wanted; yours reaches {largest:.3g}.",
+    )
     require(
         bool(np.array_equal(a, b)),
         "The same rng gives different noise: draw it from the `rng` that is passed in.",

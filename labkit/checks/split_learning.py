@@ -24,6 +24,7 @@ from labkit.checks import (
     as_number,
     at_home,
     check,
+    reason,
     require,
 )
 from labkit.parties import Parties, Party, PartyError, RemoteTensor, parties
@@ -94,6 +95,9 @@ def _written_and_run(student: Callable, *args: Any) -> Any:
         ) from None
     except PartyError as error:
         raise CheckFailed(str(error)) from None
+    except Exception as error:
+        name = getattr(student, "__name__", "it")
+        raise CheckFailed(f"`{name}` returned what is no tensor: {reason(error)}") from None
     flat = [leaf for leaf in tf.nest.flatten(arguments) if tf.is_tensor(leaf)]
     try:
         results = written(*flat)
@@ -197,7 +201,7 @@ def the_sum_is_right(sum_of_squares: Callable, rng: np.random.Generator) -> None
 @check
 def each_moves_what_it_must(sum_of_squares: Callable, rng: np.random.Generator) -> None:
     """the values go to the owner, squares to the helper, and one number home."""
-    values, _, _, moves = _sum_of_squares(sum_of_squares, rng)
+    values, got, left_there, moves = _sum_of_squares(sum_of_squares, rng)
     told = _told(moves) or "nothing moved at all"
     route = [(move.sender, move.receiver) for move in moves]
     wanted = [("notebook", "alice"), ("alice", "bob"), ("bob", "notebook")]
@@ -212,6 +216,10 @@ def each_moves_what_it_must(sum_of_squares: Callable, rng: np.random.Generator) 
         f"With owner alice, helper bob and {len(values)} values three moves are wanted: the "
         "values to alice, their squares from her to bob, one number from bob home. These were "
         f"made: {told}.",
+    )
+    require(
+        not left_there and bool(np.isclose(as_number(got, "what you return"), moves[2].value)),
+        f"What you return is not the number that came home ({told}).",
     )
 
 

@@ -1,0 +1,201 @@
+"""No check is passed without proof: not by a trivial answer, and not by one that is no number."""
+
+import inspect
+import os
+import warnings
+import zlib
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import pytest
+
+from autograder import build
+from labkit import checks
+from labkit.checks import CheckFailed
+from tests.test_answers import LABS, namespace, run
+
+NAN, INF = float("nan"), float("inf")
+HUGE, LONG = 10**400, 10**5000  # no float; too long for `str`
+ATOMS = [
+    None, NotImplemented, ..., 0, 1, -1, 2, 0.0, 0.5, True, False, NAN, INF, -INF, 1e308, 1e-308,
+    HUGE, LONG, 1j, complex(NAN), Fraction(1, 3), "", "0", "nan", "F", "FL", "\ud800", b"1",
+    object(), int, len, (), [], {}, set(), [[]], ((), ()), {"x": NAN}, {0: 0}, [[1, [2]]],
+    np.array([]), np.zeros((0, 3)), np.array(None), np.array(["1", "2"]), np.array(NAN),
+    np.array(["2020-01-01"], "M8[D]"), np.array([1j]), np.array([None, "1"], object),
+]  # fmt: skip
+FILLS = [0.0, 1.0, -1.0, 1e-9, 7, True, NAN, INF, -INF, 1e308, HUGE, 1j, None, "1"]
+# Whose checks take long to begin, by 100 ms and more: every so manieth answer, the first ones too.
+STRIDES = {
+    "compute_epsilon": 6, "poisson_batch": 3, "eps_rdp": 8, "microbatch_gradient": 5,
+    "mu_uniform": 2, "mu_poisson": 2, "what_happens": 4, "bytes_per_epoch": 8, "wraps_to": 9,
+    "label_epsilon": 5, "noise_for": 3, "epsilons_by_epoch": 3, "unmask": 2, "pairwise_mask": 3,
+    # Objects are made for these: models, processes, ciphertexts.
+    "library_optimizer": 12, "fit_with_library": 60, "train_privately": 60, "sum_of_squares": 24,
+    "forward_to_cut": 12, "server_step": 12, "backward_from_cut": 12, "split_step": 60,
+    "add_noise": 8, "take_turns": 12, "scale_by_residual": 12, "sum_over_classes_and_batch": 12,
+    "reordered_gradient": 24,
+}  # fmt: skip
+
+
+def mapped(value, leaf):
+    """Return a structure with other leaves."""
+    if isinstance(value, list | tuple):
+        return type(value)([mapped(item, leaf) for item in value])
+    if isinstance(value, dict):
+        return {key: mapped(item, leaf) for key, item in value.items()}
+    return leaf(value)
+
+
+def filled(value, fill):
+    """Return the structure of `value` with `fill` in all places of all arrays and tensors."""
+
+    def leaf(item):
+        if type(item).__module__.startswith("tensorflow"):
+            return item * 0 + item.dtype.as_numpy_dtype(fill)
+        if isinstance(item, np.ndarray):
+            return np.full(item.shape, fill, float if isinstance(fill, float) else None)
+        return fill
+
+    return mapped(value, leaf)
+
+
+def negated(value):
+    return mapped(value, lambda item: -item if hasattr(item, "__neg__") else item)
+
+
+class NothingThere(Exception):
+    pass
+
+
+def poisoned(value, bad, place):
+    """Return the value with its first or last number replaced."""
+    if isinstance(value, list | tuple) and value:
+        items = list(value)
+        items[place] = poisoned(items[place], bad, place)
+        return type(value)(items)
+    if isinstance(value, np.ndarray) and value.size:
+        value = value.astype(object if bad is None else float)
+        value.flat[place] = bad
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return bad
+    raise NothingThere
+
+
+def trivial(count, right):
+    """Return the answers that compute nothing, and the right one spoilt, as (name, function).
+
+    Args:
+        count: how many arguments they take.
+        right: the right one.
+    """
+    yield from ((f"constant {index}", lambda *a, v=v: v) for index, v in enumerate(ATOMS))
+    for bad in (NAN, INF, -INF, None):
+        for place in (0, -1):
+            yield (
+                f"the right one, but for {bad} at {place}",
+                lambda *a, b=bad, p=place: poisoned(right(*a), b, p),
+            )
+    for fill in FILLS:
+        yield f"the right one's shape, {fill!s:.9}", lambda *a, f=fill: filled(right(*a), f)
+    for atom in (None, 0, 1, NAN, INF, 1e308, HUGE, "", True):
+        for n in (1, 2, 3, 4):
+            yield f"{n} times {atom!s:.9}", lambda *a, v=atom, n=n: [v] * n
+    yield "all arguments", lambda *a: a
+    for i in range(count):
+        yield f"argument {i}", lambda *a, i=i: a[i]
+        yield f"argument {i} negated", lambda *a, i=i: negated(a[i])
+        yield f"argument {i} as a list", lambda *a, i=i: list(a[i])
+        yield f"argument {i} as a set", lambda *a, i=i: set(a[i])
+        yield f"argument {i}, its first", lambda *a, i=i: a[i][0]
+        yield f"argument {i}, nothing of it", lambda *a, i=i: a[i][:0]
+        yield f"argument {i}, its length", lambda *a, i=i: len(a[i])
+        yield f"argument {i}, numbered", lambda *a, i=i: np.arange(len(a[i]))
+        for fill in FILLS:
+            yield f"argument {i} filled with {fill!s:.9}", lambda *a, i=i, f=fill: filled(a[i], f)
+        for fill in (0.0, NAN, None):
+            yield f"{fill} for each of argument {i}", lambda *a, i=i, f=fill: [f] * len(a[i])
+            yield (
+                f"as many as argument {i} of {fill}",
+                lambda *a, i=i, f=fill: [f] * min(a[i], 1000),
+            )
+        for j in range(count):
+            yield f"arguments {i} and {j}", lambda *a, i=i, j=j: (a[i], a[j])
+            yield f"argument {i} of {j}", lambda *a, i=i, j=j: a[i](a[j])
+            for n in range(count):
+                yield (
+                    f"as many as {n} of nothing of {i} and {j}",
+                    lambda *a, i=i, j=j, n=n: [(a[i][:0], a[j][:0])] * min(a[n], 1000),
+                )
+                yield (
+                    f"as many as {n} of {i} and {j}",
+                    lambda *a, i=i, j=j, n=n: [(a[i], a[j])] * min(a[n], 1000),
+                )
+
+
+def tables():
+    """Return the trust tables that say one thing of all."""
+    rows = [
+        "images", "labels", "model weights", "secret key", "encrypted labels", "masked sums",
+        "masks", "predictions", "residuals", "gradient",
+    ]  # fmt: skip
+    for who in ("", "F", "L", "FL", "LF", "?", None, 0, NAN, True, [], ("F", "L"), {"L"}, ["?"]):
+        yield f"{who!r} everywhere", lambda who=who: dict.fromkeys(rows, who)
+    yield "some rows", lambda: {"residuals": ""}
+
+
+@cache
+def cells(lab):
+    """Return each exercise's solution and its cell as it is handed out."""
+    versions = build.solution(LABS[lab]), build.release(LABS[lab])
+    solved, blank = ({cell.id: cell.source for cell in v.cells} for v in versions)
+    return {exercise: (solved[exercise], blank[exercise]) for exercise in LABS[lab].exercises}
+
+
+def solution(lab, exercise):
+    names = dict(namespace(lab))
+    run(cells(lab)[exercise][0], exercise, names)
+    return names[exercise]
+
+
+def filled_in(lab, exercise, answer):
+    """Return the exercise's function with nothing but `answer` in its blank."""
+    source = cells(lab)[exercise][1]
+    begins = source.index("raise NotImplementedError")
+    names = dict(namespace(lab)) | {"_answer": answer}
+    parameters = ", ".join(inspect.signature(solution(lab, exercise)).parameters)
+    run(f"{source[:begins]}return _answer({parameters})\n", exercise, names)
+    return names[exercise]
+
+
+def checks_of(lab, exercise):
+    module = getattr(checks, lab[3:])
+    return {name: getattr(module, name) for name in LABS[lab].exercises[exercise]}
+
+
+@pytest.mark.parametrize(
+    ("lab", "exercise"), [(lab, exercise) for lab in LABS for exercise in LABS[lab].exercises]
+)
+def test_a_trivial_answer_earns_nothing(lab, exercise, monkeypatch, capfd):
+    monkeypatch.setenv("LABKIT_BUDGET", "quick")
+    right = solution(lab, exercise)
+    count = len(inspect.signature(right).parameters)
+    answers = [*trivial(count, right), *(tables() if exercise == "trust_table" else ())]
+    stride, wrong = STRIDES.get(exercise, 1), []
+    for number, (check, judge) in enumerate(checks_of(lab, exercise).items()):
+        for name, answer in [*answers[:3], *answers[3 + number % stride :: stride]]:
+            seed = zlib.crc32(f"{check} {name} {os.environ.get('LABKIT_SOAK', '0')}".encode())
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    judge(filled_in(lab, exercise, answer), np.random.default_rng(seed))
+                wrong.append((check, name, "passes"))
+            except CheckFailed as error:
+                str(error).encode()
+                if "cannot be judged" in str(error):
+                    wrong.append((check, name, str(error)))
+            except BaseException as error:
+                wrong.append((check, name, repr(error)))
+    assert not wrong
+    assert capfd.readouterr().err == ""
