@@ -582,9 +582,11 @@ def _bound(quantisation_bound: Callable, *arguments: float) -> float:
 @check
 def rounding_never_exceeds_it(quantisation_bound: Callable, rng: np.random.Generator) -> None:
     """no sum of rounded products is farther off than your bound."""
-    for _ in range(40):
-        scale, terms = int(rng.integers(1, 40)), int(rng.integers(1, 60))
-        r, j = rng.uniform(0.1, 1), rng.uniform(0.1, 4)
+    # The first sum is off by more than any of the arguments, so that none of them will do.
+    cases = [(1, 60, rng.uniform(0.85, 1), rng.uniform(3.6, 4))]
+    for scale, terms in rng.integers(1, [40, 60], (40, 2)).tolist():
+        cases.append((scale, terms, rng.uniform(0.1, 1), rng.uniform(0.1, 4)))
+    for scale, terms, r, j in cases:
         bound = _bound(quantisation_bound, scale, terms, r, j)
         for kind in ("random", "worst"):
             residual, jacobian = rng.uniform(-r, r, terms), rng.uniform(-j, j, terms)
