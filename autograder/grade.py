@@ -466,8 +466,12 @@ def _shown(text: str, most: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Return how many columns of a terminal a text takes; Chinese characters take two."""
-    return sum(1 + (east_asian_width(character) in "WF") for character in text)
+    """Return how many columns of a terminal a text takes: Chinese characters two, marks none."""
+    return sum(
+        1 + (east_asian_width(character) in "WF")
+        for character in text
+        if character not in clean.MARKS + clean.JOINERS
+    )
 
 
 # --- the command ----------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ def write(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    templates.filters["line"] = clean.line
     templates.filters["points"] = lambda value: f"{value:.4g}"
     feedback = templates.get_template("feedback.html.j2")
     hints = _hints(lab)

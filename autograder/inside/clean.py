@@ -1,7 +1,8 @@
 """Make text that a student chose harmless: once, where it enters.
 
 Lone surrogates, which no file and no stream can hold, control and formatting characters, with
-which a terminal is steered and a reading direction turned, and length.
+which a terminal is steered and a reading direction turned, piles of marks, which cover other text,
+and length.
 """
 
 import re
@@ -14,25 +15,44 @@ HOSTILE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 JOINERS = "\u200c\u200d"
 # What colours a traceback: "Select Graphic Rendition" of ECMA-48, and nothing else of it.
 COLOUR = r"\x1b\[[0-9;]{0,20}m"
+# What is written over or under a letter (beyond these, fonts have none that pile up). No script
+# needs more than four on one; fifty cross a page.
+MARKS = "".join(c for c in map(chr, range(0x300, 0x10000)) if category(c) in ("Mn", "Me"))
 # What may be in a student's key beside letters and digits. It names files and folders, and nbgrader
 # writes it into its pages, their scripts and addresses as it is.
 IN_KEYS = " ._-+=@(),':*"
 
-_DOUBTFUL = re.compile(r"[^\x20-\x7e]")
-_DOUBTFUL_IN_LINES = re.compile(r"[^\x20-\x7e\n\t]")
-_DOUBTFUL_IN_OUTPUT = re.compile(rf"{COLOUR}|[^\x20-\x7e\n\t\r]")
+
+class _Table(dict[int, str]):
+    """Says for `str.translate` what becomes of a character; `kept` are left as they are."""
+
+    def __init__(self, kept: str, space: bool = False) -> None:
+        self._kept, self._space = kept + JOINERS, space
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if self._space and character.isspace():
+            character = " "
+        elif character not in self._kept and category(character) in HOSTILE:
+            character = MARK
+        self[code] = character
+        return character
+
+
+_IN_LINE, _IN_LINES, _IN_OUTPUT = _Table("", space=True), _Table("\n\t"), _Table("\n\t\r")
+_PILE = re.compile(f"([{MARKS}]{{4}})[{MARKS}]+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def line(text: str, most: int = 300) -> str:
     """Return a text as one line that prints as what it is; white space becomes a space."""
-    return _cut(_DOUBTFUL.sub(_in_line, text[: most + 1]), most)
+    return _cut(_plain(text[: most + 1].translate(_IN_LINE)), most)
 
 
 def lines(text: str, most: int = 10_000) -> str:
     """Return a text of several lines; the ends of lines become newlines."""
     text = text[: most + 1].replace("\r\n", "\n").replace("\r", "\n")
-    return _cut(_DOUBTFUL_IN_LINES.sub(_printable, text), most)
+    return _cut(_plain(text.translate(_IN_LINES)), most)
 
 
 def output(text: str, colours: int = 0) -> str:
@@ -40,16 +60,10 @@ def output(text: str, colours: int = 0) -> str:
 
     Only the first `colours` changes of colour are kept: nbconvert takes 20 s for 300 000 of them.
     """
-    left = colours
-
-    def printable(match: re.Match[str]) -> str:
-        nonlocal left
-        if len(match[0]) == 1:
-            return _printable(match)
-        left -= 1
-        return match[0] if left >= 0 else ""
-
-    return _DOUBTFUL_IN_OUTPUT.sub(printable, text)
+    pieces = re.split(f"({COLOUR})", text)
+    pieces[::2] = [piece.translate(_IN_OUTPUT) for piece in pieces[::2]]
+    pieces[1 + 2 * colours :: 2] = [""] * len(pieces[1 + 2 * colours :: 2])
+    return _plain("".join(pieces))
 
 
 def key(text: str, most: int = 120) -> str:
@@ -76,14 +90,9 @@ def source(text: str) -> str:
     return _SURROGATE.sub(MARK, text).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _in_line(match: re.Match[str]) -> str:
-    return " " if match[0].isspace() else _printable(match)
-
-
-def _printable(match: re.Match[str]) -> str:
-    character = match[0]
-    kept = character in JOINERS or category(character) not in HOSTILE
-    return character if kept else MARK
+def _plain(text: str) -> str:
+    """Return a text without piles of marks."""
+    return text if text.isascii() else _PILE.sub(r"\1", text)
 
 
 def _cut(text: str, most: int) -> str:
