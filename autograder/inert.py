@@ -1,8 +1,9 @@
-"""Keep of a cell's output what is inert wherever an executed notebook is looked at.
+"""Make an executed notebook inert, wherever it is looked at.
 
 nbgrader's formgrader and feedback put outputs into an instructor's browser, in part unescaped (the
 width of an image, formulas for MathJax), and JupyterLab has renderers of its own. So an output is
-not filtered but made anew, of what is known to be text or a picture.
+not filtered but made anew, of what is known to be text or a picture. Cells of markdown that hold a
+student's words are `clean.literal`.
 """
 
 import base64
@@ -18,6 +19,7 @@ from autograder.inside import clean
 
 MOST_COLOURS = 2000  # in one traceback
 MOST_LINES = 1000  # of one traceback
+LONGEST_LINE = 1000  # that pygments colours: it takes 4 s for the 16 kB of "a.a.a…"
 MOST_PIXELS = 1 << 25  # a picture of a few kB can unpack to gigabytes
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -45,6 +47,14 @@ def inert_output(output: Mapping[str, Any]) -> NotebookNode | None:
         more = {"execution_count": None} if kind == "execute_result" else {}
         return new_output(kind, data=data, metadata={}, **more) if data else None
     return None
+
+
+def plain_long_lines(notebook: NotebookNode) -> None:
+    """Mark cells of code with very long lines, in place, as ones that nbconvert does not colour."""
+    for cell in notebook.cells:
+        longest = max(map(len, cell.source.split("\n")))
+        if cell.cell_type == "code" and longest > LONGEST_LINE:
+            cell.metadata.magics_language = "text"
 
 
 def _error(output: Mapping[str, Any]) -> NotebookNode:

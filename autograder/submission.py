@@ -26,6 +26,7 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.build import as_text
 from autograder.execute import NOT_RUN
+from autograder.inert import plain_long_lines
 from autograder.inside import clean
 from autograder.sandbox import Limits, Place, short_folder
 
@@ -144,6 +145,7 @@ def grade(submission: Submission) -> None:
     notebook = nbformat.read(submission.file, as_version=4)
     if submission.repairs:
         notebook.cells.insert(0, _note("Before grading", submission.repairs))
+    plain_long_lines(notebook)
 
     submitted = folder / "submitted" / ANYBODY / submission.lab
     submitted.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.ansi import ansi2html
+from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.utils import is_solution
@@ -38,7 +39,7 @@ from autograder import build, exports, report
 from autograder import grade as grader
 from autograder.collect import Aside, Collected
 from autograder.gradebook import Grade
-from autograder.inert import PNG, inert_output
+from autograder.inert import PNG, inert_output, plain_long_lines
 from autograder.inside import clean
 from autograder.submission import Outcome, _note
 
@@ -527,6 +528,18 @@ def test_many_colours_do_not_stop_the_formgrader():
     began = time.process_time()
     for line in inert_output(error).traceback:
         ansi2html(line)
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("unit", ["a.", "(", "'''", "f'{", "\\", "0_", "!ls "])
+def test_code_of_any_length_is_shown_in_no_time(unit):
+    notebook = build.solution(TINY)
+    notebook.cells.append(new_code_cell(unit * (100_000 // len(unit))))
+    plain_long_lines(notebook)
+    marked = [cell for cell in notebook.cells if "magics_language" in cell.metadata]
+    assert marked == notebook.cells[-1:]
+    began = time.process_time()
+    Highlight2HTML(pygments_lexer="ipython3")(marked[0].source, metadata=marked[0].metadata)
     assert time.process_time() - began < 2
 
 
