@@ -171,6 +171,8 @@ def command(*, disk: int = Limits.disk, capable: bool = False) -> list[str]:
     for path in (INSIDE / "etc").iterdir():
         line += ["--ro-bind", str(path), f"/etc/{path.name}"]
     line += ["--proc", "/proc", "--dev", "/dev"]
+    # What is mapped of it, and shared, is memory that can be left behind; see inside/syscalls.py.
+    line += ["--dev-bind", "/dev/null", "/dev/zero"]
     line += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
     for folder in ("/tmp", HOME, "/dev/shm"):
         line += ["--perms", "1777", "--size", str(disk), "--tmpfs", folder]

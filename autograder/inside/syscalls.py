@@ -53,6 +53,7 @@ REFUSED = {
 LATER = 463  # is the first number that is unknown here
 
 _CLONE, _CLONE3, _SOCKET, _SOCKETPAIR, _IOCTL, _PERSONALITY = 56, 435, 41, 53, 16, 135
+_MMAP, _SHARED_ANONYMOUS = 9, 0x21
 _NEW = 0x7E020080  # namespaces, in flags: user, pid, net, ipc, uts, cgroup, mount, time
 _UNIX, _INET, _INET6, _NETLINK = 1, 2, 10, 16
 _TYPED = (0x5412, 0x541C)  # TIOCSTI and TIOCLINUX put characters into a terminal
@@ -73,6 +74,11 @@ def program() -> bytes:
         _load(0),  # the call's number
         *_if(_AT_LEAST, 0x40000000, [_answer(_KILL)]),  # x86-64's other numbering, x32
         *_if(_AT_LEAST, LATER, [_refuse(errno.ENOSYS)]),
+        # Memory that stays when nothing maps it any more, and that so nobody could count.
+        *_if(_EQUAL, _MMAP, [
+            _argument(3), (_AND, 0, 0, _SHARED_ANONYMOUS),
+            *_if(_EQUAL, _SHARED_ANONYMOUS, [_refuse(errno.ENOMEM)]), _answer(_ALLOW),
+        ]),
         *_if(_EQUAL, _CLONE3, [_refuse(errno.ENOSYS)]),  # its flags are out of sight; use clone
         *_if(_EQUAL, _CLONE, [
             _argument(0), *_if(_ANY_BIT, _NEW, [_refuse()]), _answer(_ALLOW),

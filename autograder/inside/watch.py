@@ -7,6 +7,7 @@ from pathlib import Path
 from jail import Limits
 
 SECONDS = 0.2  # between two looks
+_MOST_BUFFERED = 2 * 212_992  # in a socket: twice net.core.wmem_max, as Linux sets it
 
 
 def family(root: int) -> list[int]:
@@ -26,30 +27,36 @@ def family(root: int) -> list[int]:
 
 
 def excess(root: int, limits: Limits) -> str:
-    """Return what is used beyond the limits, in words, or nothing."""
-    processes = family(root)
-    threads = sum(map(_threads, processes))
-    if threads > limits.processes:
+    """Return what is used beyond the limits, in words, or nothing.
+
+    Without a control group this is what holds them to their memory: what they have mapped, the
+    tables for it, and for each open file as much as a socket's or a pipe's buffer may hold.
+    """
+    processes = {process: _status(process) for process in family(root)}
+    if sum(each["Threads"] for each in processes.values()) > limits.processes:
         return f"it had more than {limits.processes} processes and threads"
+    beside = sum((each["VmPTE"] << 10) + _buffers(process) for process, each in processes.items())
     # What they share is counted once: only if the quick sum is too much is the exact one worth it.
-    if sum(map(_resident, processes)) > limits.memory:
-        total = sum(map(_proportional, processes))
-        if total > limits.memory:
-            return f"it used more than {limits.memory / (1 << 30):.3g} GB of memory"
+    most = limits.memory - beside
+    quick = sum(each["VmRSS"] << 10 for each in processes.values())
+    if quick > most and sum(map(_proportional, processes)) > most:
+        return f"it used more than {limits.memory / (1 << 30):.3g} GB of memory"
     return ""
 
 
-def _threads(process: int) -> int:
-    with suppress(OSError, IndexError):
-        stat = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
-        return int(stat.rpartition(")")[2].split()[17])
-    return 0
+def _status(process: int) -> dict[str, int]:
+    found = {"Threads": 0, "VmRSS": 0, "VmPTE": 0}  # the latter two in KiB
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/status").read_text("utf-8", "replace").splitlines():
+            name, _, value = line.partition(":")
+            if name in found:
+                found[name] = int(value.split()[0])
+    return found
 
 
-def _resident(process: int) -> int:
-    with suppress(OSError, ValueError, IndexError):
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+def _buffers(process: int) -> int:
+    with suppress(OSError):
+        return len(os.listdir(f"/proc/{process}/fd")) * _MOST_BUFFERED
     return 0
 
 
