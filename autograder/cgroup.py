@@ -43,7 +43,7 @@ class Cgroup:
         sizes = {
             "memory": limits.memory,
             "sockets": limits.memory // 16,
-            "processes": limits.processes,
+            "processes": limits.most_processes,
         }
         try:
             for folder in self._distinct():

@@ -1,6 +1,7 @@
 """Watch what a process and everything that it started use."""
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,12 +31,12 @@ def excess(root: int, limits: Limits) -> str:
     """Return what is used beyond the limits, in words, or nothing.
 
     Without a control group this is what holds them to their memory: what they have mapped, the
-    tables for it, and for each open file as much as a socket's or a pipe's buffer may hold.
+    tables for it, and for each socket and pipe as much as its buffers may hold.
     """
     processes = {process: _status(process) for process in family(root)}
     if sum(each["Threads"] for each in processes.values()) > limits.processes:
         return f"it had more than {limits.processes} processes and threads"
-    beside = sum((each["VmPTE"] << 10) + _buffers(process) for process, each in processes.items())
+    beside = sum(each["VmPTE"] << 10 for each in processes.values()) + _buffers(processes)
     # What they share is counted once: only if the quick sum is too much is the exact one worth it.
     most = limits.memory - beside
     quick = sum(each["VmRSS"] << 10 for each in processes.values())
@@ -54,10 +55,14 @@ def _status(process: int) -> dict[str, int]:
     return found
 
 
-def _buffers(process: int) -> int:
-    with suppress(OSError):
-        return len(os.listdir(f"/proc/{process}/fd")) * _MOST_BUFFERED
-    return 0
+def _buffers(processes: Iterable[int]) -> int:
+    found = set()
+    for process in processes:
+        with suppress(OSError):
+            for entry in os.scandir(f"/proc/{process}/fd"):
+                with suppress(OSError):
+                    found.add(os.readlink(entry.path))
+    return _MOST_BUFFERED * sum(name.startswith(("socket:", "pipe:")) for name in found)
 
 
 def _proportional(process: int) -> int:
