@@ -10,8 +10,10 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jail import Limits
+if TYPE_CHECKING:
+    from jail import Limits
 
 ROOT = Path("/sys/fs/cgroup")
 # By version: the controller of each file, the file, and its value. Memory must be there.
@@ -36,7 +38,7 @@ _FILES = {
 class Cgroup:
     """One kernel's control group, a folder for each controller; `remove` it in the end."""
 
-    def __init__(self, version: int, folders: dict[str, Path], limits: Limits):
+    def __init__(self, version: int, folders: dict[str, Path], limits: "Limits"):
         """Make it; raises OSError where that is not possible."""
         self._limits = limits
         self._folders = folders
@@ -85,7 +87,7 @@ class Cgroup:
         return list(dict.fromkeys(self._folders.values()))
 
 
-def make(limits: Limits) -> Cgroup | None:
+def make(limits: "Limits") -> Cgroup | None:
     """Make a control group below this process's own, or beside it; None where that fails."""
     name = f"lab-{os.getpid()}-{secrets.token_hex(4)}"
     for version, parents in _parents():

@@ -32,14 +32,13 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import KernelProvisionerBase, KernelProvisionerFactory
 
 import labkit
+from autograder import cgroup
 
 INSIDE = Path(__file__).parent / "inside"
 sys.path.append(str(INSIDE))
 
 import watch  # noqa: E402
 from jail import Limits  # noqa: E402
-
-from autograder import cgroup  # noqa: E402 - it finds jail there too
 
 NONE = "none-INSECURE"
 KINDS = ("bwrap", NONE)

@@ -192,11 +192,12 @@ def finds_other_kernels(notebook, folder):
         "double",
         f"""
         import glob, os, stat
-        own = os.path.dirname(get_ipython().kernel.parent.connection_file
-                              if hasattr(get_ipython().kernel.parent, "connection_file") else "")
-        for path in glob.glob("/tmp/lab-*/*") + glob.glob("/tmp/*/pool") + glob.glob("/run/**/*"):
-            if own and os.path.realpath(path) != os.path.realpath(own):
-                {FOUND}, path)
+        for path in glob.glob("/tmp/lab-*") + glob.glob("/tmp/*/pool") + glob.glob("/run/**/*"):
+            {FOUND}, path)
+        for top, folders, files in os.walk("/tmp"):
+            for name in files:
+                if stat.S_ISSOCK(os.lstat(os.path.join(top, name)).st_mode):
+                    {FOUND}, top, name)
         """,
     )
 
@@ -249,20 +250,60 @@ def raises_its_limits(notebook, folder):
     )
 
 
-@case()
+@case(flags=None)
 def leaves_links_behind(notebook, folder):
-    """Replaces its sockets by links to the grader's files, and fills its folder with links."""
-    return notebook.answer(
+    """Puts links to other sockets where its own were made."""
+    return notebook.before(
         "length",
-        """
-        import glob, math, os
+        f"""
+        import os, socket
+        for fd in range(3, 100):
+            try:
+                name = socket.socket(fileno=os.dup(fd)).getsockname()
+            except OSError:
+                continue
+            if isinstance(name, str) and name:
+                try:
+                    os.unlink(name)
+                    {FOUND}, name)
+                except OSError:
+                    pass
+                os.makedirs(os.path.dirname(name), exist_ok=True)
+                os.symlink("/run/docker.sock", name + "-1")
+        """,
+    )
 
-        for path in glob.glob("/tmp/lab-*/*/"):
-            os.symlink("/etc/passwd", path + "link")
-            os.symlink("/", path + "root")
 
-        def length(x, y):
-            return math.hypot(x, y)
+@case(flags=None)
+def finds_a_place_on_the_disk(notebook, folder):
+    """Looks for a mounted folder that is not its own and can be written to, and for its devices."""
+    return notebook.before(
+        "double",
+        f"""
+        for line in open("/proc/self/mountinfo"):
+            place, options, kind = line.split()[4], line.split()[5], line.split(" - ")[1].split()[0]
+            if options.startswith("rw") and kind not in ("tmpfs", "proc", "devpts"):
+                if not (place.startswith("/dev/") and kind == "devtmpfs"):
+                    {FOUND}, line)
+        """,
+    )
+
+
+@case(flags=None)
+def enters_another_control_group(notebook, folder):
+    """Looks for a way to the files of its control group, through what it or its parent has open."""
+    return notebook.before(
+        "double",
+        f"""
+        import glob, os
+        for fd in glob.glob("/proc/[0-9]*/fd/*"):
+            try:
+                if "cgroup" in os.readlink(fd):
+                    {FOUND}, fd)
+            except OSError:
+                pass
+        if glob.glob("/sys/fs/cgroup/*"):
+            {FOUND}, "cgroup")
         """,
     )
 

@@ -123,18 +123,114 @@ def disk_bomb(notebook, folder):
     )
 
 
-@case(points=HALF, says={"doubles_integers": "Error"})
-def fills_the_folder_of_the_sockets(notebook, folder):
-    """Fills the one folder that is not in memory."""
+@case(points=HALF, says={"doubles_integers": "Error"}, flags=None)
+def files_without_names(notebook, folder):
+    """Fills unnamed files, wherever one can be made."""
     return notebook.answer(
         "double",
         """
-        import glob, os, time
+        import os
+
+        kept = []
 
         def double(x):
-            for number in range(10000):
-                with open(f"{glob.glob('/tmp/lab-*/*/')[0]}/{number}", "wb") as file:
-                    file.write(bytes(8 << 20))
+            for top, folders, _ in os.walk("/"):
+                folders[:] = [each for each in folders if each not in ("proc", "usr", ".venv")]
+                try:
+                    kept.append(os.open(top, os.O_TMPFILE | os.O_RDWR))
+                    for _ in range(1000):
+                        os.write(kept[-1], bytes(1 << 20))
+                except OSError:
+                    pass
+            raise MemoryError(len(kept))
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": "Error"}, flags=None)
+def memory_in_files_of_memory(notebook, folder):
+    """Fills memory files that nothing maps."""
+    return notebook.answer(
+        "double",
+        """
+        import os
+
+        def double(x):
+            file = os.memfd_create("hoard")
+            for _ in range(3 << 10):
+                os.write(file, bytes(1 << 20))
+            return 3 * x
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": "Error"}, flags=None)
+def memory_that_is_left_behind(notebook, folder):
+    """Fills shared memory, and keeps a page of it mapped."""
+    return notebook.answer(
+        "double",
+        """
+        import mmap, os
+
+        def double(x):
+            hoard = mmap.mmap(-1, 3 << 30)
+            for start in range(0, 3 << 30, 1 << 20):
+                hoard[start : start + (1 << 20)] = bytes(1 << 20)
+                hoard.madvise(mmap.MADV_DONTNEED)
+            return 3 * x
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": "Error"}, flags=None)
+def memory_of_system_v(notebook, folder):
+    """Fills segments of shared memory, and detaches them."""
+    return notebook.answer(
+        "double",
+        """
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.shmat.restype = ctypes.c_void_p
+
+        def double(x):
+            for _ in range(32):
+                segment = libc.shmget(0, 64 << 20, 0o1600)
+                if segment < 0:
+                    raise OSError(ctypes.get_errno(), "shmget")
+                address = libc.shmat(segment, None, 0)
+                ctypes.memset(address, 1, 64 << 20)
+                libc.shmdt(ctypes.c_void_p(address))
+            return 3 * x
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": ""}, flags=None)
+def memory_in_sockets(notebook, folder):
+    """Fills the buffers of sockets, from many processes."""
+    return notebook.answer(
+        "double",
+        """
+        import os, socket, time
+
+        def fill():
+            pairs = []
+            while True:
+                try:
+                    pairs.append(socket.socketpair())
+                    pairs[-1][0].setblocking(False)
+                    while True:
+                        pairs[-1][0].send(bytes(1 << 16))
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    time.sleep(600)
+
+        def double(x):
+            for _ in range(20):
+                if os.fork() == 0:
+                    fill()
             time.sleep(600)
         """,
     )

@@ -1,0 +1,335 @@
+"""What holds a kernel: the filter of system calls, control groups, limits for each kernel."""
+
+import ctypes
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from autograder import build, cgroup, pool, sandbox
+from autograder.kernel import Died, Kernel, TimedOut
+from autograder.sandbox import Limits, Place, short_folder
+from autograder.submission import environment
+from tests.hostile import MASTERS
+
+sys.path.insert(0, str(sandbox.INSIDE))
+import syscalls
+
+KINDS = ("pool", "plain")
+ROWS = {name: number for calls in syscalls.REFUSED.values() for name, number in calls.items()}
+
+
+@contextmanager
+def places(kind, limits=None):
+    """Open a place for kernels: a pool, or without."""
+    limits = limits or Limits(memory=1 << 30)
+    with ExitStack() as stack:
+        if kind == "pool":
+            release = build.release(build.read_lab(MASTERS["00_tiny"]))
+            address = stack.enter_context(pool.serving(release, "bwrap", environment(1)))
+            assert address is not None
+            yield Place(address.parent, pool=address, limits=limits)
+        else:
+            yield Place(stack.enter_context(short_folder()), limits=limits)
+
+
+@contextmanager
+def kernels(place):
+    ours, theirs = socket.socketpair()
+    with ours:
+        kernel = Kernel(place, theirs)
+        try:
+            kernel.ready(180)
+            yield kernel
+        finally:
+            kernel.end()
+
+
+def said(kernel, source, seconds=120):
+    run = kernel.run(source, seconds)
+    assert run.error is None, run.error
+    return "".join(out.text for out in run.outputs if out.output_type == "stream")
+
+
+# --- system calls ---------------------------------------------------------------------------------
+
+# Each prints what came of it; -1 is no valid argument of any.
+TRY = r"""
+import ctypes, errno, json, mmap, os, socket
+libc = ctypes.CDLL(None, use_errno=True)
+def call(number, *arguments):
+    arguments = [ctypes.c_long(each) for each in arguments or (-1,) * 6]
+    ctypes.set_errno(0)
+    return errno.errorcode[ctypes.get_errno()] if libc.syscall(ctypes.c_long(number), *arguments) < 0 else "done"
+def attempt(function, *arguments):
+    try:
+        function(*arguments)
+        return "done"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+def ends_by(code):
+    child = os.fork()
+    if child == 0:
+        code()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def old_call():
+    page = mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 7)
+    page.write(b"\xb8\x14\0\0\0\xcd\x80\xc3")  # getpid, as 32-bit programs ask for it
+    ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
+"""  # noqa: E501
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def answers(request):
+    """What each of the refused calls, and others, came to in a kernel."""
+    with places(request.param) as place, kernels(place) as kernel:
+        rows = said(kernel, TRY + f"print(json.dumps({{n: call(k) for n, k in {ROWS!r}.items()}}))")
+        others = said(
+            kernel,
+            """
+tcp, udp = socket.SOCK_STREAM, socket.SOCK_DGRAM
+zero = os.open("/dev/zero", os.O_RDWR)
+print(json.dumps({
+    "clone into a user namespace": call(56, 0x10000000 | 17, 0, 0, 0, 0),
+    "clone into a network namespace": call(56, 0x40000000 | 17, 0, 0, 0, 0),
+    "clone3": call(435),
+    "a later call": call(500),
+    "the kernel's cryptography": attempt(socket.socket, 38, socket.SOCK_SEQPACKET),
+    "virtual machines' sockets": attempt(socket.socket, 40, tcp),
+    "packets": attempt(socket.socket, 17, tcp),
+    "bluetooth": attempt(socket.socket, 31, tcp),
+    "a pair of others": call(53, 38, 1, 0, 0),
+    "netfilter": attempt(socket.socket, 16, socket.SOCK_RAW, 12),
+    "routing": attempt(socket.socket, 16, socket.SOCK_RAW, 0),
+    "sctp": attempt(socket.socket, 2, tcp, 132),
+    "mptcp": attempt(socket.socket, 2, tcp, 262),
+    "sequenced packets": attempt(socket.socket, 10, socket.SOCK_SEQPACKET),
+    "raw": attempt(socket.socket, 2, socket.SOCK_RAW, 1),
+    "tcp": attempt(socket.socket, 2, tcp), "udp": attempt(socket.socket, 10, udp),
+    "local": attempt(socket.socketpair),
+    "typing into a terminal": call(16, 0, 0x5412, 0),
+    "typing, with more bits": call(16, 0, 0x5412 | 1 << 40, 0),
+    "another personality": call(135, 0x0040000),
+    "its personality": call(135, 0xFFFFFFFF),
+    "memory that is shared": attempt(mmap.mmap, -1, 4096),
+    "the same, of a device": attempt(mmap.mmap, zero, 4096),
+    "another numbering": ends_by(lambda: libc.syscall(ctypes.c_long(0x40000000 | 39))),
+    "32 bits": ends_by(old_call),
+    "a fork": ends_by(lambda: None),
+}))
+""",
+        )
+        yield json.loads(rows), json.loads(others)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_is_refused(answers, name):
+    assert answers[0][name] == "EPERM"
+
+
+@pytest.mark.parametrize(
+    ("what", "answer"),
+    {
+        "clone into a user namespace": "EPERM", "clone into a network namespace": "EPERM",
+        "clone3": "ENOSYS", "a later call": "ENOSYS", "the kernel's cryptography": "EAFNOSUPPORT",
+        "virtual machines' sockets": "EAFNOSUPPORT", "packets": "EAFNOSUPPORT",
+        "bluetooth": "EAFNOSUPPORT", "a pair of others": "EAFNOSUPPORT",
+        "netfilter": "EAFNOSUPPORT", "routing": "done", "sctp": "EPROTONOSUPPORT",
+        "mptcp": "EPROTONOSUPPORT", "sequenced packets": "EAFNOSUPPORT", "raw": "EAFNOSUPPORT",
+        "tcp": "done", "udp": "done", "local": "done", "typing into a terminal": "EPERM",
+        "typing, with more bits": "EPERM", "another personality": "EPERM",
+        "its personality": "done", "memory that is shared": "ENOMEM",
+        "the same, of a device": "ENODEV", "another numbering": -31, "32 bits": -31, "a fork": 0,
+    }.items(),
+)  # fmt: skip
+def test_arguments_decide(answers, what, answer):
+    assert answers[1][what] == answer
+
+
+def test_the_rows_numbers_are_those_of_linux():
+    try:
+        library = ctypes.CDLL("libseccomp.so.2")
+    except OSError:
+        pytest.skip("there is no libseccomp to ask")
+    found = {name: library.seccomp_syscall_resolve_name(name.encode()) for name in ROWS}
+    known = {name: number for name, number in found.items() if number != -1}
+    assert known == {name: ROWS[name] for name in known} and len(known) > 80
+
+
+def test_where_the_filter_cannot_be_put_in_place_nothing_runs():
+    """Without no_new_privs and capabilities Linux refuses it."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(sandbox.INSIDE)!r})\nimport jail, syscalls\n"
+        "syscalls.program = lambda: b'\\x06\\0\\0\\0\\0\\0\\xff'\n"
+        "jail._drop_privileges = lambda uid: None\n"
+        "try:\n    jail.confine(jail.Limits(), 0)\nexcept OSError: print('refused')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "refused\n", done.stderr
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+HOARDS = {
+    "private": "hoard = [bytearray(b'x') * (16 << 20) for _ in range(64)]",
+    "of children": (
+        "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n"
+        "        hoard = bytearray(b'x') * (100 << 20); time.sleep(600)\ntime.sleep(60)"
+    ),
+    "page tables": (
+        "import mmap\nhoard = mmap.mmap(-1, 1 << 40, mmap.MAP_PRIVATE | 0x4000"
+        " | mmap.MAP_ANONYMOUS, mmap.PROT_READ)\n"
+        "for at in range(0, 1 << 40, 1 << 21): hoard[at]"
+    ),
+}
+
+
+@pytest.mark.parametrize("counted", ["by a control group", "one by one"])
+@pytest.mark.parametrize("hoard", HOARDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_memory_is_limited(kind, hoard, counted, monkeypatch):
+    if counted == "one by one":
+        monkeypatch.setattr(cgroup, "make", lambda _: None)
+    with places(kind, Limits(memory=400 << 20)) as place, kernels(place) as kernel:
+        try:
+            run = kernel.run(HOARDS[hoard], 60)
+        except Died as died:
+            assert "more than 0.391 GB of memory" in str(died)
+        else:
+            assert run.error is not None
+
+
+@pytest.fixture
+def group():
+    made = cgroup.make(Limits())
+    if made is None:
+        pytest.skip("no control groups here")
+    yield made
+    made.remove()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_control_group_counts_files_in_memory_too(kind, group):
+    with places(kind, Limits(memory=300 << 20, disk=400 << 20)) as place:
+        with kernels(place) as kernel, pytest.raises(Died, match=r"more than 0\.293 GB"):
+            for name in ("/tmp", "/dev/shm"):
+                source = f"with open('{name}/x', 'wb') as file: file.write(bytes(200 << 20))"
+                kernel.run(source, 60)
+            kernel.run("import time; time.sleep(60)", 60)
+        assert not list(left_over())
+
+
+def left_over():
+    return (each for each in cgroup.ROOT.glob(f"**/lab-{os.getpid()}-*"))
+
+
+def test_what_a_dead_grader_left_is_removed(group):
+    process = subprocess.Popen(["true"])
+    process.wait()
+    folders = [folder.with_name(f"lab-{process.pid}-x") for folder in group._folders.values()]
+    for folder in dict.fromkeys(folders):
+        folder.mkdir()
+    cgroup._parents.cache_clear()
+    cgroup._parents()
+    assert not any(folder.exists() for folder in folders)
+    assert all(folder.exists() for folder in group._folders.values())
+
+
+def test_a_killing_is_told_in_both_versions(tmp_path):
+    group = cgroup.Cgroup(2, {"memory": tmp_path / "lab"}, Limits(memory=1 << 30))
+    for file in ("memory.events", "memory.oom_control"):
+        (tmp_path / "lab" / file).write_text("low 0\noom_kill 0\n")
+        assert group.excess() == ""
+        (tmp_path / "lab" / file).write_text("low 0\noom_kill 12\n")
+        assert group.excess() == "it used more than 1 GB of memory"
+        (tmp_path / "lab" / file).unlink()
+
+
+def test_where_no_control_group_can_be_made_there_is_none(monkeypatch, tmp_path):
+    monkeypatch.setattr(cgroup, "_parents", lambda: [(2, {"memory": tmp_path / "no" / "such"})])
+    assert cgroup.make(Limits()) is None
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+BOMB = """
+import os, time
+while True:
+    try:
+        os.fork()
+    except OSError:
+        time.sleep(0.01)
+"""
+HONEST = """
+import os, time
+for _ in range(200):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    time.sleep(0.005)
+print("all of them")
+"""
+
+
+def side_by_side(kind):
+    """Run two bombs and an honest kernel at once; a program, so that another user can."""
+    with places(kind, Limits(memory=1 << 30, processes=200)) as place, ExitStack() as stack:
+        one, two, honest = (stack.enter_context(kernels(place)) for _ in range(3))
+        one.begin(BOMB)
+        two.begin(BOMB)
+        time.sleep(0.5)
+        assert said(honest, HONEST) == "all of them\n"
+        for bomb in (one, two):
+            with pytest.raises((Died, TimedOut), match="more than 200 processes"):
+                bomb.run("", 30)
+    print("unharmed")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bomb_leaves_its_neighbour_alone(kind, capsys):
+    side_by_side(kind)
+    assert "unharmed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_nor_does_it_harm_it_where_the_grader_is_not_root(kind):
+    if shutil.which("setpriv") is None or shutil.which("unshare") is None:
+        pytest.skip("no setpriv, no unshare")
+    program = f"from tests.test_confinement import side_by_side; side_by_side({kind!r})"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", AS_ANOTHER, "sh", hidden() or "", sys.base_prefix,
+         sys.executable, "-c", program],
+        cwd=build.ROOT, capture_output=True, text=True, timeout=500,
+    )  # fmt: skip
+    assert "unharmed" in done.stdout, done.stdout + done.stderr
+
+
+# A home in which the interpreter is may be closed to others: then they see nothing else of it.
+AS_ANOTHER = """
+hidden=$1; interpreter=$2; shift 2
+if [ -n "$hidden" ]; then
+    mkdir -p /run/interpreter
+    mount --bind "$interpreter" /run/interpreter
+    mount -t tmpfs -o mode=755 none "$hidden"
+    mkdir -p "$interpreter"
+    mount --bind /run/interpreter "$interpreter"
+fi
+exec setpriv --reuid=61234 --regid=61234 --clear-groups \
+    env HOME=/ PYTHONDONTWRITEBYTECODE=1 "$@"
+"""
+
+
+def hidden():
+    """Return the outermost folder above the interpreter that others cannot enter."""
+    parents = reversed(Path(sys.base_prefix).parents)
+    return next((str(each) for each in parents if not each.stat().st_mode & 1), None)
