@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,17 +28,22 @@ ROWS = {name: number for calls in syscalls.REFUSED.values() for name, number in 
 
 
 @contextmanager
-def places(kind, limits=None):
+def places(kind):
     """Open a place for kernels: a pool, or without."""
-    limits = limits or Limits(memory=1 << 30)
     with ExitStack() as stack:
         if kind == "pool":
             release = build.release(build.read_lab(MASTERS["00_tiny"]))
             address = stack.enter_context(pool.serving(release, "bwrap", environment(1)))
             assert address is not None
-            yield Place(address.parent, pool=address, limits=limits)
+            yield Place(address.parent, pool=address, limits=Limits(memory=1 << 30))
         else:
-            yield Place(stack.enter_context(short_folder()), limits=limits)
+            yield Place(stack.enter_context(short_folder()), limits=Limits(memory=1 << 30))
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def place(request):
+    with places(request.param) as place:
+        yield place
 
 
 @contextmanager
@@ -87,10 +93,10 @@ def old_call():
 """  # noqa: E501
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def answers(request):
+@pytest.fixture(scope="module")
+def answers(place):
     """What each of the refused calls, and others, came to in a kernel."""
-    with places(request.param) as place, kernels(place) as kernel:
+    with kernels(place) as kernel:
         rows = said(kernel, TRY + f"print(json.dumps({{n: call(k) for n, k in {ROWS!r}.items()}}))")
         others = said(
             kernel,
@@ -127,7 +133,7 @@ print(json.dumps({
 }))
 """,
         )
-        yield json.loads(rows), json.loads(others)
+    return json.loads(rows), json.loads(others)
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -194,11 +200,10 @@ HOARDS = {
 
 @pytest.mark.parametrize("counted", ["by a control group", "one by one"])
 @pytest.mark.parametrize("hoard", HOARDS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_memory_is_limited(kind, hoard, counted, monkeypatch):
+def test_memory_is_limited(place, hoard, counted, monkeypatch):
     if counted == "one by one":
         monkeypatch.setattr(cgroup, "make", lambda _: None)
-    with places(kind, Limits(memory=400 << 20)) as place, kernels(place) as kernel:
+    with kernels(replace(place, limits=Limits(memory=400 << 20))) as kernel:
         try:
             run = kernel.run(HOARDS[hoard], 60)
         except Died as died:
@@ -216,19 +221,23 @@ def group():
     made.remove()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_control_group_counts_files_in_memory_too(kind, group):
-    with places(kind, Limits(memory=300 << 20, disk=400 << 20)) as place:
-        with kernels(place) as kernel, pytest.raises(Died, match=r"more than 0\.293 GB"):
-            for name in ("/tmp", "/dev/shm"):
-                source = f"with open('{name}/x', 'wb') as file: file.write(bytes(200 << 20))"
-                kernel.run(source, 60)
-            kernel.run("import time; time.sleep(60)", 60)
-        assert not list(left_over())
+def mine():
+    return set(cgroup.ROOT.glob(f"**/lab-{os.getpid()}-*"))
 
 
-def left_over():
-    return (each for each in cgroup.ROOT.glob(f"**/lab-{os.getpid()}-*"))
+def test_a_control_group_counts_files_in_memory_too(place, group):
+    before = mine()
+    limits = Limits(memory=300 << 20, disk=400 << 20)
+    place = replace(place, limits=limits)
+    with kernels(place) as kernel, pytest.raises(Died, match=r"more than 0\.293 GB"):
+        for name in ("/tmp", "/dev/shm"):
+            kernel.run(
+                f"with open('{name}/x', 'wb') as file:\n"
+                "    for _ in range(200): file.write(bytes(1 << 20))",
+                60,
+            )
+        kernel.run("import time; time.sleep(60)", 60)
+    assert mine() == before
 
 
 def test_what_a_dead_grader_left_is_removed(group):
@@ -270,7 +279,7 @@ while True:
 """
 HONEST = """
 import os, time
-for _ in range(200):
+for _ in range(50):
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -280,9 +289,10 @@ print("all of them")
 """
 
 
-def side_by_side(kind):
-    """Run two bombs and an honest kernel at once; a program, so that another user can."""
-    with places(kind, Limits(memory=1 << 30, processes=200)) as place, ExitStack() as stack:
+def side_by_side(place):
+    """Run two bombs and an honest kernel at once."""
+    place = replace(place, limits=Limits(memory=1 << 30, processes=200))
+    with ExitStack() as stack:
         one, two, honest = (stack.enter_context(kernels(place)) for _ in range(3))
         one.begin(BOMB)
         two.begin(BOMB)
@@ -291,13 +301,10 @@ def side_by_side(kind):
         for bomb in (one, two):
             with pytest.raises((Died, TimedOut), match="more than 200 processes"):
                 bomb.run("", 30)
-    print("unharmed")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_bomb_leaves_its_neighbour_alone(kind, capsys):
-    side_by_side(kind)
-    assert "unharmed" in capsys.readouterr().out
+def test_a_bomb_leaves_its_neighbour_alone(place):
+    side_by_side(place)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -305,7 +312,10 @@ def test_a_bomb_leaves_its_neighbour_alone(kind, capsys):
 def test_nor_does_it_harm_it_where_the_grader_is_not_root(kind):
     if shutil.which("setpriv") is None or shutil.which("unshare") is None:
         pytest.skip("no setpriv, no unshare")
-    program = f"from tests.test_confinement import side_by_side; side_by_side({kind!r})"
+    program = (
+        "from tests.test_confinement import places, side_by_side\n"
+        f"with places({kind!r}) as place: side_by_side(place)\nprint('unharmed')"
+    )
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-ec", AS_ANOTHER, "sh", hidden() or "", sys.base_prefix,
          sys.executable, "-c", program],
