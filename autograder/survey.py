@@ -3,7 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from autograder.build import Lab, as_text, solution
+from autograder.build import Lab, as_text, release, solution
+from autograder.intake.rebuild import rebuild
 from autograder.submission import Outcome, Submission, grade
 
 
@@ -19,7 +20,8 @@ def prepare(lab: Lab, course: Path, *, sandbox: str, kernels: Path | None) -> No
     """
     with tempfile.TemporaryDirectory() as temporary:
         notebook = Path(temporary, f"{lab.name}.ipynb")
-        notebook.write_text(as_text(solution(lab)), "utf-8")
+        rebuilt = rebuild(as_text(solution(lab)).encode(), release(lab))
+        notebook.write_text(as_text(rebuilt.notebook), "utf-8")
         submission = Submission(
             student="solution",
             lab=lab.name,

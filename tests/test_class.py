@@ -12,10 +12,11 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import mistune
 import nbformat
 import psutil
 import pytest
@@ -348,6 +349,145 @@ def test_who_is_not_there_is_named(tmp_path):
     assert run.communicate(timeout=120)[1] == "Nothing graded: no submission of zoë\n"
 
 
+def namesakes(folder):
+    folder.mkdir()
+    for number, changed in ((444, {}), (222, {"length": "def length(x, y):\n    return 0"})):
+        (folder / f"doejohn_{number}_1_00_tiny.ipynb").write_text(answered(**changed), "utf-8")
+    return folder
+
+
+def test_of_namesakes_the_one_who_is_meant_is_graded(tmp_path):
+    folder = namesakes(tmp_path / "in")
+    run = start("--submissions", folder, "--output", tmp_path / "out", "--only", "doejohn")
+    assert run.communicate(timeout=120)[1] == (
+        "Nothing graded: 2 students are called doejohn: --only takes one of canvas-222, "
+        "canvas-444\n"
+    )
+    found, stdout = grade(folder, tmp_path / "out", "--only", "canvas-444")
+    assert graded_now(stdout) == ["canvas-444"]
+    assert {key: row["score"] for key, row in found.items()} == {"canvas-444": "10"}
+
+
+def test_what_a_person_wrote_stays_with_the_student_when_a_namesake_joins(tmp_path):
+    folder = namesakes(tmp_path / "in")
+    second = folder / "doejohn_222_1_00_tiny.ipynb"
+    text = second.read_text("utf-8")
+    second.unlink()
+    grade(folder, tmp_path / "out")
+    url = f"sqlite:///{tmp_path / 'out' / 'gradebook.db'}"
+    with Gradebook(url, "privacy-labs") as book:
+        book.find_grade("pythagoras", "00_tiny", "00_tiny", "canvas-444").manual_score = 1
+        book.db.commit()
+        assert book.find_student("canvas-444").last_name == "doejohn"
+    second.write_text(text, "utf-8")
+    found, _ = grade(folder, tmp_path / "out")
+    scores = {key: row["score"] for key, row in found.items()}
+    assert scores == {"canvas-444": "6", "canvas-222": "5"}
+
+
+@pytest.mark.parametrize(
+    "text", ["5.11.2026", "2026-11-31", "..", "2026-11-05 ..", "20261105", "0001-01-01T00:00+14:00",
+             "2026-W45", "\ud800", "", "tomorrow"],
+)  # fmt: skip
+@pytest.mark.parametrize("option", ["--since", "--due"])
+def test_a_date_that_is_none_is_one_clear_line(tmp_path, option, text):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with pytest.raises(SystemExit) as caught:
+        grade(folder, tmp_path / "out", option, text)
+    said = str(caught.value.code)
+    assert said.startswith(f"Nothing graded: {option} ") and "\n" not in said
+    assert "is no date or time" in said and said.isprintable()
+
+
+def test_a_file_that_changed_in_its_outputs_only_is_not_graded_again(tmp_path):
+    folder = write_class(tmp_path / "in", ann={})
+    grade(folder, tmp_path / "out")
+    document = json.loads((folder / "ann.ipynb").read_text("utf-8"))
+    for cell in document["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "ran"}]
+    (folder / "ann.ipynb").write_text(json.dumps(document), "utf-8")
+    _, stdout = grade(folder, tmp_path / "out")
+    assert graded_now(stdout) == []
+
+
+def test_what_is_kept_for_nbgrader_is_clean(tmp_path):
+    """Whoever opens it, or runs nbgrader on it, meets nothing of the student's but answers."""
+    folder = write_class(tmp_path / "in", ann={})
+    document = json.loads((folder / "ann.ipynb").read_text("utf-8"))
+    hostile = "```\n\n<script>alert(1)</script>\n<img src=x onerror=alert(2)>"
+    for cell in document["cells"]:
+        cell["metadata"]["evil"] = "<script>"
+        cell["attachments"] = {"evil": {"text/html": "<script>"}}
+        cell["outputs"] = [{"output_type": "display_data", "data": {"text/html": "<script>"}}]
+        if cell["cell_type"] == "markdown":
+            cell["source"] = hostile
+    document["metadata"]["widgets"] = {"evil": hostile}
+    document["metadata"]["kernelspec"]["name"] = hostile
+    (folder / "ann.ipynb").write_text(json.dumps(document), "utf-8")
+    found, _ = grade(folder, tmp_path / "out")
+    assert found["ann"]["score"] == "10"
+    for part in ("submitted", "autograded"):
+        path = tmp_path / "out" / part / "ann" / "00_tiny" / "00_tiny.ipynb"
+        text = path.read_text("utf-8")
+        assert "evil" not in text and "attachments" not in text
+        for cell in nbformat.reads(text, as_version=4).cells:
+            if cell.cell_type == "markdown":
+                html = mistune.html(cell.source)
+                assert "<script" not in html and "<img" not in html
+                if "script" in cell.source and cell.id != "note":
+                    assert html.startswith("<pre>") and html.count("<pre>") == 1
+
+
+def test_what_cannot_be_recorded_is_one_students(tmp_path, monkeypatch):
+    """Whatever fails for one: the others have grades and pages."""
+    folder = write_class(tmp_path / "in", ann={}, bob={}, cem={})
+    keep, record = Journal.keep, gradebook._record
+
+    def keep_but_anns(journal, key, submission, outcome):
+        if submission.student == "ann" and outcome.status == "graded":
+            raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+        keep(journal, key, submission, outcome)
+
+    def record_but_bobs(lab, book, url, outcome, *more):
+        if outcome.student == "bob":
+            raise KeyError("a check")
+        return record(lab, book, url, outcome, *more)
+
+    monkeypatch.setattr(Journal, "keep", keep_but_anns)
+    monkeypatch.setattr(gradebook, "_record", record_but_bobs)
+    found, _ = grade(folder, tmp_path / "out")
+    assert (found["ann"]["status"], found["cem"]["score"]) == ("broken", "10")
+    assert "could not be graded: UnicodeEncodeError" in found["ann"]["reason"]
+    assert "could not be recorded: KeyError" in found["bob"]["repairs"]
+    assert len(list((tmp_path / "out" / "feedback").glob("*.html"))) == 3
+
+
+def test_an_outcome_is_clean_whatever_it_is_made_of():
+    outcome = Outcome(
+        "ann", "graded", "a\ud800\x1b[2J\nb", repairs=["\u202e\n" * 9] * 1000,
+        scores={"a": 1}, messages={"a": "\ud800" * 99_999}, flags=["\udcff" * 9999],
+    )  # fmt: skip
+    assert outcome.reason.isprintable() and len(outcome.repairs) == 101
+    text = json.dumps(asdict(outcome), ensure_ascii=False)
+    assert len(text.encode("utf-8")) < 100_000
+    assert Outcome(**json.loads(text)) == outcome
+    for points in (float("nan"), float("inf"), "much"):
+        with pytest.raises(ValueError):
+            Outcome("ann", "graded", "", scores={"a": points})
+
+
+def test_a_journal_with_any_entry_is_opened(tmp_path):
+    (tmp_path / "journal").mkdir()
+    for number, text in enumerate([b"", b"\xff", b"[]", b"{}", b'{"outcome": {}}', b"[" * 99_999,
+                                   b'{"outcome": {"x": 1}, "number": 1, "lab": 1, "notebook": 1}',
+                                   b"NaN", b'{"outcome": null, "number": "x"}']):  # fmt: skip
+        (tmp_path / "journal" / f"{number}.json").write_bytes(text)
+    journal = Journal(tmp_path, "version")
+    assert journal.last("ann") is None and journal.find("3") is None
+
+
 def test_late_points_are_what_the_courses_plugin_says(tmp_path):
     """With nbgrader's "zero" policy, and twice, as the gradebook must not change by that."""
     url = f"sqlite:///{tmp_path / 'gradebook.db'}"
@@ -359,10 +499,10 @@ def test_late_points_are_what_the_courses_plugin_says(tmp_path):
     times = {"early": due - timedelta(1), "late": due + timedelta(hours=1)}
     policy = Config(LateSubmissionPlugin={"penalty_method": "zero"})
     for _ in range(2):
-        grades = gradebook.record(TINY, url, outcomes, times, due, policy)
+        grades, _ = gradebook.record(TINY, url, outcomes, times, due, policy)
         assert [grades[name].score for name in ("early", "late", "never")] == [10, 0, 10]
         assert grades["late"].penalty == 10 and grades["late"].seconds_late == 3600
-    grades = gradebook.record(TINY, url, outcomes, times, due + timedelta(1), policy)
+    grades, _ = gradebook.record(TINY, url, outcomes, times, due + timedelta(1), policy)
     assert grades["late"].score == 10
 
 
@@ -416,7 +556,7 @@ def test_moodle(output):
 
 
 def test_gradescope(output):
-    results = json.loads((output / "gradescope" / "doejohn" / "results.json").read_text("utf-8"))
+    results = json.loads((output / "gradescope" / "canvas-222" / "results.json").read_text("utf-8"))
     assert results["score"] == 5
     tests = {test["name"]: test for test in results["tests"]}
     assert [test["max_score"] for test in results["tests"]] == list(TINY.checks.values())
@@ -445,7 +585,7 @@ def test_pages_need_nothing_from_the_net_and_hide_what_is_hidden(output):
 
 
 def test_a_students_page_says_what_was_lost_and_why(output):
-    page = (output / "feedback" / "doejohn.html").read_text("utf-8")
+    page = (output / "feedback" / "canvas-222.html").read_text("utf-8")
     assert 'pythagoras: <b class="lost">not passed</b>' in page
     assert "(3, 4) is 5 long, not 7" in page
     assert "return x + y" in page
@@ -487,7 +627,7 @@ def test_the_formgrader_finds_everything(output):
     api = NbGraderAPI(CourseDirectory(config=config), config=config)
     (assignment,) = api.get_assignments()
     assert (assignment["name"], assignment["num_submissions"]) == ("00_tiny", 4)
-    for student in ("leeann", "Zoë Müller", "=cmd()"):
+    for student in ("canvas-12345", "moodle-124", "=cmd()"):
         submission = api.get_submission("00_tiny", student)
         assert submission["autograded"]
         (notebook,) = api.get_student_notebook_submissions(student, "00_tiny")

@@ -9,6 +9,7 @@ import pytest
 from autograder import isolate, pool, survey
 from autograder.build import as_text, read_lab
 from autograder.grade import make_course
+from autograder.intake.rebuild import rebuild
 from autograder.sandbox import Limits
 from autograder.submission import Outcome, Submission, environment, grade
 from tests.hostile import CASES, ESCAPED, MASTERS, solved
@@ -37,12 +38,15 @@ def graded(tmp_path_factory):
                     work = folder / case.name
                     work.mkdir()
                     file = work / f"{name}.ipynb"
-                    file.write_text(as_text(case.make(solved(lab), work)), "utf-8")
+                    made = as_text(case.make(solved(lab), work))
+                    rebuilt = rebuild(made.encode(), release)
+                    file.write_text(as_text(rebuilt.notebook), "utf-8")
                     submissions.append(
                         Submission(
                             student=case.name, lab=name, file=file, course=course,
                             folder=work / "graded", threads=1, kernels=kernels,
-                            cell_seconds=CELL_SECONDS, notebook_seconds=120, limits=LIMITS,
+                            repairs=rebuilt.repairs, cell_seconds=CELL_SECONDS,
+                            notebook_seconds=120, limits=LIMITS,
                         )
                     )  # fmt: skip
                     submissions[-1].folder.mkdir()

@@ -28,6 +28,7 @@ from sqlalchemy import create_engine
 
 from autograder import build, pool, sandbox, survey
 from autograder.grade import make_course
+from autograder.intake.rebuild import rebuild
 from autograder.kernel import Died, Kernel, TimedOut
 from autograder.sandbox import NONE, Limits, Place, short_folder
 from autograder.submission import Outcome, Submission, environment, grade
@@ -450,7 +451,8 @@ def course(tmp_path_factory):
 def graded(course, tmp_path, notebook, **settings):
     folder, kernels = course
     file = tmp_path / "submitted.ipynb"
-    nbformat.write(nbformat.from_dict(notebook), file)
+    rebuilt = rebuild(build.as_text(notebook).encode(), build.release(ARRAYS))
+    file.write_text(build.as_text(rebuilt.notebook), "utf-8")
     (tmp_path / "graded").mkdir()
     submission = Submission(
         student="x", lab="00_arrays", file=file, course=folder, folder=tmp_path / "graded",
