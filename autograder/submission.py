@@ -125,8 +125,9 @@ class Outcome:
 
 def _clean_list(texts: Iterable[str]) -> list[str]:
     texts = list(texts)
-    more = [f"and {len(texts) - MAX_TEXTS} more"] if len(texts) > MAX_TEXTS else []
-    return [clean.line(str(text), MAX_REASON) for text in texts[:MAX_TEXTS]] + more
+    if len(texts) > MAX_TEXTS:
+        texts[MAX_TEXTS - 1 :] = [f"and {len(texts) - MAX_TEXTS + 1} more"]
+    return [clean.line(str(text), MAX_REASON) for text in texts]
 
 
 def course_config(root: Path) -> Config:

@@ -320,6 +320,142 @@ def zip_slip(notebook, folder):
     return {"x.zip": packed.getvalue()}
 
 
+def zipped_with(method, content, **lies):
+    """Return an archive whose directory and header lie about its one member."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        archive.writestr("00_tiny.ipynb", content)
+        for name, value in lies.items():
+            setattr(archive.filelist[0], name, value)
+    return packed.getvalue()
+
+
+@case(points=0, status="broken", reason="")
+def bomb_of_bzip2(notebook, folder):
+    """1.5 KB that says it is small, and unpacks to a gigabyte."""
+    return {"x.zip": zipped_with(zipfile.ZIP_BZIP2, bytes(2**27), file_size=2**30 - 1)}
+
+
+@case(points=0, status="broken", reason="")
+def bomb_of_lzma(notebook, folder):
+    """The same in LZMA."""
+    return {"x.zip": zipped_with(zipfile.ZIP_LZMA, bytes(2**27), file_size=2**30 - 1)}
+
+
+@case(points=0, status="broken", reason="encrypted")
+def encrypted(notebook, folder):
+    """An archive that asks for a password."""
+    return {"x.zip": zipped_with(zipfile.ZIP_STORED, text(notebook), flag_bits=1)}
+
+
+@case(points=0, status="broken", reason="empty archive")
+def member_without_a_name(notebook, folder):
+    """A member of an archive is called nothing."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(""), text(notebook))
+    return {"x.zip": packed.getvalue()}
+
+
+@case()
+def members_of_one_name(notebook, folder):
+    """The same name several times, without dates, beside names that are none."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("\0", "a\udcff.ipynb".encode("utf-8", "replace").decode(), "con", "-rf", " "):
+            archive.writestr(zipfile.ZipInfo(name), "{")
+        for content in ("{}", text(notebook), text(notebook)):
+            member = zipfile.ZipInfo("00_tiny.ipynb")
+            member.date_time = (1980, 0, 0, 0, 0, 0)
+            archive.writestr(member, content)
+    return {"x.zip": packed.getvalue()}
+
+
+@case()
+def timestamp_of_ones_own(notebook, folder):
+    """In an archive of the student's own, and no time at all."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("00_tiny/00_tiny.ipynb", text(notebook))
+        archive.writestr("00_tiny/timestamp.txt", "2026-11-05 10:00:00 UTC ..")
+    return {"x.zip": packed.getvalue()}
+
+
+@case(points=0, status="broken", reason="cells: no notebook has")
+def a_hundred_thousand_cells(notebook, folder):
+    """More cells than anybody writes."""
+    notebook["cells"][2:2] = [own("x")] * 100_000
+    return text(notebook)
+
+
+@case(points=0, status="broken", reason="nested too deeply")
+def nested_without_end(notebook, folder):
+    """JSON that no parser gets to the bottom of."""
+    return '{"cells":' + "[" * 3_000_000
+
+
+@case(points=0, status="broken", reason="no JSON")
+def quotes_without_end(notebook, folder):
+    """A string that never ends, all of quotes."""
+    return '{"' + '\\"' * 1_000_000 + "\\"
+
+
+@case(points=0, status="broken", reason="MiB of text beside its outputs")
+def one_cell_of_sixty_megabytes(notebook, folder):
+    """Somebody pasted a data set."""
+    notebook["double"]["source"] = "x" * 60_000_000
+    return text(notebook)
+
+
+@case()
+def cells_that_are_slow_to_read(notebook, folder):
+    """What takes parsers and IPython's transformations long, beside right answers."""
+    for source in (
+        "%time x = 1\n" * 12_000, "{" * 500_000, "(" * 500_000, "a" + ".a" * 200_000,
+        "!ls\n" * 600, "a?\n" * 20_000, "not " * 100_000 + "1", "f'{" * 200 + "1" + "}'" * 200,
+        "".join(" " * i + "if 1:\n" for i in range(500)), "1" + "+1" * 100_000,
+    ):  # fmt: skip
+        notebook.before("double", source)
+    return text(notebook)
+
+
+@case(repairs=["what is no Python was left out"])
+def an_answer_in_a_cell_that_is_slow_to_read(notebook, folder):
+    """The answer's own cell is a hundred thousand paragraphs."""
+    notebook["double"]["source"] += "\n\ndouble (" * 100_000
+    return text(notebook)
+
+
+@case(points=0, status="broken", reason="its folder cannot be read" if os.geteuid() else "")
+def a_folder_that_may_not_be_read(notebook, folder):
+    """Root may, and finds nothing."""
+    (folder / "mine").mkdir(mode=0)
+
+
+@case(points=0, status="broken", reason="no regular file")
+def a_pipe(notebook, folder):
+    """Whoever opens it waits for ever."""
+    os.mkfifo(folder / "00_tiny.ipynb")
+
+
+@case()
+def a_folder_in_itself(notebook, folder):
+    """A link that leads back, beside a notebook."""
+    (folder / "again").symlink_to(folder)
+    return text(notebook)
+
+
+@case(repairs=["a clone of the course"], points=5)
+def a_clone_of_the_course(notebook, folder):
+    """The course's own solutions are nobody's submission."""
+    for name in ("labs", "solutions", "autograder"):
+        (folder / name).mkdir()
+    (folder / "solutions" / "00_tiny.ipynb").write_text(text(notebook))
+    notebook.answer("length", "def length(x, y):\n    return 0")
+    (folder / "labs" / "00_tiny.ipynb").write_text(text(notebook))
+    (folder / "autograder" / "00_tiny.py").write_text(SCRIPT)
+
+
 @case(points=0, status="broken", reason="no notebook among what was handed in: report.docx")
 def no_notebook(notebook, folder):
     """A report only."""
