@@ -548,6 +548,7 @@ def test_code_of_any_length_is_shown_in_no_time(unit):
 
 @seeded
 @given(texts())
+@example(" . .x")
 def test_a_key_is_inert(text):
     key = clean.key(text)
     assert key == clean.key(key) and 0 < len(key.encode("utf-8")) <= 120

@@ -73,7 +73,7 @@ def key(text: str, most: int = 120) -> str:
     """
     text = normalize("NFC", text[: 4 * most])
     kept = "".join(c if category(c)[0] in "LMN" or c in IN_KEYS else "_" for c in text)
-    kept = kept.encode()[:most].decode(errors="ignore").strip().lstrip(".").strip()
+    kept = kept.encode()[:most].decode(errors="ignore").lstrip(" .").rstrip()
     return kept or "unnamed"
 
 
