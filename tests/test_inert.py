@@ -435,12 +435,13 @@ def seen(template, said):
         str(FORMGRADER.parent / "static/node_modules/bootstrap/dist/css")
     ]
     config.HTMLExporter.preprocessors = [CSSHTMLHeaderPreprocessor]
+    # Both are put into the page unescaped: the gradebook's names of a student too must be keys.
     key = clean.key("".join(said))
     about = {"notebook": TINY.name, "score": 0, "max_score": 10, "late_penalty": 0}
     resources = {
         "nbgrader": about, "notebook_id": TINY.name, "assignment_id": TINY.name, "index": 0,
-        "submission_id": "1", "total": 1, "base_url": "", "student": key, "last_name": None,
-        "first_name": None, "notebook_path": f"autograded/{key}/{TINY.name}/{TINY.name}.ipynb",
+        "submission_id": "1", "total": 1, "base_url": "", "student": key, "last_name": key,
+        "first_name": key, "notebook_path": f"autograded/{key}/{TINY.name}/{TINY.name}.ipynb",
     }  # fmt: skip
     page, _ = HTMLExporter(config=config).from_notebook_node(executed(said), resources)
     return Structure(page)
