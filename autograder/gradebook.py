@@ -23,6 +23,7 @@ from traitlets.config import Config
 
 from autograder.build import Lab, write_source
 from autograder.execute import NOWHERE
+from autograder.inside import clean
 from autograder.submission import Outcome, course_config
 
 
@@ -202,7 +203,8 @@ def _record(
 ) -> Grade:
     student = gradebook.update_or_create_student(outcome.student)
     if name and not (student.first_name or student.last_name):
-        first, _, last = name.rpartition(" ")
+        # The formgrader writes them into its pages as they are.
+        first, _, last = clean.key(name).rpartition(" ")
         student.first_name, student.last_name = first or None, last
     times = {} if time is None else {"timestamp": _naive(time)}
     submission = gradebook.update_or_create_submission(lab.name, outcome.student, **times)

@@ -50,6 +50,9 @@ c.GenerateSolution.preprocessors = [
 c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = r"^"
 
+# It looks for magics in cells, to colour them in another language, by the line.
+c.HighlightMagicsPreprocessor.enabled = False
+
 # A loaded machine is slow to start a kernel, and its first cell imports TensorFlow.
 c.GuardedExecute.startup_timeout = 180
 c.GuardedExecute.timeout = 120

@@ -24,6 +24,7 @@ import mistune
 import nbformat
 import nbgrader
 import pytest
+from autograder.collect import Aside, Collected
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nbconvert.exporters import HTMLExporter
@@ -37,7 +38,6 @@ from traitlets.config import Config
 
 from autograder import build, exports, report
 from autograder import grade as grader
-from autograder.collect import Aside, Collected
 from autograder.gradebook import Grade
 from autograder.inert import PNG, inert_output, plain_long_lines
 from autograder.inside import clean

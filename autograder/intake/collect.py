@@ -288,9 +288,9 @@ def _keys(students: dict[str, _Student]) -> dict[str, str]:
     keys: dict[str, str] = {}
     # Who is called as the key goes keeps it; who is only called nearly so (macOS decomposes
     # letters) gets another one.
-    for each in sorted(students, key=lambda each: (_safe(students[each].name) != each, each)):
+    for each in sorted(students, key=lambda each: (clean.key(students[each].name) != each, each)):
         student = students[each]
-        key = f"{student.lms}-{student.lms_id[:40]}" if student.lms else _safe(student.name)
+        key = f"{student.lms}-{student.lms_id[:40]}" if student.lms else clean.key(student.name)
         lost = unicodedata.normalize("NFC", student.name) != key and not student.lms
         if lost or key in keys.values() or (not student.lms and _is_lms_key(key)):
             digest = hashlib.sha256(each.encode("utf-8", "surrogatepass")).hexdigest()
@@ -301,15 +301,3 @@ def _keys(students: dict[str, _Student]) -> dict[str, str]:
 
 def _is_lms_key(key: str) -> bool:
     return re.fullmatch(r"(canvas|moodle)-[0-9]+", key) is not None
-
-
-def _safe(name: str) -> str:
-    """Return a name that is one plain name of a file, and prints on one line."""
-    name = unicodedata.normalize("NFC", name[:1000])
-    kept = "".join(
-        "_" if unicodedata.category(c) in clean.HOSTILE or c in "/\\" else c for c in name
-    )
-    kept = kept.strip().lstrip(".")
-    while len(kept.encode("utf-8")) > 120:  # a file's name ends at 255 bytes
-        kept = kept[:-1]
-    return kept.strip() or "unnamed"

@@ -21,7 +21,7 @@ from autograder.inside import clean
 from autograder.intake import salvage
 from autograder.intake.salvage import Cell, Unreadable
 
-__all__ = ["Rebuilt", "Unreadable", "literal", "rebuild"]
+__all__ = ["Rebuilt", "Unreadable", "rebuild"]
 
 # The tag of cells that nbclient, and so nbgrader, does not execute.
 SKIP = "skip-execution"
@@ -86,7 +86,7 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
                 result.repairs.append(f"{kind} `{cell.id}` was {fate}: restored")
         elif edited:
             prose = cell.cell_type != "code"
-            cell.source = literal(mine.source) if prose else mine.source
+            cell.source = clean.literal(mine.source, MAX_PROSE) if prose else mine.source
         elif cell.cell_type == "code":
             cell.metadata.tags = [SKIP]
         result.notebook.cells += [cell, *extras.pop(cell.id, [])]
@@ -95,14 +95,6 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
     result.notebook.cells = list(_in_short_rows(result.notebook.cells))
     result.repairs = list(dict.fromkeys(result.repairs))
     return result
-
-
-def literal(text: str) -> str:
-    """Return Markdown that shows a text as it is: whatever it holds, it is one block of code."""
-    longest = max((len(run) for run in re.findall(r"`++|~++", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    # For a Markdown parser a "\r" or a "\x0c" may end a line, too.
-    return f"{fence}text\n{clean.lines(text, MAX_PROSE)}\n{fence}"
 
 
 def _arranged(
