@@ -189,3 +189,53 @@ def test_under_the_grader_that_is_elsewhere():
     stand_in.at_home = lambda run, *data: (run, data)
     run, data = checks.at_home(checks.guard(stand_in), _trained, 1, 2)
     assert run is _trained and data == (1, 2)
+
+
+def test_everything_that_is_handed_over_is_a_copy():
+    kept = {"a": [np.ones(2), (np.ones(3), {"b": np.ones(1)})]}
+
+    def vandal(data, give, views):
+        data["a"][0][:] = data["a"][1][0][:] = data["a"][1][1]["b"][:] = 0
+        give()[:] = 0
+        data.clear()
+        views[0][:] = 0
+
+    whole = np.ones(4)
+    checks.guard(vandal)(kept, lambda: whole, (whole[:2],))
+    assert kept["a"][1][1]["b"].all() and kept["a"][0].all() and kept["a"][1][0].all()
+    assert whole.all()
+
+
+def test_in_place_means_the_arguments_themselves():
+    kept = np.ones(2)
+    checks.guard(lambda x: x.fill(0)).in_place(kept)
+    assert not kept.any()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1j, [None], [1.0, None], np.array(["1"], object), [10**400], b"1", np.array("2020", "M8[D]")],
+)
+def test_what_is_no_finite_number_is_refused(value):
+    with pytest.raises(CheckFailed):
+        as_array(value, "it")
+
+
+@pytest.mark.parametrize("kind", [SystemExit, GeneratorExit, BaseException])
+def test_whatever_is_raised_is_a_failed_check(kind):
+    def raises(x):
+        raise kind("\ud800")
+
+    with pytest.raises(CheckFailed) as failure:
+        run(raises)
+    assert str(failure.value).encode()
+
+
+def test_what_a_check_cannot_judge_fails_it():
+    @check
+    def stumbles(student, rng):
+        """it never comes to that."""
+        raise IndexError("out of range")
+
+    with pytest.raises(CheckFailed, match="cannot be judged by what it returned"):
+        stumbles(lambda: 0, np.random.default_rng(0))
