@@ -812,7 +812,7 @@ def noise_for_refuses_the_impossible(noise_for: Callable, rng: np.random.Generat
     q, steps, delta = rng.uniform(0.2, 0.5), 4, _log_uniform(rng, 1e-8, 1e-4)
     target = _accountant(rng.uniform(2, 5), q, steps, delta)
     valid = {"target_epsilon": target, "delta": delta, "sampling_probability": q, "steps": steps}
-    moves = ("target_epsilon", 20 * target, True), ("sampling_probability", 0.02 * q, True)
+    moves = ("target_epsilon", 20 * target, True), ("sampling_probability", 0.2 * q, True)
     _moves(noise_for, valid, moves, _accountant)
     _refuses(
         noise_for,
