@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder import build, sandbox
+from autograder.inside import clean
 from autograder.intake import reading
 from autograder.intake.collect import BadUsage, collect
 from autograder.intake.rebuild import Unreadable, rebuild
@@ -34,9 +35,7 @@ def read(source, folder, kind="bwrap"):
     for each in result:
         assert (each.file is None) == bool(each.reason), each
         for text in (each.student, each.name, each.reason, *each.notes, *each.repairs):
-            assert text.isprintable() or "\u200d" in text or "\u200c" in text, ascii(text)
-            text.encode("utf-8")
-            assert len(text) <= 2010
+            assert clean.line(text, 2010) == text, ascii(text)
         if each.file is not None:
             nbformat.validate(nbformat.read(each.file, as_version=4))
     return {each.student: each for each in result}, aside
@@ -57,7 +56,7 @@ def packed(files):
 def test_what_bursts_a_limit_is_refused_and_the_next_one_is_read(tmp_path, kind, monkeypatch):
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_BZIP2) as archive:
-        archive.writestr("00_tiny.ipynb", bytes(2**29))
+        archive.writestr("00_tiny.ipynb", bytes(2**27))
         archive.filelist[0].file_size = 2**30 - 1
     for name, content in {"a.zip": bomb.getvalue(), "b.ipynb": SOLVED}.items():
         (tmp_path / "in").mkdir(exist_ok=True)
@@ -186,7 +185,7 @@ def some_name(rng):
         lambda: "".join(chr(rng.choice([rng.randrange(1, 0xD800), rng.randrange(0xE000, 0x10FFFF)]))
                         for _ in range(rng.randint(1, 9))),
         lambda: os.fsdecode(rng.randbytes(rng.randint(1, 12))),
-        lambda: rng.choice(["con", "-rf", " ", "~", "a" * 240, "zoë", "zoe\u0308", "Zoë", "..."]),
+        lambda: rng.choice(["con", "-rf", " ", "~", "*", "a" * 240, "zoë", "zoe\u0308", "..."]),
         lambda: rng.choice(["Copy of 00_tiny", "Copy_of_00_tiny (1)", "00_tiny", "final (2)"]),
         lambda: f"ann_{rng.randint(1, 3)}_{rng.randint(1, 9)}_x",
         lambda: f"Ann_{rng.randint(1, 3)}_assignsubmission_file_x_5_assignsubmission_file_y",
@@ -218,27 +217,30 @@ def test_every_file_of_a_folder_is_in_exactly_one_row(tmp_path, seed):
     assert {p for p in content.values() if p not in loose and p not in placed} <= {
         content[p] for p in hidden
     }
-    read(source, tmp_path / "out", kind=sandbox.NONE)
+    if seed == 0:
+        read(source, tmp_path / "out")
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_archives_of_any_bytes(tmp_path, seed):
-    """The class's own with odd names, students' own damaged."""
-    rng, files = random.Random(seed), []
-    for number in range(12):
+def test_archives_of_any_bytes(tmp_path):
+    """Students' own, damaged, with odd names in them; then the class's."""
+    rng, files = random.Random(1), []
+    for number in range(60):
         own = bytearray(packed([(f"{some_name(rng)!a}.ipynb", SOLVED), ("00_tiny.ipynb", SOLVED)]))
         for _ in range(rng.choice([0, 1, 5, 50])):
             own[rng.randrange(len(own))] = rng.randrange(256)
         files.append((f"student{number}_{number}_1_hand in.zip", bytes(own)))
     path = tmp_path / "class.zip"
     path.write_bytes(packed(files))
-    found, aside = read(path, tmp_path / "out", kind=sandbox.NONE)
-    assert len(found) == 12 and not aside
-    data = bytearray(path.read_bytes())
-    for _ in range(rng.choice([1, 5])):
-        data[rng.randrange(len(data) * 3 // 4, len(data))] = rng.randrange(256)
-    path.write_bytes(data)
-    try:
-        collect(path, LAB.name)
-    except BadUsage as error:
-        assert "\n" not in str(error)
+    found, aside = read(path, tmp_path / "out")
+    assert len(found) == 60 and not aside
+    assert sum(each.file is not None for each in found.values()) >= 15
+    whole = path.read_bytes()
+    for _ in range(50):
+        data = bytearray(whole)
+        for _ in range(rng.choice([1, 5])):
+            data[rng.randrange(len(data) * 9 // 10, len(data))] = rng.randrange(256)
+        path.write_bytes(data)
+        try:
+            collect(path, LAB.name)
+        except BadUsage as error:
+            assert "\n" not in str(error)
