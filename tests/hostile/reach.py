@@ -269,7 +269,8 @@ def leaves_links_behind(notebook, folder):
                 except OSError:
                     pass
                 os.makedirs(os.path.dirname(name), exist_ok=True)
-                os.symlink("/run/docker.sock", name + "-1")
+                if not os.path.lexists(name + "-1"):
+                    os.symlink("/run/docker.sock", name + "-1")
         """,
     )
 
