@@ -16,21 +16,20 @@ if TYPE_CHECKING:
     from jail import Limits
 
 ROOT = Path("/sys/fs/cgroup")
-# By version: the controller of each file, the file, and its value. Memory must be there.
+# By version: the controller of each file, the file, and its value. Memory must be there. A group of
+# its own is all that `cpu` is for: each kernel then has one share, however many processes it starts.
 _FILES = {
     1: [
         ("memory", "memory.limit_in_bytes", "{memory}"),
         ("memory", "memory.memsw.limit_in_bytes", "{memory}"),
         ("memory", "memory.kmem.tcp.limit_in_bytes", "{sockets}"),
         ("pids", "pids.max", "{processes}"),
-        ("cpu", "cpu.shares", "335"),  # as much as `nice 5` gives one process
     ],
     2: [
         ("memory", "memory.max", "{memory}"),
         ("memory", "memory.swap.max", "0"),
         ("memory", "memory.oom.group", "1"),
         ("pids", "pids.max", "{processes}"),
-        ("cpu", "cpu.weight", "33"),
     ],
 }
 
