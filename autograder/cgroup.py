@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path("/sys/fs/cgroup")
 # By version: the controller of each file, the file, and its value. Memory must be there. A group of
-# its own is all that `cpu` is for: each kernel then has one share, however many processes it starts.
+# its own is all that `cpu` is for: a kernel has one share, however many processes it starts.
 _FILES = {
     1: [
         ("memory", "memory.limit_in_bytes", "{memory}"),
