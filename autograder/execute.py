@@ -57,17 +57,16 @@ class GuardedExecute(NbGraderPreprocessor):
     timeout = Integer(120, help="time limit for a cell, in seconds").tag(config=True)
     startup_timeout = Integer(180, help="time limit for a kernel's start").tag(config=True)
     notebook_seconds = Integer(900, help="time limit for all cells of a notebook").tag(config=True)
-    refused = Unicode("", help="run nothing, and fail every check for this reason").tag(config=True)
     place = Instance(Place, allow_none=True, help="where kernels run").tag(config=True)
     seed = Integer(0, help="what the checks' inputs are drawn from").tag(config=True)
     report = Unicode("", help="the file to write what was found to").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        """Execute every cell, or none if the submission is refused."""
-        stopped, flags, passed = self.refused, [], []
+        """Execute every cell."""
+        stopped, flags, passed = "", [], []
         if self.place is None:  # run by nbgrader's own command
             require()
-            stopped = stopped or _foreign(nb, resources)
+            stopped = _foreign(nb, resources)
         deadline = monotonic() + self.notebook_seconds
         with ExitStack() as ends:
             bench = None

@@ -24,8 +24,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from unicodedata import east_asian_width
 
+import nbformat
+
 from autograder import executors, gradebook, pool, report, sample_class, sandbox
 from autograder.build import MASTERS, Lab, as_text, read_lab, release
+from autograder.execute import NOWHERE
 from autograder.gradebook import make_course
 from autograder.inside import clean
 from autograder.intake import reading
@@ -355,7 +358,8 @@ def _cores() -> int:
 def _make_nbgraders_course(lab: Lab, found: list[Collected], output: Path) -> dict[str, str]:
     """Put the clean notebooks where nbgrader's formgrader looks for them, with the time.
 
-    Nothing that a student wrote but answers is in them. Returns whose could not be put there, and
+    Nothing that a student wrote but answers is in them, and no program outside the sandbox has the
+    kernel that they name. Returns whose could not be put there, and
     why.
     """
     problems = {}
@@ -363,8 +367,9 @@ def _make_nbgraders_course(lab: Lab, found: list[Collected], output: Path) -> di
         folder = output / "submitted" / each.student / lab.name
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            notebook = as_text(release(lab)) if each.file is None else each.file.read_text("utf-8")
-            write_whole(folder / f"{lab.name}.ipynb", notebook.encode())
+            notebook = release(lab) if each.file is None else nbformat.read(each.file, as_version=4)
+            notebook.metadata.kernelspec = dict(NOWHERE)
+            write_whole(folder / f"{lab.name}.ipynb", as_text(notebook).encode())
             if each.handed_in is not None:
                 stamp = f"{each.handed_in.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
                 write_whole(folder / "timestamp.txt", stamp.encode())
