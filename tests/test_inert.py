@@ -24,7 +24,6 @@ import mistune
 import nbformat
 import nbgrader
 import pytest
-from autograder.collect import Aside, Collected
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nbconvert.exporters import HTMLExporter
@@ -41,6 +40,7 @@ from autograder import grade as grader
 from autograder.gradebook import Grade
 from autograder.inert import PNG, inert_output, plain_long_lines
 from autograder.inside import clean
+from autograder.intake.collect import Aside, Collected
 from autograder.submission import Outcome, _note
 
 # Bounded, and the same each time.
