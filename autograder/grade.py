@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -302,15 +302,12 @@ def _refused(submission: Submission) -> Outcome:
 
 
 def _kept(journal: Journal, key: str, submission: Submission, outcome: Outcome) -> Outcome:
-    """Keep an outcome; one that cannot be kept is one of a submission that could not be graded."""
+    """Keep an outcome; one that cannot be kept is graded again by the next run."""
     try:
         journal.keep(key, submission, outcome)
     except Exception as error:
         reason = f"could not be graded: {type(error).__name__}: {error}"
-        submission = replace(submission, refused=reason)
-        outcome = _refused(submission)
-        with suppress(Exception):
-            journal.keep(key, submission, outcome)
+        outcome = _refused(replace(submission, refused=reason))
     return outcome
 
 
