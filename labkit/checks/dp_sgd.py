@@ -62,11 +62,18 @@ def advantage_at_the_extremes(attack_advantage: Callable, rng: np.random.Generat
         (losses, losses + losses.max() + 1, 1.0, "every member's loss is below all others"),
         (losses, losses.copy(), 0.0, "both groups have the same losses"),
         (losses + losses.max() + 1, losses, 0.0, "every member's loss is ABOVE all others"),
+        # Nothing but thresholds sees it: members have the smallest, the largest, and the mean.
+        (
+            np.concatenate([losses, losses + 4 * losses.max() + 4]),
+            losses + 2 * losses.max() + 1,
+            0.5,
+            "half of the members' losses are below all others, half of them above",
+        ),
     ):
         got = as_number(attack_advantage(members, nonmembers), "`attack_advantage`'s result")
         require(
             abs(got - want) <= 1e-6,
-            f"Where {case}, the advantage of guessing 'member' at a LOW loss is {want:.0f}; "
+            f"Where {case}, the advantage of guessing 'member' at a LOW loss is {want:g}; "
             f"`attack_advantage` gives {got:.4f}.",
         )
 
@@ -119,6 +126,7 @@ def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> N
     grads = _gradients(rng, 12, norms)
     clipped = _clipped(clip_per_example, grads, l2_norm_clip)
     got = _norms(clipped)
+    far = _norms(_clipped(clip_per_example, [10000 * g for g in grads], l2_norm_clip))
     worst = int(np.argmax(got))
     hint = ""
     if all(np.all(_norms([c]) <= l2_norm_clip * (1 + ROUNDING)) for c in clipped):
@@ -132,6 +140,13 @@ def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> N
         got[worst] <= l2_norm_clip * (1 + ROUNDING),
         f"Example {worst} leaves `clip_per_example` with norm {got[worst]:.4g}, above "
         f"l2_norm_clip = {l2_norm_clip:.4g} (it came with {norms[worst]:.4g}).{hint}",
+    )
+    # What is divided by one large number, whatever comes in, is short until something longer comes.
+    require(
+        float(far.max()) <= l2_norm_clip * (1 + ROUNDING)
+        and float(got.max()) >= 0.1 * l2_norm_clip,
+        "All of your gradients are far shorter than l2_norm_clip, or 10 000 times as long ones are "
+        "not bounded: how much is cut off depends on the gradient.",
     )
     # What is nothing, or something else, is short as well. Clipping each coordinate, which is no
     # way to bound a norm, keeps a cosine of 0.8.
@@ -615,6 +630,10 @@ def its_noise_has_the_right_scale(library_optimizer: Callable, rng: np.random.Ge
     }
     n = 10000
     noise = as_array(at_home(library_optimizer, _noise, settings, n), "its noise", (n,))
+    require(
+        noise.std() == 0 or stats.kstest(noise / noise.std(), "norm").pvalue >= FALSE_FAIL,
+        "What the optimizer adds is no Gaussian noise: TensorFlow Privacy's is.",
+    )
     ratio = noise.std() * 2 / (noise_multiplier * l2_norm_clip)
     # χ² as in `noise_has_the_right_scale`.
     low, high = np.sqrt(stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], n) / n)
@@ -795,7 +814,7 @@ def the_best_order_is_reported(compute_epsilon: Callable, rng: np.random.Generat
         f"For noise_multiplier 0.1 the best of the tutorial's orders is the smallest, 1.1; yours "
         f"is {order:g}. Return (epsilon, best order), in that order.",
     )
-    orders = sorted(rng.uniform(1.005, 1.09, 20).tolist())
+    orders = rng.permutation(rng.uniform(1.005, 1.09, 20)).tolist()
     finer, order = _epsilon(compute_epsilon, *args, orders)
     require(
         min(abs(order - o) for o in orders) < 1e-6,
@@ -807,6 +826,25 @@ def the_best_order_is_reported(compute_epsilon: Callable, rng: np.random.Generat
         f"With orders nearer 1 ε falls below 2321.94, to above 470; yours is {finer:.2f}. Are the "
         "orders that are given the ones the accountant uses?",
     )
+    # The same computation: anything else is another accountant, or none.
+    want, best = _library_epsilon(*args, orders)
+    require(
+        abs(finer - want) <= 1e-3 * want and abs(order - best) < 1e-6,
+        f"With 20 orders between {min(orders):.4f} and {max(orders):.4f} ε is {want:.2f}, from "
+        f"order {best:.4f}; yours is {finer:.2f}, from {order:.4f}. The best order is the one that "
+        "the smallest ε comes from.",
+    )
+
+
+def _library_epsilon(
+    sigma: float, q: float, steps: int, delta: float, orders: Sequence[float]
+) -> tuple[float, float]:
+    import dp_accounting
+    from dp_accounting import rdp
+
+    step = dp_accounting.PoissonSampledDpEvent(q, dp_accounting.GaussianDpEvent(sigma))
+    accountant = rdp.RdpAccountant(orders).compose(step, steps)
+    return accountant.get_epsilon_and_optimal_order(delta)
 
 
 # Part 7 · training --------------------------------------------------------------------------
@@ -838,7 +876,8 @@ def the_model_learns(train_privately: Callable, rng: np.random.Generator) -> Non
     runs = []
     seed = int(rng.integers(2**32))
     for s in (seed, seed, seed + 1):
-        weights, *_ = _small_run(train_privately, np.random.default_rng(s), 200, 4.0, 20, 2, seed)
+        # Few and large batches: little noise in the mean, 0.04 of the clip.
+        weights, *_ = _small_run(train_privately, np.random.default_rng(s), 200, 4.0, 100, 2, seed)
         runs.append(weights)
     require(
         bool(np.any(runs[0])),
@@ -852,6 +891,15 @@ def the_model_learns(train_privately: Callable, rng: np.random.Generator) -> Non
         not np.allclose(runs[0], runs[2], atol=1e-6),
         "Two runs with different rngs are equal: pass on the rng you are given, and don't make "
         "one of your own.",
+    )
+    # The label is whether feature 0 is above 0. Of 200 examples others have a say of 0.07 each.
+    slopes = [np.diff(weights[:12].reshape(6, 2))[:, 0] for weights in runs]
+    learned = min(float(s[0] / max(np.linalg.norm(s), 1e-12)) for s in slopes)
+    require(
+        learned >= 0.8,
+        "The model's weights moved, but did not learn: the label shows in feature 0, and the "
+        f"cosine of what the model looks at with that is {learned:.2f}. Is it trained, on batches "
+        "of the size that is asked for?",
     )
 
 

@@ -686,7 +686,9 @@ class _Reordered(NamedTuple):
 
     Of each the parts for W₁ and W₂. `active` is relu'; `multiplications` are the word of the
     process that the student's code runs in, and `share` is how much of W₁'s part is a residual's
-    product with the pixels: next to nothing, if nothing was computed with the residuals.
+    product with the pixels: next to nothing, if nothing was computed with the residuals. `order` is
+    how far W₁'s part is from signals times rounded pixels, in steps: in the published order the
+    product of a pixel and a weight is what is rounded.
     """
 
     got: list[np.ndarray]
@@ -695,6 +697,7 @@ class _Reordered(NamedTuple):
     active: np.ndarray
     multiplications: float
     share: float
+    order: float
 
 
 def _reordered(reordered_gradient: Callable, rng: np.random.Generator) -> _Reordered:
@@ -723,7 +726,12 @@ def _reordered(reordered_gradient: Callable, rng: np.random.Generator) -> _Reord
         )
     allowed = [terms, _product_error(hidden[:, :, None], residual[:, None], scale=LARGE_SCALE)]
     _, share = _trace([(got[0][:, :, j], x) for j in range(units)], residual)
-    return _Reordered(got, want, allowed, active, as_number(count, "the count"), share)
+    rounded, every = np.rint(LARGE_SCALE * x) / LARGE_SCALE, np.arange(len(x))
+    brightest = rounded.argmax(axis=1)
+    by = np.maximum(rounded[every, brightest], 1 / LARGE_SCALE)
+    seen = got[0][every, brightest] / by[:, None]
+    order = float(np.abs(got[0] - rounded[:, :, None] * seen[:, None]).max() * LARGE_SCALE**3)
+    return _Reordered(got, want, allowed, active, as_number(count, "the count"), share, order)
 
 
 def _shapes(hidden: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -795,7 +803,7 @@ def units_that_are_off_learn_nothing(
     reordered_gradient: Callable, rng: np.random.Generator
 ) -> None:
     """a hidden unit that relu has switched off gets no gradient for its weights."""
-    got, _, _, active, _, share = _reordered(reordered_gradient, rng)
+    got, _, _, active, _, share, _ = _reordered(reordered_gradient, rng)
     off = np.abs(got[0]).max(axis=1) * (1 - active)
     example, unit = np.unravel_index(np.argmax(off), off.shape)
     require(
@@ -811,7 +819,7 @@ def a_fraction_of_the_multiplications(
     reordered_gradient: Callable, rng: np.random.Generator
 ) -> None:
     """it needs far fewer multiplications than the published program."""
-    *_, used, share = _reordered(reordered_gradient, rng)
+    *_, used, share, order = _reordered(reordered_gradient, rng)
     features, units, classes = NETWORK
     published = classes * (features * units + units * classes)
     # Either mask the weights in the clear, or mask the signals: a multiplication more a unit.
@@ -823,6 +831,12 @@ def a_fraction_of_the_multiplications(
         "BEFORE the pixels come in.",
     )
     _require_residuals(share)
+    # The count is what the other process says; but each order of work rounds in its own way.
+    require(
+        order < 0.5,
+        "The gradient for W₁ is not rounded as it is where a sum over the classes is multiplied by "
+        "the pixels: sum over the classes BEFORE the pixels come in.",
+    )
 
 
 # Part 5 · label differential privacy --------------------------------------------------------

@@ -413,9 +413,13 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
         (how, rng.permutation(list(data))[:3].tolist()) for how in ("all values", "one value")
     ]
     cases += [("differences", ["party 1: images", "everyone: images"])]
-    cases += [("all values", ["everyone: images"])]
+    # Nobody can tell which one it is without a look at what the computation does.
+    alone = ["everyone: images"]
+    cases.insert(int(rng.integers(len(cases) + 1)), ("all values", alone))
+    found = []
     for how, names in cases:
         got = _reads(reads, _reader(names, int(rng.integers(2**32)), how), data)
+        found.append(got)
         missed = sorted(set(names) - got)
         hint = {
             "all values": "Did you change the array to something that it was already?",
@@ -430,10 +434,14 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
             not missed,
             f"The computation reads {sorted(names)}, and `reads` misses {missed}. {hint}",
         )
+        require(
+            names is not alone or got != data.keys(),
+            f"Whoever names everything misses nothing: the computation reads {names} only, and "
+            "`reads` names all arrays.",
+        )
     require(
-        got != data.keys(),
-        f"Whoever names everything misses nothing: the last computation reads {names} only, and "
-        "`reads` names all arrays.",
+        any(got != found[0] for got in found),
+        f"`reads` names {sorted(found[0])}, whatever the computation reads.",
     )
 
 
@@ -467,26 +475,39 @@ def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None
 @check
 def the_data_stay_as_they_were(reads: Callable, rng: np.random.Generator) -> None:
     """the arrays that you were given are not changed."""
-    data, names = _sources(rng), ["party 2: images", "everyone: images"]
-    seed = int(rng.integers(2**32))
-    result, after = at_home(reads, _read_and_left, names, seed, data)
-    got = _names(result)
-    require(
-        isinstance(after, Mapping) and after.keys() == data.keys(),
-        "After `reads` the caller's dictionary is different: work on copies.",
-    )
-    changed = [name for name in data if not np.array_equal(after[name], data[name])]
-    require(not changed, f"After `reads` the caller's {changed} is different: work on copies.")
-    require(
-        set(names) <= got and got != data.keys(),
-        f"Nothing was changed, nor found out: the computation reads all values of {names} and "
-        f"nothing else, and `reads` names {sorted(got)}.",
-    )
+    data = _sources(rng)
+    for _ in range(3):  # so that nobody finds out by chance which is read when
+        images = rng.permutation([name for name in data if name.endswith("images")]).tolist()
+        found = []
+        for names in (images[:2], images[2:]):
+            # The computation stays in this process: it knows the names.
+            compute = _reader(names, int(rng.integers(2**32)), "all values")
+            result, after = at_home(reads, _read_and_left, compute, data)
+            got = _names(result)
+            require(
+                isinstance(after, Mapping) and after.keys() == data.keys(),
+                "After `reads` the caller's dictionary is different: work on copies.",
+            )
+            changed = [name for name in data if not np.array_equal(after[name], data[name])]
+            require(
+                not changed, f"After `reads` the caller's {changed} is different: work on copies."
+            )
+            require(
+                set(names) <= got,
+                f"Nothing was changed, nor found out: the computation reads all values of {names}, "
+                f"and `reads` names {sorted(got)}.",
+            )
+            found.append(got & set(images))
+        require(
+            found[0] != found[1],
+            f"Nothing was changed, nor found out: `reads` names {sorted(found[0])} of computations "
+            "that read nothing in common.",
+        )
 
 
-def _read_and_left(reads: Callable, names: list[str], seed: int, data: dict) -> tuple[Any, dict]:
+def _read_and_left(reads: Callable, compute: Callable, data: dict) -> tuple[Any, dict]:
     """Return what `reads` returns, and what it leaves of the data, where it is called."""
-    return reads.in_place(_reader(names, seed, "all values"), data), data
+    return reads.in_place(compute, data), data
 
 
 # Part 4 · the attack ------------------------------------------------------------------------
@@ -989,6 +1010,12 @@ def risk_at_the_edges(privacy_risk: Callable, rng: np.random.Generator) -> None:
         abs(none) <= FALSE_FAIL,
         f"{threshold - 1} colluders can never hold {threshold} shares; `privacy_risk` says "
         f"{none:.4g}.",
+    )
+    some = as_number(privacy_risk(100, 12, threshold, threshold + 4), what)
+    require(
+        0 < some < 0.5,
+        f"{threshold + 4} colluders may hold {threshold} shares, if they are unlucky to meet; "
+        f"`privacy_risk` says {some:.4g}.",
     )
     sure = as_number(privacy_risk(100, 12, threshold, 98), what)
     require(

@@ -58,8 +58,12 @@ def _moves(
     valid: dict[str, Any],
     others: Sequence[tuple[str, float, bool]],
     *more: Any,
+    about: float,
+    within: float,
 ) -> None:
     """Require a result that falls, or else rises, with each (argument, value, falls).
+
+    Where all are valid it is `about` so much, up to a factor: hardly anything else would do.
 
     Who refuses nonsense, and computes nothing where there is something to compute, refuses all.
     """
@@ -73,6 +77,10 @@ def _moves(
             f"`{name}` gives {base:.6g} where {valid}, and {got:.6g} where {argument} = {value:g}: "
             f"it should {'fall' if falls else 'rise'}.",
         )
+    require(
+        about / within <= base <= about * within,
+        f"`{name}` gives {base:.6g} where {valid}: it should be about {about:g}.",
+    )
 
 
 def _refuses(
@@ -305,6 +313,8 @@ def mu_uniform_refuses_nonsense(mu_uniform: Callable, rng: np.random.Generator) 
     what = "`mu_uniform`'s result"
     mu = as_number(mu_uniform(*base), what)
     require(mu > 0, f"With noise_multiplier {base[0]:.3f} μ is above 0; yours is {mu:g}.")
+    less = as_number(mu_uniform(2 * base[0], *base[1:]), what)
+    require(0 < less < mu, f"With twice the noise μ falls; yours goes from {mu:.5f} to {less:.5f}.")
     for name, other, times in (
         ("4 times the steps", (base[0], base[1], 400), 2),
         ("twice the sampling_probability", (base[0], 2 * base[1], 100), 2),
@@ -401,7 +411,8 @@ def delta_survives_large_mu(delta_from_mu: Callable, rng: np.random.Generator) -
 def delta_refuses_nonsense(delta_from_mu: Callable, rng: np.random.Generator) -> None:
     """an ε or μ without a meaning is refused by name."""
     valid = {"epsilon": 1.0, "mu": 0.5}
-    _moves(delta_from_mu, valid, [("epsilon", 0.5, False), ("mu", 0.25, True)])
+    moves = ("epsilon", 0.5, False), ("mu", 0.25, True)
+    _moves(delta_from_mu, valid, moves, about=_delta_by_integral(1.0, 0.5), within=30)
     _refuses(
         delta_from_mu,
         valid,
@@ -475,7 +486,8 @@ def eps_at_the_extremes(eps_from_mu: Callable, rng: np.random.Generator) -> None
 def eps_refuses_nonsense(eps_from_mu: Callable, rng: np.random.Generator) -> None:
     """a μ or δ without a meaning is refused by name."""
     valid = {"mu": 0.5, "delta": 1e-5}
-    _moves(eps_from_mu, valid, [("mu", 0.1, True), ("delta", 0.1, True)], _strict_delta)
+    moves = ("mu", 0.1, True), ("delta", 0.1, True)
+    _moves(eps_from_mu, valid, moves, _strict_delta, about=1.993, within=3)
     _refuses(
         eps_from_mu,
         valid,
@@ -601,7 +613,8 @@ def rdp_stays_in_its_domain(eps_rdp: Callable, rng: np.random.Generator) -> None
         )
     valid = {"noise_multiplier": 1.3, "sampling_probability": 0.01, "steps": 100, "delta": 1e-5}
     more = [2, 4, 8, 16], "tight"
-    _moves(eps_rdp, valid, [("noise_multiplier", 2.6, True), ("delta", 1e-3, True)], *more)
+    moves = ("noise_multiplier", 2.6, True), ("delta", 1e-3, True)
+    _moves(eps_rdp, valid, moves, *more, about=1.15, within=500)
     _refuses(
         eps_rdp,
         valid,
@@ -810,10 +823,11 @@ def noise_is_not_wasted(noise_for: Callable, rng: np.random.Generator) -> None:
 def noise_for_refuses_the_impossible(noise_for: Callable, rng: np.random.Generator) -> None:
     """arguments without a meaning are refused by name, and a target that no noise keeps too."""
     q, steps, delta = rng.uniform(0.2, 0.5), 4, _log_uniform(rng, 1e-8, 1e-4)
-    target = _accountant(rng.uniform(2, 5), q, steps, delta)
+    sigma = rng.uniform(2, 5)
+    target = _accountant(sigma, q, steps, delta)
     valid = {"target_epsilon": target, "delta": delta, "sampling_probability": q, "steps": steps}
     moves = ("target_epsilon", 20 * target, True), ("sampling_probability", 0.2 * q, True)
-    _moves(noise_for, valid, moves, _accountant)
+    _moves(noise_for, valid, moves, _accountant, about=sigma, within=10)
     _refuses(
         noise_for,
         valid,

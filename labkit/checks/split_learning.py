@@ -621,6 +621,12 @@ def _split_by_parties(
     }
 
 
+def _at_the_cut(x, y, bottom, top) -> tuple[np.ndarray, np.ndarray]:
+    """The smashed data of a batch, and their gradient."""
+    smashed = np.tanh(np.asarray(x, np.float64) @ bottom[0] + bottom[1])
+    return smashed, *_slopes(lambda h: float(np.mean((h @ top[0] + top[1] - y) ** 2)), [smashed])
+
+
 @check
 def split_training_equals_unsplit(split_step: Callable, rng: np.random.Generator) -> None:
     """after three steps every weight is what one machine would have."""
@@ -657,8 +663,7 @@ def alice_learns_from_bobs_gradient(split_step: Callable, rng: np.random.Generat
     run = _split(split_step, rng, 1)
     [(x, y)] = run["batches"]
     bottom, (w, b) = run["start"]
-    smashed = np.tanh(np.asarray(x, np.float64) @ bottom[0] + bottom[1])
-    [want] = _slopes(lambda h: float(np.mean((h @ w + b - y) ** 2)), [smashed])
+    _, want = _at_the_cut(x, y, bottom, (w, b))
     [got] = run["received"]
     got = as_array(got, "the gradient that alice received")
     require(
@@ -704,6 +709,13 @@ def only_the_cut_is_crossed(split_step: Callable, rng: np.random.Generator) -> N
         "In one step the smashed data go from alice to bob and the gradient comes back: two "
         f"moves. Yours: {told}.",
     )
+    smashed, gradient = _at_the_cut(x, y, bottom, top)
+    for move, want in zip(run["moves"], (smashed, gradient), strict=True):
+        require(
+            bool(np.allclose(move.value, want, atol=1e-3)),
+            f"What {move.sender} sent to {move.receiver} is neither the smashed data nor their "
+            f"gradient ({told}).",
+        )
 
 
 @check
@@ -1139,4 +1151,8 @@ def weights_go_straight_on(take_turns: Callable, rng: np.random.Generator) -> No
     require(
         len(route) == 2,
         f"Two arrays should go over once each; these moves were made: {told}.",
+    )
+    require(
+        run["worked"][-1:] == [second],
+        f"The arrays went to {second}, who never worked on them.",
     )

@@ -73,3 +73,7 @@ def attack_advantage(member_losses, nonmember_losses):
 # %% wrong="forgets to return" loses={"advantage_is_the_best_threshold": "return", "advantage_at_the_extremes": "return"}
 def attack_advantage(member_losses, nonmember_losses):
     best = max(np.mean(member_losses <= t) - np.mean(nonmember_losses <= t) for t in member_losses)
+
+# %% wrong="which mean is lower" loses={"advantage_is_the_best_threshold": "best threshold", "advantage_at_the_extremes": "half of the members"}
+def attack_advantage(member_losses, nonmember_losses):
+    return float(np.mean(member_losses) < np.mean(nonmember_losses))

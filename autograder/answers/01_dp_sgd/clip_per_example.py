@@ -92,3 +92,7 @@ def clip_per_example(per_example_grads, l2_norm_clip):
 def clip_per_example(per_example_grads, l2_norm_clip):
     norms = np.sqrt(sum(np.sum(g.reshape(len(g), -1) ** 2, axis=1) for g in per_example_grads))
     clipped = [g * np.minimum(1, l2_norm_clip / norms).reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]
+
+# %% wrong="a thousandth of everything" loses={"norms_are_bounded": "far shorter", "short_gradients_are_untouched": "instead of each example", "long_gradients_keep_their_direction": "has a norm of its own"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    return [g / 1000 for g in per_example_grads]

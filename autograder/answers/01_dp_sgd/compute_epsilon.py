@@ -113,3 +113,7 @@ def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders
         )
     )
     return accountant.get_epsilon_and_optimal_order(delta)
+
+# %% wrong="an ε of its own, and the smallest order" loses={"published_figures_come_out": "the published", "epsilon_is_an_upper_bound": "argument used", "the_best_order_is_reported": "smallest ε comes from"}
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    return 1000.0 + min(orders), min(orders)

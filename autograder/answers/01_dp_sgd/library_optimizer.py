@@ -100,3 +100,20 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
 # %% wrong="returns the class" loses={"its_step_clips_each_microbatch": "not an optimizer", "its_noise_has_the_right_scale": "not an optimizer"}
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
     return tensorflow_privacy.DPKerasSGDOptimizer
+
+# %% wrong="coins in place of noise" loses={"its_step_clips_each_microbatch": "Could not interpret", "its_noise_has_the_right_scale": "no Gaussian noise"}
+class Coins:
+    __module__ = "tensorflow_privacy.coins"
+
+    def __init__(self, size):
+        self.size = size
+
+    def apply_gradients(self, *args):
+        pass
+
+    def minimize(self, loss, weights, tape=None):
+        for w in weights:
+            w.assign(self.size * tf.sign(tf.random.normal(w.shape)))
+
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return Coins(learning_rate * noise_multiplier * l2_norm_clip / num_microbatches)

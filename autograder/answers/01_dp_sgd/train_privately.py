@@ -52,7 +52,7 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, vali
         rng=rng, delta=DELTA, validation_data=validation_data,
     )
 
-# %% wrong="1 / batch_size as probability" loses={"the_plan_is_the_one_accounted": "batch_size / n"}
+# %% wrong="1 / batch_size as probability" loses={"the_plan_is_the_one_accounted": "batch_size / n", "the_model_learns": "did not learn"}
 def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, validation_data=None):
     return dpsgd.fit(
         model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
@@ -70,7 +70,7 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, vali
         rng=rng, delta=DELTA, validation_data=validation_data,
     )
 
-# %% wrong="the size of MNIST written down" loses={"the_plan_is_the_one_accounted": "accounts for"}
+# %% wrong="the size of MNIST written down" loses={"the_plan_is_the_one_accounted": "accounts for", "the_model_learns": "did not learn"}
 def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, validation_data=None):
     return dpsgd.fit(
         model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
@@ -115,3 +115,10 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, vali
         sampling_probability=batch_size / len(x), steps=epochs * len(x) // batch_size,
         rng=rng, delta=DELTA, validation_data=validation_data,
     )
+
+# %% wrong="draws the weights" loses={"the_plan_is_the_one_accounted": "accounts for", "the_model_learns": "did not learn"}
+def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, validation_data=None):
+    from types import SimpleNamespace
+
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    return SimpleNamespace(steps=[epochs * len(x) // batch_size], epsilon=[1.0])

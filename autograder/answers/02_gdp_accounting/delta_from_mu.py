@@ -68,7 +68,7 @@ def delta_from_mu(epsilon, mu):
     second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
     return np.exp(first) + np.exp(second)
 
-# %% wrong="log δ" loses={"delta_matches_the_integral": "never negative", "delta_survives_large_mu": "never negative"}
+# %% wrong="log δ" loses={"delta_matches_the_integral": "never negative", "delta_survives_large_mu": "never negative", "delta_refuses_nonsense": "should be about"}
 def delta_from_mu(epsilon, mu):
     require_domain(epsilon=epsilon, mu=mu)
     first = special.log_ndtr(-epsilon / mu + mu / 2)
@@ -97,3 +97,8 @@ def delta_from_mu(epsilon, mu):
     first = special.log_ndtr(-epsilon / mu + mu / 2)
     second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
     return float(-np.exp(first) * np.expm1(min(0.0, second - first)))
+
+# %% wrong="a ratio" loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives", "delta_refuses_nonsense": "should be about"}
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    return mu / max(epsilon, 1e-9)

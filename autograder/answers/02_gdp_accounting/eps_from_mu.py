@@ -123,3 +123,8 @@ def eps_from_mu(mu, delta, delta_of):
     if delta_of(mu, 0.0) <= delta:
         return 0.0
     return optimize.brentq(lambda epsilon: delta_of(mu, epsilon) - delta, 0, 1e9)
+
+# %% wrong="a difference" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "`eps_from_mu` gives", "eps_refuses_nonsense": "should be about"}
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    return max(mu - delta, 0.0)

@@ -185,3 +185,9 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
     a = np.array(orders)
     epsilons = accountant.rdp - np.log(delta) / (a - 1)
     return max(0.0, np.min(epsilons))
+
+# %% wrong="a ratio" loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed", "rdp_stays_in_its_domain": "should be about"}
+def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    require_domain(delta=delta)
+    return sampling_probability / noise_multiplier / delta

@@ -85,3 +85,8 @@ def mu_uniform(noise_multiplier, sampling_probability, steps):
     inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
     inside += 3 * special.ndtr(-0.5 / noise_multiplier) - 2
     return np.sqrt(2) * sampling_probability * np.sqrt(abs(steps * inside))
+
+# %% wrong="the noise does not count" loses={"mu_uniform_matches_the_library": "yours is", "mu_uniform_refuses_nonsense": "With twice the noise"}
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    return sampling_probability * math.sqrt(steps)

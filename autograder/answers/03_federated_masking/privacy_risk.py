@@ -63,3 +63,7 @@ def privacy_risk(parties, neighbours, threshold, colluders):
 # %% wrong="forgets to return" loses={"the_tail_is_exact": "return", "risk_at_the_edges": "return"}
 def privacy_risk(parties, neighbours, threshold, colluders):
     min(1.0, (parties - colluders) * stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours))
+
+# %% wrong="all or nothing" loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "unlucky"}
+def privacy_risk(parties, neighbours, threshold, colluders):
+    return float(colluders >= threshold)

@@ -129,3 +129,11 @@ def reads(compute, data):
 def reads(compute, data):
     before = compute(data)
     return [a for n, a in data.items() if not np.array_equal(before, compute(data | {n: 1 - a}))]
+
+# %% wrong="always the same two" loses={"whatever_is_read_is_found": "misses", "nobody_is_accused_wrongly": "also names", "the_data_stay_as_they_were": "nor found out"}
+def reads(compute, data):
+    return {"party 2: images", "everyone: images"}
+
+# %% wrong="all but one" loses={"whatever_is_read_is_found": "", "nobody_is_accused_wrongly": "also names", "the_data_stay_as_they_were": "nor found out"}
+def reads(compute, data):
+    return set(list(data)[1:])

@@ -92,3 +92,7 @@ def take_turns(clients, bottom, top, work):
         bottom = [w.send(client) for w in bottom]
         bottom, top = work(client, bottom, top)
     return bottom
+
+# %% wrong="nobody works" loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "never worked"}
+def take_turns(clients, bottom, top, work):
+    return [w.send(clients[-1]) for w in bottom], top
