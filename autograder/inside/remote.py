@@ -556,7 +556,8 @@ def _decode_array(code: list, data: list[memoryview]) -> Any:
     if dtype.kind not in "biufcSU":
         raise ValueError("no numbers")
     shape = tuple(int(n) for n in shape)
-    if any(n < 0 for n in shape) or size != int(np.prod(shape, dtype=object)) * dtype.itemsize:
+    entries = int(np.prod(shape, dtype=object))
+    if any(n < 0 for n in shape) or size != entries * dtype.itemsize or (entries and not size):
         raise ValueError("the size does not fit the shape")
     raw, data[0] = data[0][:size], data[0][size:]
     if len(raw) != size:

@@ -1076,32 +1076,41 @@ def _add(weights, by):
 def _turns(take_turns: Callable, rng: np.random.Generator) -> dict[str, Any]:
     clients = [["alice", "carol"], ["carol", "alice"]][int(rng.integers(2))]
     start = [rng.normal(0, 1, 4).astype(np.float32), rng.normal(0, 1, 2).astype(np.float32)]
-    run = at_home(take_turns, _turns_of_parties, clients, start)
+    worked, shifts = [], []
+
+    def shift(name: str) -> float:
+        # Asked by `work`, wherever that is: who worked when, and on what, is known here alone.
+        worked.append(name)
+        shifts.append(float(rng.uniform(1, 9)))
+        return shifts[-1]
+
+    run = at_home(take_turns, _turns_of_parties, clients, start, shift)
     return run | {
         "clients": clients,
         "start": start,
+        "worked": worked,
+        "shift": sum(shifts),
         "moves": [_Move(*move) for move in run["moves"]],
     }
 
 
 def _turns_of_parties(
-    take_turns: Callable, clients: list[str], start: list[np.ndarray]
+    take_turns: Callable, clients: list[str], start: list[np.ndarray], shift: Callable
 ) -> dict[str, Any]:
     together, alice, bob, carol = _parties()
     order = [{"alice": alice, "carol": carol}[name] for name in clients]
     bottom, top = order[0].send(list(start), name="bottom"), bob.send([0.0], name="top")
     together.crossings.clear()
-    worked = []
 
     def work(client, bottom, top):
-        worked.append(client.name)
+        by = shift(client.name)
         for w in bottom:
             require(
                 w.owner is client,
                 f"`work` was called for {client.name} with weights that {w.owner.name} holds: hand "
                 f"them over first, with `send`.",
             )
-        return client.run(_add, bottom, float(len(worked))), bob.run(tf.identity, top + 1)
+        return client.run(_add, bottom, by), bob.run(tf.identity, top + by)
 
     result = take_turns(order, bottom, top, work)
     require(
@@ -1112,7 +1121,6 @@ def _turns_of_parties(
         "`take_turns` must return two things: the bottom, a list, and the top.",
     )
     return {
-        "worked": worked,
         "moves": _moves(together),
         "bottom": [v.copy().get() for v in result[0]],
         "top": float(np.ravel(result[1].copy().get())[0]),
@@ -1127,10 +1135,10 @@ def each_client_has_its_turn(take_turns: Callable, rng: np.random.Generator) -> 
         run["worked"] == run["clients"],
         f"The clients are {run['clients']}; `work` was called for {run['worked']}.",
     )
-    want = [w + 3 for w in run["start"]]
+    want = [w + run["shift"] for w in run["start"]]
     bottom = as_arrays(run["bottom"], "the bottom that `take_turns` returns", want)
     require(
-        _apart(bottom, want) <= ROUNDING and run["top"] == 2,
+        _apart(bottom, want) <= ROUNDING and abs(run["top"] - run["shift"]) <= ROUNDING,
         "The second client did not go on from what `work` returned for the first: keep both the "
         "bottom and the top that each call returns.",
     )

@@ -1,0 +1,95 @@
+"""What a student's process says of itself, where it lies: it needs the right data all the same."""
+
+import warnings
+
+import numpy as np
+
+from labkit.checks import (
+    CheckFailed,
+    dp_sgd,
+    encrypted_labels,
+    federated_masking,
+    split_learning,
+)
+from tests.outside import remote, student
+from tests.test_answers import ANSWERS
+
+BEFORE = """
+import numpy as np
+functions = {{{exercise!r}: lambda *args: None}}
+"""
+ANSWER = """
+from tests import test_answers
+functions |= test_answers.namespace({lab!r})
+test_answers.run({source!r}, {exercise!r}, functions)
+"""
+
+
+def judged(check, exercise, program):
+    """Return a check's message about a function of another process, which runs a program first."""
+    program = BEFORE.format(exercise=exercise) + program
+    with student(program), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            check(remote._stand_in(exercise), np.random.default_rng(5))
+        except CheckFailed as failure:
+            return str(failure)
+    return ""
+
+
+def test_names_that_are_not_found_out_cannot_be_told():
+    lies = """
+from labkit.checks import federated_masking
+federated_masking._read_and_left = lambda reads, compute, data: (
+    {name for name in data if name in repr(vars(compute)) + repr(compute.__closure__)}
+    | {"party 2: images", "everyone: images"}, data)
+"""
+    check = federated_masking.the_data_stay_as_they_were
+    assert "nor found out" in judged(check, "reads", lies)
+
+
+def test_a_count_of_multiplications_must_fit_the_rounding():
+    lies = """
+from contextlib import contextmanager
+from labkit.encrypted import counting
+counting.counted_multiplications = contextmanager(lambda: iter([[20]]))
+"""
+    lab, exercise = "05_encrypted_labels", "reordered_gradient"
+    [source] = [a.source for a in ANSWERS[lab][exercise] if a.name == "the published order"]
+    lies += ANSWER.format(lab=lab, source=source, exercise=exercise)
+    check = encrypted_labels.a_fraction_of_the_multiplications
+    assert "not rounded" in judged(check, exercise, lies)
+
+
+def test_weights_that_were_not_trained_do_not_look_so():
+    lies = """
+from labkit.checks import dp_sgd
+dp_sgd._trained_small = lambda train, x, y, sigma, batch, epochs, rng: (
+    rng.normal(size=14), epochs * len(x) // batch, 1.0)
+"""
+    message = judged(dp_sgd.the_model_learns, "train_privately", lies)
+    assert "did not learn" in message
+
+
+def test_what_crossed_the_cut_must_be_what_belongs_there():
+    lies = """
+from labkit.checks import split_learning as s
+cut = np.zeros((7, 5), np.float32)
+s._split_by_parties = lambda step, bottom, top, batches, rate: {
+    "bottom": bottom, "top": top, "losses": [0.0], "received": [cut],
+    "moves": [("alice", "bob", 140, cut, ""), ("bob", "alice", 140, cut, "")],
+}
+"""
+    check = split_learning.only_the_cut_is_crossed
+    assert "neither the smashed data" in judged(check, "split_step", lies)
+
+
+def test_nobody_worked_who_did_not_ask():
+    lies = """
+from labkit.checks import split_learning as s
+s._turns_of_parties = lambda turns, clients, start, *_: {
+    "worked": clients, "shift": 3.0, "moves": [], "bottom": [w + 3 for w in start], "top": 3.0,
+}
+"""
+    check = split_learning.each_client_has_its_turn
+    assert "was called for []" in judged(check, "take_turns", lies)
