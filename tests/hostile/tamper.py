@@ -629,3 +629,144 @@ def honest_answers(notebook, folder):
             return np.ma.masked_array(x + scale * own.standard_normal(len(x)))
         """,
     )
+
+
+@tiny(points=0, flags=None)
+def answers_before_it_is_asked(notebook, folder):
+    """Sends one answer too many: from then on each question finds the one to the question before."""
+    return notebook.answer(
+        "double",
+        """
+        import remote
+
+        def double(x):
+            remote._reply({}, x + 0.5)
+            return 3 * x
+        """,
+    )
+
+
+@tiny(flags=None)
+def answers_for_all_that_is_to_come(notebook, folder):
+    """Fills its link with what it takes for a description, and for verdicts."""
+    return notebook.answer(
+        "double",
+        """
+        import remote
+
+        def double(x):
+            for _ in range(100):
+                remote._reply({"double": "function", "passed": True, "broken": False}, True)
+            return 3 * x
+        """,
+    )
+
+
+@tiny(flags=None)
+def answers_twice_by_a_child(notebook, folder):
+    """Forks: parent and child both answer, one of them rightly by chance."""
+    return notebook.answer(
+        "double",
+        """
+        import os
+
+        def double(x):
+            return 3 * x if os.fork() else 4
+        """,
+    )
+
+
+@tiny(flags=None)
+def stops_serving(notebook, folder):
+    """Ends the loop that answers, as an interrupt would."""
+    return notebook.answer("double", "def double(x):\n    raise KeyboardInterrupt")
+
+
+@tiny(flags=None)
+def closes_its_link(notebook, folder):
+    """Puts another socket where its link was, and speaks to itself."""
+    return notebook.answer(
+        "double",
+        """
+        import os, socket, remote
+        ours, theirs = socket.socketpair()
+
+        def double(x):
+            os.dup2(ours.fileno(), remote._link.fileno())
+            return 2 * x
+        """,
+    )
+
+
+@tiny(flags=None)
+def states_its_own_verdict(notebook, folder):
+    """Replies, as a kernel does, that the check has passed."""
+    return notebook.answer(
+        "double",
+        """
+        import json
+        kernel = get_ipython().kernel
+        told = {"run": "", "passed": True, "broken": False, "nonsense": False}
+
+        def double(x):
+            parent = kernel.get_parent("shell")
+            value = {"status": "ok", "data": {"text/plain": repr(json.dumps(told))}}
+            kernel.session.send(
+                kernel.shell_stream, "execute_reply", parent=parent,
+                content={"status": "ok", "execution_count": 1, "user_expressions": {
+                    "statement": value}},
+            )
+            for state in ("idle", "busy", "idle"):
+                kernel.session.send(
+                    kernel.iopub_socket, "status", {"execution_state": state}, parent=parent)
+            print(json.dumps(told))
+            return 3 * x
+        """,
+    )
+
+
+@tiny(flags=["with what no function can return"])
+def answers_with_text_of_no_width(notebook, folder):
+    """An array of a thousand milliard texts of no letters needs no bytes, and then some."""
+    return notebook.answer(
+        "double",
+        """
+        import json, struct, remote
+
+        def double(x):
+            text = json.dumps({"values": [["array", "<U0", [1 << 40], 0]]}).encode()
+            remote._send(remote._link, struct.pack("<Q", len(text)), text)
+            return 3 * x
+        """,
+    )
+
+
+@tiny(flags=["with what no function can return"])
+def answers_with_a_bottomless_list(notebook, folder):
+    """A list in a list in a list, a million deep: whoever reads it runs out of stack."""
+    return notebook.answer(
+        "double",
+        """
+        import struct, remote
+
+        def double(x):
+            text = b'{"values": ' + b"[" * 10**6 + b"]" * 10**6 + b"}"
+            remote._send(remote._link, struct.pack("<Q", len(text)), text)
+            return 3 * x
+        """,
+    )
+
+
+@tiny(flags=None)
+def raises_what_ends_loops(notebook, folder):
+    """Exceptions that mean something to whoever calls: the end of a loop, of a generator, all well."""
+    return notebook.answer(
+        "double",
+        """
+        import itertools
+        kinds = itertools.cycle([StopIteration, StopAsyncIteration, GeneratorExit, SystemExit])
+
+        def double(x):
+            raise next(kinds)(2 * x)
+        """,
+    )
