@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import time
 import zipfile
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from autograder.intake import choose, files
+from autograder.intake import collect as collect_module
 from autograder.intake.choose import Source
 from autograder.intake.collect import Aside, BadUsage, Collected, collect
 
@@ -350,7 +352,7 @@ def test_names_become_safe(tmp_path, name, student):
     (each,) = collect(tmp_path, LAB)[0]
     assert each.student.startswith(student)
     # What is lost of a name is made up for: nobody else has this key.
-    assert len(each.student) == len(student) + 6 * student.endswith("-")
+    assert len(each.student) == len(student) + 16 * student.endswith("-")
     assert each.name and each.name.isprintable()
     each.name.encode("utf-8")
 
@@ -438,6 +440,48 @@ def test_names_that_differ_by_case_or_form_are_two(tmp_path):
     result, _ = chosen(tmp_path)
     assert sorted(contents(result).values()) == sorted(names)
     assert contents(result)["zoë"] == "zoë" and contents(result)["a_b"] == "a_b"
+
+
+@pytest.mark.parametrize("name", ["Ann & Bob", "a\nb", "名" * 80, "canvas-12"])
+def test_nobody_can_be_called_as_anothers_key(tmp_path, name):
+    write(tmp_path, {f"{name}/00_tiny.ipynb": "hers"})
+    (hers,) = chosen(tmp_path)[0]
+    write(tmp_path, {f"{hers}/00_tiny.ipynb": "his"})
+    result, _ = chosen(tmp_path)
+    assert len(result) == 2 and contents(result)[hers] == "hers"
+
+
+@pytest.mark.parametrize("unit", ["kopya", "kopiav", "kopiaf", "a", "exercises", "answers", " v"])
+@pytest.mark.parametrize("before", ["1", "copy of ", "kopya_"])
+def test_a_name_that_can_be_read_in_many_ways_is_read_once(tmp_path, unit, before):
+    name = f"{before}{unit * (200 // len(unit))} q!q"
+    write(tmp_path, {f"{name}.ipynb": "1"})
+    began = time.monotonic()
+    assert len(chosen(tmp_path)[0]) == 1
+    assert time.monotonic() - began < 5
+
+
+def test_folders_without_end_are_one_students(tmp_path):
+    write(tmp_path, {"ann/00_tiny.ipynb": "hers", "bob/00_tiny.ipynb": "his"})
+    here = os.open(tmp_path / "bob", os.O_RDONLY)
+    for _ in range(2500):  # deeper than Python calls itself, and longer than a path may be
+        os.mkdir("d", dir_fd=here)
+        here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    os.close(here)
+    result, _ = chosen(tmp_path)
+    assert contents(result) == {"ann": "hers", "bob": "his"}
+    assert "File name too long" in " ".join(result["bob"].notes)
+
+
+def test_files_without_end_are_one_students(tmp_path, monkeypatch):
+    monkeypatch.setattr(collect_module, "MAX_OF_ONE", 50)
+    write(tmp_path, {f"bob/{i}/{j}.txt": "" for i in range(10) for j in range(10)})
+    write(tmp_path, {"ann/00_tiny.ipynb": "hers", "bob/00_tiny.ipynb": "his"})
+    result, _ = chosen(tmp_path)
+    assert contents(result) == {"ann": "hers", "bob": "his"}
+    assert len(result["bob"].entries) <= 60
+    assert "more than 50 files" in " ".join(result["bob"].notes)
 
 
 # --- clones of the course -------------------------------------------------------------------------

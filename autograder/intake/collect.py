@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from autograder.intake.files import COPY, NOBODY, BadUsage, Entry, shown, stem
 __all__ = ["Aside", "BadUsage", "Collected", "collect"]
 
 MAX_MEMBERS = 100_000
+MAX_OF_ONE = 20_000  # files and folders in one student's folder
 
 # An LMS writes the student's name and number before what the student chose: the first match is its.
 # Canvas keeps underscores out of names; Moodle does not.
@@ -130,34 +132,49 @@ def collect(
 
 
 def _of_folder(folder: Path) -> Iterator[Entry]:
-    """Walk a folder without following links."""
-    unreadable: list[OSError] = []
-    for place, folders, names in os.walk(folder, onerror=unreadable.append):
-        folders[:] = sorted(name for name in folders if not files.LITTER.fullmatch(name))
-        for name in sorted(names + folders):
-            path = Path(place, name)
-            parts = path.relative_to(folder).parts
-            try:
-                status = path.lstat()
-            except OSError as error:  # it has gone, or may not be looked at
-                yield Entry(parts, refused=f"it cannot be read: {error.strerror}")
-                continue
-            if stat.S_ISLNK(status.st_mode):
-                yield Entry(parts, refused="it is a symbolic link: links are not followed")
-            elif stat.S_ISDIR(status.st_mode) or files.is_litter(parts):
-                continue
-            elif not stat.S_ISREG(status.st_mode):
-                yield Entry(parts, refused="it is no regular file")
-            elif status.st_size > files.MAX_FILE:
-                yield Entry(parts, refused=files.too_big(status.st_size))
-            else:
-                time = _local(status.st_mtime)
-                yield Entry(parts, time, path, handed_in=time)
-    for error in unreadable:
-        parts = Path(error.filename).relative_to(folder).parts
-        if not parts:
-            raise BadUsage(f"{shown(str(folder))} cannot be read: {error.strerror}")
-        yield Entry((*parts, "…"), refused=f"its folder cannot be read: {error.strerror}")
+    """Walk a folder, however deep it is, without following links."""
+    left: list[tuple[str, ...]] = [()]
+    seen: Counter[str] = Counter()
+    while left:
+        above = left.pop()
+        try:
+            names = sorted(os.listdir(folder.joinpath(*above)), reverse=True)
+        except OSError as error:
+            if not above:
+                raise BadUsage(f"{shown(str(folder))} cannot be read: {error.strerror}") from None
+            yield Entry((*above, "…"), refused=f"its folder cannot be read: {error.strerror}")
+            continue
+        seen[above[0] if above else ""] += len(names)
+        if above and seen[above[0]] > MAX_OF_ONE:
+            left = [parts for parts in left if parts[0] != above[0]]
+            reason = f"more than {MAX_OF_ONE} files and folders: those from here on are not read"
+            yield Entry((*above, "…"), refused=reason)
+            continue
+        for name in names:
+            parts = (*above, name)
+            entry = _file(folder.joinpath(*parts), parts)
+            if entry is None:
+                left += [] if files.LITTER.fullmatch(name) else [parts]
+            elif entry.refused or not files.is_litter(parts):
+                yield entry
+
+
+def _file(path: Path, parts: tuple[str, ...]) -> Entry | None:
+    """Return the entry of what is there, or None for a folder."""
+    try:
+        status = path.lstat()
+    except OSError as error:  # it has gone, or may not be looked at
+        return Entry(parts, refused=f"it cannot be read: {error.strerror}")
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    if stat.S_ISLNK(status.st_mode):
+        return Entry(parts, refused="it is a symbolic link: links are not followed")
+    if not stat.S_ISREG(status.st_mode):
+        return Entry(parts, refused="it is no regular file")
+    if status.st_size > files.MAX_FILE:
+        return Entry(parts, refused=files.too_big(status.st_size))
+    time = _local(status.st_mtime)
+    return Entry(parts, time, path, handed_in=time)
 
 
 def _local(seconds: float) -> datetime | None:
@@ -292,12 +309,14 @@ def _keys(students: dict[str, _Student]) -> dict[str, str]:
         student = students[each]
         key = f"{student.lms}-{student.lms_id[:40]}" if student.lms else clean.key(student.name)
         lost = unicodedata.normalize("NFC", student.name) != key and not student.lms
-        if lost or key in keys.values() or (not student.lms and _is_lms_key(key)):
+        if lost or key in keys.values() or (not student.lms and _is_made(key)):
+            # So many that nobody finds another name with the same ones.
             digest = hashlib.sha256(each.encode("utf-8", "surrogatepass")).hexdigest()
-            key = f"{key}-{digest[:6]}"
+            key = f"{key}-{digest[:16]}"
         keys[each] = key
     return keys
 
 
-def _is_lms_key(key: str) -> bool:
-    return re.fullmatch(r"(canvas|moodle)-[0-9]+", key) is not None
+def _is_made(key: str) -> bool:
+    """Whether a key is as those that are made here, which no name may be."""
+    return re.fullmatch(r"(canvas|moodle)-[0-9]+|.*-[0-9a-f]{16}", key) is not None

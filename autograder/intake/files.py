@@ -25,12 +25,12 @@ _COPY = (
     "копия|копія|копие|копија|αντίγραφο|salinan|duplicate|副本|複製|コピー|사본|نسخة|עותק|प्रतिलिपि|สำเนา"
 )
 COPY = re.compile(rf"^(?:(?:{_COPY})[ _-]+(?:(?:{_OF})[ _-]+)?)+", re.IGNORECASE)
-# A file's name in which there is no more than this says nothing of its owner.
-NOBODY = re.compile(
-    rf"(?:{_COPY}|{_OF}|의|的|untitled|final|new|old|my|the|draft|submission|solutions?|answers?|"
-    r"homework|hw|assignment|exercises?|lab|notebook|jupyter|colab|v|version|download|\W|\d|_)*",
-    re.IGNORECASE,
-)
+# A file's name in which there is no more than this says nothing of its owner. The longest words
+# come first and none is given back (`*+`): some, read in two ways each, took 2 ** 90 steps.
+_WORDS = f"{_COPY}|{_OF}|의|的|untitled|final|new|old|my|the|draft|submission|solutions?|answers?|"
+_WORDS += "homework|hw|assignment|exercises?|lab|notebook|jupyter|colab|v|version|download"
+_WORDS = "|".join(sorted(_WORDS.split("|"), key=len, reverse=True))
+NOBODY = re.compile(rf"(?:{_WORDS}|\W|\d|_)*+", re.IGNORECASE)
 # What operating systems, editors and Jupyter leave behind.
 LITTER = re.compile(r"\.(?!\.?$).*|__MACOSX|__pycache__|Thumbs\.db|desktop\.ini", re.I | re.DOTALL)
 # A folder with the first and any of the second is a clone of this course; all these of its folders
