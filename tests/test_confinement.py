@@ -21,6 +21,7 @@ from autograder.submission import environment
 from tests.hostile import MASTERS
 
 sys.path.insert(0, str(sandbox.INSIDE))
+import jail
 import syscalls
 
 KINDS = ("pool", "plain")
@@ -210,6 +211,28 @@ def test_memory_is_limited(place, hoard, counted, monkeypatch):
             assert "more than 0.391 GB of memory" in str(died)
         else:
             assert run.error is not None
+
+
+CONNECTION = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+sender = socket.create_connection(listener.getsockname())
+receiver, _ = listener.accept()
+sender.setblocking(False)
+sent = 0
+try:
+    while True:
+        sent += sender.send(bytes(1 << 16))
+except BlockingIOError:
+    print(sent)
+"""
+
+
+def test_a_connection_that_nobody_reads_holds_no_more_than_is_counted():
+    # As an ordinary user, without a control group, a thousand of them held 7 GB.
+    with places("pool") as place, kernels(place) as kernel:
+        sent = max(int(said(kernel, CONNECTION)) for _ in range(5))
+        assert sent < 2 * jail.MOST_BUFFERED
 
 
 @pytest.fixture

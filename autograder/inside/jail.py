@@ -19,6 +19,8 @@ import syscalls
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
+MOST_BUFFERED = 2 * 212_992  # in a socket: twice net.core.wmem_max, as Linux sets it
+
 # <linux/sched.h>
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -115,6 +117,17 @@ def loopback_up() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         up = struct.pack("16sh14x", b"lo", 1 | 64)  # IFF_UP | IFF_RUNNING
         fcntl.ioctl(any_socket, 0x8914, up)  # SIOCSIFFLAGS
+
+
+def small_buffers() -> None:
+    """Let a TCP connection of this network namespace hold as little as other sockets may.
+
+    Linux lets it grow to megabytes that no process has mapped. Where that cannot be changed, a
+    control group must count them.
+    """
+    for name in ("tcp_rmem", "tcp_wmem"):
+        with contextlib.suppress(OSError):
+            Path(f"/proc/sys/net/ipv4/{name}").write_text(f"4096 131072 {MOST_BUFFERED}")
 
 
 def confine(limits: Limits, uid: int) -> None:

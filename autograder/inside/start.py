@@ -264,6 +264,7 @@ def _first(job: dict, fds: list[int], limits: jail.Limits, namespace: ModuleType
     _enter(doors)
     jail.own_view(limits.disk)
     jail.loopback_up()
+    jail.small_buffers()
     jail.confine(limits, job["uid"])
     jail.die_with_parent()  # becoming another user has cleared it
     kernel = os.fork()

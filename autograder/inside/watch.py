@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from jail import Limits
+from jail import MOST_BUFFERED, Limits
 
 SECONDS = 0.2  # between two looks
-_MOST_BUFFERED = 2 * 212_992  # in a socket: twice net.core.wmem_max, as Linux sets it
 
 
 def family(root: int) -> list[int]:
@@ -62,7 +61,7 @@ def _buffers(processes: Iterable[int]) -> int:
             for entry in os.scandir(f"/proc/{process}/fd"):
                 with suppress(OSError):
                     found.add(os.readlink(entry.path))
-    return _MOST_BUFFERED * sum(name.startswith(("socket:", "pipe:")) for name in found)
+    return MOST_BUFFERED * sum(name.startswith(("socket:", "pipe:")) for name in found)
 
 
 def _proportional(process: int) -> int:
