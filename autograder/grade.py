@@ -8,6 +8,7 @@ on disk at once: stopped at any moment and started again, the grader goes on whe
 """
 
 import argparse
+import errno
 import io
 import math
 import os
@@ -38,6 +39,14 @@ from autograder.submission import Outcome, Submission, course_config, environmen
 
 # Beyond the notebook's own time limit: what starting, converting and a loaded machine may take.
 GRACE_SECONDS = 300
+# What no submission can cause in the folders of the grader's own.
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+LEAST_FREE = 16 << 20  # bytes; where less is left, a grading that failed may have failed for that
+# What the output folder's configuration for nbgrader begins with, and the folders beside it.
+FIRST_LINE = (
+    "# Run JupyterLab in this folder to see and change these grades in nbgrader's formgrader."
+)
+WRITTEN = ("autograded", "feedback", "gradescope", "journal", "source", "submitted")
 # How wide what students chose may be in the printed table.
 MOST_NAME = 48
 MOST_REMARKS = 400
@@ -92,6 +101,7 @@ def grade_all(
         BadUsage: the gradebook, the sandbox, the cluster or a name in `settings.only` cannot be
             used, or the lab's own solution fails here.
         gradebook.Unfit: when all is graded, the gradebook cannot be used any more.
+        OSError: the output folder cannot be written, or the disk is full.
     """
     only = _chosen(found, settings.only)
     with tempfile.TemporaryDirectory(prefix="grading-") as temporary:
@@ -109,6 +119,10 @@ def grade_all(
                 make_course(lab, work / "recorded", db_url)
         except (gradebook.Unfit, InUse) as error:
             raise BadUsage(str(error)) from None
+        # Before there is anything that nbgrader could run.
+        config = output / "nbgrader_config.py"
+        config.touch(0o600)  # a database's address may hold a password
+        config.write_text(_config_for_nbgrader(settings.db_url and db_url), "utf-8")
         found = _read(lab, found, work, settings)
         wanted, outcomes = {}, {}
         for number, each in enumerate(found, start=1):
@@ -155,9 +169,6 @@ def grade_all(
                 outcome.repairs.insert(0, problem)
         left_out = [each.student for each in found if each.student not in outcomes]
         shutil.copytree(course / "source", output / "source", dirs_exist_ok=True)
-        config = output / "nbgrader_config.py"
-        config.touch(0o600)  # a database's address may hold a password
-        config.write_text(_config_for_nbgrader(settings.db_url and db_url), "utf-8")
     report.write(lab, found, in_order, grades, output, aside=aside)
     return Result(in_order, grades, left_out, list(aside))
 
@@ -275,6 +286,8 @@ def _outcomes(
                 except Exception as error:  # what it left is not what a grading leaves
                     problem = f"its outcome cannot be read: {type(error).__name__}: {error}"
                 if problem:
+                    if shutil.disk_usage(work).free < LEAST_FREE:
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
                     reason = f"grading failed, {problem}: {_last_line(submission.log)}"
                     shutil.rmtree(submission.folder, ignore_errors=True)
                     submission = replace(submission, refused=reason)
@@ -302,12 +315,21 @@ def _refused(submission: Submission) -> Outcome:
 
 
 def _kept(journal: Journal, key: str, submission: Submission, outcome: Outcome) -> Outcome:
-    """Keep an outcome; one that cannot be kept is graded again by the next run."""
+    """Keep an outcome; one that cannot be kept is refused for now, and graded again next time.
+
+    Raises:
+        OSError: the disk is full or cannot be written, which is no fault of this submission's.
+    """
     try:
         journal.keep(key, submission, outcome)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+            raise
         reason = f"could not be graded: {type(error).__name__}: {error}"
         outcome = _refused(replace(submission, refused=reason))
+        with suppress(Exception):  # its page shows what stands there
+            notebook = journal.notebook(submission.student, submission.lab)
+            write_whole(notebook, submission.autograded.read_bytes())
     return outcome
 
 
@@ -391,7 +413,7 @@ def _config_for_nbgrader(db_url: str | None) -> str:
     if db_url:
         settings["CourseDirectory.db_url"] = db_url
     return (
-        "# Run JupyterLab in this folder to see and change these grades in nbgrader's formgrader.\n"
+        f"{FIRST_LINE}\n"
         "# Submissions run in the grader's sandbox, in its own environment, or not at all.\n"
         "c = get_config()\n"
         + "".join(f"c.{name} = {_named(value)!r}\n" for name, value in settings.items())
@@ -515,6 +537,9 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
         sys.exit(f"Nothing graded: {error}")
     except gradebook.Unfit as error:
         sys.exit(f"Graded, but not recorded: {error}. The same command records what was graded.")
+    except OSError as error:  # a full disk, or a folder that is not ours
+        problem = clean.line(str(error), 500)
+        sys.exit(f"Stopped: {problem}. What was graded is kept; the same command goes on.")
 
 
 TIME = re.compile(
@@ -547,6 +572,18 @@ def _stop(number: int, _) -> None:
     sys.exit(128 + number)
 
 
+def _must_be_apart(given: Path, output: Path) -> None:
+    """Refuse to write over what was handed in, or over a course that is not the grader's."""
+    if output.is_relative_to(given):
+        raise BadUsage(f"the output folder {output} must not be inside {given}")
+    if any(given.is_relative_to(output / folder) for folder in WRITTEN):
+        raise BadUsage(f"{given} is where the grader writes to: take another --output")
+    config = output / "nbgrader_config.py"
+    begins = config.read_text("utf-8", "replace")[: len(FIRST_LINE)] if config.exists() else ""
+    if not FIRST_LINE.startswith(begins):  # a grader that was killed may have begun it only
+        raise BadUsage(f"{output} is a course of nbgrader's own: take another --output")
+
+
 def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
     labs = sorted(path.stem for path in masters.glob("*.py"))
     if arguments.lab not in labs:
@@ -568,8 +605,8 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
             expected = sample_class.make(lab, masters.parent / "answers" / lab.name, source)
             settings = replace(settings, sandbox=_for_our_own_class(settings.sandbox))
         found, aside = collect(given or source, lab.name, others=labs)
-        if given and output.resolve().is_relative_to(given.resolve()):
-            raise BadUsage(f"the output folder {output} must not be inside {given}")
+        if given:
+            _must_be_apart(given.resolve(), output.resolve())
         output.mkdir(parents=True, exist_ok=True)
         result = grade_all(lab, found, output, settings, aside)
     shown = table(lab, result, expected, found=found, aside=aside)

@@ -100,7 +100,7 @@ class Journal:
                 "notebook": entry["notebook"],
                 "outcome": Outcome(**entry["outcome"]),
             }
-        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        except Exception:  # whatever became of the file
             return None
 
     def _note(self, entry: dict[str, Any]) -> None:
@@ -112,11 +112,15 @@ class Journal:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that whoever looks finds the old one or the new one, also after a crash."""
     half = path.with_name(f".{path.name[:100]}.half")
-    with half.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)
+    try:
+        with half.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -109,6 +109,8 @@ class Outcome:
     sandbox: str = ""
 
     def __post_init__(self) -> None:
+        self.student, self.status = str(self.student), str(self.status)
+        self.seed, self.seconds = int(self.seed), float(self.seconds)
         self.reason = clean.line(str(self.reason), MAX_REASON)
         self.repairs = _clean_list(self.repairs)
         self.flags = _clean_list(self.flags)

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import errno
 import gc
 import json
 import os
@@ -30,6 +31,7 @@ from tiny import FIXTURES, TINY, answered, double, gone, grade, rows, start
 from traitlets.config import Config
 
 from autograder import executors, exports, gradebook, report
+from autograder import journal as journal_module
 from autograder.build import read_lab
 from autograder.journal import Journal
 from autograder.submission import Outcome, Submission
@@ -464,6 +466,41 @@ def test_what_cannot_be_recorded_is_one_students(tmp_path, monkeypatch):
     assert len(list((tmp_path / "out" / "feedback").glob("*.html"))) == 3
 
 
+def test_a_full_disk_costs_nobody_a_grade(tmp_path, monkeypatch):
+    """It ends the run in one line; what was not kept is graded again, and nobody has got 0."""
+    folder = write_class(tmp_path / "in", ann={}, bob={}, cem={})
+    write, full = journal_module.write_whole, [True]
+
+    def no_space(path, content):
+        if full and "bob" in str(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write(path, content)
+
+    monkeypatch.setattr(journal_module, "write_whole", no_space)
+    with pytest.raises(SystemExit, match=r"^Stopped: .*No space left.* was graded is kept"):
+        grade(folder, tmp_path / "out", "--jobs", "1")
+    gc.collect()  # the exception's frames hold the output folder's lock
+    full.clear()
+    found, stdout = grade(folder, tmp_path / "out")
+    assert "bob" in graded_now(stdout) and "ann" not in graded_now(stdout)
+    assert {row["score"] for row in found.values()} == {"10"}
+
+
+def test_what_was_handed_in_is_never_written_over(tmp_path):
+    """Nor is a course that was nbgrader's before."""
+    course = tmp_path / "course"
+    course.mkdir()
+    folder = write_class(course / "submitted", ann={})
+    before = (folder / "ann.ipynb").read_text("utf-8")
+    with pytest.raises(SystemExit, match="where the grader writes to: take another --output"):
+        grade(folder, course)
+    (course / "nbgrader_config.py").write_text("c = get_config()\n")
+    with pytest.raises(SystemExit, match="course of nbgrader's own: take another --output"):
+        grade(write_class(tmp_path / "in", ann={}), course)
+    assert (folder / "ann.ipynb").read_text("utf-8") == before
+    assert {path.name for path in course.iterdir()} == {"submitted", "nbgrader_config.py"}
+
+
 def test_an_outcome_is_clean_whatever_it_is_made_of():
     outcome = Outcome(
         "ann", "graded", "a\ud800\x1b[2J\nb", repairs=["\u202e\n" * 9] * 1000,
@@ -478,11 +515,18 @@ def test_an_outcome_is_clean_whatever_it_is_made_of():
             Outcome("ann", "graded", "", scores={"a": points})
 
 
+def entry(number=1, **wrong):
+    outcome = {"student": "ann", "status": "graded", "reason": ""} | wrong
+    return json.dumps({"outcome": outcome, "number": number, "lab": "x", "notebook": ""}).encode()
+
+
 def test_a_journal_with_any_entry_is_opened(tmp_path):
     (tmp_path / "journal").mkdir()
     for number, text in enumerate([b"", b"\xff", b"[]", b"{}", b'{"outcome": {}}', b"[" * 99_999,
                                    b'{"outcome": {"x": 1}, "number": 1, "lab": 1, "notebook": 1}',
-                                   b"NaN", b'{"outcome": null, "number": "x"}']):  # fmt: skip
+                                   b"NaN", b'{"outcome": null, "number": "x"}',
+                                   entry(student=[]), entry(seconds="x"), entry(seed={}),
+                                   entry(number=float("inf"))]):  # fmt: skip
         (tmp_path / "journal" / f"{number}.json").write_bytes(text)
     journal = Journal(tmp_path, "version")
     assert journal.last("ann") is None and journal.find("3") is None
