@@ -104,6 +104,7 @@ def grade_all(
         OSError: the output folder cannot be written, or the disk is full.
     """
     only = _chosen(found, settings.only)
+    sandbox.open_many_files()
     with tempfile.TemporaryDirectory(prefix="grading-") as temporary:
         work = Path(temporary).resolve()
         course = work / "course"

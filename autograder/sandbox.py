@@ -8,6 +8,7 @@ started ends with it.
 
 import json
 import os
+import resource
 import secrets
 import select
 import shutil
@@ -115,6 +116,18 @@ def require(kind: str = "bwrap") -> None:
             "one that may make namespaces. To run without any protection from what is in the "
             f"submissions: --sandbox {NONE}"
         )
+
+
+def open_many_files() -> None:
+    """Let this process, and what it starts, have as many files open as its user may.
+
+    Linux refuses to send files from process to process when more of the user's are on their way
+    than the sender may have open. Where the grader is not root, kernels are that user's too, and
+    have a smaller limit (see inside/jail.py): they get to theirs before the grader gets to its own.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def environment() -> dict[str, str]:

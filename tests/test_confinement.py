@@ -1,8 +1,10 @@
 """What holds a kernel: the filter of system calls, control groups, limits for each kernel."""
 
 import ctypes
+import errno
 import json
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -326,18 +328,50 @@ def side_by_side(place):
                 bomb.run("", 30)
 
 
+# Sends files to itself, and takes none: Linux counts them for the user.
+ON_THEIR_WAY = """
+import array, socket
+kept, files = [], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 250))]
+refused = False
+while not refused:
+    kept.append(socket.socketpair())
+    kept[-1][0].setblocking(False)
+    try:
+        while True:
+            kept[-1][0].sendmsg([b"."], files)
+    except BlockingIOError:
+        pass
+    except OSError as error:
+        refused = True
+        print(error.errno)
+"""
+
+
+def files_on_their_way(place):
+    """Start a kernel, which is handed files, while another has sent all that it may."""
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    )
+    sandbox.open_many_files()
+    with kernels(place) as hostile:
+        assert said(hostile, ON_THEIR_WAY) == f"{errno.ETOOMANYREFS}\n"
+        with kernels(place) as honest:
+            assert said(honest, HONEST) == "all of them\n"
+
+
 def test_a_bomb_leaves_its_neighbour_alone(place):
     side_by_side(place)
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("attack", [side_by_side, files_on_their_way])
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_nor_does_it_harm_it_where_the_grader_is_not_root(kind):
+def test_nor_does_it_harm_it_where_the_grader_is_not_root(kind, attack):
     if shutil.which("setpriv") is None or shutil.which("unshare") is None:
         pytest.skip("no setpriv, no unshare")
     program = (
-        "from tests.test_confinement import places, side_by_side\n"
-        f"with places({kind!r}) as place: side_by_side(place)\nprint('unharmed')"
+        f"from tests.test_confinement import places, {attack.__name__} as attack\n"
+        f"with places({kind!r}) as place: attack(place)\nprint('unharmed')"
     )
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-ec", AS_ANOTHER, "sh", hidden() or "", sys.base_prefix,

@@ -19,8 +19,9 @@ COLOUR = r"\x1b\[[0-9;]{0,20}m"
 # needs more than four on one; fifty cross a page.
 MARKS = "".join(c for c in map(chr, range(0x300, 0x10000)) if category(c) in ("Mn", "Me"))
 # What may be in a student's key beside letters and digits. It names files and folders, and nbgrader
-# writes it into its pages, their scripts and addresses as it is.
-IN_KEYS = " ._-+=@(),':*[]"
+# writes it into its pages, their scripts and addresses as it is, and looks for files by it: what is
+# a pattern there would be all students, or another one.
+IN_KEYS = " ._-+=@(),':"
 
 
 class _Table(dict[int, str]):
