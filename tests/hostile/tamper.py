@@ -633,7 +633,7 @@ def honest_answers(notebook, folder):
 
 @tiny(points=0, flags=None)
 def answers_before_it_is_asked(notebook, folder):
-    """Sends one answer too many: from then on each question finds the one to the question before."""
+    """Sends one answer too many: each question finds the one to the question before."""
     return notebook.answer(
         "double",
         """
@@ -759,7 +759,7 @@ def answers_with_a_bottomless_list(notebook, folder):
 
 @tiny(flags=None)
 def raises_what_ends_loops(notebook, folder):
-    """Exceptions that mean something to whoever calls: the end of a loop, of a generator, all well."""
+    """Exceptions that mean something to whoever calls: the end of a loop, all is well."""
     return notebook.answer(
         "double",
         """
