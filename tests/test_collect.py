@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import subprocess
 import time
 import zipfile
 from dataclasses import dataclass, replace
@@ -338,7 +339,9 @@ def test_an_archive_with_a_name_that_is_no_utf_8_though_it_says_so(tmp_path):
         ("\u202ecod", "_cod-"),
         ("…", "_-"),
         ('a"<b>&', "a__b__-"),
-        ("-rf *", "-rf *"),
+        ("-rf", "-rf"),
+        ("*", "_-"),
+        ("[x]", "_x_-"),
         ("con", "con"),
         ("=cmd()", "=cmd()"),
         ("名" * 80, "名" * 40 + "-"),
@@ -469,8 +472,11 @@ def test_folders_without_end_are_one_students(tmp_path):
         here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
         os.close(above)
     os.close(here)
-    result, _ = chosen(tmp_path)
-    assert contents(result) == {"ann": "hers", "bob": "his"}
+    try:
+        result, _ = chosen(tmp_path)
+    finally:  # which pytest cannot remove
+        subprocess.run(["rm", "-rf", tmp_path / "bob" / "d"], check=True)
+    assert {student: len(each.entries) for student, each in result.items()} == {"ann": 1, "bob": 2}
     assert "File name too long" in " ".join(result["bob"].notes)
 
 

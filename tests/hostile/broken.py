@@ -6,6 +6,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from tests.hostile import FULL, Case
@@ -215,6 +216,29 @@ def byte_order_mark(notebook, folder):
     """An editor of Windows has been at it: a mark, UTF-16 and its ends of line."""
     notebook["double"]["source"] = notebook["double"]["source"].replace("\n", "\r\n")
     return text(notebook).encode("utf-16")
+
+
+@case()
+def text_of_four_bytes_a_character(notebook, folder):
+    """UTF-32, which JSON once allowed."""
+    return text(notebook).encode("utf-32")
+
+
+@case()
+def keys_twice_and_numbers_without_end(notebook, folder):
+    """What JSON's parsers disagree about, and what they are slow at."""
+    odd = '{"cells": [], "n": NaN, "i": ' + "9" * 100_000 + ', "e": 1e999999, '
+    return odd + text(notebook)[1:]
+
+
+@case(repairs=["exercise `length` is missing"], points=5)
+def a_script_with_a_header_of_yaml(notebook, folder):
+    """Each name stands for nine of the one before; another one would run a program."""
+    names = "abcdefgh"
+    lines = [f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in pairwise(names)]
+    lines = ["a: &a [x]", *lines, "z: !!python/object/apply:os.system ['exit']", "jupyter: *h"]
+    header = "".join(f"# {line}\n" for line in ["---", *lines, "---"])
+    return {"00_tiny.py": f"{header}\n# %%\ndef double(x):\n    return 2 * x\n"}
 
 
 @case()
