@@ -84,6 +84,22 @@ s._split_by_parties = lambda step, bottom, top, batches, rate: {
     assert "neither the smashed data" in judged(check, "split_step", lies)
 
 
+def test_what_is_said_to_have_moved_must_be_what_was_left_there():
+    lies = """
+from labkit.checks import split_learning as s
+
+def turns(turns, clients, start, shift):
+    first, second = clients
+    by = shift(first) + shift(second)
+    return {"moves": [(first, second, w.nbytes, w, "") for w in start],
+            "bottom": [w + by for w in start], "top": by}
+
+s._turns_of_parties = turns
+"""
+    message = judged(split_learning.weights_go_straight_on, "take_turns", lies)
+    assert "is not what `work` left" in message
+
+
 def test_nobody_worked_who_did_not_ask():
     lies = """
 from labkit.checks import split_learning as s

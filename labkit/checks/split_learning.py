@@ -1089,6 +1089,7 @@ def _turns(take_turns: Callable, rng: np.random.Generator) -> dict[str, Any]:
         "clients": clients,
         "start": start,
         "worked": worked,
+        "shifts": shifts,
         "shift": sum(shifts),
         "moves": [_Move(*move) for move in run["moves"]],
     }
@@ -1163,4 +1164,14 @@ def weights_go_straight_on(take_turns: Callable, rng: np.random.Generator) -> No
     require(
         run["worked"][-1:] == [second],
         f"The arrays went to {second}, who never worked on them.",
+    )
+    left = sum(by for name, by in zip(run["worked"], run["shifts"], strict=True) if name == first)
+    moved = {np.shape(move.value): move.value for move in run["moves"]}
+    require(
+        all(
+            w.shape in moved and bool(np.max(np.abs(moved[w.shape] - (w + left))) <= ROUNDING)
+            for w in run["start"]
+        ),
+        f"What went from {first} to {second} is not what `work` left at {first}: hand on what it "
+        "returns.",
     )

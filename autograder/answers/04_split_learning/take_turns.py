@@ -47,7 +47,7 @@ def take_turns(clients, bottom, top, work):
         bottom, top = work(client, bottom, top)
     return bottom, top
 
-# %% wrong="everybody starts from the same weights" loses={"each_client_has_its_turn": "did not go on from what `work` returned"}
+# %% wrong="everybody starts from the same weights" loses={"each_client_has_its_turn": "did not go on from what `work` returned", "weights_go_straight_on": "is not what `work` left"}
 def take_turns(clients, bottom, top, work):
     for client in clients:
         new_bottom, new_top = work(client, [w.send(client) for w in bottom], top)
