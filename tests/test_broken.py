@@ -24,7 +24,8 @@ def graded(tmp_path_factory):
                 content = as_text(content)
             content = content.encode() if isinstance(content, str) else content
             (place / name).write_bytes(content)
-    return grade(folder / "in", folder / "out")[0]
+    # What is slow for IPython itself is slow in the sandbox too, where it is interrupted.
+    return grade(folder / "in", folder / "out", "--cell-seconds", 30)[0]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
