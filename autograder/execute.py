@@ -58,12 +58,16 @@ class GuardedExecute(NbGraderPreprocessor):
     startup_timeout = Integer(180, help="time limit for a kernel's start").tag(config=True)
     notebook_seconds = Integer(900, help="time limit for all cells of a notebook").tag(config=True)
     place = Instance(Place, allow_none=True, help="where kernels run").tag(config=True)
-    seed = Integer(0, help="what the checks' inputs are drawn from").tag(config=True)
+    seed = Integer(
+        None, allow_none=True, help="what the checks' inputs are drawn from; none: fresh ones"
+    ).tag(config=True)
     report = Unicode("", help="the file to write what was found to").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Execute every cell."""
         stopped, flags, passed = "", [], []
+        if self.seed is None:  # nobody who writes a submission knows it
+            self.seed = secrets.randbelow(1 << 48)
         if self.place is None:  # run by nbgrader's own command
             require()
             stopped = _foreign(nb, resources)

@@ -1,6 +1,7 @@
 """No check is passed without proof: not by a trivial answer, and not by one that is no number."""
 
 import inspect
+import itertools
 import os
 import warnings
 import zlib
@@ -64,6 +65,27 @@ def negated(value):
     return mapped(value, lambda item: -item if hasattr(item, "__neg__") else item)
 
 
+def drawn(value):
+    """Return the structure of `value` with numbers that are other ones in every call."""
+    rng = np.random.default_rng()
+
+    def leaf(item):
+        if isinstance(item, np.ndarray) and item.dtype.kind in "iu":
+            return rng.integers(0, np.iinfo(item.dtype).max, item.shape, item.dtype)
+        if isinstance(item, np.ndarray) and item.dtype.kind == "f":
+            return rng.normal(0, 1, item.shape)
+        if isinstance(item, bool | str) or not isinstance(item, int | float):
+            raise NothingThere
+        return rng.normal()
+
+    return mapped(value, leaf)
+
+
+def counting(value, calls, step):
+    """Return the structure of `value` with a number that rises, or falls, from call to call."""
+    return filled(value, (100.0 + next(calls)) ** step)
+
+
 class NothingThere(Exception):
     pass
 
@@ -90,6 +112,13 @@ def trivial(count, right):
         count: how many arguments they take.
         right: the right one.
     """
+    yield "the right one's shape, drawn anew", lambda *a: drawn(right(*a))
+    for step in (1, -1):
+        calls = itertools.count()
+        yield (
+            f"the right one's shape, counting, {step}",
+            lambda *a, c=calls, s=step: counting(right(*a), c, s),
+        )
     yield from ((f"constant {index}", lambda *a, v=v: v) for index, v in enumerate(ATOMS))
     for bad in (NAN, INF, -INF, None):
         for place in (0, -1):
@@ -174,6 +203,33 @@ def checks_of(lab, exercise):
     return {name: getattr(module, name) for name in LABS[lab].exercises[exercise]}
 
 
+def judged(check, answer):
+    """Return the check's message about a function of its exercise's name."""
+    with pytest.raises(CheckFailed) as failure:
+        check(answer, np.random.default_rng(5))
+    return str(failure.value)
+
+
+def test_weights_to_which_something_is_added_have_made_no_step():
+    def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+        return [w + 0.01 for w in bottom]
+
+    message = judged(checks.split_learning.alices_weights_move, backward_from_cut)
+    assert "With other images" in message
+
+
+@pytest.mark.parametrize("reshaped", [[1, -1], [-1, 1]])
+def test_values_of_another_shape_are_no_squares(reshaped):
+    import tensorflow as tf
+
+    def sum_of_squares(owner, helper, values):
+        there = owner.run(lambda v: tf.reshape(v, reshaped), owner.send(values))
+        return helper.run(lambda v: v[0, 0], there.send(helper)).get()
+
+    message = judged(checks.split_learning.each_moves_what_it_must, sum_of_squares)
+    assert "not its squares" in message
+
+
 @pytest.mark.parametrize(
     ("lab", "exercise"), [(lab, exercise) for lab in LABS for exercise in LABS[lab].exercises]
 )
@@ -184,7 +240,7 @@ def test_a_trivial_answer_earns_nothing(lab, exercise, monkeypatch, capfd):
     answers = [*trivial(count, right), *(tables() if exercise == "trust_table" else ())]
     stride, wrong = STRIDES.get(exercise, 1), []
     for number, (check, judge) in enumerate(checks_of(lab, exercise).items()):
-        for name, answer in [*answers[:3], *answers[3 + number % stride :: stride]]:
+        for name, answer in [*answers[:6], *answers[6 + number % stride :: stride]]:
             seed = zlib.crc32(f"{check} {name} {os.environ.get('LABKIT_SOAK', '0')}".encode())
             try:
                 with warnings.catch_warnings():

@@ -750,6 +750,16 @@ def every_other_party_counts(pairwise_mask: Callable, rng: np.random.Generator) 
             f"Of parties {list(private)}, party {other}'s key makes no difference to party "
             f"{party}'s mask. Make a mask with EVERY other party.",
         )
+    _require_again(before, _mask(pairwise_mask, party, private[party], public, 1, 30))
+
+
+def _require_again(mask: np.ndarray, again: np.ndarray) -> None:
+    """Of what is another mask each time nobody can tell what made the difference."""
+    require(
+        bool(np.array_equal(mask, again)),
+        "Two calls with the same keys gave different masks: it is the keys that a mask is made of, "
+        "and nothing else.",
+    )
 
 
 @check
@@ -794,6 +804,7 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
         f"A server that knows the public keys, and no private one, computes party {party}'s very "
         "mask. The seed must come from `private_key.agree`.",
     )
+    _require_again(mask, _mask(pairwise_mask, party, private[party], public, 1, 30))
 
 
 # Part 7 · dropouts --------------------------------------------------------------------------

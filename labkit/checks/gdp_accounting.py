@@ -77,6 +77,12 @@ def _moves(
             f"`{name}` gives {base:.6g} where {valid}, and {got:.6g} where {argument} = {value:g}: "
             f"it should {'fall' if falls else 'rise'}.",
         )
+    # What is less each time falls, whatever it is asked.
+    again = _number(student(*valid.values(), *more), name, str(valid))
+    require(
+        math.isclose(again, base, rel_tol=ROUNDING),
+        f"`{name}` gives {base:.6g} where {valid}, and then {again:.6g} where nothing has changed.",
+    )
     require(
         about / within <= base <= about * within,
         f"`{name}` gives {base:.6g} where {valid}: it should be about {about:g}.",

@@ -205,14 +205,17 @@ def each_moves_what_it_must(sum_of_squares: Callable, rng: np.random.Generator) 
     told = _told(moves) or "nothing moved at all"
     route = [(move.sender, move.receiver) for move in moves]
     wanted = [("notebook", "alice"), ("alice", "bob"), ("bob", "notebook")]
-    if route == wanted and moves[1].value.shape == values.shape:
+    squares = np.ravel(moves[1].value) if route == wanted else values  # whatever their shape
+    if route == wanted and squares.shape == values.shape:
         require(
-            np.allclose(moves[1].value, values**2, rtol=1e-5),
+            np.allclose(squares, values**2, rtol=1e-5),
             f"bob got what alice had been sent, not its squares ({told}). Let the owner square, "
             "before she sends anything on.",
         )
     require(
-        route == wanted and [move.nbytes for move in moves] == [values.nbytes, values.nbytes, 4],
+        route == wanted
+        and [move.nbytes for move in moves] == [values.nbytes, values.nbytes, 4]
+        and squares.shape == values.shape,
         f"With owner alice, helper bob and {len(values)} values three moves are wanted: the "
         "values to alice, their squares from her to bob, one number from bob home. These were "
         f"made: {told}.",
@@ -441,6 +444,13 @@ def alices_weights_move(backward_from_cut: Callable, rng: np.random.Generator) -
         _apart(gaps, [0, 0, 0]) <= 5e-6,
         "What you return does not start from the weights that alice has: with other weights, 1e-5 "
         "away, the step ends at the same ones, or elsewhere.",
+    )
+    # What is always added is no step: w0's goes along the images.
+    other = _learned(backward_from_cut, bottom, 2 * x, gradient, rate)
+    require(
+        _apart(other[:1], new[:1]) > 1e-5,
+        "With other images alice's first weights move to the same place: her step goes along what "
+        "her images say.",
     )
 
 

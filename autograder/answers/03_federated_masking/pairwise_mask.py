@@ -95,7 +95,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     return np.zeros(length, np.uint32)
 
-# %% wrong="a fresh key each time" loses={"all_pair_masks_cancel": "something else than 0", "every_round_has_fresh_masks": "nothing cancels"}
+# %% wrong="a fresh key each time" loses={"all_pair_masks_cancel": "something else than 0", "every_other_party_counts": "with the same keys gave different masks", "every_round_has_fresh_masks": "nothing cancels", "a_mask_needs_a_private_key": "with the same keys gave different masks"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     key = secagg.PrivateKey()
     total = np.zeros(length, np.uint32)
