@@ -126,11 +126,12 @@ def test_colab_downloads_in_students_folders_and_as_files(found):
             "Copy of 00_tiny (2).ipynb": "nobody's",
         }
     )
+    (unnamed,) = (key for key in result if key.startswith("Copy of 00_tiny (2)-"))
     assert contents(result) == {
-        "ann": "newer", "Bob Lee": "bob's", "cem": "cem's", "Copy of 00_tiny (2)": "nobody's",
+        "ann": "newer", "Bob Lee": "bob's", "cem": "cem's", unnamed: "nobody's",
     }  # fmt: skip
     assert result["ann"].notes == ("graded `00_tiny (1).ipynb`; also there: Copy of 00_tiny.ipynb",)
-    assert result["Copy of 00_tiny (2)"].notes == ("the file's name does not say whose it is",)
+    assert result[unnamed].notes == ("the file's name does not say whose it is",)
 
 
 @pytest.mark.parametrize(
@@ -345,7 +346,7 @@ def test_an_archive_with_a_name_that_is_no_utf_8_though_it_says_so(tmp_path):
         ("con", "con"),
         ("=cmd()", "=cmd()"),
         ("名" * 80, "名" * 40 + "-"),
-        ("zoe\u0308", "zoë"),
+        ("zoe\u0308", "zoë-"),
         (os.fsdecode(b"zo\xeb"), "zo_-"),
         ("canvas-12", "canvas-12-"),
     ],
@@ -443,6 +444,20 @@ def test_names_that_differ_by_case_or_form_are_two(tmp_path):
     result, _ = chosen(tmp_path)
     assert sorted(contents(result).values()) == sorted(names)
     assert contents(result)["zoë"] == "zoë" and contents(result)["a_b"] == "a_b"
+
+
+def test_nobody_who_joins_takes_a_key_that_somebody_has(tmp_path):
+    # With the key would go the grades that a person gave.
+    names = ["zoe\u0308", "zoë", "a_b", "a\nb", "00_tiny", "a" * 130, "a" * 120]
+    names += ["00_tiny.ipynb", "00_tiny.py", f"Ann_{'1' * 41}_1_x.ipynb", f"Bob_{'1' * 42}_1_x.py"]
+    paths = [name if "." in name else f"{name}/x.ipynb" for name in names]
+    alone = set()
+    for number, path in enumerate(paths):
+        write(tmp_path / str(number), {path: "x"})
+        alone |= {each.student for each in collect(tmp_path / str(number), LAB)[0]}
+    write(tmp_path / "all", dict.fromkeys(paths, "x"))
+    assert {each.student for each in collect(tmp_path / "all", LAB)[0]} == alone
+    assert len(alone) == len(paths)
 
 
 @pytest.mark.parametrize("name", ["Ann & Bob", "a\nb", "名" * 80, "canvas-12"])

@@ -301,15 +301,14 @@ def _owner(name: str, lab: str) -> str:
 
 
 def _keys(students: dict[str, _Student]) -> dict[str, str]:
-    """Return each student's key. It does not depend on who else is there, as far as that can be."""
+    """Return each student's key, which does not depend on who else is there."""
     keys: dict[str, str] = {}
-    # Who is called as the key goes keeps it; who is only called nearly so (macOS decomposes
-    # letters) gets another one.
-    for each in sorted(students, key=lambda each: (clean.key(students[each].name) != each, each)):
-        student = students[each]
+    for each, student in students.items():
         key = f"{student.lms}-{student.lms_id[:40]}" if student.lms else clean.key(student.name)
-        lost = unicodedata.normalize("NFC", student.name) != key and not student.lms
-        if lost or key in keys.values() or (not student.lms and _is_made(key)):
+        # Only who is called exactly as the key goes has it as it is. Who is called nearly so (macOS
+        # decomposes letters) would have to give it, and its grades, to whoever comes with the name.
+        plain = len(student.lms_id) <= 40 if student.lms else key == each and not _is_made(key)
+        if not plain:
             # So many that nobody finds another name with the same ones.
             digest = hashlib.sha256(each.encode("utf-8", "surrogatepass")).hexdigest()
             key = f"{key}-{digest[:16]}"
