@@ -43,9 +43,11 @@ GRACE_SECONDS = 300
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 LEAST_FREE = 16 << 20  # bytes; where less is left, a grading that failed may have failed for that
 # What the output folder's configuration for nbgrader begins with, and the folders beside it.
+# Earlier versions wrote the first line only: what their folders show is not inert.
 FIRST_LINE = (
     "# Run JupyterLab in this folder to see and change these grades in nbgrader's formgrader."
 )
+SECOND_LINE = "# Submissions run in the grader's sandbox, in its own environment, or not at all."
 WRITTEN = ("autograded", "feedback", "gradescope", "journal", "source", "submitted")
 # How wide what students chose may be in the printed table.
 MOST_NAME = 48
@@ -413,11 +415,8 @@ def _config_for_nbgrader(db_url: str | None) -> str:
     } | {"CourseDirectory.course_id": course_id}
     if db_url:
         settings["CourseDirectory.db_url"] = db_url
-    return (
-        f"{FIRST_LINE}\n"
-        "# Submissions run in the grader's sandbox, in its own environment, or not at all.\n"
-        "c = get_config()\n"
-        + "".join(f"c.{name} = {_named(value)!r}\n" for name, value in settings.items())
+    return f"{FIRST_LINE}\n{SECOND_LINE}\nc = get_config()\n" + "".join(
+        f"c.{name} = {_named(value)!r}\n" for name, value in settings.items()
     )
 
 
@@ -580,9 +579,16 @@ def _must_be_apart(given: Path, output: Path) -> None:
     if any(given.is_relative_to(output / folder) for folder in WRITTEN):
         raise BadUsage(f"{given} is where the grader writes to: take another --output")
     config = output / "nbgrader_config.py"
-    begins = config.read_text("utf-8", "replace")[: len(FIRST_LINE)] if config.exists() else ""
-    if not FIRST_LINE.startswith(begins):  # a grader that was killed may have begun it only
-        raise BadUsage(f"{output} is a course of nbgrader's own: take another --output")
+    ours = f"{FIRST_LINE}\n{SECOND_LINE}\n"
+    begins = config.read_text("utf-8", "replace")[: len(ours)] if config.exists() else ""
+    if ours.startswith(begins):  # a grader that was killed may have begun it only
+        return
+    if begins.startswith(FIRST_LINE):
+        raise BadUsage(
+            f"{output} is from an earlier version of the grader, which called students otherwise "
+            "and showed what was handed in as it was: take another --output"
+        )
+    raise BadUsage(f"{output} is a course of nbgrader's own: take another --output")
 
 
 def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:

@@ -33,6 +33,7 @@ from traitlets.config import Config
 from autograder import executors, exports, gradebook, report
 from autograder import journal as journal_module
 from autograder.build import read_lab
+from autograder.grade import FIRST_LINE
 from autograder.journal import Journal
 from autograder.submission import Outcome, Submission
 
@@ -499,6 +500,16 @@ def test_what_was_handed_in_is_never_written_over(tmp_path):
         grade(write_class(tmp_path / "in", ann={}), course)
     assert (folder / "ann.ipynb").read_text("utf-8") == before
     assert {path.name for path in course.iterdir()} == {"submitted", "nbgrader_config.py"}
+
+
+def test_a_folder_of_an_earlier_version_is_refused_and_left_as_it_is(tmp_path):
+    # Its executed notebooks hold HTML of the students', and its gradebook has other keys.
+    output = tmp_path / "out"
+    (output / "autograded").mkdir(parents=True)
+    (output / "nbgrader_config.py").write_text(f"{FIRST_LINE}\nc = get_config()\n")
+    with pytest.raises(SystemExit, match=r"earlier version of the grader.*: take another --output"):
+        grade(write_class(tmp_path / "in", ann={}), output)
+    assert {path.name for path in output.iterdir()} == {"autograded", "nbgrader_config.py"}
 
 
 def test_an_outcome_is_clean_whatever_it_is_made_of():
