@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbformat.v4 import new_notebook
 
 from autograder import execute
 from autograder.kernel import Run
@@ -167,3 +168,15 @@ def test_no_answer_ends_the_judge_otherwise_than_by_its_own_errors(header, raw):
             f"{type(error).__name__}: {error}".encode()
         else:
             repr(got).encode()
+
+
+def test_inputs_are_drawn_from_what_nobody_knows_unless_it_is_given(tmp_path):
+    seeds = set()
+    for _ in range(2):
+        executor = execute.GuardedExecute(place=execute.Place(tmp_path, environment={}))
+        executor.preprocess(new_notebook(), {})
+        seeds.add(executor.seed)
+    assert len(seeds) == 2
+    executor = execute.GuardedExecute(place=execute.Place(tmp_path, environment={}), seed=5)
+    executor.preprocess(new_notebook(), {})
+    assert executor.seed == 5
