@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -91,6 +92,27 @@ def test_a_reader_that_dies_costs_nobody_anything(tmp_path, monkeypatch):
     monkeypatch.setattr(reading._Reader, "ask", kill_and_ask)
     found, _ = read(tmp_path / "in", tmp_path / "out")
     assert [each.reason for each in found.values()] == [""] * 6
+
+
+def test_whoever_ends_the_reader_each_time_costs_nobody_else_anything(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for name in ("ann", "mallory"):
+        (tmp_path / "in" / f"{name}.ipynb").write_text(nbformat.writes(RELEASE), "utf-8")
+    asked, both = reading._Reader._asked, threading.Barrier(2, timeout=60)
+
+    def kill_or_ask(self, job, fds):
+        both.wait()  # each time when the other one asks, too
+        if "mallory" in job["entries"][0]["parts"][-1]:
+            self._process.kill()
+            self._process.wait()
+        both.wait()
+        return asked(self, job, fds)
+
+    monkeypatch.setattr(reading._Reader, "_asked", kill_or_ask)
+    found, _ = read(tmp_path / "in", tmp_path / "out")
+    ann, mallory = found["ann"], found["mallory"]
+    assert ann.file is not None and not ann.reason
+    assert mallory.file is None and "ended" in mallory.reason
 
 
 def test_a_file_that_vanishes_or_becomes_a_pipe(tmp_path):

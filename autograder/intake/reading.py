@@ -178,6 +178,7 @@ class _Reader:
     """The program, started anew if it ever ends."""
 
     def __init__(self, lab: str, release: NotebookNode, kind: str, archive: Path | None) -> None:
+        self._arguments = lab, release, kind, archive
         self._kind, self._archive = kind, archive
         self._uid = 1_000_000_000 + secrets.randbelow(1_000_000_000) if os.geteuid() == 0 else 0
         job = {"lab": lab, "release": release, "jailed": kind != sandbox.NONE, "uid": self._uid}
@@ -195,20 +196,25 @@ class _Reader:
         self._end()
 
     def ask(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
-        """Return what the program says about one student's files."""
-        for _ in range(2):
+        """Return what the program says about one student's files.
+
+        Whoever gets no word asks again, once, a program of their own: the one that all share may
+        have ended for what others handed in, and may not end again for what this one did.
+        """
+        with self._lock:
+            generation = self._generation
+        try:
+            return self._asked(job, fds)
+        except _Silent:
             with self._lock:
-                generation = self._generation
-            try:
-                return self._asked(job, fds)
-            except _Silent as error:
-                # Not a word, not even that it took too long: the program itself may have ended.
-                reason = str(error)
-                with self._lock:
-                    if generation == self._generation:
-                        self._end()
-                        self._start()
-        return {"reason": reason}
+                if generation == self._generation:
+                    self._end()
+                    self._start()
+        try:
+            with _Reader(*self._arguments) as alone:
+                return alone._asked(job, fds)
+        except (_Silent, NoReader) as error:
+            return {"reason": str(error)}
 
     def _asked(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         ours, theirs = socket.socketpair()
