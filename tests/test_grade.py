@@ -1,5 +1,6 @@
 """Grading end to end, through the real nbgrader: sample classes and hostile submissions."""
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -90,7 +91,9 @@ def graded(tmp_path_factory):
     return rows(output), output, stdout, str(folder)
 
 
-FULL = ["flat", "own_name", "nbgrader", "which", "[glob]*", "zoë müller", "stderr", "daemon"]
+# A pattern of nbgrader's is no key.
+GLOB = "_glob__-" + hashlib.sha256(b"[glob]*").hexdigest()[:16]
+FULL = ["flat", "own_name", "nbgrader", "which", GLOB, "zoë müller", "stderr", "daemon"]
 TROUBLED = {
     # student: score, status, words of the reason
     "empty": (0, "broken", "the file is empty"),

@@ -235,7 +235,7 @@ def test_an_ascii_terminal_costs_nothing(monkeypatch):
     monkeypatch.setattr(grader, "_grade_class", lambda *_: print(said))
     grader.main(["--lab", "x"])
     stdout.flush()
-    assert stdout.buffer.getvalue() == b"Zo? ? ?\n"
+    assert stdout.buffer.getvalue() == rb"Zo\xeb \u5b57 \ud800" + b"\n"
 
 
 # --- pages ----------------------------------------------------------------------------------------
@@ -416,7 +416,7 @@ def executed(said):
     for text in said:
         kept = [out for out in map(inert_output, outputs_of(text)) if out is not None]
         notebook.cells.append(new_code_cell(clean.source(text), outputs=kept))
-        for note in (_note(text, []), _note("", [text, text])):
+        for note in (_note("x", []), _note("x", [text, text])):
             note.id = f"note-{len(notebook.cells)}"
             notebook.cells.append(note)
         notebook.cells.append(new_markdown_cell(clean.literal(text)))

@@ -56,6 +56,7 @@ class Case:
 
     `make(notebook, folder)` gets the solved notebook and the student's folder, and returns the
     notebook, its text or bytes, or these by relative path; or None, if it filled the folder itself.
+    `or_points` is what it gets when it loses a race of its own making.
     `flags` are all that a person is told: none at all, if it is empty; anything, if it is None.
     """
 
@@ -68,6 +69,7 @@ class Case:
     says: dict[str, str] = field(default_factory=dict)
     flags: Sequence[str] | None = ()
     repairs: Sequence[str] = ()
+    or_points: float | None = None
 
     def __str__(self) -> str:
         return self.name

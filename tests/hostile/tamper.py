@@ -662,7 +662,7 @@ def answers_for_all_that_is_to_come(notebook, folder):
     )
 
 
-@tiny(flags=None)
+@tiny(or_points=0, flags=None)
 def answers_twice_by_a_child(notebook, folder):
     """Forks: parent and child both answer, one of them rightly by chance."""
     return notebook.answer(
