@@ -12,7 +12,7 @@ UV := $(or $(shell command -v uv),$(CURDIR)/.uv/bin/uv)
 export UV
 
 .DEFAULT_GOAL := help
-.PHONY: help lab grade test build soak bench format clean
+.PHONY: help lab grade doctor check test build soak bench format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 9
@@ -23,6 +23,10 @@ lab: .venv/synced  ## open the labs in JupyterLab
 grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without: a sample class)
 	$(BIN)/python -m autograder.grade --lab '$(or $(MASTER),$(LAB))' \
 		$(if $(SUBMISSIONS),--submissions '$(SUBMISSIONS)') $(OPTIONS)
+
+# Also without an environment, or with a broken one.
+doctor:  ## say whether this machine can run the labs, and what to do
+	@$(or $(wildcard $(BIN)/python),$(PYTHON)) labkit/doctor.py
 
 test: .venv/synced  ## check the style, run all tests
 	$(BIN)/ruff check

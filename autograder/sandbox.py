@@ -33,7 +33,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import KernelProvisionerBase, KernelProvisionerFactory
 
 import labkit
-from autograder import cgroup
+from autograder import bubblewrap, cgroup
 
 INSIDE = Path(__file__).parent / "inside"
 sys.path.append(str(INSIDE))
@@ -98,24 +98,17 @@ def require(kind: str = "bwrap") -> None:
         raise NoSandbox(f"no sandbox {kind!r}: there is {' and '.join(KINDS)}")
     if kind == NONE:
         return
-    if shutil.which("bwrap") is None:
-        raise NoSandbox(
-            "submissions run in a sandbox, and bubblewrap, which makes it, is not installed. "
-            "Install it (`apt-get install bubblewrap`, `dnf install bubblewrap`), or run without "
-            f"any protection from what is in the submissions: --sandbox {NONE}"
-        )
+    without = f"To run without any protection from what is in the submissions: --sandbox {NONE}"
+    try:
+        line = [*command(), sys.executable, "-c", "import labkit.budget, ipykernel"]
+    except bubblewrap.Missing as error:
+        raise NoSandbox(f"{error}. {without}") from None
     run = subprocess.run(
-        [*command(), sys.executable, "-c", "import labkit.budget, ipykernel"],
-        capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment(),
-    )  # fmt: skip
+        line, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment()
+    )
     if run.returncode != 0:
         said = (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1]
-        raise NoSandbox(
-            f"bubblewrap does not work here ({said}). It needs user namespaces: on Ubuntu 24.04 "
-            "and later `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, in a container "
-            "one that may make namespaces. To run without any protection from what is in the "
-            f"submissions: --sandbox {NONE}"
-        )
+        raise NoSandbox(f"bubblewrap does not work here ({said}): {bubblewrap.remedy()}. {without}")
 
 
 def open_many_files() -> None:
@@ -157,9 +150,11 @@ def command(*, disk: int = Limits.disk, capable: bool = False) -> list[str]:
 
     Nothing that can be written is shared with the outside. `capable` leaves the processes the means
     to make further sandboxes within this one; they must give them up themselves.
+
+    Raises:
+        bubblewrap.Missing: there is no bubblewrap.
     """
-    # Found here: where it is started, PATH is another.
-    line = [shutil.which("bwrap") or "bwrap", "--die-with-parent", "--new-session"]
+    line = [bubblewrap.find(), "--die-with-parent", "--new-session"]
     line += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     line += ["--unshare-cgroup-try", "--cap-drop", "ALL"]
     if os.geteuid() == 0:
