@@ -47,6 +47,11 @@ class Survey:
         return self.log.with_suffix(".unfit")
 
 
+def begin() -> None:
+    """Start what grades on this machine; it is ready by the time that there is what to grade."""
+    isolate.begin(_prepare)
+
+
 def prepare(survey: Survey, seconds: float) -> None:
     """Run `survey.prepare` in a process of its own.
 

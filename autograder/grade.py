@@ -107,6 +107,7 @@ def grade_all(
     """
     only = _chosen(found, settings.only)
     sandbox.open_many_files()
+    executors.begin()
     with tempfile.TemporaryDirectory(prefix="grading-") as temporary:
         work = Path(temporary).resolve()
         course = work / "course"

@@ -2,21 +2,22 @@
 
 import json
 import logging
-import os
-import sysconfig
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy
+from alembic.script import ScriptDirectory
 from nbformat.v4 import new_notebook
-from nbgrader.api import Gradebook
+from nbgrader.api import Base, Gradebook
 from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import InterfaceError, OperationalError, SAWarning, SQLAlchemyError
 from traitlets.config import Config
@@ -77,7 +78,8 @@ def make_course(lab: Lab, course: Path, db_url: str | None = None) -> None:
     converter = _Release(coursedir=coursedir, config=config)
     with _usable(config.CourseDirectory.db_url):
         try:
-            with _alembic_on_path(), _quiet(converter.log):
+            _create(config.CourseDirectory.db_url)
+            with _quiet(converter.log):
                 converter.start()
         except NbGraderException as error:
             raise (converter.failure or error) from None
@@ -238,15 +240,28 @@ def _record(
     )
 
 
-@contextmanager
-def _alembic_on_path() -> Iterator[None]:
-    """To make a gradebook nbgrader runs `alembic`, which stands beside this interpreter."""
-    path = os.environ.get("PATH", os.defpath)
-    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), path])
+def _create(db_url: str) -> None:
+    """Make an empty gradebook where there is none, as nbgrader's `Gradebook` does.
+
+    That one starts a program, which takes seconds, to learn the version of its tables.
+    """
+    engine = sqlalchemy.create_engine(db_url)
     try:
-        yield
+        with engine.begin() as connection:
+            if not sqlalchemy.inspect(connection).get_table_names():
+                Base.metadata.create_all(connection)
+                for statement in (
+                    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)",
+                    f"INSERT INTO alembic_version VALUES ('{_tables_version()}')",
+                ):
+                    connection.execute(sqlalchemy.text(statement))
     finally:
-        os.environ["PATH"] = path
+        engine.dispose()
+
+
+@cache
+def _tables_version() -> str:
+    return ScriptDirectory(ALEMBIC_DIR).get_current_head() or ""
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import atexit
 import ctypes
+import multiprocessing.context
 import multiprocessing.forkserver
 import os
 import signal
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import psutil
 
@@ -39,11 +40,7 @@ def each(
     Whatever a process started ends with it, even in a session of its own; a process that takes
     more than `seconds` is ended; and when the caller stops iterating, all are.
     """
-    # A fork server imports the grader once; every process is then forked from it.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([function.__module__])
-    # It would end by itself, a moment after this process.
-    atexit.register(multiprocessing.forkserver._forkserver._stop)
+    context = begin(function)
     waiting, more = iter(items), True
     running: dict[int, tuple[multiprocessing.Process, T, float]] = {}
     try:
@@ -77,6 +74,16 @@ def each(
         for process, _, _ in running.values():
             end(process.pid)
             process.join()
+
+
+def begin(function: Callable[[Any], None]) -> multiprocessing.context.ForkServerContext:
+    """Start the server that `each` forks from: it imports the function's module meanwhile, once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([function.__module__])
+    # It would end by itself, a moment after this process.
+    atexit.register(multiprocessing.forkserver._forkserver._stop)
+    multiprocessing.forkserver.ensure_running()
+    return context
 
 
 def end(pid: int) -> None:

@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 
 import nbformat
+import nbgrader.utils
 import pytest
 
 from autograder import build
+from autograder.intake import cells
 from autograder.intake.rebuild import Unreadable, rebuild
 
 LAB = build.read_lab(Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py")
@@ -264,3 +266,11 @@ def test_a_lone_surrogate_can_be_written(submission):
     cell(submission, "double").source = DOUBLE + "  # \ud800"
     rebuilt = rebuild(json.dumps(submission).encode(), RELEASE)
     build.as_text(rebuilt.notebook).encode("utf-8")
+
+
+@pytest.mark.parametrize("master", sorted(build.MASTERS.glob("*.py")), ids=lambda path: path.stem)
+def test_cells_are_what_nbgrader_takes_them_for(master):
+    lab = build.read_lab(master)
+    for cell in [*lab.source.cells, *build.release(lab).cells]:
+        for name in ("is_solution", "is_grade", "is_locked"):
+            assert getattr(cells, name)(cell) == getattr(nbgrader.utils, name)(cell)

@@ -27,10 +27,10 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.utils import is_solution
 
 from autograder.inside import clean
 from autograder.intake import choose, files, rebuild
+from autograder.intake.cells import is_solution
 from autograder.intake.choose import Source
 from autograder.intake.files import Entry
 
