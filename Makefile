@@ -11,8 +11,11 @@ MASTER = $(basename $(notdir $(wildcard autograder/masters/$(LAB)*.py)))
 UV := $(or $(shell command -v uv),$(CURDIR)/.uv/bin/uv)
 export UV
 
+# Two processes side by side: many tests start two of their own.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
-.PHONY: help lab grade doctor check test build soak bench format clean
+.PHONY: help lab grade doctor check test build soak bench pictures format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 9
@@ -28,10 +31,19 @@ grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without
 doctor:  ## say whether this machine can run the labs, and what to do
 	@$(or $(wildcard $(BIN)/python),$(PYTHON)) labkit/doctor.py
 
-test: .venv/synced  ## check the style, run all tests
+check: .venv/synced  ## before a commit: style, types, notebooks fresh, units, one class graded
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/codespell
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/mypy
+	$(BIN)/python -m autograder.build --check
+	$(PYTEST) -m 'not labs and not grader and not pythons'
+
+test: .venv/synced  ## everything; parts by TESTS='-m grader', TESTS=tests/test_checks.py
+	$(if $(TESTS),,$(MAKE) check)
+	$(PYTEST) $(or $(TESTS),-m 'labs or grader or pythons')
 
 build: .venv/synced requirements-colab.txt  ## rebuild labs/ and solutions/ from autograder/masters/
 	$(BIN)/python -m autograder.build
@@ -44,6 +56,9 @@ soak: .venv/synced  ## grade all answers on other inputs: ROUNDS=10 TESTS_LIKE=c
 bench: .venv/synced  ## measure against the peers (minutes)
 	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done
 
+pictures: .venv/synced  ## draw README.md's pictures anew; needs Chromium
+	$(BIN)/python .github/pictures/draw.py
+
 format: .venv/synced  ## tidy the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -54,6 +69,8 @@ clean:  ## remove what tests and builds left, and the environment; grades stay
 # A stamp, and not `uv sync` every time: tf-shell's wheel says that it is for another platform than
 # its file name does, so that each sync installs it anew.
 .venv/synced: pyproject.toml uv.lock | $(UV)
+	@[ "$$(uname -sm)" = 'Linux x86_64' ] || { echo "The labs need Linux on x86-64, and this is" \
+		"$$(uname -sm): use Colab (README.md has the links) or the dev container." >&2; exit 1; }
 	$(UV) sync --locked
 	@touch $@
 

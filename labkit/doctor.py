@@ -5,6 +5,7 @@ say what is wrong with an environment in which labkit cannot be imported.
 """
 
 import os
+import platform
 import shutil
 import socket
 import subprocess
@@ -58,6 +59,14 @@ def main() -> int:
 
 
 Found = tuple[str, str]
+
+
+def _platform() -> Found:
+    name = f"{platform.system()} {platform.machine()}"
+    remedy = (
+        "use Colab (README.md has the links), or the dev container: it has to be Linux on x86-64"
+    )
+    return name, "" if name == "Linux x86_64" else remedy
 
 
 def _python() -> Found:
@@ -149,6 +158,7 @@ def _run(code: str) -> tuple[str, str]:
 
 
 _NEEDS: dict[str, Callable[[], Found]] = {
+    "platform": _platform,
     "Python": _python,
     "packages": _packages,
     "memory": _memory,

@@ -15,6 +15,8 @@ import pytest
 from autograder import build
 from autograder.sample_class import read_answers
 
+pytestmark = pytest.mark.labs
+
 LABS = {path.stem: build.read_lab(path) for path in sorted(build.MASTERS.glob("*.py"))}
 ANSWERS = {
     name: read_answers(build.ROOT / "autograder" / "answers" / name, lab)

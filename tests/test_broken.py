@@ -7,6 +7,8 @@ from autograder.build import as_text
 from tests.hostile import solved
 from tests.hostile.broken import CASES
 
+pytestmark = pytest.mark.grader
+
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):

@@ -38,6 +38,8 @@ from autograder.grade import FIRST_LINE
 from autograder.journal import Journal
 from autograder.submission import Outcome, Submission
 
+pytestmark = pytest.mark.grader
+
 RIGHT = {"score": "10", "status": "graded"}
 SLOW = double("import time; time.sleep(1)", "return 2 * x")
 

@@ -15,6 +15,8 @@ from processes import has_ended
 
 from labkit import compat
 
+pytestmark = pytest.mark.pythons
+
 REPOSITORY = Path(__file__).parent.parent
 
 

@@ -21,7 +21,7 @@ ENVIRONMENTS = REPOSITORY / "build" / "environments"
 UV = os.environ.get("UV") or shutil.which("uv")
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.pythons,
     pytest.mark.skipif(UV is None, reason="uv is not on PATH: run `make test`"),
 ]
 

@@ -17,6 +17,8 @@ from autograder import build
 from autograder.grade import main
 from autograder.gradebook import make_course
 
+pytestmark = pytest.mark.grader
+
 # --- a class with every kind of trouble -----------------------------------------------------------
 
 # Nothing of the sandbox's can be written outside: a mark in its command line tells of a daemon.

@@ -14,6 +14,8 @@ from autograder.sandbox import Limits
 from autograder.submission import Outcome, Submission, environment, grade
 from tests.hostile import CASES, ESCAPED, MASTERS, solved
 
+pytestmark = pytest.mark.grader
+
 CELL_SECONDS = 6
 SECONDS = 300
 # Bombs must go off before the time is up.

@@ -21,6 +21,8 @@ from autograder.intake import reading
 from autograder.intake.collect import BadUsage, collect
 from autograder.intake.rebuild import Unreadable, rebuild
 
+pytestmark = pytest.mark.grader
+
 LAB = build.read_lab(Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py")
 RELEASE = build.release(LAB)
 SOLVED = build.as_text(build.solution(LAB)).encode()

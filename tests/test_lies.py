@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pytest
 
 from labkit.checks import (
     CheckFailed,
@@ -13,6 +14,8 @@ from labkit.checks import (
 )
 from tests.outside import remote, student
 from tests.test_answers import ANSWERS
+
+pytestmark = pytest.mark.labs
 
 BEFORE = """
 import numpy as np

@@ -14,6 +14,8 @@ from nbgrader.api import Gradebook
 from autograder import build
 from tests.tiny import answered, grade
 
+pytestmark = pytest.mark.grader
+
 HERE = "\nimport subprocess\nopen({!r}, 'w').write('x')\nsubprocess.run(['touch', {!r}])\n"
 
 # What the buttons of formgrader and of the validate extension call, and the commands.

@@ -13,6 +13,8 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+pytestmark = pytest.mark.labs
+
 ROOT = Path(__file__).parent.parent
 LABS = sorted(path.stem for path in (ROOT / "labs").glob("*.ipynb"))
 each_lab = pytest.mark.parametrize("lab", LABS)

@@ -37,6 +37,8 @@ from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
 sys.path.insert(0, str(sandbox.INSIDE))
 import remote
 
+pytestmark = pytest.mark.grader
+
 TINY = build.read_lab(MASTERS["00_tiny"])
 ARRAYS = build.read_lab(MASTERS["00_arrays"])
 

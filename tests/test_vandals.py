@@ -16,6 +16,8 @@ from labkit.checks import CheckFailed
 from tests.test_answers import ANSWERS, LABS, namespace, run
 from tests.test_vacuous import STRIDES, checks_of, solution
 
+pytestmark = pytest.mark.labs
+
 SOAK = os.environ.get("LABKIT_SOAK", "0")
 # These ask whether the caller's own arrays are left as they were.
 LOOKS = {"the_data_stay_as_they_were", "the_smaller_id_adds"}

@@ -17,6 +17,8 @@ from autograder import execute
 from autograder.kernel import Run
 from tests.outside import remote
 
+pytestmark = pytest.mark.grader
+
 NONCE = "5eed"
 PASSED = {"run": NONCE, "passed": True, "broken": False, "nonsense": False}
 NOTHING = {"passed": False, "broken": True, "nonsense": False}

@@ -7,6 +7,8 @@ import pytest
 from tests.outside import remote, student
 from tests.test_answers import LABS, cases, judged, namespace
 
+pytestmark = pytest.mark.labs
+
 # The answers of a lab, by the names of their cases.
 ANSWERS = """
 from tests.test_answers import cases, namespace, run
