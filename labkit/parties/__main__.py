@@ -41,6 +41,7 @@ def main() -> None:
     party = start_process(
         arguments.name, book, arguments.library, loopback_only=loopback_only, log=sys.stderr
     )
+    assert party.stdout is not None
     answer = json.loads(party.stdout.readline() or '{"error": "it ended at once"}')
     if "error" in answer:
         sys.exit(f"{arguments.name}: {answer['error']}.")

@@ -17,6 +17,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -104,8 +105,8 @@ def parties(
             raise ValueError(f"addresses are of {sorted(addresses)}; the parties are {names}.")
         for name, address in addresses.items():
             parse_address(name, address)
-    libraries = [str(path) for path in libraries]
-    return Parties(names, addresses, libraries, timeout, wiretap_INSECURE)
+    files = [str(path) for path in libraries]
+    return Parties(names, addresses, files, timeout, wiretap_INSECURE)
 
 
 def parse_address(name: str, address: str) -> tuple[str, int]:
@@ -127,12 +128,19 @@ class Parties:
         crossings: every `Crossing` so far, in order.
     """
 
-    def __init__(self, names, addresses, libraries, timeout, tapped):
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        addresses: Mapping[str, str] | None,
+        libraries: Sequence[str],
+        timeout: float,
+        tapped: bool,
+    ):
         self.names, self.addresses, self.timeout = names, addresses, timeout
         self._libraries, self._tapped = libraries, tapped
         self.crossings: list[Crossing] = []
         self._members: dict[str, Party] = {}
-        self._pid = None
+        self._pid: int | None = None
         # Ends them where nobody calls close(): when Python does, or frees this.
         self._children: list[Child] = []
         weakref.finalize(self, _kill, self._children, os.getpid())
@@ -150,7 +158,9 @@ class Parties:
             raise PartyError("These parties are started already.")
         self._pid = os.getpid()
         _bypass_proxies(self.addresses or {"loopback": "127.0.0.1:1"})
-        for attempt in itertools.count(1):
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 if self.addresses is None:
                     self._start_here()
@@ -175,8 +185,7 @@ class Parties:
         book = {name: f"127.0.0.1:{port}" for name, port in _free_ports(self.names).items()}
         self._members = {name: Party(self, name, book[name]) for name in self.names}
         for party in self._members.values():
-            party._launch(book, self._libraries)
-            self._children.append(party._process)
+            self._children.append(party._launch(book, self._libraries))
 
     def close(self) -> None:
         """End the parties' processes, or disconnect; what they held for this notebook is gone."""
@@ -352,8 +361,8 @@ class Party:
         self._network = network
         self._process: Child | None = None
         self._log: Any = None
-        self._sessions: dict[str, v1.Session] = {}
-        self._programs: dict[Any, tuple[v1.Session, Program]] = {}
+        self._sessions: dict[str, _Session] = {}
+        self._programs: dict[Any, tuple[_Session, Program]] = {}
         # A party that others started may serve several notebooks: none counts where another does.
         self._numbers = itertools.count(secrets.randbits(62))
         self._held: weakref.WeakValueDictionary[int, RemoteTensor] = weakref.WeakValueDictionary()
@@ -456,7 +465,7 @@ class Party:
         for dtype in self._dtypes:
             [size], *_ = self._call(
                 ("count", dtype),
-                lambda graph, dtype=dtype: program.count(graph, self._device, dtype),
+                partial(program.count, device=self._device, dtype=dtype),
                 [],
                 "counting its tensors",
             )
@@ -582,7 +591,7 @@ class Party:
                 raise
             return [value for value in fetched if value is not None], written, kept
 
-    def _session(self, receiver: "Party | None") -> v1.Session:
+    def _session(self, receiver: "Party | None") -> "_Session":
         """A session that this party leads, alone or with a receiver."""
         names = [self.name] if receiver is None else [self.name, receiver.name]
         key = " ".join(names)
@@ -597,7 +606,7 @@ class Party:
             )
         return self._sessions[key]
 
-    def _forget(self, session: v1.Session) -> None:
+    def _forget(self, session: "_Session") -> None:
         """Leave a session whose answer nobody awaited: it may be locked for as long as it works."""
         self._sessions = {key: own for key, own in self._sessions.items() if own is not session}
         self._programs = {
@@ -613,7 +622,7 @@ class Party:
         for dtype, numbers in by_dtype.items():
             self._call(
                 ("free", dtype),
-                lambda graph, dtype=dtype: program.free(graph, self._device, dtype),
+                partial(program.free, device=self._device, dtype=dtype),
                 [],
                 "freeing tensors",
                 values=[np.array(numbers, np.int64)],
@@ -622,9 +631,9 @@ class Party:
     def _results(self, written: Program, shapes: list, kept: list[int], name: str) -> Any:
         """Put a RemoteTensor in the place of each spec of what a function returned."""
         several = len(tf.nest.flatten(written.structure)) > 1
-        shapes, index = iter(shapes), itertools.count()
+        found, index = iter(shapes), itertools.count()
         tensors = (
-            (part.shape if part.shape.is_fully_defined() else tf.TensorShape(next(shapes)), number)
+            (part.shape if part.shape.is_fully_defined() else tf.TensorShape(next(found)), number)
             for part, number in zip(written.kept, kept, strict=True)
         )
 
@@ -687,9 +696,10 @@ class Party:
 
     # --- its process ------------------------------------------------------------------------
 
-    def _launch(self, book: Mapping[str, str], libraries: Sequence[str]) -> None:
+    def _launch(self, book: Mapping[str, str], libraries: Sequence[str]) -> Child:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed by _end
         self._process = start_process(self.name, book, libraries, log=self._log)
+        return self._process
 
     def _connect(self) -> None:
         """Wait until the party is ready.
@@ -723,11 +733,11 @@ class Party:
 
     def _answer(self, what: str) -> Any:
         """Read the next line that the party's process writes."""
-        line = self._network._await(
-            self._process.stdout.readline, [self], what, self._network.timeout
-        )
+        process = self._process
+        assert process is not None and process.stdout is not None
+        line = self._network._await(process.stdout.readline, [self], what, self._network.timeout)
         if not line:
-            self._network._await(self._process.wait, [], what, 10)
+            self._network._await(process.wait, [], what, 10)
             self._require_alive(what)
         return json.loads(line)
 
@@ -736,6 +746,7 @@ class Party:
             raise PartyError(f"{self.name} runs on another machine, which counts its own bytes.")
         self._network._require_running(self)
         self._require_alive("counting bytes")
+        assert self._process.stdin is not None
         self._process.stdin.write(b"\n")
         self._process.stdin.flush()
         return self._answer("counting bytes")
@@ -757,6 +768,7 @@ class Party:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            assert self._process.stdin is not None and self._process.stdout is not None
             self._process.stdin.close()
             self._process.stdout.close()
             self._log.close()
@@ -769,13 +781,13 @@ class Party:
         self._programs.clear()
 
 
-class _Session(v1.Session):
+class _Session(tf.compat.v1.Session):
     # Session's own would ask the party to end the session, and wait for one that is lost.
     def __del__(self) -> None:
         pass
 
 
-def _run(session: v1.Session, fetches: list[Any], feeds: dict, options: Any) -> list[Any]:
+def _run(session: _Session, fetches: list[Any], feeds: dict, options: Any) -> list[Any]:
     """Run a session, again where TensorFlow takes a request for a repeated one.
 
     A server refuses a request with the number of one of the last 100 000. TensorFlow draws the

@@ -81,7 +81,7 @@ def _require_free(port: int) -> None:
             probe.bind(("", port))
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
-            why = "another program listens there" if taken else error.strerror.lower()
+            why = "another program listens there" if taken else str(error.strerror).lower()
             raise CannotStart(f"port {port} of this machine is taken: {why}") from None
 
 
