@@ -57,20 +57,20 @@ class Transform:
         over j1 comes first, and what depends on j2 and k1 only stands between.
         """
         n, t = self.degree, self.modulus
-        powers = [1]
+        exact = [1]
         for _ in range(2 * n - 1):
-            powers.append(powers[-1] * psi % t)
-        powers = centred(np.array(powers, np.float64), t)
+            exact.append(exact[-1] * psi % t)
+        powers = centred(np.array(exact, np.float64), t)
         r, c = np.arange(self.rows), np.arange(self.columns)
         first = np.outer(2 * r + 1, r) * self.columns
         between = np.outer(2 * r + 1, c)
         second = np.outer(c, c) * 2 * self.rows
-        return tuple(powers[exponents % (2 * n)] for exponents in (first, between, second))
+        return powers[first % (2 * n)], powers[between % (2 * n)], powers[second % (2 * n)]
 
     def _centred(self, values: np.ndarray) -> np.ndarray:
         return centred(values, self.modulus)
 
-    def to_slots(self, coefficients: np.ndarray, largest: int | None = None) -> np.ndarray:
+    def to_slots(self, coefficients: np.ndarray, largest: float | None = None) -> np.ndarray:
         """Return the slots of polynomials, within ±t/2.
 
         Args:

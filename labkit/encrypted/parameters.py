@@ -42,7 +42,8 @@ def is_prime(n: int) -> bool:
 
 def ntt_primes(bits: int, step: int, count: int = 1) -> list[int]:
     """Return the `count` largest primes below 2^bits that are 1 modulo `step`."""
-    found, candidate = [], ((1 << bits) - 2) // step * step + 1
+    found: list[int] = []
+    candidate = ((1 << bits) - 2) // step * step + 1
     while len(found) < count:
         if candidate <= step:
             raise WrongParameters(

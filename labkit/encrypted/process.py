@@ -13,7 +13,7 @@ import time
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +22,8 @@ from labkit.encrypted import messages
 from labkit.encrypted.label_dp import LabelPrivacy
 from labkit.encrypted.labels_party import LabelsParty
 from labkit.encrypted.parameters import Parameters, WrongParameters
+
+Answer = TypeVar("Answer", bound=messages.Message)
 
 # Importing TensorFlow takes seconds, on a busy machine many.
 START_SECONDS = 180
@@ -126,6 +128,7 @@ class LabelsProcess:
                 stderr=self._errors,
             )
             # The secret that opens the wire goes through a pipe: others can read a command line.
+            assert self._process.stdin is not None
             self._process.stdin.write(key.hex().encode() + b"\n")
             self._process.stdin.write(json.dumps(settings).encode() + b"\n")
             self._process.stdin.close()
@@ -133,7 +136,7 @@ class LabelsProcess:
         self._received()
 
     def _accepted(self, listener: Listener) -> Connection:
-        listener._listener._socket.settimeout(1.0)
+        listener._listener._socket.settimeout(1.0)  # type: ignore[attr-defined]  # private
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -197,9 +200,21 @@ class LabelsProcess:
         cls = ANSWERS[kind]
         return cls.from_tensors(unpack(frame)[1])
 
+    def _asked(
+        self,
+        cls: type[Answer],
+        call: str,
+        message: messages.Message | None = None,
+        batch: np.ndarray | None = None,
+    ) -> Answer:
+        answer = self._ask(call, message, batch)
+        if not isinstance(answer, cls):
+            raise TypeError(f"The labels party answers `{call}` by {type(answer).__name__}.")
+        return answer
+
     def public_key(self) -> messages.PublicKey:
         """As `LabelsParty.public_key`."""
-        return self._ask("public_key")
+        return self._asked(messages.PublicKey, "public_key")
 
     def accept(self, probe: messages.Probe) -> None:
         """As `LabelsParty.accept`."""
@@ -207,15 +222,15 @@ class LabelsProcess:
 
     def encrypt_labels(self, batch: np.ndarray) -> messages.EncryptedLabels:
         """As `LabelsParty.encrypt_labels`."""
-        return self._ask("encrypt_labels", batch=batch)
+        return self._asked(messages.EncryptedLabels, "encrypt_labels", batch=batch)
 
     def encrypt_share(self, message: messages.MaskedSignals) -> messages.EncryptedShare:
         """As `LabelsParty.encrypt_share`."""
-        return self._ask("encrypt_share", message)
+        return self._asked(messages.EncryptedShare, "encrypt_share", message)
 
     def open(self, message: messages.MaskedProducts) -> messages.MaskedGradient:
         """As `LabelsParty.open`."""
-        return self._ask("open", message)
+        return self._asked(messages.MaskedGradient, "open", message)
 
     def bytes_sent(self) -> dict[str, int]:
         """Bytes that each party has sent so far."""

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +23,7 @@ RERANDOMISER = 8
 # Threads at work at once, at most: each holds some 50 MB of polynomials.
 THREADS = 4
 
-Ciphertexts = tf_shell.ShellTensor64
+Ciphertexts: TypeAlias = tf_shell.ShellTensor64
 
 
 def uniform(modulus: int, shape: Sequence[int]) -> np.ndarray:
