@@ -27,7 +27,7 @@ import textwrap
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FunctionType
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -94,6 +94,16 @@ def _calls(seed: str) -> Iterator[int]:
     return itertools.count()
 
 
+class Guarded(Protocol):
+    """A student's function as a check gets it; see `guard`."""
+
+    __name__: str
+    __wrapped__: Callable[..., Any]
+    in_place: Callable[..., Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
 def check(body: Callable[..., None]) -> Callable[..., None]:
     """Make a check of `body(student, rng)`; its docstring's first line is what success prints.
 
@@ -118,6 +128,7 @@ def check(body: Callable[..., None]) -> Callable[..., None]:
                         f"({type(error).__name__}: {reason(error)}). Is it of the kind that its "
                         "cell asks for?"
                     ) from error
+        assert body.__doc__ is not None
         print(_wrapped(f"✓ {body.__name__}: {body.__doc__.splitlines()[0]}"))
 
     return run
@@ -128,7 +139,7 @@ def _wrapped(text: str) -> str:
     return "\n".join(textwrap.fill(line, 88) for line in text.split("\n"))
 
 
-def guard(student: Callable[..., Any]) -> Callable[..., Any]:
+def guard(student: Callable[..., Any]) -> Guarded:
     """Return a function that calls `student` on copies; what that raises is a `CheckFailed`.
 
     Arrays and containers are copied, however nested, and so is what a function that is handed over
@@ -150,8 +161,8 @@ def guard(student: Callable[..., Any]) -> Callable[..., Any]:
             # TensorFlow raises it too, where NumPy meets a tensor without a value.
             if isinstance(error, NotImplementedError) and "symbolic" not in str(error):
                 # The function may be filled in, and call one that is not.
-                blank = re.search(r"Exercise `(\w+)` is still blank", str(error))
-                blank = blank[1] if blank else name
+                found = re.search(r"Exercise `(\w+)` is still blank", str(error))
+                blank = found[1] if found else name
                 why = f", and `{name}` calls it" if blank != name else ""
                 raise CheckFailed(
                     f"Exercise `{blank}` is still blank{why}. Fill in its cell, run that cell, "
@@ -166,8 +177,9 @@ def guard(student: Callable[..., Any]) -> Callable[..., Any]:
         return in_place(*_copied(args), **_copied(kwargs))
 
     call.__name__ = in_place.__name__ = name
-    call.in_place = in_place
-    return call
+    guarded = cast(Guarded, call)
+    guarded.in_place = in_place
+    return guarded
 
 
 def at_home(student: Callable[..., Any], run: Callable[..., Any], *data: Any) -> Any:
@@ -270,12 +282,14 @@ def place(student: Callable[..., Any], error: BaseException) -> str:
     """
     if (known := getattr(error, "place", None)) is not None:
         return str(known)
-    file = getattr(getattr(student, "__code__", None), "co_filename", None)
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    cell = getattr(getattr(student, "__code__", None), "co_filename", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [(f.filename, f.lineno) for f in frames if f.filename == cell and f.lineno is not None]
     if not lines:
         return ""
-    line = textwrap.shorten(linecache.getline(file, lines[-1]).strip(), 100)
-    return f"\n  line {lines[-1]} of its cell: {line}"
+    file, number = lines[-1]
+    line = textwrap.shorten(linecache.getline(file, number).strip(), 100)
+    return f"\n  line {number} of its cell: {line}"
 
 
 def as_array(

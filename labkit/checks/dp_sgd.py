@@ -588,7 +588,7 @@ def its_step_clips_each_microbatch(library_optimizer: Callable, rng: np.random.G
         "num_microbatches does not reach the optimizer": task.weights_after(1, len(task.x)),
     }
     near = [slip for slip, weights in slips.items() if _near(got, weights, want - before)]
-    ratio = np.linalg.norm(got - before) / np.linalg.norm(want - before)
+    ratio = float(np.linalg.norm(got - before) / np.linalg.norm(want - before))
     hint = f" It looks as if {near[0]}." if near else _default_rate(ratio, task.learning_rate)
     require(
         _near(got, want, want - before),

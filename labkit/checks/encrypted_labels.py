@@ -649,7 +649,8 @@ def _counts(multiplications: Callable, sizes: tuple[int, int, int]) -> np.ndarra
 
 
 def _cases(rng: np.random.Generator) -> list[tuple[int, int, int]]:
-    return [(784, 64, 10), *(tuple(int(n) for n in rng.integers(2, 30, 3)) for _ in range(4))]
+    drawn = [rng.integers(2, 30, 3).tolist() for _ in range(4)]
+    return [(784, 64, 10), *((features, hidden, classes) for features, hidden, classes in drawn)]
 
 
 @check
@@ -717,7 +718,7 @@ def _reordered(reordered_gradient: Callable, rng: np.random.Generator) -> _Reord
     want = [x[:, :, None] * signals[:, None], hidden[:, :, None] * residual[:, None]]
     # relu' is 0 or 1; three factors are rounded, W₂, the residual and x, or two, h and residual.
     # In the published order W₂·x is rounded as one; that is no mistake in the result.
-    pixels, terms = x[:, :, None], 0
+    pixels, terms = x[:, :, None], np.zeros((), x.dtype)
     for c in range(classes):
         error, weights = residual[:, None, None, c], top[None, None, :, c]
         terms = terms + np.maximum(

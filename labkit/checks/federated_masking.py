@@ -11,6 +11,7 @@ from labkit import secagg
 from labkit.checks import (
     FALSE_FAIL,
     CheckFailed,
+    Guarded,
     as_array,
     as_number,
     at_home,
@@ -325,9 +326,10 @@ def each_party_computes_on_its_own_data(
             [i for i, party in enumerate(parties) if np.array_equal(party[kind], value)]
             for kind, value in enumerate((x, y))
         ]
-        seen.append(tuple(own[0] if own else None for own in owners))
-        grads[seen[-1][0]] = _least_squares(weights, x, y)
-        return grads[seen[-1][0]]
+        images, labels = (own[0] if own else None for own in owners)
+        seen.append((images, labels))
+        grads[images] = _least_squares(weights, x, y)
+        return grads[images]
 
     new = federated_round(weights, parties, spy, 0.1)
     new = as_array(new, "the result of `federated_round`", weights.shape)
@@ -365,7 +367,7 @@ def _names(result: Any) -> set[str]:
     require(result is not None, "`reads` returned None. Did you forget `return`?")
     try:
         plain = isinstance(result, str | Mapping)
-        names = [None] if plain else list(itertools.islice(result, 10_000))
+        names: list[Any] = [None] if plain else list(itertools.islice(result, 10_000))
     except Exception:  # not to be read
         names = [None]
     require(
@@ -505,7 +507,7 @@ def the_data_stay_as_they_were(reads: Callable, rng: np.random.Generator) -> Non
         )
 
 
-def _read_and_left(reads: Callable, compute: Callable, data: dict) -> tuple[Any, dict]:
+def _read_and_left(reads: Guarded, compute: Callable, data: dict) -> tuple[Any, dict]:
     """Return what `reads` returns, and what it leaves of the data, where it is called."""
     return reads.in_place(compute, data), data
 
@@ -638,7 +640,7 @@ def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> No
 
 
 def _left_of_the_gradient(
-    mask_gradient: Callable, grad: np.ndarray, party: int, masks: dict
+    mask_gradient: Guarded, grad: np.ndarray, party: int, masks: dict
 ) -> np.ndarray:
     """Return what is left of a party's own gradient, where `mask_gradient` is called."""
     mask_gradient.in_place(grad, party, masks)

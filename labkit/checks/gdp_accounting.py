@@ -13,6 +13,7 @@ from labkit.accounting import TUTORIAL_ORDERS, require_domain
 from labkit.checks import (
     FALSE_FAIL,
     CheckFailed,
+    Guarded,
     as_array,
     as_number,
     check,
@@ -90,7 +91,7 @@ def _moves(
 
 
 def _refuses(
-    student: Callable, valid: dict[str, Any], bad: Sequence[tuple[str, Any]], *more: Any
+    student: Guarded, valid: dict[str, Any], bad: Sequence[tuple[str, Any]], *more: Any
 ) -> None:
     """Require a ValueError that names the argument for each (argument, value) of `bad`."""
     student(*valid.values(), *more)  # A blank or broken function is told so first.
@@ -256,7 +257,7 @@ def mu_poisson_matches_the_library(mu_poisson: Callable, rng: np.random.Generato
 
 
 @check
-def mu_poisson_at_the_limits(mu_poisson: Callable, rng: np.random.Generator) -> None:
+def mu_poisson_at_the_limits(mu_poisson: Guarded, rng: np.random.Generator) -> None:
     """exact for much noise too, where it tends to q·√T/σ; nonsense is refused by name."""
     _refuses(
         mu_poisson,
@@ -303,7 +304,7 @@ def mu_uniform_matches_the_library(mu_uniform: Callable, rng: np.random.Generato
 
 
 @check
-def mu_uniform_refuses_nonsense(mu_uniform: Callable, rng: np.random.Generator) -> None:
+def mu_uniform_refuses_nonsense(mu_uniform: Guarded, rng: np.random.Generator) -> None:
     """settings without a meaning are refused by name; μ grows with q and steps."""
     _refuses(
         mu_uniform,
@@ -414,7 +415,7 @@ def delta_survives_large_mu(delta_from_mu: Callable, rng: np.random.Generator) -
 
 
 @check
-def delta_refuses_nonsense(delta_from_mu: Callable, rng: np.random.Generator) -> None:
+def delta_refuses_nonsense(delta_from_mu: Guarded, rng: np.random.Generator) -> None:
     """an ε or μ without a meaning is refused by name."""
     valid = {"epsilon": 1.0, "mu": 0.5}
     moves = ("epsilon", 0.5, False), ("mu", 0.25, True)
@@ -489,7 +490,7 @@ def eps_at_the_extremes(eps_from_mu: Callable, rng: np.random.Generator) -> None
 
 
 @check
-def eps_refuses_nonsense(eps_from_mu: Callable, rng: np.random.Generator) -> None:
+def eps_refuses_nonsense(eps_from_mu: Guarded, rng: np.random.Generator) -> None:
     """a μ or δ without a meaning is refused by name."""
     valid = {"mu": 0.5, "delta": 1e-5}
     moves = ("mu", 0.1, True), ("delta", 0.1, True)
@@ -606,7 +607,7 @@ def published_rdp_figures_come_out(eps_rdp: Callable, rng: np.random.Generator) 
 
 
 @check
-def rdp_stays_in_its_domain(eps_rdp: Callable, rng: np.random.Generator) -> None:
+def rdp_stays_in_its_domain(eps_rdp: Guarded, rng: np.random.Generator) -> None:
     """ε is never negative, and settings without a meaning are refused by name."""
     for conversion in ("tight", "classical"):
         # Noise so large and δ so generous that the tight formula is far below 0.
@@ -663,7 +664,7 @@ def finds_the_worst_setting(worst_case: Callable, rng: np.random.Generator) -> N
     spread = rng.uniform(1.1, 3)
     # Everywhere above the estimate, with the largest DIFFERENCE elsewhere than the largest factor.
     factors = dict(zip(settings, rng.uniform(1.05, 1.6, 12), strict=True))
-    small, large = min(settings, key=low.get), max(settings, key=low.get)
+    small, large = min(settings, key=low.__getitem__), max(settings, key=low.__getitem__)
     factors[small], factors[large] = 2.5, 2.0
     estimates = {s: low[s] / factors[s] for s in settings}
     setting, factor = _case(
@@ -672,7 +673,7 @@ def finds_the_worst_setting(worst_case: Callable, rng: np.random.Generator) -> N
     hint = ""
     if _same(setting, large):
         hint = " Did you take the largest difference? The largest FACTOR is asked for."
-    elif _same(setting, min(settings, key=factors.get)):
+    elif _same(setting, min(settings, key=factors.__getitem__)):
         hint = " That is the smallest one."
     require(
         _same(setting, small),
@@ -826,7 +827,7 @@ def noise_is_not_wasted(noise_for: Callable, rng: np.random.Generator) -> None:
 
 
 @check
-def noise_for_refuses_the_impossible(noise_for: Callable, rng: np.random.Generator) -> None:
+def noise_for_refuses_the_impossible(noise_for: Guarded, rng: np.random.Generator) -> None:
     """arguments without a meaning are refused by name, and a target that no noise keeps too."""
     q, steps, delta = rng.uniform(0.2, 0.5), 4, _log_uniform(rng, 1e-8, 1e-4)
     sigma = rng.uniform(2, 5)

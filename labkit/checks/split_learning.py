@@ -50,16 +50,17 @@ def _parties() -> tuple[Parties, Party, Party, Party]:
     if not together.running:
         together.start()
     together.crossings.clear()
-    return together, *together.members
+    alice, bob, carol = together.members
+    return together, alice, bob, carol
 
 
 class _Move(NamedTuple):
-    """A crossing (see labkit.parties), as data."""
+    """A crossing (see labkit.parties), as data: the word of the student's process."""
 
     sender: str
     receiver: str
-    nbytes: int
-    value: np.ndarray
+    nbytes: int | None
+    value: Any
     text: str
 
     def __str__(self) -> str:
@@ -151,7 +152,7 @@ def _slopes(function: Callable, at: Sequence[np.ndarray], step: float = 1e-5) ->
     return slopes
 
 
-def _apart(got: Sequence[np.ndarray], want: Sequence[np.ndarray]) -> float:
+def _apart(got: Sequence[np.ndarray], want: Sequence[np.ndarray | float]) -> float:
     # NumPy's maximum is NaN if one of them is, Python's only if the first one is.
     return float(np.max([np.abs(g - w).max() for g, w in zip(got, want, strict=True)]))
 
@@ -266,7 +267,7 @@ def weights_and_biases_are_in_their_place(
 ) -> None:
     """each layer is its input times its weights, plus its biases."""
     # Everything positive: the relus do nothing, and the network is two affine maps.
-    sizes = rng.permutation([3, 4, 6, 7])[:3]
+    sizes = rng.permutation([3, 4, 6, 7])[:3].tolist()
     bottom = [np.abs(v) + 0.1 for v in _bottom(rng, sizes)]
     x = rng.uniform(0.1, 1, (5, sizes[0])).astype(np.float32)
     got = as_array(
@@ -297,7 +298,8 @@ def _head(rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray, np.nd
     return top, smashed, labels, float(rng.uniform(0.2, 0.5))
 
 
-def _loss(w: np.ndarray, b: np.ndarray, smashed: np.ndarray, labels: np.ndarray) -> float:
+def _loss(top: Sequence[np.ndarray], smashed: np.ndarray, labels: np.ndarray) -> float:
+    w, b = top
     return -float(np.mean(log_softmax(smashed @ w + b, axis=1)[np.arange(len(labels)), labels]))
 
 
@@ -321,7 +323,7 @@ def the_loss_is_the_mean_cross_entropy(server_step: Callable, rng: np.random.Gen
     """it is the mean of −log of the true label's probability."""
     top, smashed, labels, rate = _head(rng)
     _, _, got = _served(server_step, top, smashed, labels, rate)
-    want = _loss(*top, smashed, labels)
+    want = _loss(top, smashed, labels)
     hint = ""
     if abs(got - want * len(labels)) < 1e-3:
         hint = " Yours is the sum over the batch."
@@ -340,7 +342,7 @@ def the_top_makes_one_sgd_step(server_step: Callable, rng: np.random.Generator) 
     """bob's weights go learning_rate times the gradient downhill."""
     top, smashed, labels, rate = _head(rng)
     new, _, _ = _served(server_step, top, smashed, labels, rate)
-    slopes = _slopes(lambda w, b: _loss(w, b, smashed, labels), top)
+    slopes = _slopes(lambda *new: _loss(new, smashed, labels), top)
     moved = [(old - after) / rate for old, after in zip(top, new, strict=True)]
     require(
         _apart(new, top) > 0,
@@ -371,14 +373,14 @@ def the_cut_gradient_is_the_slope_at_the_cut(
     top, smashed, labels, _ = _head(rng)
     rate = 1.5  # large, so that the new top is another one
     new, got, _ = _served(server_step, top, smashed, labels, rate)
-    [want] = _slopes(lambda h: _loss(*top, h, labels), [smashed])
+    [want] = _slopes(lambda h: _loss(top, h, labels), [smashed])
     hint = ""
     for candidate, text in (
         (-want, " The sign is the wrong way round."),
         (want * rate, " The learning rate does not belong here: alice has her own."),
         (want * len(labels), " Yours belongs to the SUM of the losses."),
         (
-            _slopes(lambda h: _loss(*new, h, labels), [smashed])[0],
+            _slopes(lambda h: _loss(new, h, labels), [smashed])[0],
             " Yours belongs to the NEW top: alice sent her data through the old one.",
         ),
     ):
@@ -738,7 +740,7 @@ def payload_is_both_ways(bytes_per_epoch: Callable, rng: np.random.Generator) ->
         size = min(batch, examples - start)
         alice.send(np.zeros((size, width), np.float32)).send(bob).send(alice)
     between = [m for m in together.crossings if "notebook" not in (m.sender, m.receiver)]
-    want = sum(move.nbytes for move in between)
+    want = sum(move.nbytes or 0 for move in between)
     got = as_number(bytes_per_epoch(examples, batch, width, 0), "the result of `bytes_per_epoch`")
     hint = ""
     if got * 2 == want:
@@ -926,7 +928,7 @@ def the_decoder_is_the_best_linear_one(fit_decoder: Callable, rng: np.random.Gen
             * got.sum(axis=0),
         }
         wrong = {h: np.abs(slope - ridge * got + p).max() for h, p in penalties.items()}
-        hint = min(wrong, key=wrong.get)
+        hint = min(wrong, key=wrong.__getitem__)
         hint = hint if wrong[hint] < ROUNDING else ""
         require(
             float(np.abs(slope).max()) <= 1e-3,
@@ -951,7 +953,7 @@ def few_examples_are_enough(fit_decoder: Callable, rng: np.random.Generator) -> 
     norm = float(np.linalg.norm(got))
     # ‖D‖² ≤ ‖X‖²/ridge, since D = 0 costs ‖X‖².
     require(
-        norm > 1e-3 and norm**2 <= np.sum(images**2) / 0.5,
+        bool(norm > 1e-3 and norm**2 <= np.sum(images**2) / 0.5),
         f"With four examples for ten units the decoder has norm {norm:.3g}: the ridge should keep "
         "it small, but not zero.",
     )
