@@ -93,10 +93,12 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 def _hush(graph_optimizations: types.ModuleType) -> None:
     """Silence what TFF's graph optimizer has TensorFlow log: TF_CPP_MIN_LOG_LEVEL does not."""
-    lib = Path(sys.modules["tensorflow"].__file__).parent / "libtensorflow_framework.so.2"
+    tensorflow = sys.modules["tensorflow"].__file__
+    assert tensorflow is not None
+    library = ctypes.CDLL(str(Path(tensorflow).parent / "libtensorflow_framework.so.2"))
     # void absl::SetMinLogLevel(absl::LogSeverityAtLeast), in the Abseil of TensorFlow 2.20.
     set_min_log_level = getattr(
-        ctypes.CDLL(lib), "_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE", None
+        library, "_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE", None
     )
     if set_min_log_level is not None:
         set_min_log_level(ctypes.c_int(3))  # kFatal
@@ -116,6 +118,7 @@ class AfterImportFinder(importlib.abc.MetaPathFinder):
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         if spec is not None:
+            assert isinstance(spec.loader, importlib.machinery.SourceFileLoader)
             spec.loader = _AfterImportLoader(spec.loader.name, spec.loader.path)
         return spec
 
@@ -194,6 +197,8 @@ def _choose_keras_2() -> None:
                 f"tf.{name} is already Keras 3 here, and the labs need Keras 2. {_FRESH_START}"
             )
     # `import tensorflow.keras` goes by the path that TensorFlow chose when it was imported.
-    keras_2 = str(Path(importlib.util.find_spec("tf_keras").origin).parent / "api" / "_v2")
+    spec = importlib.util.find_spec("tf_keras")
+    assert spec is not None and spec.origin is not None
+    keras_2 = str(Path(spec.origin).parent / "api" / "_v2")
     if keras_2 not in tf.__path__:
         tf.__path__.insert(0, keras_2)

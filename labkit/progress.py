@@ -38,7 +38,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         self.done = 0
-        self.figures = {}
+        self.figures: dict[str, float] = {}
         self.began = self.drawn_at = time.monotonic()
         self.plain_lines = 0
         self.width = 0
@@ -107,7 +107,6 @@ def clock(seconds: float) -> str:
 def notebook_display(line: str):
     """Show `line` in the running notebook and return the handle to update it; None elsewhere."""
     ipython = sys.modules.get("IPython")
-    shell = ipython and ipython.get_ipython()
-    if not hasattr(shell, "kernel"):
+    if ipython is None or not hasattr(ipython.get_ipython(), "kernel"):
         return None
     return ipython.display.display({"text/plain": line}, raw=True, display_id=True)

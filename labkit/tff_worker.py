@@ -36,8 +36,8 @@ def adopt(executor_factory: types.ModuleType) -> None:
     os.register_at_fork(after_in_child=disown)
     atexit.register(disown)
     # With globals of its own: Python empties those of modules before the last clean-up reads them.
-    theirs = executor_factory.local_cpp_executor_factory
-    executor_factory.local_cpp_executor_factory = functools.update_wrapper(
-        types.FunctionType(theirs.__code__, {**vars(executor_factory), "subprocess": ours}), theirs
-    )
-    executor_factory.local_cpp_executor_factory.__kwdefaults__ = theirs.__kwdefaults__
+    names = vars(executor_factory)
+    theirs = names["local_cpp_executor_factory"]
+    adopted = types.FunctionType(theirs.__code__, {**names, "subprocess": ours})
+    names["local_cpp_executor_factory"] = functools.update_wrapper(adopted, theirs)
+    adopted.__kwdefaults__ = theirs.__kwdefaults__

@@ -65,7 +65,7 @@ def clipped_gradient_sum(
     def call(x, y) -> ClippedSum:
         return clipped_sum(x, y, l2_norm_clip)[0]
 
-    call.model = model  # The trace itself has a weak reference only.
+    vars(call)["model"] = model  # The trace itself has a weak reference only.
     return call
 
 

@@ -17,7 +17,7 @@ VALIDATION_BATCH = 1000
 INT64 = np.iinfo(np.int64)
 
 # What has been traced for a model, as long as the model lives: several fits trace it once.
-TRACED = weakref.WeakKeyDictionary()
+TRACED: weakref.WeakKeyDictionary[object, dict[tuple, "Functions"]] = weakref.WeakKeyDictionary()
 
 
 @dataclass
@@ -118,16 +118,18 @@ def fit(
         raise ValueError(f"rng is {rng!r}: give numpy.random.default_rng() or another generator.")
     require_plain_optimizer(model, optimizer)
     x, y = examples(x=x, y=y)
+    validation = None
     if validation_data is not None:
         x_val, y_val = validation_data
-        validation_data = examples(validation_x=x_val, validation_y=y_val)
+        validation = examples(validation_x=x_val, validation_y=y_val)
 
     records = sorted({*range(record_every, steps, record_every), steps} - {0})
     epsilons = epsilon_curve(noise_multiplier, sampling_probability, records, delta)
     functions = traced(model, loss)
     update = noisy_update(model.trainable_variables, optimizer)
     history = History()
-    met, figures = np.zeros(3), {}
+    met = np.zeros(3)
+    figures: dict[str, float] = {}
     with Progress(steps, label) as progress:
         for step in range(1, steps + 1):
             batch = np.flatnonzero(rng.random(len(x)) < sampling_probability)
@@ -145,7 +147,7 @@ def fit(
             figures |= {"loss": loss_so_far, "accuracy": accuracy_so_far, "epsilon": epsilon}
             if step == records[len(history.steps)]:
                 figures["validation_accuracy"] = (
-                    mean(functions.hits(*validation_data)) if validation_data else math.nan
+                    mean(functions.hits(*validation)) if validation else math.nan
                 )
                 history.add(step, **figures)
                 met[:] = 0

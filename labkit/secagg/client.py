@@ -148,10 +148,11 @@ class Client:
         return Letter(sealed, commitments)
 
     def _commitments(self, owner: int, holder: int, shares: np.ndarray) -> tuple[bytes, bytes]:
-        return tuple(
+        own, pairs = (
             commitment(self.round_number, owner, holder, kind, shares[kind])
             for kind in (SELF, PAIRS)
         )
+        return own, pairs
 
 
 def pair_seed(key: PrivateKey, public: bytes, round_number: int) -> bytes:

@@ -32,7 +32,7 @@ def expand(seed: bytes, length: int, dtype: np.typing.DTypeLike = np.uint32) -> 
         raise ValueError(f"The seed has {len(seed)} bytes: it must have 32.")
     stream = Cipher(AES(seed), CTR(bytes(16))).encryptor()
     numbers = np.empty(length, dtype.newbyteorder("<"))
-    stream.update_into(bytes(numbers.nbytes), numbers.view(np.uint8))
+    stream.update_into(bytes(numbers.nbytes), numbers.view(np.uint8).data)
     return numbers.astype(dtype, copy=False)
 
 

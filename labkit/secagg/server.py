@@ -131,15 +131,15 @@ class Server:
 
     def _recover(self) -> dict[int, bytes]:
         """Recover one secret of each client, all those with the same helpers at once."""
-        groups = defaultdict(list)
+        groups: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         for u in sorted(self.sharing):
             if u in self.dropped and not self.graph[u] & self.arrived:
                 continue  # none of its masks is in the sum
-            helpers = sorted(self._shares[u])[: self.threshold]
+            helpers = tuple(sorted(self._shares[u])[: self.threshold])
             if len(helpers) < self.threshold:
                 raise shamir.TooFewShares(f"Client {u}'s secret", len(helpers), self.threshold)
-            groups[tuple(helpers)].append(u)
-        secrets = {}
+            groups[helpers].append(u)
+        secrets: dict[int, bytes] = {}
         for helpers, owners in groups.items():
             rows = np.array([[self._shares[u][v] for u in owners] for v in helpers])
             secrets |= zip(owners, shamir.recover(rows, helpers, self.threshold), strict=True)
