@@ -1,0 +1,1 @@
+from autograder.inside.jail import *
