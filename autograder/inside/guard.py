@@ -12,7 +12,7 @@ import builtins
 import sys
 import threading
 from hashlib import blake2b
-from types import FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 REPORT = "labkit.report"  # the audit event that asks for it
@@ -30,8 +30,9 @@ def watch(secret: str) -> None:
     From then on `sys.audit(REPORT, nonce, shell)` prints a line: a signature by `secret` of the
     nonce and of what follows it, the tuple of all that was found, as Python writes it in ASCII.
     """
-    space = {"__name__": __name__, "__builtins__": dict(vars(builtins))}
-    exec(__spec__.loader.get_code(__name__), space)
+    space: dict[str, Any] = {"__name__": __name__, "__builtins__": dict(vars(builtins))}
+    loader: Any = __spec__.loader  # of a file: one that has its code
+    exec(loader.get_code(__name__), space)
     space["_start"](secret, sys.stdout.write)
 
 
@@ -105,7 +106,7 @@ def _listen(event: str, arguments: tuple) -> None:
     if what is None or hasattr(_listening, "now"):
         return
     _listening.now = True  # what follows is heard as well
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None and event in _EVENTS and frame.f_code.co_filename.endswith(_BETWEEN):
         frame = frame.f_back
     if frame is not None and "/ipykernel_" in frame.f_code.co_filename:

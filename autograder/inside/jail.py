@@ -62,8 +62,8 @@ def unshare(flags: int) -> None:
 
 def mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
     """mount(2)."""
-    kind = kind and kind.encode()
-    _call("mount", source.encode(), target.encode(), kind, ctypes.c_ulong(flags), data.encode())
+    of_kind = kind and kind.encode()
+    _call("mount", source.encode(), target.encode(), of_kind, ctypes.c_ulong(flags), data.encode())
 
 
 def unmount(target: str) -> None:

@@ -90,7 +90,7 @@ _turn = threading.RLock()  # a student's threads may call the judge's functions 
 class _Lent(NamedTuple):
     """Stands for a mapping of the student's own class: the judge asks for its items."""
 
-    index: int
+    number: int
     name: str
     keys: list[Any]
 
@@ -118,12 +118,15 @@ class _Unpickler(pickle.Unpickler):
 
         def call(*args: Any, **kwargs: Any) -> Any:
             lent: list[Mapping] = []
-            args = [_lent(value, lent) for value in args]
-            kwargs = {key: _lent(value, lent) for key, value in kwargs.items()}
-            request = {"callback": number, "data": _is_data([args, kwargs])}
+            given = [
+                [_lent(value, lent) for value in args],
+                {key: _lent(value, lent) for key, value in kwargs.items()},
+            ]
+            request = {"callback": number, "data": _is_data(given)}
             with _turn:
-                _reply(request, [args, kwargs])
+                _reply(request, given)
                 while True:
+                    assert _link is not None
                     answer = _receive(_link)
                     result, error, wanted = _Unpickler(io.BytesIO(answer)).load()
                     if wanted is None:
@@ -141,11 +144,13 @@ def _reply(header: dict[str, Any], *values: Any) -> None:
     buffers: list[bytes] = []
     header |= {"values": [_encode(value, buffers, 0) for value in values]}
     text = json.dumps(header).encode()
+    assert _link is not None
     _send(_link, struct.pack("<Q", len(text)), text, *buffers)
 
 
 def serve(namespace: dict[str, Any]) -> None:
     """Answer calls to the functions in `namespace` until the judge has no more."""
+    assert _link is not None
     while request := _receive(_link):
         name, run, args, kwargs, errors = _Unpickler(io.BytesIO(request)).load()
         if name is None:
@@ -231,16 +236,16 @@ def _encode(value: Any, buffers: list[bytes], depth: int) -> list:
             return ["plain", kind(value)]
     if type(value) is _Lent:
         keys = [_encode(key, buffers, depth + 1) for key in value.keys[:MOST_ITEMS]]
-        return ["lent", value.index, value.name, keys]
+        return ["lent", value.number, value.name, keys]
     if isinstance(value, bytes | bytearray):
         return ["bytes", value.hex()]
     if isinstance(value, complex):
         return ["complex", [value.real, value.imag]]
     if hasattr(type(value), "__float__"):  # fractions, decimals
         return ["plain", float(value)]
-    for kind in (list, tuple, set, frozenset):
-        if isinstance(value, kind) and len(value) <= MOST_ITEMS:
-            return [kind.__name__, [_encode(item, buffers, depth + 1) for item in value]]
+    for container in (list, tuple, set, frozenset):
+        if isinstance(value, container) and len(value) <= MOST_ITEMS:
+            return [container.__name__, [_encode(item, buffers, depth + 1) for item in value]]
     if isinstance(value, dict) and len(value) <= MOST_ITEMS:
         return ["dict", [[_encode(i, buffers, depth + 1) for i in pair] for pair in value.items()]]
     if hasattr(value, "__iter__") and (hasattr(value, "__next__") or hasattr(value, "__len__")):
@@ -281,6 +286,7 @@ statement = ""  # of the judge, about the last check: see `judge`
 def connect() -> None:
     """Take the newest connection to the student's kernel from the grader."""
     global _calls
+    assert _link is not None
     _link.setblocking(False)
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -359,6 +365,9 @@ class _Pickler(pickle.Pickler):
         return "function", len(self._functions) - 1, b""
 
 
+_Outcome = tuple[Any, Exception | None, None]  # what a callback returned, or raised
+
+
 def _ask(
     name: str | None, run: tuple[str, str] | None, args: Any, kwargs: dict[str, Any]
 ) -> tuple[dict[str, Any], list]:
@@ -378,6 +387,7 @@ def _converse(request: bytes, functions: list[Any]) -> tuple[dict[str, Any], lis
     """Send a request, serve the callbacks to `functions`, and return the answer."""
     while True:
         try:
+            assert _calls is not None
             _send(_calls, request)
             reply = memoryview(_receive(_calls))
             (size,) = struct.unpack_from("<Q", reply)
@@ -401,7 +411,7 @@ def _converse(request: bytes, functions: list[Any]) -> tuple[dict[str, Any], lis
             if not header["data"]:
                 raise TypeError("only plain data can be handed to this function here")
             with _lending(functions):
-                outcome = function(*args, **kwargs), None, None
+                outcome: _Outcome = function(*args, **kwargs), None, None
         except Unreachable:
             raise
         except Exception as error:
@@ -409,7 +419,7 @@ def _converse(request: bytes, functions: list[Any]) -> tuple[dict[str, Any], lis
         request = _answer(outcome, functions)
 
 
-def _answer(outcome: tuple[Any, Exception | None, None], functions: list[Any]) -> bytes:
+def _answer(outcome: _Outcome, functions: list[Any]) -> bytes:
     try:
         return _pickled(outcome, functions)
     except Exception:  # an exception of a class that only one side knows
@@ -474,7 +484,7 @@ def _stand_in(name: str) -> Any:
         return result
 
     call.__name__ = call.__qualname__ = name
-    call.at_home = at_home
+    vars(call)["at_home"] = at_home
     return call
 
 
@@ -559,10 +569,10 @@ def _decode_array(code: list, data: list[memoryview]) -> Any:
     entries = int(np.prod(shape, dtype=object))
     if any(n < 0 for n in shape) or size != entries * dtype.itemsize or (entries and not size):
         raise ValueError("the size does not fit the shape")
-    raw, data[0] = data[0][:size], data[0][size:]
-    if len(raw) != size:
+    piece, data[0] = data[0][:size], data[0][size:]
+    if len(piece) != size:
         raise ValueError("cut off")
-    raw = bytearray(raw)
+    raw = bytearray(piece)
     if dtype.kind == "U":
         points = np.frombuffer(raw, dtype.str[0] + "u4")
         half = (points >= 0xD800) & (points <= 0xDFFF)
