@@ -10,7 +10,7 @@ import base64
 import binascii
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
@@ -91,5 +91,5 @@ def _png(text: str) -> str:
     return base64.b64encode(picture).decode() if shown and width * height <= MOST_PIXELS else ""
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: Any) -> TypeGuard[str]:
     return isinstance(value, str)

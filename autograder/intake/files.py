@@ -113,7 +113,8 @@ def without_course(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
     entries = list(entries)
     roots = clones(entry.parts for entry in entries)
     left = [entry for entry in entries if courses_own(entry.parts, roots) is None]
-    own = {courses_own(entry.parts, roots) for entry in entries} - {None}
+    found = (courses_own(entry.parts, roots) for entry in entries)
+    own = {folder for folder in found if folder is not None}
     if not own:
         return left, []
     named = ", ".join(f"`{shown('/'.join(folder))}/`" for folder in sorted(own)[:20])

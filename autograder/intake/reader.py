@@ -203,21 +203,21 @@ def _read(
 
 
 def _entry(given: dict[str, Any], fds: list[int], archive: zipfile.ZipFile | None) -> Entry:
-    time = {
-        name: given[name] and datetime.fromisoformat(given[name])
-        for name in ("modified", "handed_in")
-    }
+    def time(name: str) -> datetime | None:
+        return given[name] and datetime.fromisoformat(given[name])
+
     source = None
     if given["fd"] is not None:
         fd = fds[given["fd"]]
         source = Source(partial(_whole, fd), partial(_opened, fd))
     elif given["member"] is not None:
+        assert archive is not None
         member = archive.infolist()[given["member"]]
         unpacked = choose.unpacking(archive, member)
         source = Source(unpacked.content, partial(_opened_in, unpacked))
     return Entry(
         tuple(given["parts"]), place=source, refused=given["refused"],
-        doubtful=given["doubtful"], **time,
+        doubtful=given["doubtful"], modified=time("modified"), handed_in=time("handed_in"),
     )  # fmt: skip
 
 

@@ -150,8 +150,8 @@ def _open(path: Path) -> int:
 
 def _understood(student: Collected, answer: dict[str, Any], target: Path) -> Collected:
     """Return the student with what the reader found, cleaned."""
-    notes = [*student.notes, *answer.get("notes", ())]
-    notes = tuple(clean.line(str(note), 2000) for note in notes[:MAX_NOTES])
+    said = [*student.notes, *answer.get("notes", ())]
+    notes = tuple(clean.line(str(note), 2000) for note in said[:MAX_NOTES])
     reason = clean.line(str(answer.get("reason", "")), 2000)
     handed_in = answer.get("handed_in")
     student = replace(
@@ -184,8 +184,8 @@ class _Reader:
         job = {"lab": lab, "release": release, "jailed": kind != sandbox.NONE, "uid": self._uid}
         self._hello = json.dumps(job).encode() + b"\n"
         self._lock = threading.Lock()
-        self._process: subprocess.Popen | None = None
-        self._control: socket.socket | None = None
+        self._process: subprocess.Popen  # these two come with _start
+        self._control: socket.socket
         self._generation = 0
 
     def __enter__(self) -> "_Reader":

@@ -84,7 +84,7 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
                 kind = "check" if is_grade(cell) else "set-up cell"
                 fate = "edited" if edited else "missing"
                 result.repairs.append(f"{kind} `{cell.id}` was {fate}: restored")
-        elif edited:
+        elif mine is not None and edited:
             prose = cell.cell_type != "code"
             cell.source = clean.literal(mine.source, MAX_PROSE) if prose else mine.source
         elif cell.cell_type == "code":
@@ -147,7 +147,7 @@ def _lift_what_answers_need(result: Rebuilt) -> None:
 
 def _own_cell(name: str, source: str) -> NotebookNode:
     """Return a cell that is not one of the release's."""
-    cell = {
+    cell: dict[str, Any] = {
         "cell_type": "code",
         "id": f"extra-{name}",
         "metadata": {"id": f"extra-{name}"},
@@ -168,8 +168,8 @@ def _runs(cell: NotebookNode) -> bool:
 
 def _in_short_rows(cells: list[NotebookNode]) -> Iterator[NotebookNode]:
     """Make one cell, that runs each by itself, of very many that follow each other."""
-    for own, row in groupby(cells, _is_extra):
-        row = list(row)
+    for own, group in groupby(cells, _is_extra):
+        row = list(group)
         if own and len(row) > MAX_ROW:
             sources = "".join(f"    {cell.source!r},\n" for cell in row)
             first = row[0]
@@ -265,7 +265,7 @@ def _pieces(cell: Cell, names: list[str]) -> list[Cell]:
     """Split a cell so that each of the functions named stands in a piece of its own."""
     lines = cell.source.split("\n")
     if cell.tree is not None:
-        ends = [node.end_lineno for node in cell.tree.body]
+        ends = [node.end_lineno or len(lines) for node in cell.tree.body]
         bound = [salvage.bindings([node]) & set(names) for node in cell.tree.body]
     else:
         # No Python as a whole: cut before what stands at the margin after an empty line.
@@ -279,7 +279,8 @@ def _pieces(cell: Cell, names: list[str]) -> list[Cell]:
         found = [replace(cell, source=part) for part in parts]
         bound = [{name for name in names if part.defines(name)} for part in found]
     pieces: list[list[str]] = []
-    start, previous = 0, set()
+    start = 0
+    previous: set[str] = set()
     for end, here in zip(ends, bound, strict=True):
         if not pieces or here or previous:
             pieces.append([])
@@ -340,8 +341,8 @@ def _find(cells: list[Cell], release: NotebookNode) -> tuple[dict[str, Cell], li
     exercises = [cell.id for cell in release.cells if is_solution(cell)]
     defines = {mine: {name for name in exercises if mine.defines(name)} for mine in cells}
     by_text: dict[str, list[Cell]] = {}
-    for mine in cells:
-        by_text.setdefault(mine.source.strip(), []).append(mine)
+    for each in cells:
+        by_text.setdefault(each.source.strip(), []).append(each)
     found: dict[str, Cell] = {}
     found_by: dict[str, str] = {}
     taken: set[Cell] = set()
@@ -366,9 +367,9 @@ def _find(cells: list[Cell], release: NotebookNode) -> tuple[dict[str, Cell], li
 
     for how, key in KEYS.items():
         by_key: dict[str, list[Cell]] = {}
-        for mine in cells:
-            if isinstance(name := key(mine), str):
-                by_key.setdefault(name, []).append(mine)
+        for each in cells:
+            if isinstance(name := key(each), str):
+                by_key.setdefault(name, []).append(each)
         for cell in release.cells:
             if cell.id not in found:
                 take(cell, by_key.get(cell.id, []), how)

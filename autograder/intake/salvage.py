@@ -91,6 +91,10 @@ class _Understanding:
     """What is known of the cells of one file, and how much has been done to know it."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing, for another file."""
         self.effort = 0
         self.python: dict[str, str | None] = {}
         self.trees: dict[str, ast.Module | None] = {}
@@ -200,7 +204,7 @@ def read(submitted: bytes) -> Document:
     Raises:
         Unreadable: there are none to be found in it.
     """
-    _known.__init__()
+    _known.forget()
     if not submitted.strip(b" \t\r\n\0\xef\xbb\xbf"):
         raise Unreadable("the file is empty")
     for start, kind in OTHER_FILES.items():
@@ -312,7 +316,8 @@ def _damaged(text: str, error: Exception) -> tuple[Any, str]:
 
 def _whole_cells(text: str) -> list[dict[str, Any]]:
     decoder = json.JSONDecoder(parse_int=float)
-    cells, at = [], 0
+    cells: list[dict[str, Any]] = []
+    at = 0
     # Each try may read all that is left, so that what is read in vain is counted.
     left = 2 * len(text) + 2**24
     for _ in range(MAX_ATTEMPTS):
