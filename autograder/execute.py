@@ -79,12 +79,12 @@ class GuardedExecute(NbGraderPreprocessor):
                     continue
                 if not stopped and monotonic() > deadline:
                     stopped = f"the notebook took more than {self.notebook_seconds} s"
-                if not stopped and bench is None:
-                    if self.place is None:
-                        folder = ends.enter_context(short_folder())
-                        self.place = Place(folder, environment={"LABKIT_BUDGET": "quick"})
-                    bench = ends.enter_context(_Bench(self, nb, deadline))
                 if not stopped:
+                    if bench is None:
+                        if self.place is None:
+                            folder = ends.enter_context(short_folder())
+                            self.place = Place(folder, environment={"LABKIT_BUDGET": "quick"})
+                        bench = ends.enter_context(_Bench(self, self.place, nb, deadline))
                     stopped = bench.execute(cell)
                 if stopped:
                     text = f"Not run: {stopped}."
@@ -124,12 +124,15 @@ def runs(cell: NotebookNode) -> bool:
 class _Bench:
     """The two kernels of one submission."""
 
-    def __init__(self, settings: GuardedExecute, notebook: NotebookNode, deadline: float):
+    def __init__(
+        self, settings: GuardedExecute, place: Place, notebook: NotebookNode, deadline: float
+    ):
         self._settings = settings
+        self._place = place
         self._deadline = deadline
         self._setup = setup_cells(notebook)
         # Those that have run in every kernel when it starts; not one that something comes before.
-        ready = prepared(settings.place.pool)
+        ready = prepared(place.pool)
         code = [cell for cell in notebook.cells if runs(cell)]
         self._prepared = list(
             takewhile(lambda c: c in self._setup and c.metadata.id in ready, code)
@@ -155,14 +158,13 @@ class _Bench:
     def execute(self, cell: NotebookNode) -> str:
         """Run one cell; returns why nothing can be run any more, if that is so."""
         try:
-            if self._student is None:
-                self._start_student()
+            student = self._student or self._start_student()
             if cell in self._prepared:
                 cell.outputs = []
             elif is_grade(cell):
-                self._check(cell)
+                self._check(student, cell)
             else:
-                self._run(cell)
+                self._run(student, cell)
         except _Hopeless as error:
             return str(error)
         return ""
@@ -174,37 +176,38 @@ class _Bench:
             self._flags.append(f"answered {names} with what no function can return")
         if self._student is not None:
             try:
-                self._flags += self._reported(self._settings.timeout)
+                self._flags += self._reported(self._student, self._settings.timeout)
             except (Died, TimedOut, ValueError):
                 self._flags.append("what it changed could not be found out")
         return list(dict.fromkeys(self._flags))
 
-    def _reported(self, seconds: float) -> list[str]:
-        run = self._student.run(self._report.ask(), seconds, silent=True)
+    def _reported(self, student: Kernel, seconds: float) -> list[str]:
+        run = student.run(self._report.ask(), seconds, silent=True)
         text = "".join(out.text for out in run.outputs if out.output_type == "stream")
         return self._report.read(text)
 
     # --- kernels ---
 
-    def _start_student(self) -> None:
+    def _start_student(self) -> Kernel:
         new_judge = self._judge is None
         if new_judge:
             self._to_judge, theirs = socket.socketpair()
-            self._judge = Kernel(self._settings.place, theirs)
+            self._judge = Kernel(self._place, theirs)
+        assert self._judge is not None and self._to_judge is not None
         while True:
             ours, theirs = socket.socketpair()
             with ours:
                 socket.send_fds(self._to_judge, [b"."], [ours.fileno()])
-            self._student = Kernel(self._settings.place, theirs)
+            self._student = student = Kernel(self._place, theirs)
             if new_judge:  # both start at the same time
-                self._set_up_judge()
+                self._set_up(self._judge)
                 new_judge = False
             self._report = Report()
-            self._ready(self._student, self._report.watch)
+            self._ready(student, self._report.watch)
             try:
                 for cell in list(self._told):
-                    self._student.run(cell.source, self._seconds_left())
-                return
+                    student.run(cell.source, self._seconds_left())
+                return student
             except TimedOut:
                 self._bury("it did not get through its own cells again")
             except Died as error:
@@ -220,10 +223,10 @@ class _Bench:
         if monotonic() > self._deadline:
             raise _Hopeless(f"the notebook took more than {self._settings.notebook_seconds} s")
 
-    def _set_up_judge(self) -> None:
-        self._ready(self._judge, "")
+    def _set_up(self, judge: Kernel) -> None:
+        self._ready(judge, "")
         for cell in self._setup[len(self._prepared) :]:
-            run = self._judge.run(cell.source, self._settings.startup_timeout)
+            run = judge.run(cell.source, self._settings.startup_timeout)
             if run.error is not None:
                 raise RuntimeError(f"set-up cell `{cell.metadata.id}` fails: {run.error.evalue}")
 
@@ -239,7 +242,7 @@ class _Bench:
             self._student = None
 
     def _end_judge(self) -> None:
-        if self._judge is not None:
+        if self._judge is not None and self._to_judge is not None:
             self._judge.end()
             self._to_judge.close()
             self._judge = None
@@ -253,20 +256,20 @@ class _Bench:
 
     # --- cells ---
 
-    def _run(self, cell: NotebookNode) -> None:
+    def _run(self, student: Kernel, cell: NotebookNode) -> None:
         """Run a cell in the student's kernel."""
-        run = self._student.begin(cell.source)
+        run = student.begin(cell.source)
         cell.outputs, error = run.outputs, None
         try:
-            self._student.wait(run, self._seconds_left())
+            student.wait(run, self._seconds_left())
         except Died as died:
             error = self._died(died)
             self._bury(str(died))
         except TimedOut:
             error = self._interrupted()
-            self._student.interrupt()
+            student.interrupt()
             try:
-                self._student.wait(run, INTERRUPT_SECONDS)
+                student.wait(run, INTERRUPT_SECONDS)
             except (Died, TimedOut):
                 self._bury("it ignores interrupts")
         if error is not None:
@@ -287,14 +290,16 @@ class _Bench:
             "DeadKernelError", f"the kernel died: {reason}", f"The kernel died: {reason}."
         )
 
-    def _check(self, cell: NotebookNode) -> None:
+    def _check(self, student: Kernel, cell: NotebookNode) -> None:
         """Run a check in the judge's kernel, with the student's answering its calls."""
         name, nonce = cell.metadata.id, secrets.token_hex(16)
-        student, judge = self._student, self._judge
+        judge = self._judge
+        assert judge is not None
         deadline = monotonic() + self._seconds_left()
         serving = student.begin("__import__('remote').serve(get_ipython().user_ns)", silent=True)
         ending: list[Died] = []
-        verdict, stopped = None, 0.0
+        verdict: Run | None = None
+        stopped = 0.0
         patience = min(VERDICT_SECONDS, self._settings.timeout / 3)
 
         def listen(seconds: float = 0) -> None:
@@ -313,7 +318,7 @@ class _Bench:
                 ending.append(Died("it stopped answering"))
                 # It is idle, and what stopped it may be what it changed.
                 with suppress(Died, TimedOut, ValueError):
-                    self._flags += self._reported(INTERRUPT_SECONDS)
+                    self._flags += self._reported(student, INTERRUPT_SECONDS)
                 student.end()
 
         error: NotebookNode | None = None
@@ -331,7 +336,7 @@ class _Bench:
         except TimedOut:
             error = self._interrupted() if verdict is None else None
             self._bury("")
-            self._settle()
+            self._settle(judge)
         except Died as died:
             # The judge itself, whom nothing but the size of an answer can kill.
             error = _unjudged(f"its kernel died: {died}")
@@ -347,7 +352,8 @@ class _Bench:
         stated = _stated(verdict, nonce)
         if stated["nonsense"]:
             self._nonsense.append(name)
-        if error is None and stated["passed"] and verdict.error is None:
+        passed = verdict is not None and stated["passed"] and verdict.error is None
+        if error is None and passed:
             self.passed.append(name)
         elif error is None:
             error = (verdict and verdict.error) or _unjudged("it gave no verdict")
@@ -356,18 +362,19 @@ class _Bench:
         cell.outputs = [out for out in outputs if out.output_type == "stream"]
         cell.outputs += [error] if error is not None else []
 
-    def _settle(self) -> None:
+    def _settle(self, judge: Kernel) -> None:
         """Bring the judge, whose check waits for a student's kernel that has gone, to rest."""
         try:
-            self._judge.run("pass", INTERRUPT_SECONDS, silent=True)
+            judge.run("pass", INTERRUPT_SECONDS, silent=True)
         except (Died, TimedOut):
             self._end_judge()
 
 
 def _stated(verdict: Run | None, nonce: str) -> dict[str, bool]:
     """Return what the judge stated of the run of a check that has this nonce; else nothing good."""
+    text = verdict.values.get("statement", "") if verdict is not None else ""
     with suppress(ValueError, SyntaxError, TypeError, KeyError, AttributeError):
-        stated = json.loads(ast.literal_eval(verdict.values["statement"]))
+        stated = json.loads(ast.literal_eval(text))
         if stated["run"] == nonce:
             return {key: stated[key] is True for key in ("passed", "broken", "nonsense")}
     return {"passed": False, "broken": True, "nonsense": False}

@@ -65,6 +65,9 @@ class Kernel:
         self._bytes = 0
         self._runs: dict[str, Run] = {}
         self._manager = sandbox.start(place, link)
+        provisioner = self._manager.provisioner
+        assert isinstance(provisioner, sandbox.Provisioner)
+        self._provisioner = provisioner
         self._client = self._manager.blocking_client()
         self._client.start_channels(stdin=False, hb=False)
         channels = (self._client.shell_channel, self._client.iopub_channel)
@@ -83,7 +86,7 @@ class Kernel:
             self._answer(seconds)
         except Died as died:
             self.end()
-            said = self._manager.provisioner.said.text.decode("utf-8", "replace").strip()
+            said = self._provisioner.said.text.decode("utf-8", "replace").strip()
             raise Unstartable(f"no kernel starts here: {died} {said[-1000:]}") from None
         except BaseException:
             self.end()
@@ -101,7 +104,7 @@ class Kernel:
     @property
     def alive(self) -> bool:
         """Whether it is still there."""
-        return self._manager.provisioner.alive()
+        return self._provisioner.alive()
 
     def begin(
         self, source: str, *, silent: bool = False, values: dict[str, str] | None = None
@@ -126,7 +129,7 @@ class Kernel:
         """
         return self.wait(self.begin(source, silent=silent), seconds)
 
-    def wait(self, run: Run, seconds: float, meanwhile: Callable[[], None] = bool) -> Run:
+    def wait(self, run: Run, seconds: float, meanwhile: Callable[[], object] = bool) -> Run:
         """Wait for a run's end; calls `meanwhile` many times a second.
 
         Raises:
@@ -147,9 +150,9 @@ class Kernel:
         Raises:
             Died: nothing more will come.
         """
-        ready = self._poller.poll(1000 * seconds)
+        ready = self._poller.poll(int(1000 * seconds))
         if not ready and not self.alive:
-            raise Died(self._manager.provisioner.reason)
+            raise Died(self._provisioner.reason)
         for each, _ in ready:
             for _ in range(100):  # others want their turn too
                 try:
@@ -157,9 +160,9 @@ class Kernel:
                 except zmq.Again:
                     break
         if self._bytes > MOST_BYTES:
-            self._manager.provisioner.reason = f"it wrote more than {MOST_BYTES >> 20} MB of output"
+            self._provisioner.reason = f"it wrote more than {MOST_BYTES >> 20} MB of output"
             self.end()
-            raise Died(self._manager.provisioner.reason)
+            raise Died(self._provisioner.reason)
 
     def _take(self, frames: list[bytes]) -> None:
         size = sum(map(len, frames))
@@ -182,7 +185,7 @@ class Kernel:
     def end(self) -> None:
         """End it with everything that it started."""
         self._client.stop_channels()
-        self._manager.provisioner.end()
+        self._provisioner.end()
         self._manager.context.destroy(linger=0)
 
 
@@ -219,8 +222,11 @@ def _record(run: Run, kind: str, content: dict, message: dict, size: int) -> Non
         return
     if too_much:
         output.traceback = []
-    same = last is not None and last.output_type == output.output_type == "stream"
-    if same and last.name == output.name:
+    if (
+        last is not None
+        and last.output_type == output.output_type == "stream"
+        and last.name == output.name
+    ):
         last.text += output.text
     else:
         run.outputs.append(output)

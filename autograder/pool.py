@@ -75,6 +75,7 @@ def _serving(
             pass_fds=[listener.fileno()],
             start_new_session=True,
         )
+    assert process.stdin is not None and process.stdout is not None
     try:
         try:
             process.stdin.write(json.dumps(_job(release)).encode() + b"\n")
@@ -99,6 +100,7 @@ def _serving(
 
 
 def _answer(process: subprocess.Popen) -> bytes:
+    assert process.stdout is not None
     readable, _, _ = select.select([process.stdout], [], [], START_SECONDS)
     if not readable:
         raise RuntimeError(f"it was not ready after {START_SECONDS} s")

@@ -28,7 +28,7 @@ from typing import Any
 
 import psutil
 import zmq
-from jupyter_client import KernelManager
+from jupyter_client import KernelConnectionInfo, KernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import KernelProvisionerBase, KernelProvisionerFactory
 
@@ -244,16 +244,18 @@ class Provisioner(KernelProvisionerBase):
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Say where it will be found."""
+        assert self.parent is not None
         self.parent.write_connection_file()  # which jupyter_client needs, and the kernel does not
         self.connection_info = self.parent.get_connection_info()
         self.folder = Path(self.parent.ip).parent
         return await super().pre_launch(cmd=[], **kwargs)
 
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start it: in the pool, in bubblewrap, or as a mere process."""
+        assert self.parent is not None
         place, link = kwargs["place"], kwargs["link"]
         uid = 1_000_000_000 + secrets.randbelow(1_000_000_000) if os.geteuid() == 0 else 0
-        key = self.connection_info["key"].decode()
+        key = self.connection_info["key"].decode()  # type: ignore[attr-defined]  # it is bytes
         job = {
             "connection": self.connection_info | {"key": key},
             "environment": place.environment,
@@ -290,7 +292,7 @@ class Provisioner(KernelProvisionerBase):
             line = []
             if place.kind != NONE:
                 line = command(disk=place.limits.disk)
-            self._process = subprocess.Popen(
+            self._process = process = subprocess.Popen(
                 [*line, sys.executable, str(INSIDE / "start.py"), "kernel"],
                 stdin=subprocess.PIPE,
                 stdout=self.said.fileno(),
@@ -299,27 +301,27 @@ class Provisioner(KernelProvisionerBase):
                 pass_fds=fds,
                 start_new_session=True,
             )
-            self._process.stdin.write(json.dumps(job).encode())
-            self._process.stdin.close()
-            threading.Thread(target=self._watch, daemon=True).start()
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(job).encode())
+            process.stdin.close()
+            threading.Thread(target=self._watch, args=(process,), daemon=True).start()
 
-    def _watch(self) -> None:
+    def _watch(self, kernel: subprocess.Popen) -> None:
         while True:
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(watch.SECONDS)
+                kernel.wait(watch.SECONDS)
                 return
-            reason = watch.excess(self._process.pid, self._limits)
+            reason = watch.excess(kernel.pid, self._limits)
             if reason:
                 self.reason = reason
-                self._end_processes()
+                self._end_processes(kernel)
                 return
 
-    def _end_processes(self) -> None:
+    def _end_processes(self, kernel: subprocess.Popen) -> None:
         # bubblewrap's children die with it. Without it they are hunted, one by one.
         with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(self._process.pid)
-            family = process.children(recursive=True)
-            self._process.kill()
+            family = psutil.Process(kernel.pid).children(recursive=True)
+            kernel.kill()
             for child in family:
                 with suppress(psutil.NoSuchProcess):
                     child.kill()
@@ -339,14 +341,18 @@ class Provisioner(KernelProvisionerBase):
                 self.reason = reason
         if self._status is None and self._process is not None:
             self._status = self._process.poll()
-        elif self.has_process and select.select([self._monitor], [], [], 0)[0]:
-            self._ended()
+        elif (
+            self._status is None
+            and self._monitor is not None
+            and select.select([self._monitor], [], [], 0)[0]
+        ):
+            self._ended(self._monitor)
         return self.has_process
 
-    def _ended(self) -> None:
+    def _ended(self, monitor: socket.socket) -> None:
         with suppress(OSError):
-            self.reason = self._monitor.recv(1000).decode() or self.reason
-        self._monitor.close()
+            self.reason = monitor.recv(1000).decode() or self.reason
+        monitor.close()
         self._status = 1
 
     async def poll(self) -> int | None:
@@ -362,7 +368,7 @@ class Provisioner(KernelProvisionerBase):
         if self._process is not None:
             self._status = self._process.wait()
         elif self._status is None and self._monitor is not None:
-            self._ended()
+            self._ended(self._monitor)
 
     async def send_signal(self, signum: int) -> None:
         """SIGKILL ends the kernel; others do not reach into its namespace."""
@@ -385,8 +391,8 @@ class Provisioner(KernelProvisionerBase):
         """End the kernel with everything that it started, and remove its sockets."""
         if self.alive():
             if self._process is not None:
-                self._end_processes()
-            else:
+                self._end_processes(self._process)
+            elif self._monitor is not None:
                 with suppress(OSError):
                     self._monitor.sendall(b"end")
             self._wait()
