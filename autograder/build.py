@@ -14,7 +14,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import nbformat
 from nbformat import NotebookNode
@@ -39,7 +39,7 @@ COURSE = ROOT / "build" / "course"
 MARKER = re.compile(r"^\s*#+ *(BEGIN|END) (SOLUTION|HIDDEN TESTS)\b")
 # nbgrader looks for these words anywhere in a line, in prose too; only MARKER lines may have them.
 MARKER_WORDS = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS)|(BEGIN|END) MARK SCHEME|AUTOTEST")
-KEYS = (set(), {"setup"}, {"exercise"}, {"check", "points"})
+KEYS: tuple[set[str], ...] = (set(), {"setup"}, {"exercise"}, {"check", "points"})
 
 METADATA = {
     "kernelspec": {
@@ -145,10 +145,10 @@ def _exercises(path: Path, cells: list[percent.Cell]) -> dict[str, dict[str, flo
     """Check every cell against the rules, and return each exercise's checks and points."""
     exercises: dict[str, dict[str, float]] = {}
     named: dict[str, int] = {}
-    exercise = None
+    exercise: str | None = None
     for cell in cells:
 
-        def refuse(problem: str, line=cell.line):
+        def refuse(problem: str, line: int = cell.line) -> NoReturn:
             raise Malformed(path, line, problem)
 
         keys = set(cell.metadata)
@@ -156,8 +156,8 @@ def _exercises(path: Path, cells: list[percent.Cell]) -> dict[str, dict[str, flo
             refuse(f"check {cell.metadata['check']!r} needs points=…")
         if keys not in KEYS or (keys and cell.kind != "code"):
             refuse(f"a {cell.kind} cell cannot have {', '.join(sorted(keys))}")
-        name = cell.metadata.get("exercise", cell.metadata.get("check"))
-        if name is not None:
+        name: Any = cell.metadata.get("exercise", cell.metadata.get("check"))
+        if keys & {"exercise", "check"}:
             # Names become grade ids, cell ids (at most 64 characters) and columns.
             if not (isinstance(name, str) and name.isidentifier() and len(name) <= 48):
                 refuse(f"{name!r} is no name: write an identifier of at most 48 characters")
@@ -193,7 +193,7 @@ def _check_markers(path: Path, cell: percent.Cell) -> None:
         kind, needs = "HIDDEN TESTS", "`### BEGIN HIDDEN TESTS` and `### END HIDDEN TESTS` pair up"
     else:
         kind, needs = None, "markers belong in exercises and checks"
-    found = []
+    found: list[int] = []
     for number, line in enumerate(cell.source.split("\n"), start=cell.line + 1):
         if MARKER_WORDS.search(line) is None:
             continue
