@@ -13,8 +13,8 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -79,7 +79,7 @@ def _last_line(log: Path) -> str:
 
 def processes(
     submissions: list[Submission], jobs: int, seconds: float
-) -> Iterator[tuple[Submission, str]]:
+) -> Generator[tuple[Submission, str], None, None]:
     """Grade on this machine, `jobs` at a time.
 
     Yields:
@@ -90,7 +90,7 @@ def processes(
 
 def cluster(
     submissions: list[Submission], scheduler: str, seconds: float, *, patience: float = 60
-) -> Iterator[tuple[Submission, str]]:
+) -> Generator[tuple[Submission, str], None, None]:
     """Grade on the workers of a Dask scheduler, which may come and go.
 
     All files are shipped, so the workers need no file system in common, only this project at the
@@ -116,8 +116,9 @@ def cluster(
     of_future = {}
 
     def submit(submission: Submission):
+        assert submission.file is not None
         content = submission.file.read_bytes()
-        shipped = asdict(replace(submission, file=None, course=None, folder=None, kernels=None))
+        shipped = asdict(submission) | dict.fromkeys(("file", "course", "folder", "kernels"))
         future = client.submit(
             _grade_here, shipped, content, course, seconds, fingerprint(),
             key=f"grade-{submission.student}-{time.time_ns()}", pure=False, retries=2,
@@ -215,6 +216,7 @@ class _Server:
             server = cls._free.pop() if cls._free else None
         server = server or cls(seconds)
         print(worker.to_json(submission), file=server._process.stdin, flush=True)
+        assert server._process.stdout is not None
         answer = server._process.stdout.readline()
         if not answer:
             raise RuntimeError("the process that grades for this worker has ended")

@@ -279,17 +279,19 @@ def _outcomes(
     for submission in readable:
         submission.folder.mkdir()
     if settings.executor == "dask":
+        assert settings.scheduler is not None
         ended = executors.cluster(readable, settings.scheduler, limit)
     else:
         ended = executors.processes(readable, settings.jobs, limit)
     try:
         with closing(ended):
             for submission, problem in ended:
+                outcome = None
                 try:
                     outcome = None if problem else _outcome_of(submission)
                 except Exception as error:  # what it left is not what a grading leaves
                     problem = f"its outcome cannot be read: {type(error).__name__}: {error}"
-                if problem:
+                if outcome is None:
                     if shutil.disk_usage(work).free < LEAST_FREE:
                         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
                     reason = f"grading failed, {problem}: {_last_line(submission.log)}"

@@ -8,9 +8,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -20,7 +21,8 @@ import psutil
 class Item(Protocol):
     """What `each` hands to the function: anything picklable with a log file of its own."""
 
-    log: Path
+    @property
+    def log(self) -> Path: ...
 
 
 T = TypeVar("T", bound=Item)
@@ -28,7 +30,7 @@ T = TypeVar("T", bound=Item)
 
 def each(
     function: Callable[[T], None], items: Iterable[T], workers: int, seconds: float
-) -> Iterator[tuple[T, str]]:
+) -> Generator[tuple[T, str], None, None]:
     """Call `function(item)` in a process per item, `workers` at a time.
 
     An item is taken from `items` when a worker is free for it.
@@ -42,7 +44,7 @@ def each(
     """
     context = begin(function)
     waiting, more = iter(items), True
-    running: dict[int, tuple[multiprocessing.Process, T, float]] = {}
+    running: dict[int, tuple[BaseProcess, T, float]] = {}
     try:
         while more or running:
             while more and len(running) < workers:
@@ -50,7 +52,7 @@ def each(
                 if item is None:
                     more = False
                     break
-                process = context.Process(target=_call, args=(function, item))
+                process: BaseProcess = context.Process(target=_call, args=(function, item))
                 process.start()
                 running[process.sentinel] = process, item, time.monotonic() + seconds
             if not running:
@@ -61,10 +63,10 @@ def each(
                 if sentinel in ended:
                     process.join()
                     code = process.exitcode
+                    assert code is not None
                     problem = "" if code == 0 else f"its process ended with {_name(code)}"
                 elif time.monotonic() > deadline:
-                    end(process.pid)
-                    process.join()
+                    _end(process)
                     problem = f"its process took more than {seconds:g} s"
                 else:
                     continue
@@ -72,8 +74,13 @@ def each(
                 yield item, problem
     finally:
         for process, _, _ in running.values():
-            end(process.pid)
-            process.join()
+            _end(process)
+
+
+def _end(process: BaseProcess) -> None:
+    assert process.pid is not None
+    end(process.pid)
+    process.join()
 
 
 def begin(function: Callable[[Any], None]) -> multiprocessing.context.ForkServerContext:
@@ -81,7 +88,7 @@ def begin(function: Callable[[Any], None]) -> multiprocessing.context.ForkServer
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([function.__module__])
     # It would end by itself, a moment after this process.
-    atexit.register(multiprocessing.forkserver._forkserver._stop)
+    atexit.register(multiprocessing.forkserver._forkserver._stop)  # type: ignore[attr-defined]  # private
     multiprocessing.forkserver.ensure_running()
     return context
 
@@ -126,7 +133,9 @@ def _call(function: Callable[[T], None], item: T) -> None:
 
 
 def _die_with_the_coordinator() -> None:
-    wait([multiprocessing.parent_process().sentinel])
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
     _end_children(psutil.Process())
     os._exit(1)
 

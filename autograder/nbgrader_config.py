@@ -23,7 +23,7 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
 )
 
-c = get_config()  # noqa: F821 - the loader defines it
+c = get_config()  # type: ignore[name-defined]  # noqa: F821 - the loader defines it
 
 # What executes notebooks without a sandbox asks for a kernel that nobody has, and fails.
 c.Execute.kernel_name = "none outside the grader's sandbox"

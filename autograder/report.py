@@ -82,8 +82,8 @@ def write(
         write_whole(path, results)
     overview = templates.get_template("overview.html.j2")
     figures = _overview(lab, found, outcomes, grades)
-    page = overview.render(lab=lab, aside=aside, **figures)
-    write_whole(output / "overview.html", page.encode("utf-8"))
+    text = overview.render(lab=lab, aside=aside, **figures)
+    write_whole(output / "overview.html", text.encode("utf-8"))
     exports.write_table(lab, found, outcomes, grades, output / "grades.csv", aside=aside)
     exports.write_canvas(lab, found, grades, output / "canvas.csv")
     exports.write_moodle(lab, found, outcomes, grades, output / "moodle.csv")
@@ -136,7 +136,7 @@ def _exercises(
     """Return what the page says about each exercise."""
     result = []
     for name, checks in lab.exercises.items():
-        shown = [
+        shown: list[dict[str, Any]] = [
             {
                 "name": check,
                 "score": grade.scores[check],
@@ -174,6 +174,7 @@ def _answers(lab: Lab, notebook: Path) -> dict[str, str]:
 def _hints(lab: Lab) -> dict[str, Markup]:
     """Return each exercise's hint, as the lab's prose gives it, in HTML with MathML."""
     markdown = mistune.create_markdown(escape=True, plugins=[math, "table"])
+    assert markdown.renderer is not None
     markdown.renderer.register("inline_math", lambda _, text: _formula(text, "inline"))
     markdown.renderer.register("block_math", lambda _, text: _formula(text, "block"))
     hints, last = {}, None
@@ -206,7 +207,7 @@ def _overview(
     seconds = sorted(outcome.seconds for outcome in outcomes)
     graded = {outcome.student for outcome in outcomes}
     collected = {each.student: each for each in found}
-    students = [
+    students: list[dict[str, Any]] = [
         {
             "outcome": outcome,
             "collected": collected[outcome.student],

@@ -54,7 +54,7 @@ def _read(path: Path, exercise: str, checks: dict[str, float]) -> list[Answer]:
             raise Malformed(path, cell.line, f"loses={loses} names other checks than {[*checks]}")
         if exercise not in functions(cell.source):
             raise Malformed(path, cell.line, f"the answer does not define {exercise!r}")
-        name = cell.metadata.get("right", cell.metadata.get("wrong"))
+        name = cell.metadata["right" if "right" in keys else "wrong"]
         answers.append(Answer(name, cell.source, loses))
     return answers
 
@@ -87,7 +87,8 @@ def _partly_right(
 
     Different numbers take different answers, wrong at different places.
     """
-    notebook, points = release(lab), 0
+    notebook = release(lab)
+    points: float = 0
     for index, (exercise, checks) in enumerate(lab.exercises.items()):
         wrong = (index + number) % 2 == 1
         choice = [answer for answer in answers[exercise] if bool(answer.loses) == wrong]
