@@ -231,6 +231,16 @@ def test_whatever_is_raised_is_a_failed_check(kind):
     assert str(failure.value).encode()
 
 
+def test_what_code_without_line_numbers_raises_is_told():
+    def raises(x):
+        raise ValueError("mine")
+
+    # Each byte says of eight instructions that they are on no line.
+    raises.__code__ = raises.__code__.replace(co_linetable=b"\xff" * 20)
+    with pytest.raises(CheckFailed, match="raises` raised ValueError: mine"):
+        run(raises)
+
+
 def test_what_a_check_cannot_judge_fails_it():
     @check
     def stumbles(student, rng):
