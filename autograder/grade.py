@@ -626,7 +626,7 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
         print(f"Not graded, as asked: {left_out}")
     if expected is not None:
         points = {each.student: sum(each.scores.values()) for each in result.outcomes}
-        wrong = [name for name in expected if not math.isclose(points[name], expected[name])]
+        wrong = [name for name in points if not math.isclose(points[name], expected[name])]
         if wrong:
             sys.exit(f"These sample submissions did not get the expected points: {wrong}")
 

@@ -1,13 +1,29 @@
 """How tests share processes when they run side by side (`-n 2 --dist loadgroup`)."""
 
+import re
+
 import pytest
 
 
 def pytest_collection_modifyitems(items):
-    """Keep a file's tests in one process: they share what is costly to make.
+    """Keep tests in one process that share what is costly to make; the others go anywhere.
 
-    Tests of a module with `SPREAD = True` share nothing, and go to whoever is free.
+    Shared are fixtures of a module, and, in modules that say so by `BY_LAB = True`, what is cached
+    for a lab: its set-up cells, its executed solution.
     """
     for item in items:
-        if not getattr(item.module, "SPREAD", False) and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+        if (shared := _shared(item)) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(f"{item.module.__name__}:{shared}"))
+
+
+def _shared(item):
+    if getattr(item.module, "BY_LAB", False):
+        found = re.search(r"lab_(\d\d)|\[(\d\d)_", item.name)
+        return "lab " + "".join(filter(None, found.groups())) if found else ""
+    callspec = getattr(item, "callspec", None)
+    names = []
+    for name, definitions in item._fixtureinfo.name2fixturedefs.items():
+        if any(each.scope == "module" for each in definitions):
+            parameter = callspec.indices.get(name, "") if callspec else ""
+            names.append(f"{name}{parameter}")
+    return " ".join(sorted(names))

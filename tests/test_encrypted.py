@@ -36,6 +36,8 @@ from labkit.encrypted.parameters import is_prime
 from labkit.encrypted.process import LabelsProcess, PartyLost, unpack
 from labkit.encrypted.ring import KeyedRing, raw, uniform
 
+pytestmark = pytest.mark.labs
+
 T = Parameters().plaintext_modulus
 SIZES = {"batch": 64, "features": 20, "hidden": 6, "classes": 3}
 

@@ -14,6 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 pytestmark = pytest.mark.labs
+BY_LAB = True
 
 ROOT = Path(__file__).parent.parent
 LABS = sorted(path.stem for path in (ROOT / "labs").glob("*.ipynb"))

@@ -33,6 +33,8 @@ from labkit.parties import (
 )
 from labkit.parties.__main__ import main
 
+pytestmark = pytest.mark.labs
+
 ROOT = Path(__file__).parent.parent
 
 

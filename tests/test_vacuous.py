@@ -17,6 +17,7 @@ from labkit.checks import CheckFailed
 from tests.test_answers import LABS, namespace, run
 
 pytestmark = pytest.mark.labs
+BY_LAB = True
 
 NAN, INF = float("nan"), float("inf")
 HUGE, LONG = 10**400, 10**5000  # no float; too long for `str`

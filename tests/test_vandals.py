@@ -17,6 +17,7 @@ from tests.test_answers import ANSWERS, LABS, namespace, run
 from tests.test_vacuous import STRIDES, checks_of, solution
 
 pytestmark = pytest.mark.labs
+BY_LAB = True
 
 SOAK = os.environ.get("LABKIT_SOAK", "0")
 # These ask whether the caller's own arrays are left as they were.

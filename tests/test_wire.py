@@ -8,6 +8,7 @@ from tests.outside import remote, student
 from tests.test_answers import LABS, cases, judged, namespace
 
 pytestmark = pytest.mark.labs
+BY_LAB = True
 
 # The answers of a lab, by the names of their cases.
 ANSWERS = """

@@ -849,7 +849,7 @@ checks.gdp_accounting.accuses_only_with_proof(worst_case, checks.fresh_rng(), tr
 # %%
 grid = [
     (sigma, q, steps)
-    for sigma in budget(full=[0.5, 0.6, 0.8, 1.3, 4.0], quick=[0.6, 1.3])
+    for sigma in budget(full=[0.5, 0.6, 0.8, 1.3, 4.0], quick=[0.6])
     for q in budget(full=[1e-4, Q, 0.05], quick=[1e-4, Q])
     for steps in budget(full=[10, 480, 3600], quick=[10, 3600])
 ]
