@@ -64,7 +64,7 @@ format: .venv/synced  ## tidy the code
 	$(BIN)/ruff format
 
 clean:  ## remove what tests and builds left, and the environment; grades stay
-	rm -rf .venv .uv build .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .uv build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # A stamp, and not `uv sync` every time: tf-shell's wheel says that it is for another platform than
 # its file name does, so that each sync installs it anew.

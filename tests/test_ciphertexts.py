@@ -16,6 +16,8 @@ from labkit.checks.encrypted_labels import _small
 from tests import outside
 from tests.outside import remote
 
+pytestmark = pytest.mark.labs
+
 NAME = "05_encrypted_labels"
 LAB = build.read_lab(build.MASTERS / f"{NAME}.py")
 ANSWERS = read_answers(build.ROOT / "autograder" / "answers" / NAME, LAB)

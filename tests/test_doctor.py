@@ -64,6 +64,7 @@ def test_a_folder_that_cannot_be_written_is_named(quick, monkeypatch, capsys, tm
     assert f"let user {os.geteuid()} write into {tmp_path}/none" in "\n".join(lines)
 
 
+@pytest.mark.pythons
 def test_it_runs_without_an_environment(tmp_path):
     """So it can tell what an environment lacks."""
     run = subprocess.run(

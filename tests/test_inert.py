@@ -43,6 +43,8 @@ from autograder.inside import clean
 from autograder.intake.collect import Aside, Collected
 from autograder.submission import Outcome, _note
 
+pytestmark = pytest.mark.grader
+
 # Bounded, and the same each time.
 seeded = settings(max_examples=80, deadline=None, derandomize=True, database=None)
 

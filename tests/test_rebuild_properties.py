@@ -17,6 +17,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 from autograder import build
 from autograder.intake.rebuild import SKIP, rebuild
 
+pytestmark = pytest.mark.grader
+
 LAB = build.read_lab(Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py")
 RELEASE = build.release(LAB)
 HELPER = "def helper(x):\n    return x + x"
