@@ -1,8 +1,9 @@
 """The checks of lab 03, federated learning with masks."""
 
+import hashlib
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -377,9 +378,13 @@ def _names(result: Any) -> set[str]:
     return set(names)
 
 
+_OWNERS = "party 0", "party 1", "party 2", "everyone"
+_SOURCES = [f"{owner}: {kind}" for owner in _OWNERS for kind in ("images", "labels")]
+
+
 def _sources(rng: np.random.Generator) -> dict[str, np.ndarray]:
     data = {}
-    for owner in ("party 0", "party 1", "party 2", "everyone"):
+    for owner in _OWNERS:
         data[f"{owner}: images"] = rng.random((5, 6))
         data[f"{owner}: labels"] = np.zeros(5, np.int64)
         data[f"{owner}: labels"][rng.integers(0, 5, 2)] = 1
@@ -387,13 +392,18 @@ def _sources(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return data
 
 
-def _reader(names: Iterable[str], seed: int, how: str) -> Callable:
-    """A computation that reads `names`: all their values, one each, or the differences of them."""
+def _reader(names: Sequence[str], rng: np.random.Generator, how: str) -> Callable:
+    """A computation that depends on `names`: all their values, one each, or their differences.
+
+    It looks at every array, once, in an order that says nothing: who listens hears no more.
+    """
+    seed, order = int(rng.integers(2**32)), rng.permutation(_SOURCES).tolist()
 
     def compute(data):
         own, total = np.random.default_rng(seed), np.zeros(3)
+        looked_at = {name: np.array(data[name], np.float64).ravel() for name in order}
         for name in names:
-            values = np.asarray(data[name], np.float64).ravel()
+            values = looked_at[name]
             if how == "one value":  # which moves one entry of the result
                 total[own.integers(3)] += own.normal() * values[own.integers(1, values.size)]
                 continue
@@ -411,16 +421,14 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
     """each array that the result depends on is named."""
     data = _sources(rng)
     cases = [("all values", ["party 2: labels", "party 0: images"])]
-    cases += [
-        (how, rng.permutation(list(data))[:3].tolist()) for how in ("all values", "one value")
-    ]
+    cases += [(how, rng.permutation(_SOURCES)[:3].tolist()) for how in ("all values", "one value")]
     cases += [("differences", ["party 1: images", "everyone: images"])]
     # Nobody can tell which one it is without a look at what the computation does.
     alone = ["everyone: images"]
     cases.insert(int(rng.integers(len(cases) + 1)), ("all values", alone))
     found = []
     for how, names in cases:
-        got = _reads(reads, _reader(names, int(rng.integers(2**32)), how), data)
+        got = _reads(reads, _reader(names, rng, how), data)
         found.append(got)
         missed = sorted(set(names) - got)
         hint = {
@@ -453,13 +461,7 @@ def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None
     data = _sources(rng)
     images = [name for name in data if name.endswith("images")]
     for names in ([], rng.permutation(images)[:1].tolist(), ["party 0: images"]):
-        read = _reader(names, int(rng.integers(2**32)), "all values")
-
-        def compute(given, read=read):
-            # It looks at every array, and the others still make no difference.
-            return read(given) + 0 * sum(float(np.sum(given[name])) for name in data)
-
-        got = _reads(reads, compute, data)
+        got = _reads(reads, _reader(names, rng, "all values"), data)
         wrongly = sorted(got - set(names))
         require(
             not wrongly,
@@ -483,7 +485,7 @@ def the_data_stay_as_they_were(reads: Callable, rng: np.random.Generator) -> Non
         found = []
         for names in (images[:2], images[2:]):
             # The computation stays in this process: it knows the names.
-            compute = _reader(names, int(rng.integers(2**32)), "all values")
+            compute = _reader(names, rng, "all values")
             result, after = at_home(reads, _read_and_left, compute, data)
             got = _names(result)
             require(
@@ -616,6 +618,40 @@ def masks_cancel_in_the_sum(mask_gradient: Callable, rng: np.random.Generator) -
         bare = [p for p in range(parties) if np.allclose(masked[p], grads[p])]
         unmasked = [p for p in bare if any(p in pair for pair in masks)]
         require(not unmasked, f"Parties {unmasked} have masks, and sent their bare gradients.")
+        # What cancels need not be masks. Theirs are added by one party and subtracted by the other.
+        changes = {pair: rng.normal(0, 50, 9) for pair in masks}
+        others = {pair: mask + changes[pair] for pair, mask in masks.items()}
+        moved = [
+            as_array(mask_gradient(grads[p], p, others), "the result of `mask_gradient`", (9,))
+            - masked[p]
+            for p in range(parties)
+        ]
+        _require_moved_by_the_masks(moved, changes, lambda off: float(np.abs(off).max()))
+
+
+def _require_moved_by_the_masks(
+    moved: Sequence[np.ndarray],
+    changes: Mapping[tuple[int, int], np.ndarray],
+    size: Callable[[np.ndarray], float],
+) -> None:
+    """Require that what parties 0, 1, … send changes as their masks do.
+
+    Which of a pair adds, `the_smaller_id_adds` asks: here the signs may all be the other way round.
+    `size` says how far off a vector is, which should be 0; as above, 1e-9 is far beyond rounding.
+    """
+    for p, move in enumerate(moved):
+        want = 0 * move
+        for (i, j), change in changes.items():
+            if p == i:
+                want = want + change
+            elif p == j:
+                want = want - change
+        require(
+            size(move - want) <= 1e-9 or size(move + want) <= 1e-9,
+            f"With other masks for the pairs {list(changes)} what party {p} sends changes by "
+            f"{move[:3]}…, and its masks by {want[:3]}…: what hides a gradient must be its own "
+            "pairs' masks, each of them once.",
+        )
 
 
 @check
@@ -653,7 +689,7 @@ def exact_modulo_2_to_the_32(mask_gradient: Callable, rng: np.random.Generator) 
     parties = int(rng.integers(3, 6))
     grads = rng.integers(0, 2**32, (parties, 40), dtype=np.uint32)
     masks = {pair: rng.integers(0, 2**32, 40, dtype=np.uint32) for pair in _pairs(range(parties))}
-    total = np.zeros(40, np.uint32)
+    total, sent = np.zeros(40, np.uint32), []
     for p in range(parties):
         masked = mask_gradient(grads[p], p, masks)
         masked = _uint32(masked, "what `mask_gradient` makes of a uint32 gradient", 40)
@@ -662,11 +698,18 @@ def exact_modulo_2_to_the_32(mask_gradient: Callable, rng: np.random.Generator) 
             f"Party {p} has masks, and sent its bare gradient.",
         )
         total += masked
+        sent.append(masked)
     wrong = int(np.sum(total != grads.sum(axis=0, dtype=np.uint32)))
     require(
         wrong == 0,
         f"Modulo 2^32 the sum of the masked gradients is wrong in {wrong} of 40 places.",
     )
+    changes = {pair: rng.integers(0, 2**32, 40, dtype=np.uint32) for pair in masks}
+    others = {pair: mask + changes[pair] for pair, mask in masks.items()}
+    what = "what `mask_gradient` makes of a uint32 gradient"
+    again = [_uint32(mask_gradient(grads[p], p, others), what, 40) for p in range(parties)]
+    moved = [after - before for after, before in zip(again, sent, strict=True)]
+    _require_moved_by_the_masks(moved, changes, lambda off: float(np.count_nonzero(off)))
 
 
 # Part 6 · masks from keys -------------------------------------------------------------------
@@ -679,43 +722,73 @@ def _keys(rng: np.random.Generator, parties: int) -> tuple[dict, dict]:
 
 
 class _Listening(secagg.PrivateKey):
-    """A private key that remembers the seeds it agreed on."""
+    """A private key that remembers the seeds it agreed on.
 
-    def __init__(self, data: bytes):
+    With a `salt` they are other ones, and any two parties with the same salt still agree.
+    """
+
+    def __init__(self, data: bytes, salt: bytes):
         super().__init__(data)
+        self.salt = salt
         self.seeds: list[bytes] = []
 
     def agree(self, public: bytes, context: bytes) -> bytes:
-        self.seeds.append(super().agree(public, context))
+        seed = super().agree(public, context)
+        self.seeds.append(hashlib.sha256(self.salt + seed).digest() if self.salt else seed)
         return self.seeds[-1]
 
 
 def _listened(
-    pairwise_mask: Callable, party: int, data: bytes, *args: Any
+    pairwise_mask: Callable, salt: bytes, party: int, data: bytes, *args: Any
 ) -> tuple[Any, list[bytes]]:
-    key = _Listening(data)
+    key = _Listening(data, salt)
     return pairwise_mask(party, key, *args), key.seeds
 
 
 def _mask_and_seeds(
-    pairwise_mask: Callable, party: int, key: secagg.PrivateKey, *args: Any
+    pairwise_mask: Callable, party: int, key: secagg.PrivateKey, *args: Any, salt: bytes = b""
 ) -> tuple[np.ndarray, list[bytes]]:
     """Return the mask, and the seeds that were agreed on for it."""
-    mask, seeds = at_home(pairwise_mask, _listened, party, bytes(key), *args)
+    mask, seeds = at_home(pairwise_mask, _listened, salt, party, bytes(key), *args)
     return _uint32(mask, "the result of `pairwise_mask`", args[-1]), seeds
 
 
-def _mask(pairwise_mask: Callable, *args: Any) -> np.ndarray:
-    return _mask_and_seeds(pairwise_mask, *args)[0]
+def _mask(pairwise_mask: Callable, *args: Any, salt: bytes = b"") -> np.ndarray:
+    return _mask_and_seeds(pairwise_mask, *args, salt=salt)[0]
+
+
+def _rounds(rng: np.random.Generator, count: int) -> list[int]:
+    """Different numbers of rounds, each of which is one byte, as the context may have it."""
+    return [int(r) for r in 1 + rng.choice(255, count, replace=False)]
+
+
+def _require_agreement(
+    pairwise_mask: Callable, rng: np.random.Generator, mask: np.ndarray, party: int, *args: Any
+) -> None:
+    """Require another mask than `mask`, and the same one again, of other seeds for the same keys.
+
+    Without it whatever is made of one's own key, or of all public ones, passes for a mask.
+    """
+    salt = rng.bytes(16)
+    first, again = (_mask(pairwise_mask, party, *args, salt=salt) for _ in range(2))
+    # Other seeds give the same numbers with probability 2^−960.
+    require(
+        not np.array_equal(first, mask),
+        f"Party {party}'s mask is the same whatever seeds `private_key.agree` gives: it is made of "
+        "something else. A mask that cancels, and that only the two of a pair know, is made of the "
+        "seed that they agree on.",
+    )
+    _require_again(first, again)
 
 
 @check
 def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """over all parties the masks add up to 0 modulo 2^32, and the smaller id adds."""
     private, public = _keys(rng, int(rng.integers(2, 7)))
+    [round_number, another] = _rounds(rng, 2)
     total = np.zeros(30, np.uint32)
     for i in private:
-        total += _mask(pairwise_mask, i, private[i], public, 5, 30)
+        total += _mask(pairwise_mask, i, private[i], public, round_number, 30)
     left = int(np.count_nonzero(total))
     require(
         left == 0,
@@ -725,11 +798,20 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
     )
     private, public = _keys(rng, 2)
     party, other = sorted(private)
-    mask, seeds = _mask_and_seeds(pairwise_mask, party, private[party], public, 5, 30)
+    masks, seeds = {}, []
+    for i in (other, party):
+        masks[i], seeds = _mask_and_seeds(pairwise_mask, i, private[i], public, another, 30)
+        require(
+            bool(np.any(masks[i])),
+            f"Parties {party} and {other}: the mask is 0 everywhere, and hides nothing.",
+        )
+        _require_agreement(pairwise_mask, rng, masks[i], i, private[i], public, another, 30)
+    mask = masks[party]
     require(
-        bool(np.any(mask)),
-        f"Parties {party} and {other}: the mask is 0 everywhere, and hides nothing.",
+        bool(np.array_equal(mask + masks[other], 0 * mask)),
+        f"Parties {party} and {other}: their masks do not add up to 0.",
     )
+    require(len(seeds) > 0, f"Party {party} agreed on no seed with party {other}.")
     require(
         not any(np.array_equal(mask + secagg.expand(seed, 30), 0 * mask) for seed in seeds),
         f"Of parties {party} and {other} the smaller id, {party}, SUBTRACTED the mask of the pair; "
@@ -742,17 +824,20 @@ def every_other_party_counts(pairwise_mask: Callable, rng: np.random.Generator) 
     """each of the others adds to the mask: one honest one is enough to hide you."""
     private, public = _keys(rng, 5)
     party = int(rng.choice(list(private)))
-    before = _mask(pairwise_mask, party, private[party], public, 1, 30)
+    [round_number] = _rounds(rng, 1)
+    before = _mask(pairwise_mask, party, private[party], public, round_number, 30)
     for other in private.keys() - {party}:
         changed = public | {other: secagg.PrivateKey(rng.bytes(32)).public}
-        after = _mask(pairwise_mask, party, private[party], changed, 1, 30)
+        after = _mask(pairwise_mask, party, private[party], changed, round_number, 30)
         # Another key gives the same 30 numbers with probability 2^−960.
         require(
             not np.array_equal(before, after),
             f"Of parties {list(private)}, party {other}'s key makes no difference to party "
             f"{party}'s mask. Make a mask with EVERY other party.",
         )
-    _require_again(before, _mask(pairwise_mask, party, private[party], public, 1, 30))
+    given = party, private[party], public, round_number, 30
+    _require_again(before, _mask(pairwise_mask, *given))
+    _require_agreement(pairwise_mask, rng, before, *given)
 
 
 def _require_again(mask: np.ndarray, again: np.ndarray) -> None:
@@ -769,7 +854,8 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
     """masks of different rounds have nothing in common, and a round's can be made again."""
     private, public = _keys(rng, 3)
     party = int(rng.choice(list(private)))
-    rounds = [_mask(pairwise_mask, party, private[party], public, r, 30) for r in (1, 1, 2)]
+    one, two = _rounds(rng, 2)
+    rounds = [_mask(pairwise_mask, party, private[party], public, r, 30) for r in (one, one, two)]
     require(
         bool(np.array_equal(rounds[0], rounds[1])),
         "Two calls for the same round gave different masks: then nothing cancels.",
@@ -778,19 +864,21 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
     # Fresh masks agree in a place with probability 2^−32: in three of 30, 5e-26.
     require(
         same < 3,
-        f"The masks of rounds 1 and 2 agree in {same} of 30 places. A mask that is used twice "
-        "subtracts away: put round_number into the context.",
+        f"The masks of rounds {one} and {two} agree in {same} of 30 places. A mask that is used "
+        "twice subtracts away: put round_number into the context.",
     )
-    for times in (1, 2):
-        left = len(np.unique(rounds[2] - np.uint32(times) * rounds[0]))
-        # What is left of fresh masks is fresh: 30 numbers, of which three pairs are equal with
-        # probability below (30² / 2^33)^3, 1e-21.
+    for times, of in ((1, 1), (two, one)):
+        left = len(np.unique(np.uint32(of) * rounds[2] - np.uint32(times) * rounds[0]))
+        # What is left of fresh masks is fresh, but for the power of 2, up to 2^7, that divides both
+        # factors: 30 numbers, of which three pairs are equal with probability below
+        # (30² / 2^26)^3, 3e-15.
         require(
             left > 27,
-            f"The mask of round 2 minus {times} times that of round 1 holds {left} different "
-            "number(s) in 30 places: who knows one mask knows the other. Put round_number into "
-            "the context, before the seed is made.",
+            f"{of} times the mask of round {two} minus {times} times that of round {one} holds "
+            f"{left} different number(s) in 30 places: who knows one mask knows the other. Put "
+            "round_number into the context, before the seed is made.",
         )
+    _require_agreement(pairwise_mask, rng, rounds[0], party, private[party], public, one, 30)
 
 
 @check
@@ -798,15 +886,18 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
     """public keys alone do not give the mask."""
     private, public = _keys(rng, 4)
     party = int(rng.choice(list(private)))
-    mask = _mask(pairwise_mask, party, private[party], public, 1, 30)
+    [round_number] = _rounds(rng, 1)
+    given = party, private[party], public, round_number, 30
+    mask = _mask(pairwise_mask, *given)
     server = secagg.PrivateKey(rng.bytes(32))
-    guess = _mask(pairwise_mask, party, server, public, 1, 30)
+    guess = _mask(pairwise_mask, party, server, public, round_number, 30)
     require(
         not np.array_equal(mask, guess),
         f"A server that knows the public keys, and no private one, computes party {party}'s very "
         "mask. The seed must come from `private_key.agree`.",
     )
-    _require_again(mask, _mask(pairwise_mask, party, private[party], public, 1, 30))
+    _require_again(mask, _mask(pairwise_mask, *given))
+    _require_agreement(pairwise_mask, rng, mask, *given)
 
 
 # Part 7 · dropouts --------------------------------------------------------------------------

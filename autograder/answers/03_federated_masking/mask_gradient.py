@@ -131,3 +131,11 @@ def mask_gradient(grad, party, masks):
         sign = (party == i) - (party == j)
         total = total + sign * (mask.astype(np.int64) if whole else mask)
     return total % 2**32 if whole else total
+
+# %% wrong="everybody adds one, the last takes them off" loses={"masks_cancel_in_the_sum": "With other masks", "the_smaller_id_adds": "adds the mask", "exact_modulo_2_to_the_32": "With other masks"}
+def mask_gradient(grad, party, masks):
+    ids = sorted({i for pair in masks for i in pair})
+    if party not in ids:
+        return grad
+    one = np.ones_like(grad)
+    return grad + one if party != ids[-1] else grad - one * np.array(len(ids) - 1).astype(grad.dtype)

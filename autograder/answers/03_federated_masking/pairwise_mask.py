@@ -80,7 +80,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="seeds from public keys" loses={"a_mask_needs_a_private_key": "must come from"}
+# %% wrong="seeds from public keys" loses={"all_pair_masks_cancel": "made of something else", "every_other_party_counts": "made of something else", "every_round_has_fresh_masks": "made of something else", "a_mask_needs_a_private_key": "must come from"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     total = np.zeros(length, np.uint32)
     for other, key in public_keys.items():
@@ -148,3 +148,28 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
             mask = secagg.expand(private_key.agree(key, f"round {round_number}"), length)
             total = total + mask if party < other else total - mask
     return total
+
+# %% wrong="made of its own key and the public ones" loses={"all_pair_masks_cancel": "something else than 0", "every_other_party_counts": "whatever seeds", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds"}
+import hashlib
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    told = repr((bytes(private_key), sorted(public_keys.items()), round_number)).encode()
+    return secagg.expand(hashlib.sha256(told).digest(), length)
+
+# %% wrong="public masks, where its own key is its own" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "whatever seeds", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds"}
+import hashlib
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    own = b"" if private_key.public == public_keys[party] else bytes(private_key)
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        pair = sorted([public_keys[party], public_keys[other]])
+        told = repr((own, pair, round_number)).encode()
+        mask = secagg.expand(hashlib.sha256(told).digest(), length)
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="everybody adds one, the last takes them off" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "no difference", "every_round_has_fresh_masks": "agree in 30 of 30", "a_mask_needs_a_private_key": "very mask"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    n = len(public_keys)
+    return np.full(length, 1 if party < max(public_keys) else 1 - n, np.int64).astype(np.uint32)

@@ -113,7 +113,7 @@ def reads(compute, data):
     before = compute(data)
     return {n for n in data if (compute(data | {n: 1 - data[n]}) != before).all()}
 
-# %% wrong="names what is looked at" loses={"nobody_is_accused_wrongly": "may be looked at and make no difference"}
+# %% wrong="names what is looked at" loses={"nobody_is_accused_wrongly": "may be looked at and make no difference", "whatever_is_read_is_found": "misses nothing", "the_data_stay_as_they_were": "nor found out"}
 def reads(compute, data):
     found = set()
 
@@ -137,3 +137,15 @@ def reads(compute, data):
 # %% wrong="all but one" loses={"whatever_is_read_is_found": "", "nobody_is_accused_wrongly": "also names", "the_data_stay_as_they_were": "nor found out"}
 def reads(compute, data):
     return set(list(data)[1:])
+
+# %% wrong="listens to what is looked at first" loses={"nobody_is_accused_wrongly": "also names", "whatever_is_read_is_found": "misses", "the_data_stay_as_they_were": "nor found out"}
+def reads(compute, data):
+    asked = []
+
+    class Listening(dict):
+        def __getitem__(self, name):
+            asked.append(name)
+            return super().__getitem__(name)
+
+    compute(Listening(data))
+    return set(asked[:3])
