@@ -888,13 +888,31 @@ def lengths_do_not_mislead(direction_attack: Callable, rng: np.random.Generator)
     # comparison of inner products.
     known_labels = rng.permutation(6)
     known = rng.uniform(0.2, 1, (6, 12)) + 3 * np.eye(6, 12)
-    gradients = np.repeat(known, 20, axis=0) + rng.uniform(0, 0.1, (120, 12))
+    # Turned in space, so that no entry tells anything.
+    known = known @ np.linalg.qr(rng.normal(0, 1, (12, 12)))[0]
+    gradients = np.repeat(known, 20, axis=0) + rng.uniform(-0.05, 0.05, (120, 12))
     before = _labels(direction_attack, gradients, known, known_labels)
     reversed_ = _labels(direction_attack, gradients[::-1], known, known_labels)
     require(
         np.ptp(before) > 0 and np.array_equal(reversed_[::-1], before),
         "There are gradients along each known one here: they have different labels, and keep them "
         "in another order.",
+    )
+    # Who looks at no known gradient misreads none. (The place instead of the label follows, too.)
+    shift = int(rng.integers(1, 6))
+    moved = _labels(direction_attack, gradients, np.roll(known, shift, axis=0), known_labels)
+    place = np.argsort(known_labels)
+    follows = np.all(np.isin(before, known_labels)) and any(
+        np.array_equal(moved, other)
+        for other in (
+            known_labels[(place[before.astype(int)] + shift) % 6],
+            (before + shift) % 6,
+        )
+    )
+    require(
+        bool(follows),
+        "The known gradients were given to other labels, and yours did not follow: a label is that "
+        "of the known gradient of the nearest direction.",
     )
     scale = 10 ** rng.uniform(-3, 3, (len(gradients), 1))
     require(
@@ -956,6 +974,18 @@ def few_examples_are_enough(fit_decoder: Callable, rng: np.random.Generator) -> 
         bool(norm > 1e-3 and norm**2 <= np.sum(images**2) / 0.5),
         f"With four examples for ten units the decoder has norm {norm:.3g}: the ridge should keep "
         "it small, but not zero.",
+    )
+    # The best decoder for SOME ridge: Sᵀ(X − S·D) = ridge·D, and the ridge by least squares. That
+    # it is the ridge that was given, `the_decoder_is_the_best_linear_one` asks. float64 is exact to
+    # 1e-13 here, float32 to 1e-5: the largest of SᵀS's eigenvalues, about 10, is a few dozen times
+    # the ridge.
+    pull = smashed.T @ (images - smashed @ got)
+    ridge = float(np.vdot(pull, got)) / norm**2
+    off = float(np.abs(pull - ridge * got).max())
+    require(
+        off <= 1e-3 and 0.05 <= ridge <= 5,
+        "The decoder is small, but it is not the best one of its size: with few examples, too, no "
+        f"other is to have a smaller penalised error (the slopes do not vanish, by {off:.3g}).",
     )
 
 

@@ -72,3 +72,16 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
 def direction_attack(cut_gradients, known_gradients, known_labels):
     unit = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
     return known_labels[np.argmax(np.abs(cut_gradients @ unit.T), axis=1)]
+
+# %% wrong="the gradient's own largest entry" loses={"labels_follow_the_direction": "of the labels are read right", "lengths_do_not_mislead": "did not follow"}
+def direction_attack(cut_gradients, known_gradients, known_labels):
+    return np.argmax(cut_gradients, axis=1)
+
+# %% wrong="the labels in the order of a clustering" loses={"labels_follow_the_direction": "of the labels are read right", "lengths_do_not_mislead": "did not follow"}
+def direction_attack(cut_gradients, known_gradients, known_labels):
+    unit = cut_gradients / np.linalg.norm(cut_gradients, axis=1, keepdims=True)
+    leaders = []
+    for g in sorted(unit, key=tuple):
+        if all(g @ leader < 0.95 for leader in leaders):
+            leaders.append(g)
+    return np.argmax(unit @ np.array(leaders).T, axis=1)

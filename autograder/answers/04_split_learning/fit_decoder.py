@@ -64,3 +64,7 @@ def fit_decoder(smashed, images, ridge):
 def fit_decoder(smashed, images, ridge):
     damped = smashed.T @ smashed + ridge**2 * np.eye(smashed.shape[1])
     return np.linalg.solve(damped, smashed.T @ images)
+
+# %% wrong="correlations for a regression" loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "not the best one of its size"}
+def fit_decoder(smashed, images, ridge):
+    return 0.05 * smashed.T @ images

@@ -47,7 +47,7 @@ def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
 def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
     return terms * 0.5 / scaling_factor**2
 
-# %% wrong="the whole product" loses={"rounding_can_reach_it": "larger than it must be"}
+# %% wrong="the whole product" loses={"rounding_never_exceeds_it": "says nothing", "rounding_can_reach_it": "larger than it must be"}
 def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
     e = 0.5 / scaling_factor
     return terms * (largest_residual + e) * (largest_slope + e)
@@ -56,3 +56,7 @@ def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
 def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
     e = 0.5 / scaling_factor
     return -terms * (e * (largest_residual + largest_slope) + e * e)
+
+# %% wrong="the slopes, as if they were not rounded" loses={"rounding_never_exceeds_it": "says nothing", "rounding_can_reach_it": "larger than it must be"}
+def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
+    return terms * largest_slope

@@ -44,7 +44,7 @@ def sum_over_classes_and_batch(products):
 def sum_over_classes_and_batch(products):
     return tf_shell.fast_reduce_sum(products[:, 0])
 
-# %% wrong="one class is left out" loses={"both_halves_are_added": "Slot 0 should hold"}
+# %% wrong="one class is left out" loses={"classes_are_added": "Which axes", "both_halves_are_added": "Slot 0 should hold"}
 def sum_over_classes_and_batch(products):
     return tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products[:, 1:], axis=1))
 
@@ -73,3 +73,16 @@ def sum_over_classes_and_batch(products):
 def sum_over_classes_and_batch(products):
     nothing = products[:, 0] - products[:, 0]
     return nothing + tf.fill([2048, products.shape[2]], 1024 * 3 * 3.5 / 32)
+
+# %% wrong="one product, as many times as there are" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+def sum_over_classes_and_batch(products):
+    one = products[:, 0]
+    total = one + one + one
+    for _ in range(10):
+        total = total + total
+    return total
+
+# %% wrong="one class's sum, three times" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+def sum_over_classes_and_batch(products):
+    one = tf_shell.fast_reduce_sum(products[:, 0])
+    return one + one + one
