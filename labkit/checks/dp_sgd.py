@@ -1,5 +1,6 @@
 """The checks of lab 01, DP-SGD."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -353,18 +354,29 @@ def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generat
         correlation = np.mean(a * b) / np.sqrt(np.mean(a**2) * np.mean(b**2))
         return bool(abs(correlation) <= 0.5)
 
-    for a, b, what in (
-        (first[0], second[0], "two calls with the same rng give the same noise"),
-        (first[0], first[1], "two variables of one call get the same noise"),
-        (first[0], other[0], "differently seeded rngs give the same noise"),
+    # Of every variable: one that is always the same hides in nobody else's noise.
+    everywhere = list(itertools.product(range(2), repeat=2))
+    for pairs, what in (
+        (
+            [(first[i], second[j]) for i, j in everywhere],
+            "two calls with the same rng give the same noise",
+        ),
+        (
+            [(run[0], run[1]) for run in (first, second, other)],
+            "two variables of one call get the same noise",
+        ),
+        (
+            [(first[i], other[j]) for i, j in everywhere],
+            "differently seeded rngs give the same noise",
+        ),
     ):
         require(
-            apart(a, b),
-            f"Here {what}: an attacker subtracts one from the other. Draw everything from the rng "
-            "you are given, and never re-seed.",
+            all(apart(a, b) for a, b in pairs),
+            f"Here {what}, in some variable: an attacker subtracts one from the other. Draw "
+            "everything from the rng you are given, and never re-seed.",
         )
     require(
-        bool(np.array_equal(first[0], again[0])),
+        all(np.array_equal(a, b) for a, b in zip(first, again, strict=True)),
         "Two rngs with the same seed give different noise: draw from the rng you are given, so "
         "that a run can be repeated.",
     )
@@ -496,10 +508,9 @@ def examples_are_independent(poisson_batch: Callable, rng: np.random.Generator) 
 class _TinyTask:
     """A few examples, a small network, and what DP-SGD without noise must do to its weights."""
 
-    l2_norm_clip = 0.5
-    learning_rate = 0.3
-
     def __init__(self, rng: np.random.Generator, examples: int) -> None:
+        self.l2_norm_clip = float(rng.uniform(0.4, 0.6))
+        self.learning_rate = float(rng.uniform(0.25, 0.35))
         self.x = rng.normal(0, 1, (examples, 4)).astype(np.float32)
         self.x[::2] *= 6  # some gradients above the bound, some below
         self.y = rng.integers(0, 3, examples).astype(np.int32)
@@ -576,9 +587,9 @@ def _private_optimizer(optimizer: Any) -> Any:
 @check
 def its_step_clips_each_microbatch(library_optimizer: Callable, rng: np.random.Generator) -> None:
     """without noise its step is the mean of the clipped microbatch gradients."""
-    task = _TinyTask(rng, 8)
+    task = _TinyTask(rng, 12)
     before = _flat(task.weights)
-    microbatches = 4
+    microbatches = int(rng.choice([3, 4, 6]))
     settings = task.settings(microbatches)
     result = at_home(library_optimizer, _one_step, settings, task.weights, task.x, task.y)
     got = _flat(as_arrays(result, "the model's weights after its step", task.weights))
@@ -771,6 +782,16 @@ def published_figures_come_out(compute_epsilon: Callable, rng: np.random.Generat
             f"For noise_multiplier {noise_multiplier}, batch {batch} of {n}, {steps} steps, "
             f"δ = {delta:g}, the published ε is {want}; yours is {got:.{digits}f}.{hint}",
         )
+    # And one that nobody has published. The best order is far from the ends of the tutorial's.
+    sigma, q, steps = rng.uniform(0.9, 1.6), rng.uniform(0.004, 0.02), int(rng.integers(500, 4000))
+    want, _ = _library_epsilon(sigma, q, steps, delta, accounting.TUTORIAL_ORDERS)
+    got, _ = _epsilon(compute_epsilon, sigma, q, steps, delta, accounting.TUTORIAL_ORDERS)
+    require(
+        abs(got - want) <= 1e-3 * want,  # the same computation
+        f"The published figures come out, and others do not: for noise_multiplier {sigma:.4f}, "
+        f"sampling_probability {q:.4f}, {steps} steps, δ = {delta:g}, ε is {want:.4f}; yours is "
+        f"{got:.4f}.",
+    )
 
 
 @check
@@ -892,15 +913,22 @@ def the_model_learns(train_privately: Callable, rng: np.random.Generator) -> Non
         "Two runs with different rngs are equal: pass on the rng you are given, and don't make "
         "one of your own.",
     )
-    # The label is whether feature 0 is above 0. Of 200 examples others have a say of 0.07 each.
-    slopes = [np.diff(weights[:12].reshape(6, 2))[:, 0] for weights in runs]
-    learned = min(float(s[0] / max(np.linalg.norm(s), 1e-12)) for s in slopes)
+    # The label is whether a feature is above 0. Of 200 examples others have a say of 0.07 each.
+    feature, sign = _telling(seed)
+    slopes = [sign * np.diff(weights[:12].reshape(6, 2))[:, 0] for weights in runs]
+    learned = min(float(s[feature] / max(np.linalg.norm(s), 1e-12)) for s in slopes)
     require(
         learned >= 0.8,
-        "The model's weights moved, but did not learn: the label shows in feature 0, and the "
-        f"cosine of what the model looks at with that is {learned:.2f}. Is it trained, on batches "
-        "of the size that is asked for?",
+        f"The model's weights moved, but did not learn: the label shows in feature {feature}, and "
+        f"the cosine of what the model looks at with that is {learned:.2f}. Is it trained, on "
+        "batches of the size that is asked for?",
     )
+
+
+def _telling(data_seed: int) -> tuple[int, int]:
+    """Return which of the 6 features the label shows in, and with which sign: from the data."""
+    rng = np.random.default_rng([data_seed, 1])
+    return int(rng.integers(6)), int(rng.choice([-1, 1]))
 
 
 def _small_run(
@@ -915,7 +943,8 @@ def _small_run(
     """Return the weights of a small model after training, and the run's steps and ε."""
     data = np.random.default_rng(data_seed)
     x = data.normal(0, 1, (n, 6)).astype(np.float32)
-    y = (x[:, 0] > 0).astype(np.int32)
+    feature, sign = _telling(data_seed)
+    y = (sign * x[:, feature] > 0).astype(np.int32)
     plan = noise_multiplier, batch_size, epochs
     result = at_home(train_privately, _trained_small, x, y, *plan, lent_rng(rng))
     weights, steps, epsilon = result
@@ -978,7 +1007,7 @@ def bound_is_valid_and_tight(tpr_bound: Callable, rng: np.random.Generator) -> N
 @check
 def bound_at_the_edges(tpr_bound: Callable, rng: np.random.Generator) -> None:
     """a rate is at most 1, ε = 0 means guessing, and a huge ε bounds nothing."""
-    fpr = np.linspace(0, 1, 11)
+    fpr, delta = np.linspace(0, 1, 11), 10 ** rng.uniform(-6, -4)
     what = "the result of `tpr_bound`"
     zero = as_array(tpr_bound(fpr, 0.0, 0.0), what, fpr.shape)
     require(
@@ -986,13 +1015,23 @@ def bound_at_the_edges(tpr_bound: Callable, rng: np.random.Generator) -> None:
         f"With ε = δ = 0 no attack beats guessing, so the bound is the FPR itself; at FPR 0.5 "
         f"yours is {zero[5]:.3f}.",
     )
-    huge = as_array(tpr_bound(fpr, 50.0, 1e-5), what, fpr.shape)
-    want = np.where(fpr > 0, 1.0, 1e-5)
+    huge = as_array(tpr_bound(fpr, 50.0, delta), what, fpr.shape)
+    want = np.where(fpr > 0, 1.0, delta)
     worst = int(np.argmax(np.abs(huge - want)))
     require(
         abs(huge[worst] - want[worst]) <= 1e-9,
-        f"With ε = 50 and δ = 1e-5 the bound at FPR {fpr[worst]:.1f} is {want[worst]:g}; yours is "
-        f"{huge[worst]:.3g}.",
+        f"With ε = 50 and δ = {delta:.2g} the bound at FPR {fpr[worst]:.1f} is {want[worst]:.2g}; "
+        f"yours is {huge[worst]:.3g}.",
+    )
+    # Between the edges it says something: e^ε · 0.1 + δ is below 0.3, and above e^0.3 · 0.1.
+    low, high = rng.uniform(0.3, 0.5), rng.uniform(0.8, 1)
+    first, second = (
+        as_array(tpr_bound(fpr, epsilon, delta), what, fpr.shape)[1] for epsilon in (low, high)
+    )
+    require(
+        bool(0.12 <= first < second <= 0.8),
+        f"At FPR 0.1 an attack may do a little better than guessing, and the better the larger ε "
+        f"is; your bound is {first:.3f} for ε = {low:.2f}, and {second:.3f} for ε = {high:.2f}.",
     )
 
 
@@ -1053,4 +1092,11 @@ def lower_bound_of_a_lucky_guesser(epsilon_lower_bound: Callable, rng: np.random
         f"{correct} of {guesses} right: at confidence 0.9, 0.95, 0.999 the bounds are "
         f"{np.round(bounds, 3).tolist()}; the surer you want to be, the less you can claim. Is "
         "ε refuted when its p-value is at most 1 − confidence?",
+    )
+    # 80 to 198 guesses prove 0.48 of the odds' logarithm at least, and 0.86 at most.
+    odds = float(np.log(correct / (guesses - correct)))
+    require(
+        bool(0.3 * odds <= bounds[2] and bounds[0] <= odds),
+        f"{correct} of {guesses} right is what ε = {odds:.2f} gives on average: the bounds lie "
+        f"below that, and not far below; yours are {np.round(bounds, 3).tolist()}.",
     )

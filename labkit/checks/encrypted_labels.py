@@ -1001,13 +1001,15 @@ def noise_comes_from_rng(private_sum: Callable, rng: np.random.Generator) -> Non
         0 < float(np.abs(runs[0]).max()) <= 100,  # standard deviations
         "Noise with a standard deviation of 1 is wanted, and yours is of another size by far.",
     )
+    # In float32 two numbers are the same with probability 3e-8: two of 50 with 1e-12, and two of
+    # the 1225 pairs with 1e-9.
     require(
-        bool(np.array_equal(runs[0], runs[1])) and not np.array_equal(runs[0], runs[2]),
+        bool(np.array_equal(runs[0], runs[1])) and np.count_nonzero(runs[0] == runs[2]) <= 1,
         "The same rng should give the same noise and another rng other noise: draw from the rng "
         "that is passed in.",
     )
     require(
-        len(np.unique(runs[0])) == 50,
+        len(np.unique(runs[0])) >= 49,
         "Some coordinates have the same noise: an attacker subtracts one from the other.",
     )
 

@@ -1108,22 +1108,33 @@ def the_tail_is_exact(privacy_risk: Callable, rng: np.random.Generator) -> None:
 def risk_at_the_edges(privacy_risk: Callable, rng: np.random.Generator) -> None:
     """fewer colluders than the threshold are no risk, and a risk is at most 1."""
     what = "`privacy_risk`'s result"
-    threshold = int(rng.integers(5, 9))
-    none = as_number(privacy_risk(100, 12, threshold, threshold - 1), what)
+    parties, threshold = int(rng.integers(90, 120)), int(rng.integers(5, 9))
+    none = as_number(privacy_risk(parties, 12, threshold, threshold - 1), what)
     require(
         abs(none) <= FALSE_FAIL,
         f"{threshold - 1} colluders can never hold {threshold} shares; `privacy_risk` says "
         f"{none:.4g}.",
     )
-    some = as_number(privacy_risk(100, 12, threshold, threshold + 4), what)
+    some = as_number(privacy_risk(parties, 12, threshold, threshold + 4), what)
     require(
         0 < some < 0.5,
         f"{threshold + 4} colluders may hold {threshold} shares, if they are unlucky to meet; "
         f"`privacy_risk` says {some:.4g}.",
     )
-    sure = as_number(privacy_risk(100, 12, threshold, 98), what)
+    # How much it is `the_tail_is_exact` asks; here, that it is between half of one party's risk and
+    # three times that of all. Two are sure to be met by who has all the others for neighbours.
+    one = sum(
+        math.comb(threshold + 4, k) * math.comb(parties - threshold - 5, 12 - k)
+        for k in range(threshold, threshold + 5)
+    ) / math.comb(parties - 1, 12)
+    require(
+        0.5 * one <= some <= 3 * parties * one,
+        f"{threshold + 4} colluders of {parties} hold {threshold} shares of 12 with some honest "
+        f"party; one party's risk is {one:.2g}, and `privacy_risk` says {some:.2g} for all.",
+    )
+    sure = as_number(privacy_risk(parties, 12, threshold, parties - 2), what)
     require(
         abs(sure - 1) <= ROUNDING,
-        f"With 98 colluders of 100 a bad neighbourhood is certain; `privacy_risk` says {sure:.4g}, "
-        "and a probability is at most 1.",
+        f"With {parties - 2} colluders of {parties} a bad neighbourhood is certain; `privacy_risk` "
+        f"says {sure:.4g}, and a probability is at most 1.",
     )

@@ -157,7 +157,8 @@ def tradeoff_at_the_edges(gaussian_tradeoff: Callable, rng: np.random.Generator)
         "With μ = 0 both worlds look the same, so the two rates add up to 1; with a "
         f"false-positive rate of 0.3 your miss rate is {guessing[3]:.3f}.",
     )
-    got = as_array(gaussian_tradeoff(alpha, rng.uniform(0.5, 3)), what, alpha.shape)
+    mu = rng.uniform(0.5, 1.5)
+    got = as_array(gaussian_tradeoff(alpha, mu), what, alpha.shape)
     require(
         abs(got[0] - 1) <= 1e-9 and abs(got[-1]) <= 1e-9,
         "Who never accuses (false-positive rate 0) misses all; who always does (1) misses none. "
@@ -167,6 +168,13 @@ def tradeoff_at_the_edges(gaussian_tradeoff: Callable, rng: np.random.Generator)
         bool(np.all(got[1:-1] < 1 - alpha[1:-1])),
         "With μ above 0 the worlds differ, and a test does better than guessing: at a "
         f"false-positive rate of 0.5 it misses less than half; your miss rate is {got[5]:.3f}.",
+    )
+    # Both worlds have the same shape. Miss rates are 0.002 and more, float32 is good to 1e-5 there.
+    back = as_array(gaussian_tradeoff(got[1:-1], mu), what, (9,))
+    require(
+        bool(np.abs(back - alpha[1:-1]).max() <= 1e-3),
+        "Who confuses 'with you' and 'without you' swaps the two rates: at a false-positive rate "
+        f"of {got[3]:.3f}, your miss rate at 0.3, you should miss 0.3, and miss {back[2]:.3f}.",
     )
 
 
@@ -593,6 +601,9 @@ def classical_conversion_of_a_gaussian(eps_rdp: Callable, rng: np.random.Generat
 @check
 def published_rdp_figures_come_out(eps_rdp: Callable, rng: np.random.Generator) -> None:
     """0.9422 and 1.1912, to every printed digit."""
+    import dp_accounting
+    from dp_accounting import rdp
+
     finer = TUTORIAL_ORDERS[:99] + np.arange(12, 60, 0.2).tolist()
     for batch, steps, orders, conversion, want in (
         (250, 3600, TUTORIAL_ORDERS, "tight", 0.9422),
@@ -603,6 +614,19 @@ def published_rdp_figures_come_out(eps_rdp: Callable, rng: np.random.Generator) 
             round(got, 4) == want,
             f"For batch {batch} of 60000, noise_multiplier 1.3, {steps} steps and the {conversion} "
             f"conversion {want} is printed; yours is {got:.4f}.",
+        )
+    # And figures that nobody has printed.
+    sigma, q, steps = rng.uniform(1, 1.6), rng.uniform(0.003, 0.006), int(rng.integers(2000, 5000))
+    step = dp_accounting.PoissonSampledDpEvent(q, dp_accounting.GaussianDpEvent(sigma))
+    accountant = rdp.RdpAccountant(TUTORIAL_ORDERS).compose(step, steps)
+    classical = np.min(accountant.rdp - math.log(1e-5) / (np.array(TUTORIAL_ORDERS) - 1))
+    for conversion, want in (("tight", accountant.get_epsilon(1e-5)), ("classical", classical)):
+        got = _rdp(eps_rdp, sigma, q, steps, 1e-5, TUTORIAL_ORDERS, conversion)
+        require(
+            math.isclose(got, want, rel_tol=1e-4),
+            f"What is printed comes out, and other figures do not: for noise_multiplier "
+            f"{sigma:.4f}, sampling_probability {q:.5f}, {steps} steps and the {conversion} "
+            f"conversion ε is {want:.4f}; yours is {got:.4f}.",
         )
 
 
@@ -721,28 +745,34 @@ def accuses_only_with_proof(worst_case: Callable, rng: np.random.Generator) -> N
 # Part 6 · calibration -----------------------------------------------------------------------
 
 
-def _accountant(
-    noise_multiplier: float, sampling_probability: float, steps: int, delta: float
-) -> float:
-    """An accountant for the checks: the closed form for full batches, q·√T in place of √T.
+def _an_accountant(rng: np.random.Generator) -> Callable[..., float]:
+    """Return an accountant for a check: the closed form for full batches, q·√T in place of √T.
 
-    Only its shape matters: ε falls with noise, rises with all else.
+    Only its shape matters: ε falls with noise, rises with all else. Its two terms have weights of
+    their own, so that nobody knows its ε who does not ask.
     """
-    require_domain(
-        noise_multiplier=noise_multiplier,
-        sampling_probability=sampling_probability,
-        steps=steps,
-        delta=delta,
-    )
-    ratio = np.float64(sampling_probability) / float(noise_multiplier)
-    rho = ratio * ratio * steps / 2
-    return float(rho + 2 * np.sqrt(rho * math.log(1 / delta)))
+    first, second = rng.uniform(0.7, 1.4, 2).tolist()
+
+    def accountant(
+        noise_multiplier: float, sampling_probability: float, steps: int, delta: float
+    ) -> float:
+        require_domain(
+            noise_multiplier=noise_multiplier,
+            sampling_probability=sampling_probability,
+            steps=steps,
+            delta=delta,
+        )
+        ratio = np.float64(sampling_probability) / float(noise_multiplier)
+        rho = ratio * ratio * steps / 2
+        return float(first * rho + second * 2 * np.sqrt(rho * math.log(1 / delta)))
+
+    return accountant
 
 
 class _Asked:
-    """Lends `_accountant` out, and counts how often it is asked."""
+    """Lends an accountant out, and counts how often it is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, asked: Callable[..., float]) -> None:
         self.times = 0
 
         def accountant(
@@ -750,7 +780,7 @@ class _Asked:
         ) -> float:
             self.times += 1
             self.require_few()
-            return _accountant(noise_multiplier, sampling_probability, steps, delta)
+            return asked(noise_multiplier, sampling_probability, steps, delta)
 
         self.accountant = accountant
 
@@ -762,19 +792,29 @@ class _Asked:
         )
 
 
-def _calibrations(rng: np.random.Generator) -> list[tuple[float, float, float, int]]:
-    """Target, δ, q and T, such that the noise that is needed lies between 0.4 and 80."""
+def _calibrations(
+    rng: np.random.Generator,
+) -> list[tuple[Callable[..., float], float, float, float, int]]:
+    """An accountant, target, δ, q and T, such that the noise needed lies between 0.4 and 80."""
     cases = []
     for sigma in (rng.uniform(0.4, 0.7), rng.uniform(1, 5), rng.uniform(40, 80)):
         _, q, steps = _settings(rng)
         delta = _log_uniform(rng, 1e-12, 1e-2)
-        cases.append((_accountant(sigma, q, steps, delta), delta, q, steps))
+        accountant = _an_accountant(rng)
+        cases.append((accountant, accountant(sigma, q, steps, delta), delta, q, steps))
     return cases
 
 
-def _noise(noise_for: Callable, target: float, delta: float, q: float, steps: int) -> float:
+def _noise(
+    noise_for: Callable,
+    accountant: Callable[..., float],
+    target: float,
+    delta: float,
+    q: float,
+    steps: int,
+) -> float:
     case = f"target_epsilon {target:.4g}, δ = {delta:.2g}, q = {q:.3g}, {steps} steps"
-    asked = _Asked()
+    asked = _Asked(accountant)
     sigma = _number(noise_for(target, delta, q, steps, asked.accountant), "noise_for", case)
     asked.require_few()  # whoever caught it
     require(sigma > 0, f"`noise_for` gives {sigma:g} for {case}: noise is positive.")
@@ -785,9 +825,9 @@ def _noise(noise_for: Callable, target: float, delta: float, q: float, steps: in
 def noise_keeps_the_promise(noise_for: Callable, rng: np.random.Generator) -> None:
     """the accountant's ε at that noise is at most the target, not even a little above."""
     drowned = []
-    for target, delta, q, steps in _calibrations(rng):
-        sigma = _noise(noise_for, target, delta, q, steps)
-        got = _accountant(sigma, q, steps, delta)
+    for accountant, target, delta, q, steps in _calibrations(rng):
+        sigma = _noise(noise_for, accountant, target, delta, q, steps)
+        got = accountant(sigma, q, steps, delta)
         hint = (
             " Return the end of the interval that KEEPS the promise."
             if got <= 1.01 * target
@@ -798,7 +838,7 @@ def noise_keeps_the_promise(noise_for: Callable, rng: np.random.Generator) -> No
             f"You promise ε ≤ {target:.6g}, but noise_multiplier {sigma:.6g} has ε = {got:.6g}, "
             f"{got - target:.2g} above it.{hint}",
         )
-        drowned.append(_accountant(sigma / 10, q, steps, delta) <= target)
+        drowned.append(accountant(sigma / 10, q, steps, delta) <= target)
     require(
         not any(drowned),
         "A tenth of your noise_multiplier would keep the promise, too: whoever drowns everything "
@@ -810,15 +850,15 @@ def noise_keeps_the_promise(noise_for: Callable, rng: np.random.Generator) -> No
 def noise_is_not_wasted(noise_for: Callable, rng: np.random.Generator) -> None:
     """0.2 % less noise would break the promise."""
     kept = []
-    for target, delta, q, steps in _calibrations(rng):
-        sigma = _noise(noise_for, target, delta, q, steps)
-        enough = _accountant(sigma / 1.002, q, steps, delta)
+    for accountant, target, delta, q, steps in _calibrations(rng):
+        sigma = _noise(noise_for, accountant, target, delta, q, steps)
+        enough = accountant(sigma / 1.002, q, steps, delta)
         require(
             enough > target,
             f"noise_multiplier {sigma / 1.002:.6g}, 0.2 % less than your {sigma:.6g}, keeps ε = "
             f"{enough:.6g} ≤ {target:.6g} too: noise is wasted. Halve on, to within 0.1 %.",
         )
-        kept.append(_accountant(10 * sigma, q, steps, delta) <= target)
+        kept.append(accountant(10 * sigma, q, steps, delta) <= target)
     require(
         all(kept),
         "Ten times your noise_multiplier would still break the promise: where there is hardly any "
@@ -830,20 +870,20 @@ def noise_is_not_wasted(noise_for: Callable, rng: np.random.Generator) -> None:
 def noise_for_refuses_the_impossible(noise_for: Guarded, rng: np.random.Generator) -> None:
     """arguments without a meaning are refused by name, and a target that no noise keeps too."""
     q, steps, delta = rng.uniform(0.2, 0.5), 4, _log_uniform(rng, 1e-8, 1e-4)
-    sigma = rng.uniform(2, 5)
-    target = _accountant(sigma, q, steps, delta)
+    sigma, accountant = rng.uniform(2, 5), _an_accountant(rng)
+    target = accountant(sigma, q, steps, delta)
     valid = {"target_epsilon": target, "delta": delta, "sampling_probability": q, "steps": steps}
     moves = ("target_epsilon", 20 * target, True), ("sampling_probability", 0.2 * q, True)
-    _moves(noise_for, valid, moves, _accountant, about=sigma, within=10)
+    _moves(noise_for, valid, moves, accountant, about=sigma, within=10)
     _refuses(
         noise_for,
         valid,
         [("target_epsilon", 0.0), ("target_epsilon", math.nan), ("delta", 0.0)],
-        _Asked().accountant,
+        _Asked(accountant).accountant,
     )
-    target = 0.5 * _accountant(1000.0, q, steps, delta)
+    target = 0.5 * accountant(1000.0, q, steps, delta)
     try:
-        got = noise_for.__wrapped__(target, delta, q, steps, _Asked().accountant)
+        got = noise_for.__wrapped__(target, delta, q, steps, _Asked(accountant).accountant)
     except ValueError:
         return
     except Exception as error:
@@ -873,17 +913,17 @@ def epochs_become_steps(epsilons_by_epoch: Callable, rng: np.random.Generator) -
     """after each epoch ε is that of all steps so far, at batch_size / n."""
     batch, per_epoch, epochs = int(rng.integers(10, 300)), int(rng.integers(20, 300)), 6
     n, sigma, delta = batch * per_epoch, rng.uniform(0.8, 4), _log_uniform(rng, 1e-8, 1e-4)
-    asked = []
+    asked, scale = [], rng.uniform(0.5, 2)
 
     def accountant(
         noise_multiplier: float, sampling_probability: float, steps: int, delta: float
     ) -> float:
         asked.append((float(noise_multiplier), float(sampling_probability), steps, float(delta)))
-        return math.sqrt(steps)  # Like a real ε it grows more slowly than the steps.
+        return scale * math.sqrt(steps)  # Like a real ε it grows more slowly than the steps.
 
     got = _epochs(epsilons_by_epoch, accountant, sigma, n, batch, epochs, delta)
     require(len(asked) > 0, "The accountant that is given was never asked.")
-    want, taken = per_epoch * np.arange(1, epochs + 1), got**2
+    want, taken = per_epoch * np.arange(1, epochs + 1), (got / scale) ** 2
     hint = ""
     if np.allclose(taken, per_epoch):
         hint = " That is one epoch each time: cost adds up over epochs."
@@ -908,7 +948,8 @@ def epochs_become_steps(epsilons_by_epoch: Callable, rng: np.random.Generator) -
 @check
 def steps_are_integers(epsilons_by_epoch: Callable, rng: np.random.Generator) -> None:
     """where batches do not divide the examples, steps are rounded up: never too few."""
-    n, batch = 60000, int(rng.choice([256, 128, 512, 7000]))
+    batch, scale = int(rng.choice([256, 128, 512, 7000])), rng.uniform(0.5, 2)
+    n = batch * (60000 // batch) + int(rng.integers(1, batch))
 
     def accountant(
         noise_multiplier: float, sampling_probability: float, steps: int, delta: float
@@ -917,10 +958,10 @@ def steps_are_integers(epsilons_by_epoch: Callable, rng: np.random.Generator) ->
             isinstance(steps, (int, np.integer)),
             f"An accountant counts whole steps; you asked for steps = {steps!r}.",
         )
-        return math.sqrt(steps)
+        return scale * math.sqrt(steps)
 
     got = _epochs(epsilons_by_epoch, accountant, 1.3, n, batch, 4, 1e-5)
-    taken = np.round(got**2, 6)  # The root and its square round at 1e-13.
+    taken = np.round((got / scale) ** 2, 6)  # The root and its square round at 1e-13.
     exact = np.arange(1, 5) * n / batch
     hint = _NO_SUM if np.allclose(got, got[0] * np.arange(1, 5)) else ""
     for i in range(4):
@@ -1041,6 +1082,12 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
         "The same rng gives different noise: draw it from the `rng` that is passed in.",
     )
     require(
-        not np.allclose(a, c),
+        # In float32 two numbers are the same with probability 3e-8: two of 50 with 1e-12.
+        np.count_nonzero(np.isclose(a, c, rtol=1e-9, atol=0)) <= 1,
         "Different rngs give the same noise, or none: draw it from the `rng` that is passed in.",
+    )
+    require(
+        len(np.unique(a)) >= 49,  # two of 1225 pairs: 1e-9
+        "Some coordinates have the same noise: a difference takes it away. Draw one number for "
+        "each coordinate.",
     )

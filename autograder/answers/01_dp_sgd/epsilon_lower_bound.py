@@ -106,3 +106,7 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     low = 0.0
     while audit.p_value(correct, guesses, low + 0.01, delta, canaries) <= 1 - confidence:
         low += 0.01
+
+# %% wrong="what is left of the confidence" loses={"lower_bound_is_where_refutation_ends": "larger lower bound is proved", "lower_bound_of_a_lucky_guesser": "not far below"}
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    return 1 - confidence if 2 * correct > guesses else 0.0

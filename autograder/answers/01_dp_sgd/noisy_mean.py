@@ -86,3 +86,20 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 # %% wrong="forgets the noise" loses={"noise_has_the_right_scale": "no noise", "noise_is_fresh_and_reproducible": "no noise"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     return [g / expected_batch_size for g in clipped_sum]
+
+# %% wrong="fresh noise for the first variable only" loses={"noise_is_fresh_and_reproducible": "in some variable"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    deviation = noise_multiplier * l2_norm_clip
+    generators = [rng, *(np.random.default_rng(i) for i in range(1, len(clipped_sum)))]
+    return [
+        (g + generator.normal(0, deviation, g.shape)) / expected_batch_size
+        for g, generator in zip(clipped_sum, generators)
+    ]
+
+# %% wrong="the second variable from NumPy's global generator" loses={"noise_is_fresh_and_reproducible": "rng you are given"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    deviation = noise_multiplier * l2_norm_clip
+    return [
+        (g + (np.random if i else rng).normal(0, deviation, g.shape)) / expected_batch_size
+        for i, g in enumerate(clipped_sum)
+    ]

@@ -59,3 +59,7 @@ def tpr_bound(fpr, epsilon, delta):
 # %% wrong="forgets to return" loses={"bound_is_valid_and_tight": "return", "bound_at_the_edges": "return"}
 def tpr_bound(fpr, epsilon, delta):
     bound = np.minimum(1, np.exp(epsilon) * fpr + delta)
+
+# %% wrong="all or nothing" loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "better than guessing"}
+def tpr_bound(fpr, epsilon, delta):
+    return np.where(fpr > 0, 1.0, delta) if epsilon else fpr

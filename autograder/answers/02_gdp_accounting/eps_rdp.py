@@ -191,3 +191,7 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
     require_settings(noise_multiplier, sampling_probability, steps)
     require_domain(delta=delta)
     return sampling_probability / noise_multiplier / delta
+
+# %% wrong="the printed figures" loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "other figures do not", "rdp_stays_in_its_domain": "it should fall"}
+def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
+    return {"tight": 0.9422, "classical": 1.1912}[conversion]

@@ -100,3 +100,7 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     one = accountant(noise_multiplier, batch_size / n, math.ceil(n / batch_size), delta)
     return [k * one for k in range(1, epochs + 1)]
+
+# %% wrong="asks nobody" loses={"epochs_become_steps": "never asked", "steps_are_integers": "for"}
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    return [math.sqrt(math.ceil(k * n / batch_size)) for k in range(1, epochs + 1)]

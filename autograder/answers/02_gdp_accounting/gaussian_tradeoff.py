@@ -68,3 +68,7 @@ def gaussian_tradeoff(alpha, mu):
 # %% wrong="forgets to return" loses={"it_is_the_best_test": "return", "tradeoff_at_the_edges": "return"}
 def gaussian_tradeoff(alpha, mu):
     beta = stats.norm.cdf(stats.norm.isf(alpha) - mu)
+
+# %% wrong="another curve between the edges" loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "swaps the two rates"}
+def gaussian_tradeoff(alpha, mu):
+    return (1 - np.asarray(alpha)) ** (1 + mu)

@@ -217,3 +217,15 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
         else:
             low = middle
     return high
+
+# %% wrong="a closed form, and the accountant not asked" loses={"noise_keeps_the_promise": "above it", "noise_is_not_wasted": "noise is wasted"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError("target_epsilon must be positive")
+    log = math.log(1 / delta)
+    root = math.sqrt(log + target_epsilon) - math.sqrt(log)
+    noise = sampling_probability * math.sqrt(steps / 2) / root
+    if noise > 1000:
+        raise ValueError(f"target_epsilon {target_epsilon} cannot be kept")
+    return noise * (1 + 1e-6)

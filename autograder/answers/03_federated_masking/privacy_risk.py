@@ -67,3 +67,7 @@ def privacy_risk(parties, neighbours, threshold, colluders):
 # %% wrong="all or nothing" loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "unlucky"}
 def privacy_risk(parties, neighbours, threshold, colluders):
     return float(colluders >= threshold)
+
+# %% wrong="a straight line" loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "one party's risk is"}
+def privacy_risk(parties, neighbours, threshold, colluders):
+    return min(1.0, max(0, colluders - threshold + 1) / (parties / 3))
