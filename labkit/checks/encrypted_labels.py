@@ -1004,7 +1004,7 @@ def noise_comes_from_rng(private_sum: Callable, rng: np.random.Generator) -> Non
     # In float32 two numbers are the same with probability 3e-8: two of 50 with 1e-12, and two of
     # the 1225 pairs with 1e-9.
     require(
-        bool(np.array_equal(runs[0], runs[1])) and np.count_nonzero(runs[0] == runs[2]) <= 1,
+        bool(np.array_equal(runs[0], runs[1])) and int(np.sum(runs[0] == runs[2])) <= 1,
         "The same rng should give the same noise and another rng other noise: draw from the rng "
         "that is passed in.",
     )

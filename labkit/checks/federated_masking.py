@@ -798,15 +798,15 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
     )
     private, public = _keys(rng, 2)
     party, other = sorted(private)
-    masks, seeds = {}, []
-    for i in (other, party):
-        masks[i], seeds = _mask_and_seeds(pairwise_mask, i, private[i], public, another, 30)
+    masks, agreed = {}, {}
+    for i in (party, other):
+        masks[i], agreed[i] = _mask_and_seeds(pairwise_mask, i, private[i], public, another, 30)
         require(
             bool(np.any(masks[i])),
             f"Parties {party} and {other}: the mask is 0 everywhere, and hides nothing.",
         )
         _require_agreement(pairwise_mask, rng, masks[i], i, private[i], public, another, 30)
-    mask = masks[party]
+    mask, seeds = masks[party], agreed[party]
     require(
         bool(np.array_equal(mask + masks[other], 0 * mask)),
         f"Parties {party} and {other}: their masks do not add up to 0.",

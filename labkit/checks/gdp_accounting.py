@@ -1083,7 +1083,7 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
     )
     require(
         # In float32 two numbers are the same with probability 3e-8: two of 50 with 1e-12.
-        np.count_nonzero(np.isclose(a, c, rtol=1e-9, atol=0)) <= 1,
+        int(np.sum(np.isclose(a, c, rtol=1e-9, atol=0))) <= 1,
         "Different rngs give the same noise, or none: draw it from the `rng` that is passed in.",
     )
     require(
