@@ -1,5 +1,6 @@
 """No check is passed without proof: not by a trivial answer, and not by one that is no number."""
 
+import hashlib
 import inspect
 import itertools
 import os
@@ -42,6 +43,10 @@ STRIDES = {
 }  # fmt: skip
 
 
+# Trivial as they are, these are what the exercise asks for.
+SOLUTIONS = {("guess_labels", "argument 0, where it is least")}
+
+
 def mapped(value, leaf):
     """Return a structure with other leaves."""
     if isinstance(value, list | tuple):
@@ -68,9 +73,8 @@ def negated(value):
     return mapped(value, lambda item: -item if hasattr(item, "__neg__") else item)
 
 
-def drawn(value):
-    """Return the structure of `value` with numbers that are other ones in every call."""
-    rng = np.random.default_rng()
+def drawn(value, rng):
+    """Return the structure of `value` with numbers from a generator."""
 
     def leaf(item):
         if isinstance(item, np.ndarray) and item.dtype.kind in "iu":
@@ -82,6 +86,61 @@ def drawn(value):
         return rng.normal()
 
     return mapped(value, leaf)
+
+
+def hashed(arguments):
+    """Return a generator that is seeded with all data among the arguments, and nothing else."""
+    digest = hashlib.sha256()
+
+    def leaf(item):
+        if isinstance(item, np.ndarray):
+            digest.update(item.tobytes())
+        elif isinstance(item, bool | int | float | str | bytes):
+            digest.update(repr(item).encode())
+        elif hasattr(item, "__bytes__"):  # a key
+            digest.update(bytes(item))
+
+    for argument in arguments:
+        pairs = list(argument.items()) if isinstance(argument, dict) else argument
+        mapped(pairs, leaf)
+    return np.random.default_rng(list(digest.digest()))
+
+
+def correlated(a, b):
+    """Return the sum over examples of the products of two arrays, as Hebb had it."""
+    if np.ndim(a) != 2 or np.ndim(b) not in (1, 2) or np.size(a) * np.size(b) > 10**7:
+        raise NothingThere
+    return np.transpose(a) @ b
+
+
+class Listening(dict):
+    """A mapping that remembers what it is asked for."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.asked = []
+
+    def __getitem__(self, name):
+        self.asked.append(name)
+        return super().__getitem__(name)
+
+
+def overheard(compute, data, which):
+    """Return some of the names that a computation asks for, in order; nothing is changed."""
+    listening = Listening(data)
+    compute(listening)
+    return set(which(listening.asked, len(data)))
+
+
+HEARD = {
+    "all": lambda asked, names: asked,
+    "those before all": lambda asked, names: asked[:-names],
+    "the first": lambda asked, names: asked[:1],
+    "the first three": lambda asked, names: asked[:3],
+    "the last": lambda asked, names: asked[-1:],
+    "those twice": lambda asked, names: [name for name in asked if asked.count(name) > 1],
+    "those once": lambda asked, names: [name for name in asked if asked.count(name) == 1],
+}
 
 
 def counting(value, calls, step):
@@ -115,7 +174,8 @@ def trivial(count, right):
         count: how many arguments they take.
         right: the right one.
     """
-    yield "the right one's shape, drawn anew", lambda *a: drawn(right(*a))
+    yield "the right one's shape, a hash", lambda *a: drawn(right(*a), hashed(a))
+    yield "the right one's shape, drawn anew", lambda *a: drawn(right(*a), np.random.default_rng())
     for step in (1, -1):
         calls = itertools.count()
         yield (
@@ -143,6 +203,8 @@ def trivial(count, right):
         yield f"argument {i}, its first", lambda *a, i=i: a[i][0]
         yield f"argument {i}, nothing of it", lambda *a, i=i: a[i][:0]
         yield f"argument {i}, its length", lambda *a, i=i: len(a[i])
+        yield f"argument {i}, where it is most", lambda *a, i=i: np.argmax(a[i], axis=-1)
+        yield f"argument {i}, where it is least", lambda *a, i=i: np.argmin(a[i], axis=-1)
         yield f"argument {i}, numbered", lambda *a, i=i: np.arange(len(a[i]))
         for fill in FILLS:
             yield f"argument {i} filled with {fill!s:.9}", lambda *a, i=i, f=fill: filled(a[i], f)
@@ -155,6 +217,16 @@ def trivial(count, right):
         for j in range(count):
             yield f"arguments {i} and {j}", lambda *a, i=i, j=j: (a[i], a[j])
             yield f"argument {i} of {j}", lambda *a, i=i, j=j: a[i](a[j])
+            for size in (0.05, 1):
+                yield (
+                    f"{size} times argument {i} along {j}",
+                    lambda *a, i=i, j=j, s=size: s * correlated(a[i], a[j]),
+                )
+            for name, which in HEARD.items() if count < 4 else ():
+                yield (
+                    f"what argument {i} asks of {j}, {name}",
+                    lambda *a, i=i, j=j, w=which: overheard(a[i], a[j], w),
+                )
             for n in range(count):
                 yield (
                     f"as many as {n} of nothing of {i} and {j}",
@@ -243,7 +315,9 @@ def test_a_trivial_answer_earns_nothing(lab, exercise, monkeypatch, capfd):
     answers = [*trivial(count, right), *(tables() if exercise == "trust_table" else ())]
     stride, wrong = STRIDES.get(exercise, 1), []
     for number, (check, judge) in enumerate(checks_of(lab, exercise).items()):
-        for name, answer in [*answers[:6], *answers[6 + number % stride :: stride]]:
+        for name, answer in [*answers[:7], *answers[7 + number % stride :: stride]]:
+            if (exercise, name) in SOLUTIONS:
+                continue
             seed = zlib.crc32(f"{check} {name} {os.environ.get('LABKIT_SOAK', '0')}".encode())
             try:
                 with warnings.catch_warnings():

@@ -797,19 +797,22 @@ def _rare(rng: np.random.Generator, examples: int = 200) -> tuple[np.ndarray, np
 def the_rare_class_scores_higher(norm_attack: Callable, rng: np.random.Generator) -> None:
     """every rare positive is scored above every negative."""
     gradients, labels = _rare(rng)
-    scores = as_array(norm_attack(gradients), "the result of `norm_attack`", labels.shape)
-    lowest, highest = scores[labels == 1].min(), scores[labels == 0].max()
-    hint = ""
-    if scores[labels == 1].max() < scores[labels == 0].min():
-        hint = " Yours is exactly the wrong way round."
-    elif np.ptp(scores) == 0:
-        hint = " All your scores are equal: one norm for EACH example is wanted."
-    require(
-        lowest > highest,
-        "A model that expects negatives is surprised by each positive, and a surprise is a long "
-        f"gradient. Your lowest score of a positive is {lowest:.3g}, your highest of a negative "
-        f"{highest:.3g}.{hint}",
-    )
+    # A model with the opposite weights has the opposite gradients: only their length tells.
+    for sign in (1, -1):
+        what = "the result of `norm_attack`"
+        scores = as_array(norm_attack(sign * gradients), what, labels.shape)
+        lowest, highest = scores[labels == 1].min(), scores[labels == 0].max()
+        hint = ""
+        if scores[labels == 1].max() < scores[labels == 0].min():
+            hint = " Yours is exactly the wrong way round."
+        elif np.ptp(scores) == 0:
+            hint = " All your scores are equal: one norm for EACH example is wanted."
+        require(
+            lowest > highest,
+            "A model that expects negatives is surprised by each positive, and a surprise is a "
+            f"long gradient. Your lowest score of a positive is {lowest:.3g}, your highest of a "
+            f"negative {highest:.3g}.{hint}",
+        )
 
 
 @check

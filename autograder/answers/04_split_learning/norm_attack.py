@@ -46,3 +46,7 @@ def norm_attack(cut_gradients):
 # %% wrong="forgets return" loses={"the_rare_class_scores_higher": "Did you forget `return`", "only_the_length_counts": "Did you forget `return`"}
 def norm_attack(cut_gradients):
     np.linalg.norm(cut_gradients, axis=1)
+
+# %% wrong="where the largest entry is" loses={"the_rare_class_scores_higher": "of a positive is", "only_the_length_counts": "as long as before"}
+def norm_attack(cut_gradients):
+    return np.argmax(cut_gradients, axis=1)

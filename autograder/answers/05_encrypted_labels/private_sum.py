@@ -73,3 +73,11 @@ def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
 def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
     factors = np.minimum(1, l2_norm_clip / worst_norms)
     return factors @ gradients + rng.normal(0, l2_norm_clip, gradients.shape[1])
+
+# %% wrong="most of the noise from a generator of its own" loses={"noise_comes_from_rng": "draw from the rng"}
+def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
+    factors = np.minimum(1, l2_norm_clip / worst_norms)
+    total = np.tensordot(factors, gradients, axes=1)
+    noise = np.random.default_rng(0).normal(size=total.shape)
+    noise.flat[:5] = rng.normal(size=5)
+    return total + noise_multiplier * l2_norm_clip * noise
