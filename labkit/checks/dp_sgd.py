@@ -633,10 +633,11 @@ def _one_step(
 def its_noise_has_the_right_scale(library_optimizer: Callable, rng: np.random.Generator) -> None:
     """its noise is noise_multiplier · l2_norm_clip on the sum."""
     l2_norm_clip, noise_multiplier = rng.uniform(2.2, 2.8), rng.uniform(1.3, 1.6)
+    microbatches = int(rng.integers(2, 6))
     settings = {
         "l2_norm_clip": l2_norm_clip,
         "noise_multiplier": noise_multiplier,
-        "num_microbatches": 2,
+        "num_microbatches": microbatches,
         "learning_rate": 1.0,
     }
     n = 10000
@@ -645,7 +646,7 @@ def its_noise_has_the_right_scale(library_optimizer: Callable, rng: np.random.Ge
         noise.std() == 0 or stats.kstest(noise / noise.std(), "norm").pvalue >= FALSE_FAIL,
         "What the optimizer adds is no Gaussian noise: TensorFlow Privacy's is.",
     )
-    ratio = noise.std() * 2 / (noise_multiplier * l2_norm_clip)
+    ratio = noise.std() * microbatches / (noise_multiplier * l2_norm_clip)
     # χ² as in `noise_has_the_right_scale`.
     low, high = np.sqrt(stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], n) / n)
     require(
@@ -666,7 +667,7 @@ def _noise(library_optimizer: Callable, settings: dict[str, float], n: int) -> n
     optimizer = _private_optimizer(library_optimizer(**settings))
     weights = tf.Variable(tf.zeros([n]))
     with tf.GradientTape(persistent=True) as tape:
-        loss = tf.zeros([2]) * tf.reduce_sum(weights)
+        loss = tf.zeros([settings["num_microbatches"]]) * tf.reduce_sum(weights)
     _trained(lambda: optimizer.minimize(loss, [weights], tape=tape), "its step")
     return weights.numpy()
 

@@ -159,13 +159,13 @@ def parts_are_drawn_at_random(split_among: Callable, rng: np.random.Generator) -
         not one_sided,
         f"The data come sorted by label, and parts {one_sided} have one label only: shuffle first.",
     )
-    owned = [np.sort(run[0][0][:, 0]) for run in runs]
+    owned = [[np.sort(images[:, 0]).tolist() for images, _ in run] for run in runs]
     require(
-        bool(np.array_equal(owned[0], owned[1])),
+        owned[0] == owned[1],
         "The same rng gave two different splits: draw from the rng that is passed in.",
     )
     require(
-        not np.array_equal(owned[0], owned[2]),
+        not any(one == other for one, other in zip(owned[0], owned[2], strict=True)),
         "Different rngs gave the same split: draw from the rng that is passed in, not from one of "
         "your own.",
     )

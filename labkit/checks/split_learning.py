@@ -1097,8 +1097,11 @@ def the_seed_decides(add_noise: Callable, rng: np.random.Generator) -> None:
         bool(np.allclose(noise, again, atol=1e-5)),
         "The same seed gave other noise: draw from `seed`, with tf.random.stateless_normal.",
     )
+    # Of independent numbers that deviate by 0.1 and more, one in 10 000 is as near as that: of a
+    # row of 500 never 50, and of a quarter of the rows neither.
+    same = np.isclose(noise, other, rtol=0, atol=1e-5).mean(axis=1)
     require(
-        not np.allclose(noise, other, atol=1e-5),
+        bool(np.mean(same >= 0.1) < 0.25),
         "Another seed gave the same noise: every step would repeat it, and bob's gradients could "
         "be averaged out of it.",
     )

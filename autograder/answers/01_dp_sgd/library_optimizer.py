@@ -121,5 +121,8 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
 # %% wrong="settings of its own" loses={"its_step_clips_each_microbatch": "times as far", "its_noise_has_the_right_scale": "times noise_multiplier"}
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
     return tensorflow_privacy.DPKerasSGDOptimizer(
-        l2_norm_clip=0.7, noise_multiplier=noise_multiplier, num_microbatches=2, learning_rate=0.2
+        l2_norm_clip=0.7,
+        noise_multiplier=noise_multiplier,
+        num_microbatches=num_microbatches,
+        learning_rate=0.2,
     )
