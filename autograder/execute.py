@@ -10,6 +10,7 @@ import hashlib
 import json
 import secrets
 import socket
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from itertools import takewhile
 from pathlib import Path
@@ -22,9 +23,10 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Instance, Integer, Unicode
 
+from autograder.inside import clean
 from autograder.intake.rebuild import SKIP
 from autograder.integrity import Report
-from autograder.kernel import INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
+from autograder.kernel import CUT, INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
 from autograder.pool import prepared, setup_cells
 from autograder.sandbox import Place, require, short_folder
 
@@ -37,6 +39,9 @@ NOWHERE = {
     "name": "none outside the grader's sandbox",
 }
 MOST_DEATHS = 10
+# Of the whole notebook's output, beside the errors that say why a cell failed, one a cell.
+MOST_OUTPUT_BYTES = 8 << 20
+MOST_OUTPUTS = 2000
 # How long a verdict may take to arrive after the student's kernel has stopped serving calls, which
 # it does when the judge has no more: milliseconds, on a busy machine seconds.
 VERDICT_SECONDS = 10
@@ -140,6 +145,7 @@ class _Bench:
         self._exercises = [cell.metadata.id for cell in notebook.cells if is_solution(cell)]
         self._told: list[NotebookNode] = []  # what the student's kernel has run
         self._deaths = 0
+        self._bytes = self._outputs = 0  # of output so far
         self.passed: list[str] = []  # the checks of which the judge says so
         self._flags: list[str] = []
         self._nonsense: list[str] = []  # the checks that were answered so
@@ -167,7 +173,23 @@ class _Bench:
                 self._run(student, cell)
         except _Hopeless as error:
             return str(error)
+        cell.outputs = list(self._kept(cell.outputs))
         return ""
+
+    def _kept(self, outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
+        """Yield of a cell's outputs what the notebook has room for, and its first error, short."""
+        failed = cut = False
+        for output in outputs:
+            self._outputs += 1
+            self._bytes += len(json.dumps(output, ensure_ascii=False).encode())
+            if self._bytes <= MOST_OUTPUT_BYTES and self._outputs <= MOST_OUTPUTS:
+                yield output
+            elif output.output_type == "error" and not failed:
+                yield _error(output.ename, clean.lines(output.evalue, 300), CUT.strip())
+            elif not cut:
+                cut = True
+                yield new_output("stream", name="stdout", text=CUT)
+            failed |= output.output_type == "error"
 
     def flags(self) -> list[str]:
         """Return what a person should look at: what the code tampered with, or reached for."""

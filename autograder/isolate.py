@@ -5,6 +5,7 @@ import ctypes
 import multiprocessing.context
 import multiprocessing.forkserver
 import os
+import resource
 import signal
 import threading
 import time
@@ -16,6 +17,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import psutil
+
+# Bytes that the process itself may fill: a grading takes 200 MB, most of it the stacks of threads.
+# What a kernel sends is held here, in libzmq too, which does not limit the parts of one message.
+MOST_MEMORY = 1 << 30
 
 
 class Item(Protocol):
@@ -126,6 +131,9 @@ def _call(function: Callable[[T], None], item: T) -> None:
     log = os.open(item.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(log, stream)
+    # The soft limit alone: a kernel that is started from here has one of its own.
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, hard))
     try:
         function(item)
     finally:

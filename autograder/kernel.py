@@ -16,6 +16,7 @@ from autograder.sandbox import Place
 
 MOST_OUTPUT_BYTES = 1 << 20  # that are kept of one run's output
 MOST_OUTPUTS = 200
+CUT = "\n… and more output, which was cut off here.\n"
 MOST_BYTES = 256 << 20  # that a kernel may send in all
 INTERRUPT_SECONDS = 10
 MOST_VALUE = 10_000  # characters, of an expression's value
@@ -69,7 +70,8 @@ class Kernel:
         assert isinstance(provisioner, sandbox.Provisioner)
         self._provisioner = provisioner
         self._client = self._manager.blocking_client()
-        self._client.start_channels(stdin=False, hb=False)
+        # What is sent to a connection that nobody reads stays here: control comes when it is needed.
+        self._client.start_channels(stdin=False, hb=False, control=False)
         channels = (self._client.shell_channel, self._client.iopub_channel)
         self._sockets = [channel.socket for channel in channels]
         self._poller = zmq.Poller()
@@ -212,10 +214,9 @@ def _record(run: Run, kind: str, content: dict, message: dict, size: int) -> Non
     run.bytes += size
     last = run.outputs[-1] if run.outputs else None
     too_much = run.bytes > MOST_OUTPUT_BYTES or len(run.outputs) >= MOST_OUTPUTS
-    if too_much and kind != "error":
-        note = "\n… and more output, which was cut off here.\n"
-        if last is None or not (last.output_type == "stream" and last.text.endswith(note)):
-            run.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=note))
+    if too_much and (kind != "error" or run.error is not None):
+        if last is None or not (last.output_type == "stream" and last.text.endswith(CUT)):
+            run.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=CUT))
         return
     output = inert_output(nbformat.v4.output_from_msg(message))
     if output is None:
