@@ -36,6 +36,9 @@ REFUSED = {
         "mq_open": 240, "mq_unlink": 241, "mq_timedsend": 242, "mq_timedreceive": 243,
         "mq_notify": 244, "mq_getsetattr": 245, "memfd_create": 319, "memfd_secret": 447,
     },
+    "counted for the user, or the machine, whom kernels share with others": {
+        "inotify_init": 253, "inotify_init1": 294, "io_setup": 206,
+    },
     "files by number, past the folders that lead to them": {
         "name_to_handle_at": 303, "open_by_handle_at": 304,
     },
@@ -54,6 +57,11 @@ LATER = 463  # is the first number that is unknown here
 
 _CLONE, _CLONE3, _SOCKET, _SOCKETPAIR, _IOCTL, _PERSONALITY = 56, 435, 41, 53, 16, 135
 _MMAP, _SHARED_ANONYMOUS = 9, 0x21
+_CLOSE_RANGE, _UNSHARE = 436, 2
+_THREAD, _FILES = 0x10000, 0x400  # in flags of clone
+# Leases, which others that open the file wait for, and news of it; then locks that last as long as
+# an open file. From the last on they are refused as unknown.
+_FCNTL, _SETLEASE, _NOTIFY, _OFD_SETLK, _OFD_SETLKW, _FCNTL_LATER = 72, 1024, 1026, 37, 38, 1039
 _NEW = 0x7E020080  # namespaces, in flags: user, pid, net, ipc, uts, cgroup, mount, time
 _UNIX, _INET, _INET6, _NETLINK = 1, 2, 10, 16
 _TYPED = (0x5412, 0x541C)  # TIOCSTI and TIOCLINUX put characters into a terminal
@@ -81,7 +89,19 @@ def program() -> bytes:
         ]),
         *_if(_EQUAL, _CLONE3, [_refuse(errno.ENOSYS)]),  # its flags are out of sight; use clone
         *_if(_EQUAL, _CLONE, [
-            _argument(0), *_if(_ANY_BIT, _NEW, [_refuse()]), _answer(_ALLOW),
+            _argument(0), *_if(_ANY_BIT, _NEW, [_refuse()]),
+            # A thread with open files of its own, which nobody would see in its process's.
+            (_AND, 0, 0, _THREAD | _FILES), *_if(_EQUAL, _THREAD, [_refuse()]), _answer(_ALLOW),
+        ]),
+        *_if(_EQUAL, _CLOSE_RANGE, [  # with this flag it makes such a thread
+            _argument(2), *_if(_ANY_BIT, _UNSHARE, [_refuse()]), _answer(_ALLOW),
+        ]),
+        *_if(_EQUAL, _FCNTL, [
+            _argument(1),
+            *(step for command in (_SETLEASE, _NOTIFY, _OFD_SETLK, _OFD_SETLKW)
+              for step in _if(_EQUAL, command, [_refuse()])),
+            *_if(_AT_LEAST, _FCNTL_LATER, [_refuse(errno.EINVAL)]),
+            _answer(_ALLOW),
         ]),
         *_if(_EQUAL, _IOCTL, [
             _argument(1),
