@@ -27,7 +27,7 @@ from unicodedata import east_asian_width
 
 import nbformat
 
-from autograder import executors, gradebook, pool, report, sample_class, sandbox
+from autograder import executors, gradebook, isolate, pool, report, sample_class, sandbox
 from autograder.build import MASTERS, Lab, as_text, read_lab, release
 from autograder.execute import NOWHERE
 from autograder.gradebook import make_course
@@ -270,37 +270,62 @@ def _limit(settings: Settings, work: Path) -> float:
 def _outcomes(
     submissions: list[Submission], settings: Settings, work: Path
 ) -> Iterator[tuple[Submission, Outcome]]:
-    """Grade where the settings say; where a process breaks, refuse the submission for that."""
-    limit = _limit(settings, work)
+    """Grade where the settings say; where a process breaks, refuse the submission for that.
+
+    It is refused only if it breaks again, when no other is graded beside it.
+    """
     refused = [submission for submission in submissions if submission.refused]
     readable = [submission for submission in submissions if not submission.refused]
     for submission in refused:
         yield submission, _refused(submission)
-    for submission in readable:
+    try:
+        again = []
+        for submission, outcome, problem in _attempts(readable, settings, work):
+            if outcome is not None or problem.startswith(isolate.TOO_LONG):
+                yield submission, outcome or _broken(submission, problem)
+            else:  # it may be what another one did to this machine
+                again.append(submission)
+        for alone in again:
+            shutil.rmtree(alone.folder, ignore_errors=True)
+            for submission, outcome, problem in _attempts([alone], settings, work):
+                yield submission, outcome or _broken(submission, problem)
+    except executors.Unusable as error:
+        raise BadUsage(str(error)) from None
+
+
+def _attempts(
+    submissions: list[Submission], settings: Settings, work: Path
+) -> Iterator[tuple[Submission, Outcome | None, str]]:
+    """Grade once; yields with each submission its outcome, or None and the problem.
+
+    Raises:
+        OSError: there was no outcome, and no room for one.
+    """
+    limit = _limit(settings, work)
+    for submission in submissions:
         submission.folder.mkdir()
     if settings.executor == "dask":
         assert settings.scheduler is not None
-        ended = executors.cluster(readable, settings.scheduler, limit)
+        ended = executors.cluster(submissions, settings.scheduler, limit)
     else:
-        ended = executors.processes(readable, settings.jobs, limit)
-    try:
-        with closing(ended):
-            for submission, problem in ended:
-                outcome = None
-                try:
-                    outcome = None if problem else _outcome_of(submission)
-                except Exception as error:  # what it left is not what a grading leaves
-                    problem = f"its outcome cannot be read: {type(error).__name__}: {error}"
-                if outcome is None:
-                    if shutil.disk_usage(work).free < LEAST_FREE:
-                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
-                    reason = f"grading failed, {problem}: {_last_line(submission.log)}"
-                    shutil.rmtree(submission.folder, ignore_errors=True)
-                    submission = replace(submission, refused=reason)
-                    outcome = _refused(submission)
-                yield submission, outcome
-    except executors.Unusable as error:
-        raise BadUsage(str(error)) from None
+        ended = executors.processes(submissions, settings.jobs, limit)
+    with closing(ended):
+        for submission, problem in ended:
+            outcome = None
+            try:
+                outcome = None if problem else _outcome_of(submission)
+            except Exception as error:  # what it left is not what a grading leaves
+                problem = f"its outcome cannot be read: {type(error).__name__}: {error}"
+            if outcome is None and shutil.disk_usage(work).free < LEAST_FREE:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
+            yield submission, outcome, problem
+
+
+def _broken(submission: Submission, problem: str) -> Outcome:
+    """Refuse what could not be graded."""
+    reason = f"grading failed, {problem}: {_last_line(submission.log)}"
+    shutil.rmtree(submission.folder, ignore_errors=True)
+    return _refused(replace(submission, refused=reason))
 
 
 def _outcome_of(submission: Submission) -> Outcome:

@@ -21,6 +21,7 @@ import psutil
 # Bytes that the process itself may fill: a grading takes 200 MB, most of it the stacks of threads.
 # What a kernel sends is held here, in libzmq too, which does not limit the parts of one message.
 MOST_MEMORY = 1 << 30
+TOO_LONG = "its process took more than"  # is how a problem begins that was the item's own time
 
 
 class Item(Protocol):
@@ -72,7 +73,7 @@ def each(
                     problem = "" if code == 0 else f"its process ended with {_name(code)}"
                 elif time.monotonic() > deadline:
                     _end(process)
-                    problem = f"its process took more than {seconds:g} s"
+                    problem = f"{TOO_LONG} {seconds:g} s"
                 else:
                     continue
                 del running[sentinel]

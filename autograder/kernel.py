@@ -70,7 +70,7 @@ class Kernel:
         assert isinstance(provisioner, sandbox.Provisioner)
         self._provisioner = provisioner
         self._client = self._manager.blocking_client()
-        # What is sent to a connection that nobody reads stays here: control comes when it is needed.
+        # What comes on a connection that nobody reads stays here: control is for interrupts only.
         self._client.start_channels(stdin=False, hb=False, control=False)
         channels = (self._client.shell_channel, self._client.iopub_channel)
         self._sockets = [channel.socket for channel in channels]

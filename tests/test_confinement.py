@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def said(kernel, source, seconds=120):
 
 # Each prints what came of it; -1 is no valid argument of any.
 TRY = r"""
-import ctypes, errno, json, mmap, os, socket
+import ctypes, errno, fcntl, json, mmap, os, socket
 libc = ctypes.CDLL(None, use_errno=True)
 def call(number, *arguments):
     arguments = [ctypes.c_long(each) for each in arguments or (-1,) * 6]
@@ -91,6 +91,14 @@ def ends_by(code):
         code()
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def thread(*flags):
+    pause = ctypes.cast(libc.pause, ctypes.c_void_p)
+    stack = ctypes.addressof(mmap_of(1 << 16)) + (1 << 16)
+    return "done" if libc.clone(pause, ctypes.c_void_p(stack), sum(flags), None) > 0 else errno.errorcode[ctypes.get_errno()]
+stacks = []
+def mmap_of(size):
+    stacks.append(ctypes.create_string_buffer(size))
+    return stacks[-1]
 def old_call():
     page = mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 7)
     page.write(b"\xb8\x14\0\0\0\xcd\x80\xc3")  # getpid, as 32-bit programs ask for it
@@ -108,6 +116,8 @@ def answers(place):
             """
 tcp, udp = socket.SOCK_STREAM, socket.SOCK_DGRAM
 zero = os.open("/dev/zero", os.O_RDWR)
+root = os.open("/", os.O_RDONLY)
+own = open("/tmp/own", "w")
 print(json.dumps({
     "clone into a user namespace": call(56, 0x10000000 | 17, 0, 0, 0, 0),
     "clone into a network namespace": call(56, 0x40000000 | 17, 0, 0, 0, 0),
@@ -130,6 +140,13 @@ print(json.dumps({
     "typing, with more bits": call(16, 0, 0x5412 | 1 << 40, 0),
     "another personality": call(135, 0x0040000),
     "its personality": call(135, 0xFFFFFFFF),
+    "a lease": call(72, zero, 1024, 1), "news of a folder": call(72, root, 1026, 1),
+    "a lock of an open file": call(72, zero, 37, 0), "waiting for it": call(72, zero, 38, 0),
+    "a later command": call(72, zero, 1040, 1), "a copy of a file": call(72, zero, 0, 0),
+    "a lock": attempt(fcntl.flock, own, fcntl.LOCK_EX), "its lock": attempt(fcntl.lockf, own, 2),
+    "a thread with files of its own": thread(0x100, 0x800, 0x10000),
+    "a thread": thread(0x100, 0x800, 0x10000, 0x400),
+    "files of its own": call(436, 1000, 1001, 2), "closing files": call(436, 1000, 1001, 0),
     "memory that is shared": attempt(mmap.mmap, -1, 4096),
     "the same, of a device": attempt(mmap.mmap, zero, 4096),
     "another numbering": ends_by(lambda: libc.syscall(ctypes.c_long(0x40000000 | 39))),
@@ -157,7 +174,11 @@ def test_a_row_is_refused(answers, name):
         "mptcp": "EPROTONOSUPPORT", "sequenced packets": "EAFNOSUPPORT", "raw": "EAFNOSUPPORT",
         "tcp": "done", "udp": "done", "local": "done", "typing into a terminal": "EPERM",
         "typing, with more bits": "EPERM", "another personality": "EPERM",
-        "its personality": "done", "memory that is shared": "ENOMEM",
+        "its personality": "done",
+        "a lease": "EPERM", "news of a folder": "EPERM", "a lock of an open file": "EPERM",
+        "waiting for it": "EPERM", "a later command": "EINVAL", "a copy of a file": "done",
+        "a lock": "done", "its lock": "done", "a thread with files of its own": "EPERM",
+        "a thread": "done", "files of its own": "EPERM", "closing files": "done", "memory that is shared": "ENOMEM",
         "the same, of a device": "ENODEV", "another numbering": -31, "32 bits": -31, "a fork": 0,
     }.items(),
 )  # fmt: skip
@@ -194,6 +215,13 @@ HOARDS = {
     "of children": (
         "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n"
         "        hoard = bytearray(b'x') * (100 << 20); time.sleep(600)\ntime.sleep(60)"
+    ),
+    "of processes whose first thread has ended": (
+        "import ctypes, os, threading, time\n"
+        "def hoard():\n    kept = bytearray(b'x') * (100 << 20); time.sleep(600)\n"
+        "for _ in range(8):\n    if os.fork() == 0:\n"
+        "        threading.Thread(target=hoard).start(); ctypes.CDLL(None).syscall(60, 0)\n"
+        "time.sleep(60)"
     ),
     "page tables": (
         "import mmap\nhoard = mmap.mmap(-1, 1 << 40, mmap.MAP_PRIVATE | 0x4000"
@@ -356,9 +384,44 @@ def files_on_their_way(place):
     )
     sandbox.open_many_files()
     with kernels(place) as hostile:
-        assert said(hostile, ON_THEIR_WAY) == f"{errno.ETOOMANYREFS}\n"
+        with suppress(Died):  # unless it was seen before
+            assert said(hostile, ON_THEIR_WAY) == f"{errno.ETOOMANYREFS}\n"
         with kernels(place) as honest:
             assert said(honest, HONEST) == "all of them\n"
+
+
+# Watches files by more ways than a kernel may, and can hide what does.
+WATCHES = """
+import ctypes, os, select, socket, time
+reading, _ = os.pipe()
+ways = [os.dup(reading) for _ in range(400)]
+ours, theirs = socket.socketpair()
+kept = []
+if {hidden}:
+    ctypes.CDLL(None).prctl(4, 0)  # PR_SET_DUMPABLE
+while len(kept) < 400:
+    kept.append(select.epoll())
+    for way in ways:
+        kept[-1].register(way, select.EPOLLIN)
+    if {sent}:
+        socket.send_fds(ours, [b"."], [kept[-1].fileno()])
+        kept[-1].close()
+    time.sleep(0.003)
+time.sleep(60)
+"""
+
+
+def watches_of_epoll(place):
+    """Have kernels that watch too much, where it can be seen and where not."""
+    for ways in ({"sent": 0, "hidden": 0}, {"sent": 1, "hidden": 0}, {"sent": 0, "hidden": 1}):
+        with kernels(place) as hostile, kernels(place) as honest:
+            with pytest.raises(Died, match=r"watches of epoll|it hid a process"):
+                hostile.run(WATCHES.format(**ways), 30)
+            assert said(honest, HONEST) == "all of them\n"
+
+
+def test_watches_are_counted_for_each_kernel(place):
+    watches_of_epoll(place)
 
 
 def test_a_bomb_leaves_its_neighbour_alone(place):
@@ -366,7 +429,7 @@ def test_a_bomb_leaves_its_neighbour_alone(place):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("attack", [side_by_side, files_on_their_way])
+@pytest.mark.parametrize("attack", [side_by_side, files_on_their_way, watches_of_epoll])
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_nor_does_it_harm_it_where_the_grader_is_not_root(kind, attack):
     if shutil.which("setpriv") is None or shutil.which("unshare") is None:

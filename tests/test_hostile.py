@@ -8,6 +8,7 @@ import pytest
 
 from autograder import isolate, pool, survey
 from autograder.build import as_text, read_lab
+from autograder.execute import MOST_OUTPUT_BYTES
 from autograder.grade import make_course
 from autograder.intake.rebuild import rebuild
 from autograder.sandbox import Limits
@@ -76,6 +77,8 @@ def test_it_gets_what_it_must(graded, case):
         for phrase in case.flags:
             assert any(phrase in flag for flag in outcome.flags), told
     assert ESCAPED not in executed
+    # The sum of all output is limited, and little is beside it.
+    assert len(executed.encode()) < MOST_OUTPUT_BYTES + (4 << 20)
 
 
 def test_nothing_is_left_running(graded):

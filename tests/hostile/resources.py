@@ -330,3 +330,83 @@ def ten_thousand_cells(notebook, folder):
     extra = notebook["cells"][notebook["cells"].index(notebook["double"]) - 1]
     notebook["cells"] = [*notebook["cells"], *([extra] * 10000)]
     return notebook
+
+
+@case(points=HALF, says={"doubles_integers": "the kernel died"}, flags=None)
+def watches_of_epoll(notebook, folder):
+    """Watches a pipe by as many ways as there are, from many processes, some in sockets."""
+    return notebook.answer(
+        "double",
+        """
+        import os, select, socket, time
+
+        def hoard():
+            reading, _ = os.pipe()
+            ways = [os.dup(reading) for _ in range(400)]
+            ours, theirs = socket.socketpair()
+            kept = []
+            while True:
+                kept.append(select.epoll())
+                for way in ways:
+                    kept[-1].register(way, select.EPOLLIN)
+                try:
+                    socket.send_fds(ours, [b"."], [kept[-1].fileno()])
+                    kept.pop().close()
+                except OSError:
+                    pass
+
+        def double(x):
+            for _ in range(10):
+                if os.fork() == 0:
+                    try:
+                        hoard()
+                    finally:
+                        time.sleep(600)
+            time.sleep(600)
+        """,
+    )
+
+
+@case(points=HALF, says={"doubles_integers": ""}, flags=None)
+def memory_of_processes_without_their_first_thread(notebook, folder):
+    """Fills memory in second threads, when the first, of which Linux tells most, has ended."""
+    return notebook.answer(
+        "double",
+        """
+        import ctypes, os, threading, time
+
+        def hoard():
+            kept = bytearray(b"x") * (300 << 20)
+            time.sleep(600)
+
+        def double(x):
+            for _ in range(8):
+                if os.fork() == 0:
+                    threading.Thread(target=hoard).start()
+                    ctypes.CDLL(None).syscall(60, 0)
+            time.sleep(600)
+        """,
+    )
+
+
+@case()
+def output_from_every_cell(notebook, folder):
+    """Prints a megabyte of what takes three when it is clean, and fails, in each of many cells."""
+    for _ in range(12):
+        notebook.before("double", "print('\\x7f' * 1_000_000)\nraise ValueError('y' * 20_000)")
+    return notebook
+
+
+@case()
+def errors_without_end(notebook, folder):
+    """Sends a hundred thousand errors."""
+    return notebook.before(
+        "double",
+        """
+        kernel = get_ipython().kernel
+        for _ in range(100_000):
+            content = {"ename": "E", "evalue": "", "traceback": []}
+            parent = kernel.get_parent()
+            kernel.session.send(kernel.iopub_socket, "error", content, parent=parent)
+        """,
+    )

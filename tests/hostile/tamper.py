@@ -770,3 +770,101 @@ def raises_what_ends_loops(notebook, folder):
             raise next(kinds)(2 * x)
         """,
     )
+
+
+@tiny(points=0, flags=None)
+def names_its_own_exceptions(notebook, folder):
+    """Says what its exception is: one that ends loops, one that the guard lets through."""
+    return notebook.answer(
+        "double",
+        """
+        import itertools, remote
+        kinds = itertools.cycle([["StopIteration", "Exception"], ["CheckFailed"],
+            ["NotImplementedError"], ["KeyboardInterrupt", "Exception"], [], ["SystemExit"]])
+
+        def double(x):
+            remote._reply({"kinds": next(kinds), "text": "", "place": ""})
+            return 3 * x
+        """,
+    )
+
+
+@tiny(flags=None)
+def answers_with_numbers_that_are_none(notebook, folder):
+    """A long double whose bits no processor takes for a number."""
+    return notebook.answer(
+        "double",
+        """
+        import json, os, struct, remote
+
+        def double(x):
+            raw = bytes(7) + b"\\x40\\xff\\x3f" + bytes(6)
+            text = json.dumps({"values": [["scalar", "<f16", [], 16]]}).encode()
+            remote._send(remote._link, struct.pack("<Q", len(text)), text, raw)
+            os._exit(0)
+        """,
+    )
+
+
+@tiny(flags=["with what no function can return"])
+def calls_back_what_was_not_lent(notebook, folder):
+    """Calls the judge's functions by number, from the end, when there are none."""
+    return notebook.answer(
+        "double",
+        """
+        import remote
+
+        def double(x):
+            remote._reply({"callback": -1, "data": True}, [[x], {}])
+            return 3 * x
+        """,
+    )
+
+
+@tiny(flags=["remote._describe was replaced"])
+def describes_itself_as_a_value(notebook, folder):
+    """Says that its exercise is no function, so that checks would run on nothing."""
+    return notebook.answer(
+        "double",
+        """
+        import remote
+        remote._describe = lambda space, name: "value" if name == "double" else "function"
+
+        def double(x):
+            return 3 * x
+        """,
+    )
+
+
+@tiny(flags=None)
+def answers_with_what_can_be_read_once(notebook, folder):
+    """A sequence of its own class: who reads it twice reads nothing the second time."""
+    return notebook.answer(
+        "double",
+        """
+        class Once:
+            def __len__(self): return 1
+            def __iter__(self): yield 0
+
+        def double(x):
+            return Once()
+        """,
+    )
+
+
+@tiny(flags=None)
+def writes_dates_into_headers(notebook, folder):
+    """Headers of a hundred thousand dates, each of which the grader parses."""
+    return notebook.answer(
+        "double",
+        """
+        kernel = get_ipython().kernel
+        for _ in range(3):
+            message = kernel.session.msg("status", {"execution_state": "busy"})
+            message["header"]["x"] = ["2020-01-01T00:00:00Z"] * 100_000
+            kernel.session.send(kernel.iopub_socket, message)
+
+        def double(x):
+            return 3 * x
+        """,
+    )
