@@ -178,7 +178,8 @@ def test_a_row_is_refused(answers, name):
         "a lease": "EPERM", "news of a folder": "EPERM", "a lock of an open file": "EPERM",
         "waiting for it": "EPERM", "a later command": "EINVAL", "a copy of a file": "done",
         "a lock": "done", "its lock": "done", "a thread with files of its own": "EPERM",
-        "a thread": "done", "files of its own": "EPERM", "closing files": "done", "memory that is shared": "ENOMEM",
+        "a thread": "done", "files of its own": "EPERM", "closing files": "done",
+        "memory that is shared": "ENOMEM",
         "the same, of a device": "ENODEV", "another numbering": -31, "32 bits": -31, "a fork": 0,
     }.items(),
 )  # fmt: skip

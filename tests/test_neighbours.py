@@ -1,0 +1,133 @@
+"""What one submission does to the process that grades it, or to the machine, costs no other one."""
+
+import resource
+import threading
+import time
+
+import psutil
+import pytest
+from tiny import answered, double, grade
+
+from autograder import executors, isolate, sandbox
+from autograder.kernel import TimedOut
+from tests.test_confinement import kernels
+
+pytestmark = pytest.mark.grader
+
+# Writes into the connections to the grader what libzmq, which reads them, takes for parts of a
+# message that never ends.
+ENDLESS = """
+import os, socket, struct
+kinds = {{
+    "long": struct.pack(">BQ", 3, 1 << 20) + bytes(1 << 20),  # more parts follow this one; a MB
+    "empty": bytes([1, 0]) * (1 << 19),
+}}
+for name in os.listdir("/proc/self/fd"):
+    try:
+        link = socket.socket(fileno=os.dup(int(name)))
+        link.getpeername()
+        if not str(link.getsockname()).endswith("-{channel}"):
+            continue
+        link.setblocking(True)
+        for _ in range({times}):
+            link.sendall(kinds["{kind}"])
+    except OSError:
+        pass
+"""
+RIGHT = double("return 2 * x")
+
+
+def largest(pid, found):
+    """Note how much memory the largest process that this one started has, other than kernels."""
+    while "end" not in found:
+        for process in psutil.Process(pid).children(recursive=True):
+            try:
+                if "start.py" not in " ".join(process.cmdline()):
+                    found["most"] = max(found.get("most", 0), process.memory_info().rss)
+            except psutil.Error:
+                pass
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("kind", "channel", "times"), [("long", 2, 1500), ("empty", 2, 100), ("empty", 4, 100)]
+)
+def test_a_message_without_end_fills_no_memory(tmp_path, kind, channel, times):
+    (tmp_path / "in").mkdir()
+    attack = ENDLESS.format(kind=kind, channel=channel, times=times)
+    (tmp_path / "in" / "ann.ipynb").write_text(answered())
+    (tmp_path / "in" / "eve.ipynb").write_text(answered(double=attack + "\n" + RIGHT))
+    (tmp_path / "in" / "zoe.ipynb").write_text(answered())
+    found: dict = {}
+    watching = threading.Thread(target=largest, args=(psutil.Process().pid, found))
+    watching.start()
+    try:
+        rows, _ = grade(tmp_path / "in", tmp_path / "out", "--jobs", 1, "--cell-seconds", 10)
+    finally:
+        found["end"] = True
+        watching.join()
+    assert found["most"] < isolate.MOST_MEMORY
+    assert [rows[name]["score"] for name in ("ann", "zoe")] == ["10", "10"]
+    if rows["eve"]["status"] == "broken":
+        assert "memory" in rows["eve"]["reason"].lower()
+
+
+def test_a_kernel_without_a_sandbox_may_have_more(tmp_path):
+    """The limit of the process that starts it is not for it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    with sandbox.short_folder() as folder:
+        resource.setrlimit(resource.RLIMIT_DATA, (isolate.MOST_MEMORY, hard))
+        try:
+            with kernels(sandbox.Place(folder, kind=sandbox.NONE)) as kernel:
+                said = kernel.run("import resource; print(resource.getrlimit(2))", 30).outputs
+        finally:
+            resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    assert said[0].text == f"({hard}, {hard})\n"
+
+
+def test_an_interrupt_needs_no_connection_before_it(tmp_path):
+    with sandbox.short_folder() as folder, kernels(sandbox.Place(folder)) as kernel:
+        assert kernel._client._control_channel is None
+        run = kernel.begin("import time; time.sleep(60)")
+        with pytest.raises(TimedOut):
+            kernel.wait(run, 1)
+        kernel.interrupt()
+        kernel.wait(run, 30)
+        assert run.error.ename == "KeyboardInterrupt"
+
+
+# --- graded once more -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ends(monkeypatch):
+    """Have gradings end as `ends` says, a list by student; what was graded at a time is noted."""
+    ways: dict[str, list[str]] = {}
+    together: list[list[str]] = []
+    really = executors.processes
+
+    def processes(submissions, jobs, seconds):
+        together.append([each.student for each in submissions])
+        for submission, problem in really(submissions, jobs, seconds):
+            planned = ways.get(submission.student)
+            yield submission, planned.pop(0) if planned else problem
+
+    monkeypatch.setattr(executors, "processes", processes)
+    return ways, together
+
+
+def test_a_grading_that_broke_is_tried_again_alone(tmp_path, ends):
+    ways, together = ends
+    aborted, too_long = "its process ended with SIGABRT", f"{isolate.TOO_LONG} 9 s"
+    ways |= {"bob": [aborted], "cem": [aborted, aborted], "dan": [too_long]}
+    (tmp_path / "in").mkdir()
+    for student in ("ann", "bob", "cem", "dan"):
+        (tmp_path / "in" / f"{student}.ipynb").write_text(answered())
+    rows, _ = grade(tmp_path / "in", tmp_path / "out")
+    assert together == [["ann", "bob", "cem", "dan"], ["bob"], ["cem"]]
+    assert {name: row["score"] for name, row in rows.items()} == {
+        "ann": "10", "bob": "10", "cem": "0", "dan": "0",
+    }  # fmt: skip
+    assert f"grading failed, {aborted}" in rows["cem"]["reason"]
+    assert f"grading failed, {too_long}" in rows["dan"]["reason"]
+    assert (rows["bob"]["status"], rows["bob"]["reason"]) == ("graded", "")
