@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 180
 # A student's whole time, with that of a process that does not even say that it was too long.
 SECONDS = 180
-MAX_ANSWER = 160 << 20
+MAX_ANSWER = 64 << 20  # of text that was read, of which there is less: see salvage.MAX_TEXT
 # How many of a student's files are opened, and named: the likeliest come first.
 MAX_FILES = 60
 MAX_NAMES = 2000
