@@ -303,7 +303,7 @@ def _attempts(
     """
     limit = _limit(settings, work)
     for submission in submissions:
-        submission.folder.mkdir()
+        submission.folder.mkdir(exist_ok=True)
     if settings.executor == "dask":
         assert settings.scheduler is not None
         ended = executors.cluster(submissions, settings.scheduler, limit)
