@@ -154,6 +154,6 @@ def worst_case(settings, estimate, bracket):
             worst = max(worst, (setting, factor), key=lambda pair: pair[1])
     return worst[0], str(worst[1])
 
-# %% wrong="the smallest bracket, and no estimate" loses={"finds_the_worst_setting": "times too small at", "accuses_only_with_proof": "nothing is proved"}
+# %% wrong="the smallest bracket, and no estimate" loses={"finds_the_worst_setting": "times t", "accuses_only_with_proof": "nothing is proved"}
 def worst_case(settings, estimate, bracket):
     return min(settings, key=lambda setting: bracket(*setting)[0]), 2.5
