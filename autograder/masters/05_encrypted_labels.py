@@ -671,7 +671,7 @@ print(f"the slice above: {count[0]} multiplications counted, 10 · 6 · 5 = {10 
 print(f"784-64-10: {published:,} as published, {reordered:,} reordered: {published / reordered:.1f} times fewer")
 
 # %% [markdown]
-# ### Exercise 9 · `reordered_gradient` (hard, 20 minutes)
+# ### Exercise 9 · `reordered_gradient` (harder, 20 minutes)
 #
 # Compute it in the new order, encrypted. The catch: two multiplications in a row, hence more noise. You are given
 # ciphertexts of the *large* ring, which has room for both, and scaling factor 16.

@@ -113,6 +113,10 @@ def check(body: Callable[..., None]) -> Callable[..., None]:
     meets with in what the function returned: no verdict, no points.
     """
 
+    if not body.__doc__:
+        raise TypeError(f"the check {body.__name__} has no docstring: its first line is printed")
+    success = f"✓ {body.__name__}: {body.__doc__.splitlines()[0]}"
+
     @functools.wraps(body)
     def run(student: Callable[..., Any], rng: np.random.Generator, trials: int = 1) -> None:
         with contextlib.redirect_stderr(sys.stdout):
@@ -128,8 +132,7 @@ def check(body: Callable[..., None]) -> Callable[..., None]:
                         f"({type(error).__name__}: {reason(error)}). Is it of the kind that its "
                         "cell asks for?"
                     ) from error
-        assert body.__doc__ is not None
-        print(_wrapped(f"✓ {body.__name__}: {body.__doc__.splitlines()[0]}"))
+        print(_wrapped(success))
 
     return run
 
