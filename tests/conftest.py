@@ -5,6 +5,8 @@ import re
 import pytest
 
 
+# First: xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Keep tests in one process that share what is costly to make; the others go anywhere.
 
