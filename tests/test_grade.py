@@ -1,11 +1,14 @@
 """Grading end to end, through the real nbgrader: sample classes and hostile submissions."""
 
 import hashlib
+import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import sysconfig
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import nbformat
 import psutil
@@ -14,6 +17,7 @@ from nbgrader.api import Gradebook
 from tiny import COMMAND, FIXTURES, ROOT, TINY, answered, double, gone, rows, start
 
 from autograder import build
+from autograder import gradebook as gradebooks
 from autograder.grade import main
 from autograder.gradebook import make_course
 
@@ -275,6 +279,20 @@ def test_nbgraders_release_is_the_one_that_students_get(tmp_path):
     make_course(TINY, tmp_path)
     released = nbformat.read(tmp_path / "release" / "00_tiny" / "00_tiny.ipynb", as_version=4)
     assert released == build.release(TINY)
+
+
+def test_an_empty_gradebook_is_the_one_that_nbgrader_makes(tmp_path, monkeypatch):
+    # nbgrader runs `alembic`, which stands beside this interpreter.
+    monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
+    ours, theirs = tmp_path / "ours.db", tmp_path / "theirs.db"
+    gradebooks._create(f"sqlite:///{ours}")
+    for path in (ours, theirs):
+        Gradebook(f"sqlite:///{path}").close()
+    made = []
+    for path in (ours, theirs):
+        with closing(sqlite3.connect(path)) as database:
+            made.append(sorted(database.iterdump()))
+    assert made[0] == made[1] and any("alembic_version" in line for line in made[0])
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from autograder import build  # noqa: E402
+from autograder.pool import setup_cells  # noqa: E402
 from autograder.sample_class import read_answers  # noqa: E402
 
 LAB, EXERCISE, MISTAKE = "01_dp_sgd", "clip_per_example", "clips the batch as one vector"
@@ -35,13 +36,7 @@ def lab_page(lab: build.Lab, page: Path) -> None:
     at, end = ids.index(EXERCISE), ids.index([*lab.exercises[EXERCISE]][-1])
     notebook.cells[at].source = wrong.source
     shown = notebook.cells[at - 1 : end + 1]
-    set_up = [
-        cell
-        for cell in notebook.cells[:at]
-        if cell.id != "install" and cell.metadata.get("nbgrader", {}).get("locked")
-        and not cell.metadata.nbgrader.grade
-    ]  # fmt: skip
-    notebook.cells = [*set_up, *shown]
+    notebook.cells = [*setup_cells(notebook), *shown]
     NotebookClient(notebook, allow_errors=True, timeout=300).execute(cwd=str(ROOT))
     notebook.cells = shown
     for number, cell in enumerate((c for c in shown if c.cell_type == "code"), start=1):
