@@ -5,7 +5,7 @@ LAB ?= 01
 BIN := .venv/bin
 
 # The lab's full name, so that its number is enough.
-MASTER = $(basename $(notdir $(wildcard autograder/masters/$(LAB)*.py)))
+MASTER = $(basename $(notdir $(wildcard autograder/course/masters/$(LAB)*.py)))
 
 # uv from PATH, else our own: see below.
 UV := $(or $(shell command -v uv),$(CURDIR)/.uv/bin/uv)
@@ -38,15 +38,15 @@ check: .venv/synced  ## before a commit: style, types, notebooks fresh, units, o
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	$(BIN)/mypy
-	$(BIN)/python -m autograder.build --check
+	$(BIN)/python -m autograder.labs.build --check
 	$(PYTEST) -m 'not labs and not grader and not pythons'
 
 test: .venv/synced  ## everything; parts by TESTS='-m grader', TESTS=tests/test_checks.py
 	$(if $(TESTS),,$(MAKE) check)
 	$(PYTEST) $(or $(TESTS),-m 'labs or grader or pythons')
 
-build: .venv/synced requirements-colab.txt  ## rebuild labs/ and solutions/ from autograder/masters/
-	$(BIN)/python -m autograder.build
+build: .venv/synced requirements-colab.txt  ## rebuild labs/ and solutions/ from autograder/course/masters/
+	$(BIN)/python -m autograder.labs.build
 
 soak: .venv/synced  ## grade all answers on other inputs: ROUNDS=10 TESTS_LIKE=clip
 	@set -e; for round in $$(seq $(or $(ROUNDS),10)); do echo "== round $$round"; \
@@ -79,5 +79,5 @@ $(CURDIR)/.uv/bin/uv:
 	$(PYTHON) -m pip install --quiet --target .uv/$$$$ 'uv>=0.8' && \
 		mkdir -p .uv/bin && mv .uv/$$$$/bin/uv $@ && rm -rf .uv/$$$$
 
-requirements-colab.txt: uv.lock autograder/colab-pins.txt autograder/colab.py | .venv/synced
-	$(BIN)/python -m autograder.colab
+requirements-colab.txt: uv.lock autograder/labs/colab-pins.txt autograder/labs/colab.py | .venv/synced
+	$(BIN)/python -m autograder.labs.colab

@@ -29,7 +29,7 @@ c = get_config()  # type: ignore[name-defined]  # noqa: F821 - the loader define
 c.Execute.kernel_name = "none outside the grader's sandbox"
 
 c.Autograde.autograde_preprocessors = [
-    "autograder.execute.GuardedExecute",
+    "autograder.judge.preprocessor.GuardedExecute",
     IgnorePattern,
     ClearMetadataPreprocessor,
     LimitOutput,
@@ -42,7 +42,7 @@ c.GenerateSolution.preprocessors = [
     LockCells,
     ClearOutput,
     ClearMarkScheme,
-    "autograder.execute.GuardedExecute",
+    "autograder.judge.preprocessor.GuardedExecute",
 ]
 
 # Anything on stderr would cost a graded cell its points, and TensorFlow writes there at will.
@@ -53,16 +53,11 @@ c.IgnorePattern.pattern = r"^"
 # It looks for magics in cells, to colour them in another language, by the line.
 c.HighlightMagicsPreprocessor.enabled = False
 
-# A loaded machine is slow to start a kernel, and its first cell imports TensorFlow.
-c.GuardedExecute.startup_timeout = 180
-c.GuardedExecute.timeout = 120
-c.GuardedExecute.notebook_seconds = 900
-
 c.CourseDirectory.course_id = "privacy-labs"
 c.CourseDirectory.root = str(Path(__file__).resolve().parent.parent / "build" / "course")
 
 try:
-    from autograder.build import RELEASE
+    from autograder.labs.build import RELEASE
 except Exception:
-    RELEASE = ["autograder.build.RELEASE"]  # which fails again, when a release is made
+    RELEASE = ["autograder.labs.build.RELEASE"]  # which fails again, when a release is made
 c.GenerateAssignment.preprocessors = RELEASE

@@ -24,10 +24,10 @@ from nbgrader.preprocessors import Execute
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from autograder import build, grade, sample_class
-from autograder.gradebook import make_course
+from autograder import run
 from autograder.intake.collect import collect
-from autograder.submission import course_config
+from autograder.labs import build, sample_class
+from autograder.results.gradebook import course_config, make_course
 
 LABS = ["01_dp_sgd", "02_gdp_accounting", "03_federated_masking"]
 
@@ -62,7 +62,7 @@ def plain(lab: build.Lab, folder: Path, students: list[str], course: Path) -> tu
     # nbgrader's own, but for what a lab with TensorFlow cannot be graded without: no points lost
     # for warnings, and time enough.
     config.Autograde.autograde_preprocessors = [
-        Execute if "Execute" in step.__name__ else step
+        Execute if "GuardedExecute" in str(step) else step
         for step in config.Autograde.autograde_preprocessors
     ]
     config.Execute.timeout = 120  # as ours
@@ -84,7 +84,7 @@ def ours(lab: build.Lab, folder: Path, output: Path, jobs: int) -> tuple[float, 
     began = time.monotonic()
     with open(output / "printed.txt", "w") as printed, redirect_stdout(printed):
         found, _ = collect(folder, lab.name)
-        result = grade.grade_all(lab, found, output, grade.Settings(jobs=jobs))
+        result = run.grade_all(lab, found, output, run.Settings(jobs=jobs))
     seconds = time.monotonic() - began
     return seconds, {student: each.score for student, each in result.grades.items()}
 

@@ -6,28 +6,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from socket import socketpair
 
-import pytest
-
-from autograder import build, sandbox
-
-sys.path.insert(0, str(sandbox.INSIDE))
-import remote
+from autograder.labs import build
+from autograder.sandbox.inside.judge import Session
 
 # What the student's kernel does, around a program that binds `functions`.
 BEFORE = f"""
 import sys
-sys.path[:0] = {[str(sandbox.INSIDE), str(build.ROOT), str(Path(__file__).parent)]!r}
-import remote
+sys.path[:0] = {[str(build.ROOT), str(Path(__file__).parent)]!r}
+from autograder.sandbox.inside import student, wire
 """
 AFTER = """
-remote.adopt(int(sys.argv[1]))
-remote.serve(functions)
+wire.adopt(int(sys.argv[1]))
+student.serve(functions)
 """
 
 
 @contextmanager
 def student(program, *arguments):
-    """While it lasts `remote`'s stand-ins call `functions`, which the program binds elsewhere."""
+    """Yield the judge's session with a process in which the program has bound `functions`."""
     ours, theirs = socketpair()
     process = subprocess.Popen(
         [sys.executable, "-", str(theirs.fileno()), *arguments],
@@ -36,13 +32,12 @@ def student(program, *arguments):
     )  # fmt: skip
     theirs.close()
     try:
-        with pytest.MonkeyPatch.context() as patch, ours, process.stdin:
-            patch.setattr(remote, "_calls", ours)
-            patch.setattr(remote, "connect", lambda: None)
+        with ours, process.stdin:
+            session = Session(None, ours)
             process.stdin.write(BEFORE + program + AFTER)
             process.stdin.close()
-            yield
-            remote._end()
+            yield session
+            session.end()
         assert process.wait(60) == 0
     finally:
         process.kill()

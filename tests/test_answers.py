@@ -12,15 +12,15 @@ from functools import cache
 
 import pytest
 
-from autograder import build
-from autograder.sample_class import read_answers
+from autograder.labs import build
+from autograder.labs.sample_class import read_answers
 
 pytestmark = pytest.mark.labs
 BY_LAB = True
 
 LABS = {path.stem: build.read_lab(path) for path in sorted(build.MASTERS.glob("*.py"))}
 ANSWERS = {
-    name: read_answers(build.ROOT / "autograder" / "answers" / name, lab)
+    name: read_answers(build.ROOT / "autograder" / "course" / "answers" / name, lab)
     for name, lab in LABS.items()
 }
 EXERCISES = [(lab, exercise) for lab in LABS for exercise in LABS[lab].exercises]

@@ -3,7 +3,7 @@
 import pytest
 from tiny import TINY, grade
 
-from autograder.build import as_text
+from autograder.labs.build import as_text
 from tests.hostile import solved
 from tests.hostile.broken import CASES
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder import bubblewrap
+from autograder.sandbox import bubblewrap
 
 
 @pytest.fixture

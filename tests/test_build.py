@@ -11,8 +11,8 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder import build
-from autograder.percent import Malformed
+from autograder.labs import build
+from autograder.labs.percent import Malformed
 
 TINY = Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py"
 LABS = sorted(build.MASTERS.glob("*.py"))

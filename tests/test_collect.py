@@ -511,7 +511,7 @@ CLONE = {
     "labs/00_tiny.ipynb": "my own",
     "solutions/00_tiny.ipynb": "the course's",
     "labkit/00_tiny.py": "the course's",
-    "autograder/masters/00_tiny.py": "the course's",
+    "autograder/course/masters/00_tiny.py": "the course's",
     "tests/fixtures/00_tiny.ipynb": "the course's",
 }
 

@@ -16,15 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from autograder import build, cgroup, pool, sandbox
-from autograder.kernel import Died, Kernel, TimedOut
-from autograder.sandbox import Limits, Place, short_folder
-from autograder.submission import environment
+from autograder.judge.judge import environment
+from autograder.labs import build
+from autograder.sandbox import cgroup, confine, pool
+from autograder.sandbox.confine import Limits, Place, short_folder
+from autograder.sandbox.inside import jail, syscalls
+from autograder.sandbox.kernel import Died, Kernel, TimedOut
 from tests.hostile import MASTERS
-
-sys.path.insert(0, str(sandbox.INSIDE))
-import jail
-import syscalls
 
 pytestmark = pytest.mark.grader
 
@@ -200,7 +198,7 @@ def test_the_rows_numbers_are_those_of_linux():
 def test_where_the_filter_cannot_be_put_in_place_nothing_runs():
     """Without no_new_privs and capabilities Linux refuses it."""
     code = (
-        f"import sys; sys.path.insert(0, {str(sandbox.INSIDE)!r})\nimport jail, syscalls\n"
+        "from autograder.sandbox.inside import jail, syscalls\n"
         "syscalls.program = lambda: b'\\x06\\0\\0\\0\\0\\0\\xff'\n"
         "jail._drop_privileges = lambda uid: None\n"
         "try:\n    jail.confine(jail.Limits(), 0)\nexcept OSError: print('refused')"
@@ -383,7 +381,7 @@ def files_on_their_way(place):
     resource.setrlimit(
         resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     )
-    sandbox.open_many_files()
+    confine.open_many_files()
     with kernels(place) as hostile:
         with suppress(Died):  # unless it was seen before
             assert said(hostile, ON_THEIR_WAY) == f"{errno.ETOOMANYREFS}\n"

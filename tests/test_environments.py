@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from autograder import colab
+from autograder.labs import colab
 
 REPOSITORY = Path(__file__).parent.parent
 # Kept, so that a second run installs nothing.

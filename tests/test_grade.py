@@ -16,10 +16,10 @@ import pytest
 from nbgrader.api import Gradebook
 from tiny import COMMAND, FIXTURES, ROOT, TINY, answered, double, gone, rows, start
 
-from autograder import build
-from autograder import gradebook as gradebooks
 from autograder.grade import main
-from autograder.gradebook import make_course
+from autograder.labs import build
+from autograder.results import gradebook as gradebooks
+from autograder.results.gradebook import make_course
 
 pytestmark = pytest.mark.grader
 

@@ -2,25 +2,22 @@
 
 import json
 
-import nbformat
 import psutil
 import pytest
 
-from autograder import isolate, pool, survey
-from autograder.build import as_text, read_lab
-from autograder.execute import MOST_OUTPUT_BYTES
-from autograder.grade import make_course
 from autograder.intake.rebuild import rebuild
-from autograder.sandbox import Limits
-from autograder.submission import Outcome, Submission, environment, grade
+from autograder.judge.bench import MOST_OUTPUT_BYTES, Times
+from autograder.judge.judge import Submission, Terms
+from autograder.labs.build import as_text, read_lab, release
+from autograder.sandbox.confine import Limits
+from autograder.workers import machine
 from tests.hostile import CASES, ESCAPED, MASTERS, solved
 
 pytestmark = pytest.mark.grader
 
-CELL_SECONDS = 6
-SECONDS = 300
 # Bombs must go off before the time is up.
 LIMITS = Limits(memory=1 << 30, disk=64 << 20, processes=200)
+TERMS = Terms(times=Times(cell=6, notebook=120), limits=LIMITS)
 
 
 @pytest.fixture(scope="module")
@@ -29,35 +26,19 @@ def graded(tmp_path_factory):
     found = {}
     for name, master in MASTERS.items():
         lab, folder = read_lab(master), tmp_path_factory.mktemp(name)
-        course = folder / "course"
-        make_course(lab, course)
-        release = nbformat.read(course / "release" / name / f"{name}.ipynb", as_version=4)
-        with pool.serving(release, "bwrap", environment(1)) as kernels:
+        with machine.ready(lab, TERMS) as kernels:
             assert kernels is not None
-            survey.prepare(lab, course, sandbox="bwrap", kernels=kernels)
             submissions = []
             for case in CASES:
                 if case.lab == name:
-                    work = folder / case.name
-                    work.mkdir()
-                    file = work / f"{name}.ipynb"
-                    made = as_text(case.make(solved(lab), work))
-                    rebuilt = rebuild(made.encode(), release)
-                    file.write_text(as_text(rebuilt.notebook), "utf-8")
-                    submissions.append(
-                        Submission(
-                            student=case.name, lab=name, file=file, course=course,
-                            folder=work / "graded", threads=1, kernels=kernels,
-                            repairs=rebuilt.repairs, cell_seconds=CELL_SECONDS,
-                            notebook_seconds=120, limits=LIMITS,
-                        )
-                    )  # fmt: skip
-                    submissions[-1].folder.mkdir()
-            for submission, problem in isolate.each(grade, submissions, 2, SECONDS):
-                assert not problem, (submission.student, problem, submission.log.read_text())
-                found[submission.student] = (
-                    Outcome.read(submission.folder), submission.autograded.read_text("utf-8")
-                )  # fmt: skip
+                    (folder / case.name).mkdir()
+                    made = as_text(case.make(solved(lab), folder / case.name))
+                    rebuilt = rebuild(made.encode(), release(lab))
+                    repairs = tuple(rebuilt.repairs)
+                    submissions.append(Submission(case.name, rebuilt.notebook, repairs))
+            for submission, done, problem in machine.each(submissions, lab, TERMS, kernels, 2):
+                assert done is not None, (submission.student, problem)
+                found[submission.student] = done[0], as_text(done[1])
     return found
 
 

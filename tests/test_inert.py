@@ -35,13 +35,17 @@ from nbgrader.utils import is_solution
 from tiny import TINY
 from traitlets.config import Config
 
-from autograder import build, exports, report
 from autograder import grade as grader
-from autograder.gradebook import Grade
-from autograder.inert import PNG, inert_output, plain_long_lines
-from autograder.inside import clean
-from autograder.intake.collect import Aside, Collected
-from autograder.submission import Outcome, _note
+from autograder import run
+from autograder.intake.collect import Aside
+from autograder.intake.reading import Read
+from autograder.judge.inert import PNG, inert_output, plain_long_lines
+from autograder.judge.judge import _note
+from autograder.judge.outcome import Outcome
+from autograder.labs import build
+from autograder.results import exports, report, table
+from autograder.results.gradebook import Grade
+from autograder.sandbox.inside import clean
 
 pytestmark = pytest.mark.grader
 
@@ -84,7 +88,7 @@ def graded(text, student="ann", **changes):
 def collected(text, **changes):
     """Return what belongs to it."""
     handed_in = datetime(2024, 1, 2, tzinfo=UTC)
-    each = Collected("ann", name=text, graded=text, lms="moodle", lms_id="55", handed_in=handed_in)
+    each = Read("ann", name=text, graded=text, lms="moodle", lms_id="55", handed_in=handed_in)
     return each.__class__(**(vars(each) | changes))
 
 
@@ -194,9 +198,9 @@ def is_one_clean_line(text):
 
 
 def printed(text):
-    result = grader.Result([graded(text, student=text)], {text: GRADE}, [])
     found = [collected("Another name", student=text)]
-    return grader.table(TINY, result, found=found, aside=[Aside(text, text)])
+    outcomes = [graded(text, student=text)]
+    return table.table(TINY, outcomes, {text: GRADE}, found=found, aside=[Aside(text, text)])
 
 
 @seeded
@@ -211,7 +215,7 @@ def test_a_students_text_is_one_cell_of_the_printed_table(text):
     # Columns stand where the header says; gaps are between cells only.
     start = _columns(lines[0])["score"]
     student, *_ = re.split("  +", lines[1].strip() or "  ")
-    assert "  " not in student and grader._width(student) < start
+    assert "  " not in student and table._width(student) < start
     assert lines[1].rstrip().count("-6.5") >= 1
 
 
@@ -224,7 +228,7 @@ def _columns(head):
 def test_progress_is_one_line_a_submission(text):
     stdout = io.StringIO()
     with redirect_stdout(stdout):
-        grader._Progress(1, 10).show(graded(text, student=text))
+        run._Progress(1, 10).show(graded(text, student=text))
     (line,) = stdout.getvalue().split("\n")[:-1]
     assert is_one_clean_line(line) and len(line) < 200 and line.endswith(": 0 of 10")
 

@@ -15,11 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder import build, sandbox
-from autograder.inside import clean
 from autograder.intake import reading
 from autograder.intake.collect import BadUsage, collect
 from autograder.intake.rebuild import Unreadable, rebuild
+from autograder.labs import build
+from autograder.sandbox import confine
+from autograder.sandbox.inside import clean
 
 pytestmark = pytest.mark.grader
 
@@ -28,19 +29,18 @@ RELEASE = build.release(LAB)
 SOLVED = build.as_text(build.solution(LAB)).encode()
 
 
-def read(source, folder, kind="bwrap"):
+def read(source, kind="bwrap"):
     """Collect a class and have it read; return the students by key, and what was left aside."""
-    folder.mkdir(exist_ok=True)
     found, aside = collect(source, LAB.name)
-    result = reading.read(found, LAB.name, RELEASE, folder, kind=kind, jobs=2)
+    result = reading.read(found, LAB.name, RELEASE, kind=kind, jobs=2)
     assert [each.student for each in result] == [each.student for each in found]
     assert len({each.student for each in found}) == len(found)
     for each in result:
-        assert (each.file is None) == bool(each.reason), each
+        assert (each.notebook is None) == bool(each.reason), each
         for text in (each.student, each.name, each.reason, *each.notes, *each.repairs):
             assert clean.line(text, 2010) == text, ascii(text)
-        if each.file is not None:
-            nbformat.validate(nbformat.read(each.file, as_version=4))
+        if each.notebook is not None:
+            nbformat.validate(each.notebook)
     return {each.student: each for each in result}, aside
 
 
@@ -55,7 +55,7 @@ def packed(files):
 # --- the limited process --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", sandbox.KINDS)
+@pytest.mark.parametrize("kind", confine.KINDS)
 def test_what_bursts_a_limit_is_refused_and_the_next_one_is_read(tmp_path, kind, monkeypatch):
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_BZIP2) as archive:
@@ -65,7 +65,7 @@ def test_what_bursts_a_limit_is_refused_and_the_next_one_is_read(tmp_path, kind,
         (tmp_path / "in").mkdir(exist_ok=True)
         (tmp_path / "in" / name).write_bytes(content)
     began = time.monotonic()
-    found, _ = read(tmp_path / "in", tmp_path / "out", kind)
+    found, _ = read(tmp_path / "in", kind)
     assert found["a"].reason and found["b"].repairs == ()
     assert found["b"].graded == "b.ipynb"
     assert time.monotonic() - began < 120
@@ -73,7 +73,7 @@ def test_what_bursts_a_limit_is_refused_and_the_next_one_is_read(tmp_path, kind,
 
 def test_what_reads_can_see_nothing_of_the_class(tmp_path):
     """The program is asked to read a file that it was not given."""
-    line = [*sandbox.command(), "/bin/ls", str(build.ROOT / "autograder"), str(tmp_path)]
+    line = [*confine.command(), "/bin/ls", str(build.ROOT / "autograder"), str(tmp_path)]
     said = os.popen(" ".join(line) + " 2>&1").read()
     assert "intake" in said and "masters" not in said and "answers" not in said
     assert "No such file" in said
@@ -92,7 +92,7 @@ def test_a_reader_that_dies_costs_nobody_anything(tmp_path, monkeypatch):
         return ask(reader, *request)
 
     monkeypatch.setattr(reading._Reader, "ask", kill_and_ask)
-    found, _ = read(tmp_path / "in", tmp_path / "out")
+    found, _ = read(tmp_path / "in")
     assert [each.reason for each in found.values()] == [""] * 6
 
 
@@ -111,10 +111,10 @@ def test_whoever_ends_the_reader_each_time_costs_nobody_else_anything(tmp_path, 
         return asked(self, job, fds)
 
     monkeypatch.setattr(reading._Reader, "_asked", kill_or_ask)
-    found, _ = read(tmp_path / "in", tmp_path / "out")
+    found, _ = read(tmp_path / "in")
     ann, mallory = found["ann"], found["mallory"]
-    assert ann.file is not None and not ann.reason
-    assert mallory.file is None and "ended" in mallory.reason
+    assert ann.notebook is not None and not ann.reason
+    assert mallory.notebook is None and "ended" in mallory.reason
 
 
 def test_a_file_that_vanishes_or_becomes_a_pipe(tmp_path):
@@ -125,8 +125,7 @@ def test_a_file_that_vanishes_or_becomes_a_pipe(tmp_path):
     (tmp_path / "in" / "ann.ipynb").unlink()
     (tmp_path / "in" / "bob.ipynb").unlink()
     os.mkfifo(tmp_path / "in" / "bob.ipynb")
-    (tmp_path / "out").mkdir()
-    ann, bob, cem = reading.read(found, LAB.name, RELEASE, tmp_path / "out")
+    ann, bob, cem = reading.read(found, LAB.name, RELEASE)
     assert "No such file" in ann.reason and "no regular file" in bob.reason and not cem.reason
 
 
@@ -242,7 +241,7 @@ def test_every_file_of_a_folder_is_in_exactly_one_row(tmp_path, seed):
         content[p] for p in hidden
     }
     if seed == 0:
-        read(source, tmp_path / "out")
+        read(source)
 
 
 def test_archives_of_any_bytes(tmp_path):
@@ -255,9 +254,9 @@ def test_archives_of_any_bytes(tmp_path):
         files.append((f"student{number}_{number}_1_hand in.zip", bytes(own)))
     path = tmp_path / "class.zip"
     path.write_bytes(packed(files))
-    found, aside = read(path, tmp_path / "out")
+    found, aside = read(path)
     assert len(found) == 60 and not aside
-    assert sum(each.file is not None for each in found.values()) >= 15
+    assert sum(each.notebook is not None for each in found.values()) >= 15
     whole = path.read_bytes()
     for _ in range(50):
         data = bytearray(whole)

@@ -12,7 +12,7 @@ from labkit.checks import (
     federated_masking,
     split_learning,
 )
-from tests.outside import remote, student
+from tests.outside import student
 from tests.test_answers import ANSWERS
 
 pytestmark = pytest.mark.labs
@@ -31,10 +31,10 @@ test_answers.run({source!r}, {exercise!r}, functions)
 def judged(check, exercise, program):
     """Return a check's message about a function of another process, which runs a program first."""
     program = BEFORE.format(exercise=exercise) + program
-    with student(program), warnings.catch_warnings():
+    with student(program) as session, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            check(remote._stand_in(exercise), np.random.default_rng(5))
+            check(session.stand_in(exercise), np.random.default_rng(5))
         except CheckFailed as failure:
             return str(failure)
     return ""

@@ -11,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
-from autograder import build
+from autograder.labs import build
 from tests.tiny import answered, grade
 
 pytestmark = pytest.mark.grader

@@ -8,8 +8,9 @@ import psutil
 import pytest
 from tiny import answered, double, grade
 
-from autograder import executors, isolate, sandbox
-from autograder.kernel import TimedOut
+from autograder.sandbox import confine
+from autograder.sandbox.kernel import TimedOut
+from autograder.workers import machine, processes
 from tests.test_confinement import kernels
 
 pytestmark = pytest.mark.grader
@@ -66,7 +67,7 @@ def test_a_message_without_end_fills_no_memory(tmp_path, kind, channel, times):
     finally:
         found["end"] = True
         watching.join()
-    assert found["most"] < isolate.MOST_MEMORY
+    assert found["most"] < processes.MOST_MEMORY
     assert [rows[name]["score"] for name in ("ann", "zoe")] == ["10", "10"]
     if rows["eve"]["status"] == "broken":
         assert "memory" in rows["eve"]["reason"].lower()
@@ -75,10 +76,10 @@ def test_a_message_without_end_fills_no_memory(tmp_path, kind, channel, times):
 def test_a_kernel_without_a_sandbox_may_have_more(tmp_path):
     """The limit of the process that starts it is not for it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    with sandbox.short_folder() as folder:
-        resource.setrlimit(resource.RLIMIT_DATA, (isolate.MOST_MEMORY, hard))
+    with confine.short_folder() as folder:
+        resource.setrlimit(resource.RLIMIT_DATA, (processes.MOST_MEMORY, hard))
         try:
-            with kernels(sandbox.Place(folder, kind=sandbox.NONE)) as kernel:
+            with kernels(confine.Place(folder, kind=confine.NONE)) as kernel:
                 said = kernel.run("import resource; print(resource.getrlimit(2))", 30).outputs
         finally:
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
@@ -86,7 +87,7 @@ def test_a_kernel_without_a_sandbox_may_have_more(tmp_path):
 
 
 def test_an_interrupt_needs_no_connection_before_it(tmp_path):
-    with sandbox.short_folder() as folder, kernels(sandbox.Place(folder)) as kernel:
+    with confine.short_folder() as folder, kernels(confine.Place(folder)) as kernel:
         assert kernel._client._control_channel is None
         run = kernel.begin("import time; time.sleep(60)")
         with pytest.raises(TimedOut):
@@ -104,21 +105,22 @@ def ends(monkeypatch):
     """Have gradings end as `ends` says, a list by student; what was graded at a time is noted."""
     ways: dict[str, list[str]] = {}
     together: list[list[str]] = []
-    really = executors.processes
+    really = machine.each
 
-    def processes(submissions, jobs, seconds):
-        together.append([each.student for each in submissions])
-        for submission, problem in really(submissions, jobs, seconds):
-            planned = ways.get(submission.student)
-            yield submission, planned.pop(0) if planned else problem
+    def each(submissions, *more):
+        together.append([submission.student for submission in submissions])
+        for submission, graded, problem in really(submissions, *more):
+            if planned := ways.get(submission.student):
+                graded, problem = None, planned.pop(0)
+            yield submission, graded, problem
 
-    monkeypatch.setattr(executors, "processes", processes)
+    monkeypatch.setattr(machine, "each", each)
     return ways, together
 
 
 def test_a_grading_that_broke_is_tried_again_alone(tmp_path, ends):
     ways, together = ends
-    aborted, too_long = "its process ended with SIGABRT", f"{isolate.TOO_LONG} 9 s"
+    aborted, too_long = "its process ended with SIGABRT", f"{processes.TOO_LONG} 9 s"
     ways |= {"bob": [aborted], "cem": [aborted, aborted], "dan": [too_long]}
     (tmp_path / "in").mkdir()
     for student in ("ann", "bob", "cem", "dan"):

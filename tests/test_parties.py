@@ -16,7 +16,7 @@ import pytest
 from processes import has_ended
 
 import labkit  # noqa: F401
-from autograder import bubblewrap
+from autograder.sandbox import bubblewrap
 
 # isort: split
 import tensorflow as tf

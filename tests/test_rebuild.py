@@ -8,9 +8,9 @@ import nbformat
 import nbgrader.utils
 import pytest
 
-from autograder import build
 from autograder.intake import cells
 from autograder.intake.rebuild import Unreadable, rebuild
+from autograder.labs import build
 
 LAB = build.read_lab(Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py")
 RELEASE = build.release(LAB)

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder import build
 from autograder.intake.rebuild import SKIP, rebuild
+from autograder.labs import build
 
 pytestmark = pytest.mark.grader
 

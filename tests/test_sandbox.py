@@ -4,7 +4,6 @@ import copy
 import io
 import json
 import math
-import os
 import pickle
 import socket
 import subprocess
@@ -12,7 +11,7 @@ import sys
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -23,19 +22,19 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
-from nbgrader.converters.base import NbGraderException
-from sqlalchemy import create_engine
 
-from autograder import bubblewrap, build, pool, sandbox, survey
-from autograder.grade import make_course
 from autograder.intake.rebuild import rebuild
-from autograder.kernel import Died, Kernel, TimedOut
-from autograder.sandbox import NONE, Limits, Place, short_folder
-from autograder.submission import Outcome, Submission, environment, grade
+from autograder.judge import judge as judge_
+from autograder.judge.judge import Submission, Terms, environment
+from autograder.labs import build
+from autograder.sandbox import bubblewrap, confine, pool
+from autograder.sandbox.confine import NONE, Limits, Place, short_folder
+from autograder.sandbox.inside import judge, student, wire
+from autograder.sandbox.inside.judge import Session
+from autograder.sandbox.inside.wire import Decoder
+from autograder.sandbox.kernel import Died, Kernel, TimedOut
+from autograder.workers import machine
 from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
-
-sys.path.insert(0, str(sandbox.INSIDE))
-import remote
 
 pytestmark = pytest.mark.grader
 
@@ -146,9 +145,9 @@ def closing_kernel(kernel):
 def test_without_bubblewrap_it_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(bubblewrap, "_from_wheel", lambda: None)
-    with pytest.raises(sandbox.NoSandbox, match=r"apt-get install bubblewrap.*none-INSECURE"):
-        sandbox.require()
-    sandbox.require(NONE)
+    with pytest.raises(confine.NoSandbox, match=r"apt-get install bubblewrap.*none-INSECURE"):
+        confine.require()
+    confine.require(NONE)
 
 
 def test_where_bubblewrap_fails_it_says_why(monkeypatch, tmp_path):
@@ -158,13 +157,13 @@ def test_where_bubblewrap_fails_it_says_why(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(bubblewrap, "_from_wheel", lambda: None)
     monkeypatch.setattr(bubblewrap, "remedy", lambda: "allow them")
-    with pytest.raises(sandbox.NoSandbox, match=r"No permissions.*: allow them.*none-INSECURE"):
-        sandbox.require()
+    with pytest.raises(confine.NoSandbox, match=r"No permissions.*: allow them.*none-INSECURE"):
+        confine.require()
 
 
 def test_where_sandboxes_cannot_nest_there_is_no_pool(monkeypatch, tmp_path, capsys):
-    real = sandbox.command
-    monkeypatch.setattr(sandbox, "command", lambda *a, **k: real(*a, **k | {"capable": False}))
+    real = confine.command
+    monkeypatch.setattr(confine, "command", lambda *a, **k: real(*a, **k | {"capable": False}))
     with pool.serving(build.release(TINY), "bwrap", environment(1)) as address:
         assert address is None
     assert "Each kernel imports the lab's modules itself" in capsys.readouterr().out
@@ -244,8 +243,8 @@ def _command_line(process):
 def crossed(value):
     """Send a value as the student's kernel does, and receive it as the judge's does."""
     buffers = []
-    code = json.loads(json.dumps(remote._encode(value, buffers, 0)))
-    return remote._decode(code, [memoryview(b"".join(buffers))], 0)
+    code = json.loads(json.dumps(wire.encode(value, buffers)))
+    return Decoder(memoryview(b"".join(buffers))).value(code)
 
 
 @pytest.mark.parametrize(
@@ -307,38 +306,39 @@ def test_of_anything_else_only_the_name_is_left():
 )  # fmt: skip
 def test_forged_answers_are_refused(code):
     with pytest.raises((ValueError, KeyError, TypeError)):
-        remote._decode(code, [memoryview(bytes(8))], 0)
+        Decoder(memoryview(bytes(8))).value(code)
 
 
-def conversing(monkeypatch, functions):
-    """While it lasts `remote._ask` asks a thread that serves these functions."""
+@contextmanager
+def conversing(functions):
+    """Yield the judge's session with a thread that serves these functions."""
     ours, theirs = socket.socketpair()
-    stack = ExitStack()
-    stack.enter_context(ours)
-    stack.enter_context(theirs)
-    student = stack.enter_context(ThreadPoolExecutor(1))
-    for link in (ours, theirs):
-        link.settimeout(20)
-    monkeypatch.setattr(remote, "_calls", ours)
-    monkeypatch.setattr(remote, "_link", theirs)
-    serving = student.submit(remote.serve, functions)
-    stack.callback(lambda: (remote._end(), serving.result(20)))
-    return stack
+    with ours, theirs, ThreadPoolExecutor(1) as thread, pytest.MonkeyPatch.context() as patch:
+        for link in (ours, theirs):
+            link.settimeout(20)
+        patch.setattr(wire, "_link", theirs)
+        session = Session(None, ours)
+        serving = thread.submit(student.serve, functions)
+        try:
+            yield session
+        finally:
+            session.end()
+            serving.result(20)
 
 
-def test_a_generator_goes_on_in_the_next_call_and_the_judges_stays_as_it_was(monkeypatch):
+def test_a_generator_goes_on_in_the_next_call_and_the_judges_stays_as_it_was():
     """Whose draws decide what the judge draws next could choose its inputs."""
     mine, same = np.random.default_rng(3), np.random.default_rng(3)
     before = mine.bit_generator.state
-    with conversing(monkeypatch, {"draw": lambda rng: [rng.normal(), rng.spawn(1)[0].normal()]}):
-        draws = [remote._ask("draw", None, (mine,), {})[1][0] for _ in range(2)]
-        again = remote._ask("draw", None, (np.random.default_rng(3),), {})[1][0]
+    with conversing({"draw": lambda rng: [rng.normal(), rng.spawn(1)[0].normal()]}) as session:
+        draws = [session._ask("draw", None, (mine,), {})[1][0] for _ in range(2)]
+        again = session._ask("draw", None, (np.random.default_rng(3),), {})[1][0]
     assert mine.bit_generator.state == before
     assert draws == [[same.normal(), same.spawn(1)[0].normal()] for _ in range(2)]
     assert again == draws[0]
 
 
-def test_the_judges_own_arrays_stay_as_they_were(monkeypatch):
+def test_the_judges_own_arrays_stay_as_they_were():
     mine = [np.ones(3), {"a": (np.ones(2), [1])}]
 
     def spoil(parts):
@@ -346,21 +346,21 @@ def test_the_judges_own_arrays_stay_as_they_were(monkeypatch):
         parts[1]["a"][0][:] = 0
         parts[1].clear()
 
-    with conversing(monkeypatch, {"spoil": spoil}):
-        remote._ask("spoil", None, (mine,), {})
+    with conversing({"spoil": spoil}) as session:
+        session._ask("spoil", None, (mine,), {})
     assert mine[0].tolist() == [1, 1, 1] and mine[1]["a"][0].tolist() == [1, 1]
 
 
 def test_functions_of_the_judge_are_called_by_number():
     functions, file = [], io.BytesIO()
     secret = 42
-    remote._Pickler(file, functions).dump((lambda x: x + secret, np.sum))
+    judge._Pickler(file, functions, None).dump((lambda x: x + secret, np.sum))
     assert len(functions) == 1 and functions[0](0) == 42  # NumPy's is there on both sides
     with pytest.raises(pickle.UnpicklingError):
         pickle.loads(file.getvalue())
 
 
-def test_functions_of_the_judge_are_called_from_several_threads(monkeypatch):
+def test_functions_of_the_judge_are_called_from_several_threads():
     together = threading.Barrier(8)
 
     def squares(square):
@@ -371,8 +371,8 @@ def test_functions_of_the_judge_are_called_from_several_threads(monkeypatch):
         with ThreadPoolExecutor(8) as pool:
             return list(pool.map(one, range(8)))
 
-    with conversing(monkeypatch, {"squares": squares}):
-        _, values = remote._ask("squares", None, (lambda x: x * x,), {})
+    with conversing({"squares": squares}) as session:
+        _, values = session._ask("squares", None, (lambda x: x * x,), {})
     assert values == [[[x * x, x * x] for x in range(8)]]
 
 
@@ -398,22 +398,22 @@ class Uncountable:
     "answer",
     [Unsayable, lambda: ValueError("\ud800\x1b[2J"), lambda: type("\u202eX", (Exception,), {})()],
 )
-def test_whatever_it_raises_can_be_told(answer, monkeypatch):
+def test_whatever_it_raises_can_be_told(answer):
     def answers():
         raise answer()
 
-    with conversing(monkeypatch, {"f": answers}):
-        header, _ = remote._ask("f", None, (), {})
-        error = remote._error(header)
+    with conversing({"f": answers}) as session:
+        header, _ = session._ask("f", None, (), {})
+        error = judge._error(header)
     told = f"{type(error).__name__}: {error} {error.place}"
     assert told.encode("utf-8").decode().isprintable() or "\n" in told
     assert "\x1b" not in told and "\u202e" not in told
 
 
 @pytest.mark.parametrize("value", [Uncountable(), endless(), {"\ud800": 1}, ["\ud800"], "\udfff"])
-def test_whatever_it_returns_can_be_told(value, monkeypatch):
-    with conversing(monkeypatch, {"f": lambda: value}):
-        header, values = remote._ask("f", None, (), {})
+def test_whatever_it_returns_can_be_told(value):
+    with conversing({"f": lambda: value}) as session:
+        header, values = session._ask("f", None, (), {})
     assert header or values
     str([header, values, *(list(v) for v in values if isinstance(v, dict | list))]).encode()
 
@@ -427,7 +427,7 @@ def test_any_text_that_crosses_can_be_written(text):
 
 def test_code_points_that_there_are_not_do_not_cross():
     raw = np.array([0x110000, 0xD800, 65], "<u4").tobytes()
-    got = remote._decode(["array", "<U1", [3], 12], [memoryview(raw)], 0)
+    got = Decoder(memoryview(raw)).value(["array", "<U1", [3], 12])
     assert got.tolist() == ["\ufffd", "\ufffd", "A"]
 
 
@@ -435,91 +435,73 @@ def test_an_object_of_the_students_own_class_is_no_data():
     class Watched(dict):
         __module__ = "__main__"  # where cells run
 
-    assert remote._is_data([{"a": np.ones(2)}, (1, None), np.float32(1)])
-    assert remote._is_data([OrderedDict(a=Fraction(1, 3)), tf.constant([1.0])])
-    assert not remote._is_data([Watched()])
-    assert not remote._is_data([OrderedDict(a=Watched())])
+    assert student._is_data([{"a": np.ones(2)}, (1, None), np.float32(1)])
+    assert student._is_data([OrderedDict(a=Fraction(1, 3)), tf.constant([1.0])])
+    assert not student._is_data([Watched()])
+    assert not student._is_data([OrderedDict(a=Watched())])
 
 
 # --- a grade --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("course")
-    make_course(ARRAYS, folder)
-    with pool.serving(build.release(ARRAYS), "bwrap", environment(1)) as kernels:
-        survey.prepare(ARRAYS, folder, sandbox="bwrap", kernels=kernels)
-        yield folder, kernels
+def kernels():
+    """The pool of a lab whose own solution passes."""
+    with machine.ready(ARRAYS, Terms()) as address:
+        yield address
 
 
-def graded(course, tmp_path, notebook, **settings):
-    folder, kernels = course
-    file = tmp_path / "submitted.ipynb"
+def graded(kernels, notebook, **terms):
     rebuilt = rebuild(build.as_text(notebook).encode(), build.release(ARRAYS))
-    file.write_text(build.as_text(rebuilt.notebook), "utf-8")
-    (tmp_path / "graded").mkdir()
-    submission = Submission(
-        student="x", lab="00_arrays", file=file, course=folder, folder=tmp_path / "graded",
-        threads=1, **{"kernels": kernels} | settings,
-    )  # fmt: skip
-    grade(submission)
-    return Outcome.read(submission.folder)
+    return judge_.judge(Submission("x", rebuilt.notebook), ARRAYS, Terms(**terms), kernels)[0]
 
 
-def test_a_seed_repeats_a_grade(course, tmp_path):
+def test_a_seed_repeats_a_grade(kernels):
     """The messages hold the values that were drawn."""
     notebook = solved(ARRAYS).answer("centred", "def centred(x):\n    return x")
-    outcomes = []
-    for number, seed in enumerate((None, 7, 7)):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        outcomes.append(graded(course, folder, notebook, seed=seed))
-    fresh, first, again = outcomes
+    fresh, first, again = (graded(kernels, notebook, seed=seed) for seed in (None, 7, 7))
     assert first.messages == again.messages != fresh.messages
     assert (first.seed, again.seed) == (7, 7) and fresh.seed != 7
 
 
 @pytest.mark.parametrize("pooled", [True, False])
-def test_a_set_up_cell_undoes_what_came_before_it(course, tmp_path, pooled):
+def test_a_set_up_cell_undoes_what_came_before_it(kernels, pooled):
     """In the pool it has run already, when an extra cell above it binds its names anew."""
     notebook = solved(ARRAYS)
     extra = nbformat.v4.new_code_cell("np = checks = Scale = fitted = None")
     notebook.cells.insert(0, extra)
-    outcome = graded(course, tmp_path, notebook, **({} if pooled else {"kernels": None}))
+    outcome = graded(kernels if pooled else None, notebook)
     assert (sum(outcome.scores.values()), outcome.flags) == (15, [])
 
 
-def test_other_databases_of_the_process_are_left_alone(course, tmp_path):
-    """Grading opens its own in a way that only SQLite understands, and a crash may damage."""
-    graded(course, tmp_path, solved(ARRAYS), refused="it was not asked for")
-    with create_engine(f"sqlite:///{tmp_path / 'another.db'}").connect() as connection:
-        synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
-    assert synchronous == 2  # FULL
+def test_a_submission_is_left_as_it_is(kernels):
+    notebook = rebuild(build.as_text(solved(ARRAYS)).encode(), build.release(ARRAYS)).notebook
+    before = copy.deepcopy(notebook)
+    judge_.judge(Submission("x", notebook, ("a repair",)), ARRAYS, Terms(), kernels)
+    assert notebook == before
 
 
-def test_without_a_pool_the_grade_is_the_same(course, tmp_path):
-    outcome = graded(course, tmp_path, solved(ARRAYS), kernels=None)
+def test_without_a_pool_the_grade_is_the_same():
+    outcome = graded(None, solved(ARRAYS))
     assert (sum(outcome.scores.values()), outcome.flags) == (15, [])
     assert outcome.sandbox == "bwrap"
 
 
-def test_the_insecure_way_says_so_in_every_outcome(course, tmp_path):
-    outcome = graded(course, tmp_path, solved(ARRAYS), kernels=None, sandbox=NONE)
+def test_the_insecure_way_says_so_in_every_outcome():
+    outcome = graded(None, solved(ARRAYS), sandbox=NONE)
     assert (sum(outcome.scores.values()), outcome.sandbox) == (15, NONE)
-    assert "INSECURE" in sandbox.BANNER
+    assert "INSECURE" in confine.BANNER
 
 
 def test_a_solution_that_fails_here_stops_the_class(tmp_path):
     master = MASTERS["00_tiny"].read_text("utf-8").replace("return 2 * x", "return 3 * x")
     (tmp_path / "00_tiny.py").write_text(master, "utf-8")
     lab = build.read_lab(tmp_path / "00_tiny.py")
-    make_course(lab, tmp_path / "course")
-    with pytest.raises(survey.Unfit, match="loses 2 of 3 checks here; `doubles_integers` says"):
-        survey.prepare(lab, tmp_path / "course", sandbox="bwrap", kernels=None)
+    says = "loses 2 of 3 checks here; `doubles_integers` says"
+    with pytest.raises(machine.Unusable, match=says), machine.ready(lab, Terms()):
+        raise AssertionError
 
 
-def test_a_place_where_no_kernel_starts_fails_the_grading_not_the_student(course, tmp_path):
-    with pytest.raises(NbGraderException):
-        graded(course, tmp_path, solved(ARRAYS), kernels=tmp_path / "no-such-pool")
-    assert not os.path.exists(tmp_path / "graded" / "outcome.json")
+def test_a_place_where_no_kernel_starts_fails_the_grading_not_the_student(tmp_path):
+    with pytest.raises(OSError, match="No such file"):
+        graded(tmp_path / "no-such-pool", solved(ARRAYS))

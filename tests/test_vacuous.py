@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from autograder import build
+from autograder.labs import build
 from labkit import checks
 from labkit.checks import CheckFailed
 from tests.test_answers import LABS, namespace, run

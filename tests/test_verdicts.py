@@ -13,9 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_notebook
 
-from autograder import execute
-from autograder.kernel import Run
-from tests.outside import remote
+from autograder.judge import bench
+from autograder.judge.judge import Submission, Terms, judge
+from autograder.labs import build
+from autograder.sandbox.inside import wire
+from autograder.sandbox.inside.judge import Session
+from autograder.sandbox.kernel import Run
+from tests.hostile import MASTERS
 
 pytestmark = pytest.mark.grader
 
@@ -25,7 +29,7 @@ NOTHING = {"passed": False, "broken": True, "nonsense": False}
 
 
 def stated(text):
-    return execute._stated(Run("id", values={"statement": text}), NONCE)
+    return bench._stated(Run("id", values={"statement": text}), NONCE)
 
 
 def test_what_the_judge_states_counts():
@@ -46,7 +50,7 @@ def test_anything_else_is_no_verdict(told):
 
 
 def test_no_reply_is_no_verdict():
-    assert execute._stated(None, NONCE) == execute._stated(Run("id"), NONCE) == NOTHING
+    assert bench._stated(None, NONCE) == bench._stated(Run("id"), NONCE) == NOTHING
 
 
 @given(st.text() | st.text(st.characters(exclude_categories=[])).map(repr))
@@ -55,7 +59,7 @@ def test_no_text_is_a_verdict(text):
 
 
 class Shell:
-    """IPython's, as far as `remote.judge` uses it."""
+    """IPython's, as far as `Session.judge` uses it."""
 
     def __init__(self, run):
         self.user_ns, self._run = {}, run
@@ -70,7 +74,7 @@ class Shell:
 
 
 @pytest.fixture
-def judged(monkeypatch):
+def judged():
     """A function that judges a check, of a student that answers with these bytes, and no more."""
     with ExitStack() as stack:
 
@@ -78,22 +82,21 @@ def judged(monkeypatch):
             ours, theirs = map(stack.enter_context, socketpair())
             for link in (ours, theirs):
                 link.settimeout(20)
-            monkeypatch.setattr(remote, "_calls", ours)
-            monkeypatch.setattr(remote, "connect", lambda: None)
+            session = Session(None, ours)
 
             def student():
                 with suppress(OSError):  # a judge that fails at once hangs up
-                    remote._receive(theirs)
-                    remote._send(theirs, answer({"f": "function", "values": []}))
+                    wire.receive(theirs)
+                    wire.send(theirs, answer({"f": "function", "values": []}))
                     for raw in answers:
-                        remote._receive(theirs)
+                        wire.receive(theirs)
                         theirs.sendall(raw)
                     theirs.shutdown(1)
 
             thread = Thread(target=student, daemon=True)
             thread.start()
-            remote.judge(Shell(check), ["f"], "", NONCE)
-            return json.loads(remote.statement)
+            session.judge(Shell(check), ["f"], "", NONCE)
+            return json.loads(session.statement)
 
         yield judge
 
@@ -125,10 +128,11 @@ def test_a_check_passes_on_answers_only(judged):
 def test_a_check_that_raises_or_is_never_run_has_not_passed(judged):
     fine = sent(answer({"values": [["plain", 1]]}))
     assert judged(lambda namespace: namespace["f"]() / 0, fine)["passed"] is False
-    remote.statement = json.dumps(PASSED)
+    session = Session(None, None)
+    session.statement = json.dumps(PASSED)
     with pytest.raises(AttributeError):
-        remote.judge(None, ["f"], "", NONCE)
-    assert json.loads(remote.statement)["passed"] is False
+        session.judge(None, ["f"], "", NONCE)
+    assert json.loads(session.statement)["passed"] is False
 
 
 JSON = st.recursive(
@@ -155,30 +159,24 @@ HEADERS = st.fixed_dictionaries(
 @given(HEADERS | JSON, st.binary(max_size=64))
 def test_no_answer_ends_the_judge_otherwise_than_by_its_own_errors(header, raw):
     """Whatever comes back is data, an exception of the student's, or refused."""
-    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+    with ExitStack() as stack:
         ours, theirs = map(stack.enter_context, socketpair())
         for link in (ours, theirs):
             link.settimeout(20)
-        patch.setattr(remote, "_calls", ours)
+        session = Session(None, ours)
         theirs.sendall(sent(answer(header, raw)))
         theirs.shutdown(1)
-        remote.broken = False
         try:
-            got = remote._stand_in("f")(np.ones(2))
+            got = session.stand_in("f")(np.ones(2))
         except Exception as error:
-            assert remote.broken or getattr(error, "place", None) is not None
+            assert session.broken or getattr(error, "place", None) is not None
             f"{type(error).__name__}: {error}".encode()
         else:
             repr(got).encode()
 
 
-def test_inputs_are_drawn_from_what_nobody_knows_unless_it_is_given(tmp_path):
-    seeds = set()
-    for _ in range(2):
-        executor = execute.GuardedExecute(place=execute.Place(tmp_path, environment={}))
-        executor.preprocess(new_notebook(), {})
-        seeds.add(executor.seed)
+def test_inputs_are_drawn_from_what_nobody_knows_unless_it_is_given():
+    submission, lab = Submission("ann", new_notebook()), build.read_lab(MASTERS["00_tiny"])
+    seeds = {judge(submission, lab, Terms())[0].seed for _ in range(2)}
     assert len(seeds) == 2
-    executor = execute.GuardedExecute(place=execute.Place(tmp_path, environment={}), seed=5)
-    executor.preprocess(new_notebook(), {})
-    assert executor.seed == 5
+    assert judge(submission, lab, Terms(seed=5))[0].seed == 5

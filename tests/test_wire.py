@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from tests.outside import remote, student
+from tests.outside import student
 from tests.test_answers import LABS, cases, judged, namespace
 
 pytestmark = pytest.mark.labs
@@ -28,8 +28,8 @@ def test_every_answer_gets_from_outside_what_it_gets_at_home(lab, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")
     of_lab = {str(case): case for case in cases() if case.lab == lab}
     functions, wrong = {}, []
-    with student(ANSWERS, lab):
-        remote._begin(functions, list(of_lab))
+    with student(ANSWERS, lab) as session:
+        session.begin(functions, list(of_lab))
         for name, case in of_lab.items():
             monkeypatch.setenv("LABKIT_SEED", str(zlib.crc32(name.encode())))
             function = functions[name]

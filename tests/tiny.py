@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from autograder import build
 from autograder.grade import main
+from autograder.labs import build
 
 ROOT = build.ROOT
 FIXTURES = Path(__file__).parent / "fixtures"

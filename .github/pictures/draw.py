@@ -20,8 +20,8 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from autograder import build  # noqa: E402
-from autograder.pool import setup_cells  # noqa: E402
-from autograder.sample_class import read_answers  # noqa: E402
+from autograder.labs.sample_class import read_answers  # noqa: E402
+from autograder.sandbox.pool import setup_cells  # noqa: E402
 
 LAB, EXERCISE, MISTAKE = "01_dp_sgd", "clip_per_example", "clips the batch as one vector"
 STUDENTS = 16

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograder.inside import clean
 from autograder.intake import files
 from autograder.intake.files import COPY, NOBODY, BadUsage, Entry, shown, stem
+from autograder.sandbox.inside import clean
 
 __all__ = ["Aside", "BadUsage", "Collected", "collect"]
 
@@ -45,21 +45,14 @@ class Collected:
     an LMS it is the number that the LMS knows the student by, and no name. `name` is what people
     call the student, a clean line. `lms` is "canvas", "moodle" or "", `lms_id` the number there.
 
-    `entries` are the files as they were handed in. The rest is filled in by `reading`: `file` is
-    the clean notebook, or None for the reason that `reason` gives; `graded` names the file that
-    counted, `notes` say what was chosen, and `repairs` what was changed to get the notebook.
+    `entries` are the files as they were handed in, and `notes` say what was made of their names.
     """
 
     student: str
-    file: Path | None = None
-    reason: str = ""
-    notes: tuple[str, ...] = ()
-    handed_in: datetime | None = None
+    name: str = ""
     lms: str = ""
     lms_id: str = ""
-    name: str = ""
-    graded: str = ""
-    repairs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = field(default=(), repr=False)
 
 

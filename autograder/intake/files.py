@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from autograder.inside import clean
+from autograder.sandbox.inside import clean
 
 # A notebook with hundreds of MB of output is a mistake that happens; one of more than this is not.
 MAX_FILE = 2**30

@@ -28,11 +28,11 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.inside import clean
 from autograder.intake import choose, files, rebuild
 from autograder.intake.cells import is_solution
 from autograder.intake.choose import Source
 from autograder.intake.files import Entry
+from autograder.sandbox.inside import clean, jail
 
 MEMORY = 2 << 30
 CPU_SECONDS = 60
@@ -78,9 +78,6 @@ def main() -> None:
 
 def _confine(uid: int) -> None:
     """Give up what the sandbox was started with."""
-    sys.path.append(os.path.join(os.path.dirname(os.path.dirname(__file__)), "inside"))
-    import jail
-
     jail.confine(jail.Limits(), uid)
 
 
@@ -197,7 +194,7 @@ def _read(
         return answer | {"reason": f"`{choice.entry.shown}` cannot be read: {error}"}
     missing = [f"exercise `{name}` is missing" for name in rebuilt.missing]
     return answer | {
-        "notebook": nbformat.writes(rebuilt.notebook).rstrip("\n") + "\n",
+        "notebook": rebuilt.notebook,
         "repairs": [*missing, *rebuilt.repairs],
     }
 

@@ -16,20 +16,21 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbformat import NotebookNode
 
-from autograder import sandbox
-from autograder.inside import clean
 from autograder.intake import files
 from autograder.intake.collect import Collected
 from autograder.intake.files import Entry
+from autograder.sandbox import confine
+from autograder.sandbox.inside import clean
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 180
 # A student's whole time, with that of a process that does not even say that it was too long.
 SECONDS = 180
@@ -41,6 +42,31 @@ MAX_NOTES = 50
 MAX_JOBS = 8  # so many files are open at the same time
 
 
+@dataclass(frozen=True)
+class Read:
+    """A student, and what was read of the files: the clean notebook, or the reason for none.
+
+    `graded` names the file that counted, `notes` say what was chosen, and `repairs` what was
+    changed to get the notebook. The rest is as in `Collected`.
+    """
+
+    student: str
+    name: str = ""
+    lms: str = ""
+    lms_id: str = ""
+    notebook: NotebookNode | None = field(default=None, repr=False)
+    reason: str = ""
+    graded: str = ""
+    handed_in: datetime | None = None
+    notes: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, student: Collected, **more: Any) -> "Read":
+        """Return what was read of a student's files."""
+        return cls(student.student, student.name, student.lms, student.lms_id, **more)
+
+
 class NoReader(RuntimeError):
     """The program that reads cannot be started here; the message says why."""
 
@@ -49,18 +75,16 @@ def read(
     found: Sequence[Collected],
     lab: str,
     release: NotebookNode,
-    folder: Path,
     *,
     kind: str = "bwrap",
     jobs: int = 1,
-) -> list[Collected]:
-    """Return what was collected with each student's clean notebook, or the reason for none.
+) -> list[Read]:
+    """Return each student's clean notebook, or the reason for none.
 
     Args:
         found: what `collect` returned.
         lab: the lab's name.
         release: the lab as students get it.
-        folder: where the clean notebooks are put.
         kind: the sandbox.
         jobs: how many students' files are read at the same time.
 
@@ -68,26 +92,26 @@ def read(
         NoReader: not a single one can be read here.
     """
     archives = {e.place[0] for each in found for e in each.entries if isinstance(e.place, tuple)}
-    targets = [folder / f"{number}.ipynb" for number in range(1, len(found) + 1)]
     with (
         _Reader(lab, release, kind, next(iter(archives), None)) as reader,
         ThreadPoolExecutor(min(jobs, MAX_JOBS)) as threads,
     ):
-        return list(threads.map(lambda each, target: _one(each, target, reader), found, targets))
+        return list(threads.map(lambda each: _one(each, reader), found))
 
 
-def _one(student: Collected, target: Path, reader: "_Reader") -> Collected:
+def _one(student: Collected, reader: "_Reader") -> Read:
+    notes = list(student.notes)
     try:
         with ExitStack() as stack:
-            job, fds, notes = _job(student, stack)
-            student = replace(student, notes=(*student.notes, *notes))
+            job, fds, more = _job(student, stack)
+            notes += more
             answer = reader.ask(job, fds)
-        return _understood(student, answer, target)
+        return _understood(student, notes, answer)
     except NoReader:
         raise
     except Exception as error:  # whatever one student's files can do, it is done to nobody else
         reason = clean.line(f"it could not be read: {type(error).__name__}: {error}", 500)
-        return replace(student, reason=reason)
+        return Read.of(student, notes=tuple(notes), reason=reason)
 
 
 def _job(student: Collected, stack: ExitStack) -> tuple[dict[str, Any], list[int], list[str]]:
@@ -148,28 +172,25 @@ def _open(path: Path) -> int:
     return fd
 
 
-def _understood(student: Collected, answer: dict[str, Any], target: Path) -> Collected:
-    """Return the student with what the reader found, cleaned."""
-    said = [*student.notes, *answer.get("notes", ())]
-    notes = tuple(clean.line(str(note), 2000) for note in said[:MAX_NOTES])
+def _understood(student: Collected, notes: list[str], answer: dict[str, Any]) -> Read:
+    """Return what the reader found of a student's files, cleaned."""
+    said = [*notes, *answer.get("notes", ())]
     reason = clean.line(str(answer.get("reason", "")), 2000)
     handed_in = answer.get("handed_in")
-    student = replace(
+    read = partial(
+        Read.of,
         student,
-        notes=notes,
-        reason=reason,
+        notes=tuple(clean.line(str(note), 2000) for note in said[:MAX_NOTES]),
         graded=clean.line(str(answer.get("graded", "")), 200),
         handed_in=datetime.fromisoformat(handed_in) if handed_in else None,
     )
     notebook = answer.get("notebook")
-    if reason or not isinstance(notebook, str):
-        return student if reason else replace(student, reason="nothing could be read of it")
+    if reason or not isinstance(notebook, dict):
+        return read(reason=reason or "nothing could be read of it")
     repairs = dict.fromkeys(clean.line(str(each), 300) for each in answer["repairs"][:1000])
     shown, more = list(repairs)[:MAX_NOTES], len(repairs) - MAX_NOTES
-    target.write_text(notebook, "utf-8")
-    return replace(
-        student,
-        file=target,
+    return read(
+        notebook=nbformat.from_dict(notebook),
         repairs=(*shown, f"and {more} repairs more") if more > 0 else tuple(shown),
     )
 
@@ -181,7 +202,7 @@ class _Reader:
         self._arguments = lab, release, kind, archive
         self._kind, self._archive = kind, archive
         self._uid = 1_000_000_000 + secrets.randbelow(1_000_000_000) if os.geteuid() == 0 else 0
-        job = {"lab": lab, "release": release, "jailed": kind != sandbox.NONE, "uid": self._uid}
+        job = {"lab": lab, "release": release, "jailed": kind != confine.NONE, "uid": self._uid}
         self._hello = json.dumps(job).encode() + b"\n"
         self._lock = threading.Lock()
         self._process: subprocess.Popen  # these two come with _start
@@ -247,10 +268,10 @@ class _Reader:
             fds = [theirs.fileno()]
             if self._archive is not None:
                 fds.append(stack.enter_context(self._archive.open("rb")).fileno())
-            line, environment = [], os.environ | {"PYTHONPATH": str(ROOT)}
-            if self._kind != sandbox.NONE:
-                line = sandbox.command()
-                environment = sandbox.environment() | {"PYTHONPATH": str(ROOT)}
+            line, environment = [], os.environ | {"PYTHONPATH": str(confine.ROOT)}
+            if self._kind != confine.NONE:
+                line = confine.command()
+                environment = confine.environment()
             said = stack.enter_context(open(os.memfd_create("said"), "w+b"))
             self._process = subprocess.Popen(
                 [*line, sys.executable, "-m", "autograder.intake.reader", *map(str, fds)],

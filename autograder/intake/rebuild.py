@@ -16,10 +16,10 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.inside import clean
 from autograder.intake import salvage
 from autograder.intake.cells import is_grade, is_locked, is_solution
 from autograder.intake.salvage import Cell, Unreadable
+from autograder.sandbox.inside import clean
 
 __all__ = ["Rebuilt", "Unreadable", "rebuild"]
 

@@ -16,7 +16,7 @@ from typing import Any
 import jupytext
 from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder.inside import clean
+from autograder.sandbox.inside import clean
 
 # What is left when outputs and pictures are gone is text that somebody wrote.
 MAX_TEXT = 24 * 2**20

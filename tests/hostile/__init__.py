@@ -9,7 +9,7 @@ from typing import Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from autograder.build import Lab, read_lab, solution
+from autograder.labs.build import Lab, read_lab, solution
 
 HERE = Path(__file__).parent
 MASTERS = {

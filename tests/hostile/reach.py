@@ -16,7 +16,7 @@ def reads_masters_and_answers(notebook, folder):
         f"""
         import pathlib, labkit
         root = pathlib.Path(labkit.__file__).parent.parent
-        for name in ("autograder/masters", "autograder/answers", "tests", "solutions", "README.md"):
+        for name in ("autograder/course", "autograder/judge", "tests", "solutions", "README.md"):
             if (root / name).exists():
                 {FOUND}, name)
         """,

@@ -266,7 +266,7 @@ def replaces_run_cell(notebook, folder):
         shell = get_ipython()
         kept = shell.run_cell
         shell.run_cell = lambda code, *a, **k: (
-            kept(code, *a, **k) if "remote" in code or "guard" in code else nothing()
+            kept(code, *a, **k) if "inside" in code else nothing()
         )
         """,
     )
@@ -425,31 +425,32 @@ def claims_to_have_changed_arguments(notebook, folder):
     return notebook.answer(
         "centred",
         """
-        import json, os, struct, remote
+        import json, os, struct
+        from autograder.sandbox.inside import wire
 
         def centred(x):
             nan = ["array", "<f8", [1], 8]
             header = {"changed": True, "values": [nan, ["list", [["list", [nan]], ["dict", []]]]]}
             text = json.dumps(header).encode()
             raw = 2 * struct.pack("<d", float("nan"))
-            remote._send(remote._link, struct.pack("<Q", len(text)), text, raw)
+            wire.send(wire._link, struct.pack("<Q", len(text)), text, raw)
             os._exit(0)
         """,
     )
 
 
-@tiny(points=0, flags=["remote._call was replaced"])
+@tiny(points=0, flags=["student._call was replaced"])
 def forges_its_link(notebook, folder):
     """Answers the judge's calls itself, with what it reads in them."""
     return notebook.answer(
         "double",
         """
-        import remote
+        from autograder.sandbox.inside import student
 
         def call(function, args, kwargs, before):
-            remote._reply({"generators": [["0x1", "0x0", "0x0", "0x0"]]}, 7)
+            student._reply({"generators": [["0x1", "0x0", "0x0", "0x0"]]}, 7)
 
-        remote._call = call
+        student._call = call
 
         def double(x):
             return 3 * x
@@ -457,12 +458,12 @@ def forges_its_link(notebook, folder):
     )
 
 
-@tiny(points=0, flags=["remote._call was replaced"])
+@tiny(points=0, flags=["student._call was replaced"])
 def breaks_its_link(notebook, folder):
     """Answers no call at all, for its forgery has a mistake; it is told of all the same."""
     return notebook.answer(
         "double",
-        "import remote\nremote._call = lambda: None\n" + WRONG,
+        "from autograder.sandbox.inside import student\nstudent._call = lambda: None\n" + WRONG,
     )
 
 
@@ -472,10 +473,11 @@ def answers_nonsense(notebook, folder):
     return notebook.answer(
         "double",
         """
-        import os, remote
+        import os
+        from autograder.sandbox.inside import wire
 
         def double(x):
-            remote._send(remote._link, b"nonsense")
+            wire.send(wire._link, b"nonsense")
             os._exit(0)
         """,
     )
@@ -487,11 +489,12 @@ def answers_with_an_impossible_array(notebook, folder):
     return notebook.answer(
         "double",
         """
-        import json, struct, remote
+        import json, struct
+        from autograder.sandbox.inside import wire
 
         def double(x):
             text = json.dumps({"values": [["array", "f8", [1 << 40], 8 << 40]]}).encode()
-            remote._send(remote._link, struct.pack("<Q", len(text)), text)
+            wire.send(wire._link, struct.pack("<Q", len(text)), text)
             return 3 * x
         """,
     )
@@ -564,7 +567,8 @@ def silences_the_guard(notebook, folder):
     return notebook.answer(
         "double",
         """
-        import builtins, guard, math
+        import builtins, math
+        from autograder.sandbox.inside import guard
         math.isclose = lambda *a, **k: True
         for name in ("_changes", "_modules", "_functions", "_shell", "_matters", "_start", "sign"):
             setattr(guard, name, lambda *a, **k: [])
@@ -587,7 +591,8 @@ def forges_the_report(notebook, folder):
     """Says what it takes for a clean report, with a signature of its own."""
     return notebook.answer(
         "double",
-        "import guard, sys\n\ndef forged(event, nonce, shell):\n"
+        "import sys\nfrom autograder.sandbox.inside import guard\n\n"
+        "def forged(event, nonce, shell):\n"
         "    print(guard.sign('secret', nonce, '()'), '()')\n\nsys.audit = forged\n" + WRONG,
     )
 
@@ -637,10 +642,10 @@ def answers_before_it_is_asked(notebook, folder):
     return notebook.answer(
         "double",
         """
-        import remote
+        from autograder.sandbox.inside import student
 
         def double(x):
-            remote._reply({}, x + 0.5)
+            student._reply({}, x + 0.5)
             return 3 * x
         """,
     )
@@ -652,11 +657,11 @@ def answers_for_all_that_is_to_come(notebook, folder):
     return notebook.answer(
         "double",
         """
-        import remote
+        from autograder.sandbox.inside import student
 
         def double(x):
             for _ in range(100):
-                remote._reply({"double": "function", "passed": True, "broken": False}, True)
+                student._reply({"double": "function", "passed": True, "broken": False}, True)
             return 3 * x
         """,
     )
@@ -688,11 +693,12 @@ def closes_its_link(notebook, folder):
     return notebook.answer(
         "double",
         """
-        import os, socket, remote
+        import os, socket
+        from autograder.sandbox.inside import wire
         ours, theirs = socket.socketpair()
 
         def double(x):
-            os.dup2(ours.fileno(), remote._link.fileno())
+            os.dup2(ours.fileno(), wire._link.fileno())
             return 2 * x
         """,
     )
@@ -731,11 +737,12 @@ def answers_with_text_of_no_width(notebook, folder):
     return notebook.answer(
         "double",
         """
-        import json, struct, remote
+        import json, struct
+        from autograder.sandbox.inside import wire
 
         def double(x):
             text = json.dumps({"values": [["array", "<U0", [1 << 40], 0]]}).encode()
-            remote._send(remote._link, struct.pack("<Q", len(text)), text)
+            wire.send(wire._link, struct.pack("<Q", len(text)), text)
             return 3 * x
         """,
     )
@@ -747,11 +754,12 @@ def answers_with_a_bottomless_list(notebook, folder):
     return notebook.answer(
         "double",
         """
-        import struct, remote
+        import struct
+        from autograder.sandbox.inside import wire
 
         def double(x):
             text = b'{"values": ' + b"[" * 10**6 + b"]" * 10**6 + b"}"
-            remote._send(remote._link, struct.pack("<Q", len(text)), text)
+            wire.send(wire._link, struct.pack("<Q", len(text)), text)
             return 3 * x
         """,
     )
@@ -778,12 +786,13 @@ def names_its_own_exceptions(notebook, folder):
     return notebook.answer(
         "double",
         """
-        import itertools, remote
+        import itertools
+        from autograder.sandbox.inside import student
         kinds = itertools.cycle([["StopIteration", "Exception"], ["CheckFailed"],
             ["NotImplementedError"], ["KeyboardInterrupt", "Exception"], [], ["SystemExit"]])
 
         def double(x):
-            remote._reply({"kinds": next(kinds), "text": "", "place": ""})
+            student._reply({"kinds": next(kinds), "text": "", "place": ""})
             return 3 * x
         """,
     )
@@ -795,12 +804,13 @@ def answers_with_numbers_that_are_none(notebook, folder):
     return notebook.answer(
         "double",
         """
-        import json, os, struct, remote
+        import json, os, struct
+        from autograder.sandbox.inside import wire
 
         def double(x):
             raw = bytes(7) + b"\\x40\\xff\\x3f" + bytes(6)
             text = json.dumps({"values": [["scalar", "<f16", [], 16]]}).encode()
-            remote._send(remote._link, struct.pack("<Q", len(text)), text, raw)
+            wire.send(wire._link, struct.pack("<Q", len(text)), text, raw)
             os._exit(0)
         """,
     )
@@ -812,23 +822,23 @@ def calls_back_what_was_not_lent(notebook, folder):
     return notebook.answer(
         "double",
         """
-        import remote
+        from autograder.sandbox.inside import student
 
         def double(x):
-            remote._reply({"callback": -1, "data": True}, [[x], {}])
+            student._reply({"callback": -1, "data": True}, [[x], {}])
             return 3 * x
         """,
     )
 
 
-@tiny(flags=["remote._describe was replaced"])
+@tiny(flags=["student._describe was replaced"])
 def describes_itself_as_a_value(notebook, folder):
     """Says that its exercise is no function, so that checks would run on nothing."""
     return notebook.answer(
         "double",
         """
-        import remote
-        remote._describe = lambda space, name: "value" if name == "double" else "function"
+        from autograder.sandbox.inside import student
+        student._describe = lambda space, name: "value" if name == "double" else "function"
 
         def double(x):
             return 3 * x

@@ -1,0 +1,428 @@
+"""Execute a submission so that nothing it does can win, or stop the grading.
+
+The student's cells run in one kernel, the checks in another, the judge's, which runs the lab's
+set-up cells and nothing of the student's: there the exercises' functions are stand-ins that call
+the student's across a socket (sandbox/inside/judge.py). No code of the student's can forge a
+verdict.
+
+A cell over its time limit, or whose kernel dies, gets an error output that says so, and the cells
+after it run in a fresh kernel, which has run the answers before it again. When the notebook's time
+is up, every check that is left gets such an output.
+
+A check has passed if the judge's kernel states so, of that run of it. Any other has an error output
+afterwards, since nbgrader gives full marks to a check without one.
+"""
+
+import ast
+import hashlib
+import json
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import takewhile
+from time import monotonic
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from nbgrader.utils import is_grade, is_solution
+
+from autograder.intake.rebuild import SKIP
+from autograder.judge.integrity import Report
+from autograder.sandbox.confine import Place
+from autograder.sandbox.inside import clean
+from autograder.sandbox.kernel import CUT, INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
+from autograder.sandbox.pool import prepared, setup_cells
+
+# The ends of the calls between them, as their cells name them.
+STUDENT = "__import__('autograder.sandbox.inside.student', fromlist=['serve'])"
+JUDGE = "__import__('autograder.sandbox.inside.judge', fromlist=['judge'])"
+NOT_RUN = "NotRun"
+UNJUDGED = "Unjudged"
+# A kernel that nobody has: what was executed here is executed by no other program by accident.
+NOWHERE = {
+    "display_name": "none outside the grader's sandbox",
+    "language": "python",
+    "name": "none outside the grader's sandbox",
+}
+MOST_DEATHS = 10
+# Of the whole notebook's output, beside the errors that say why a cell failed, one a cell.
+MOST_OUTPUT_BYTES = 8 << 20
+MOST_OUTPUTS = 2000
+# How long a verdict may take to arrive after the student's kernel has stopped serving calls, which
+# it does when the judge has no more: milliseconds, on a busy machine seconds.
+VERDICT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Times:
+    """Time limits in seconds: for a cell, a kernel's start, and all cells of a notebook."""
+
+    cell: float = 120
+    start: float = 180
+    notebook: float = 900
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What executing a notebook has shown: the ids of the checks that have passed.
+
+    `flags` are what a person should look at; `stopped` is why not all cells were run, if so.
+    """
+
+    passed: tuple[str, ...]
+    flags: tuple[str, ...]
+    stopped: str
+
+
+def execute(notebook: NotebookNode, place: Place, seed: int, times: Times) -> Execution:
+    """Execute every cell of a rebuilt submission, in place."""
+    deadline = monotonic() + times.notebook
+    stopped = ""
+    with _Bench(notebook, place, seed, times, deadline) as bench:
+        for cell in filter(runs, notebook.cells):
+            if not stopped and monotonic() > deadline:
+                stopped = f"the notebook took more than {times.notebook:g} s"
+            stopped = stopped or bench.execute(cell)
+            if stopped:
+                cell.outputs = [not_run(stopped)]
+        return Execution(tuple(bench.passed), tuple(bench.flags()), stopped)
+
+
+def runs(cell: NotebookNode) -> bool:
+    """Return whether a cell is one to execute."""
+    return cell.cell_type == "code" and SKIP not in cell.metadata.get("tags", ())
+
+
+def not_run(reason: str) -> NotebookNode:
+    """Return the output of a cell that was not run."""
+    return _error(NOT_RUN, reason, f"Not run: {reason}.")
+
+
+class _Judge:
+    """The judge's kernel, and the socket on which it gets connections to the student's."""
+
+    def __init__(self, place: Place):
+        self.link, theirs = socket.socketpair()
+        self.kernel = Kernel(place, theirs)
+
+    def connect(self) -> socket.socket:
+        """Return the student's end of a new connection."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            socket.send_fds(self.link, [b"."], [ours.fileno()])
+        return theirs
+
+    def settle(self) -> bool:
+        """Bring its check, which waits for a student's kernel that has gone, to rest."""
+        try:
+            self.kernel.run("pass", INTERRUPT_SECONDS, silent=True)
+        except (Died, TimedOut):
+            return False
+        return True
+
+    def end(self) -> None:
+        self.kernel.end()
+        self.link.close()
+
+
+class _Student:
+    """A kernel of the student's, and what has to say what its code changes."""
+
+    def __init__(self, place: Place, link: socket.socket):
+        self.kernel = Kernel(place, link)
+        self.report = Report()
+
+    def flags(self, seconds: float) -> list[str]:
+        """Return what its guard reports.
+
+        Raises:
+            Died, TimedOut, ValueError: there is no signed report.
+        """
+        run = self.kernel.run(self.report.ask(), seconds, silent=True)
+        text = "".join(out.text for out in run.outputs if out.output_type == "stream")
+        return self.report.read(text)
+
+
+class _Bench:
+    """The two kernels of one submission, started when they are needed."""
+
+    def __init__(
+        self, notebook: NotebookNode, place: Place, seed: int, times: Times, deadline: float
+    ):
+        self._place, self._seed, self._times, self._deadline = place, seed, times, deadline
+        self._setup = setup_cells(notebook)
+        # Those that have run in every kernel when it starts; not one that something comes before.
+        ready = prepared(place.pool)
+        code = [cell for cell in notebook.cells if runs(cell)]
+        self._prepared = list(
+            takewhile(lambda c: c in self._setup and c.metadata.id in ready, code)
+        )
+        self._exercises = [cell.metadata.id for cell in notebook.cells if is_solution(cell)]
+        self._ran: list[NotebookNode] = []  # in the student's kernel
+        self._deaths = 0
+        self._bytes = self._outputs = 0  # of output so far
+        self.passed: list[str] = []  # the checks of which the judge says so
+        self._flags: list[str] = []
+        self._nonsense: list[str] = []  # the checks that were answered so
+        self._student: _Student | None = None
+        self._judge: _Judge | None = None
+
+    def __enter__(self) -> "_Bench":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._end_student()
+        self._end_judge()
+
+    def execute(self, cell: NotebookNode) -> str:
+        """Run one cell; returns why nothing can be run any more, if that is so."""
+        try:
+            judge, student = self._kernels()
+            if cell in self._prepared:
+                cell.outputs = []
+            elif is_grade(cell):
+                self._check(judge, student, cell)
+            else:
+                self._run(student.kernel, cell)
+        except _Hopeless as error:
+            return str(error)
+        cell.outputs = list(self._kept(cell.outputs))
+        return ""
+
+    def _kept(self, outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
+        """Yield of a cell's outputs what the notebook has room for, and its first error, short."""
+        failed = cut = False
+        for output in outputs:
+            self._outputs += 1
+            self._bytes += len(json.dumps(output, ensure_ascii=False).encode())
+            if self._bytes <= MOST_OUTPUT_BYTES and self._outputs <= MOST_OUTPUTS:
+                yield output
+            elif output.output_type == "error" and not failed:
+                yield _error(output.ename, clean.lines(output.evalue, 300), CUT.strip())
+            elif not cut:
+                cut = True
+                yield new_output("stream", name="stdout", text=CUT)
+            failed |= output.output_type == "error"
+
+    def flags(self) -> list[str]:
+        """Return what a person should look at: what the code tampered with, or reached for."""
+        if self._nonsense:
+            names = ", ".join(f"`{name}`" for name in self._nonsense)
+            self._flags.append(f"answered {names} with what no function can return")
+        if self._student is not None:
+            try:
+                self._flags += self._student.flags(self._times.cell)
+            except (Died, TimedOut, ValueError):
+                self._flags.append("what it changed could not be found out")
+        return list(dict.fromkeys(self._flags))
+
+    # --- kernels ---
+
+    def _kernels(self) -> tuple[_Judge, _Student]:
+        """Return both kernels; a new one of the student's has run its cells again."""
+        new = self._judge is None
+        judge = self._judge = self._judge or _Judge(self._place)
+        while self._student is None:
+            student = self._student = _Student(self._place, judge.connect())
+            if new:  # both start at the same time
+                self._set_up(judge.kernel)
+                new = False
+            self._ready(student.kernel, student.report.watch)
+            try:
+                for cell in list(self._ran):
+                    student.kernel.run(cell.source, self._seconds_left())
+            except TimedOut:
+                self._count_death("it did not get through its own cells again")
+            except Died as error:
+                self._count_death(str(error))
+        return judge, self._student
+
+    def _count_death(self, reason: str) -> None:
+        """End the student's kernel; the next one runs fewer cells again."""
+        self._end_student()
+        self._deaths += 1
+        # Without the student's own extra cells it may do.
+        self._ran = [cell for cell in self._ran if cell in self._setup or is_solution(cell)]
+        if self._deaths > MOST_DEATHS:
+            raise _Hopeless(f"its kernel died {self._deaths} times" + (reason and f": {reason}"))
+        if monotonic() > self._deadline:
+            raise _Hopeless(f"the notebook took more than {self._times.notebook:g} s")
+
+    def _set_up(self, judge: Kernel) -> None:
+        self._ready(judge, "")
+        for cell in self._setup[len(self._prepared) :]:
+            run = judge.run(cell.source, self._times.start)
+            if run.error is not None:
+                raise RuntimeError(f"set-up cell `{cell.metadata.id}` fails: {run.error.evalue}")
+
+    def _ready(self, kernel: Kernel, first: str) -> None:
+        # Where no kernel starts, it is no submission's fault: it ends the grading.
+        kernel.ready(self._times.start)
+        kernel.run(f"{first}\n{self._seeding('start')}", self._times.start, silent=True)
+
+    def _end_student(self) -> None:
+        if self._student is not None:
+            self._student.kernel.end()
+            self._student = None
+
+    def _end_judge(self) -> None:
+        if self._judge is not None:
+            self._judge.end()
+            self._judge = None
+
+    def _seconds_left(self) -> float:
+        return max(1, min(self._times.cell, self._deadline - monotonic()))
+
+    def _seeding(self, what: str) -> str:
+        digest = hashlib.blake2b(f"{self._seed} {what}".encode(), digest_size=7).digest()
+        return f"import os; os.environ['LABKIT_SEED'] = '{int.from_bytes(digest)}'"
+
+    # --- cells ---
+
+    def _run(self, student: Kernel, cell: NotebookNode) -> None:
+        """Run a cell in the student's kernel."""
+        run = student.begin(cell.source)
+        cell.outputs, error = run.outputs, None
+        try:
+            student.wait(run, self._seconds_left())
+        except Died as died:
+            error = _died(died)
+            self._count_death(str(died))
+        except TimedOut:
+            error = self._interrupted()
+            student.interrupt()
+            try:
+                student.wait(run, INTERRUPT_SECONDS)
+            except (Died, TimedOut):
+                self._count_death("it ignores interrupts")
+        if error is not None:
+            cell.outputs = [out for out in run.outputs if out.output_type != "error"] + [error]
+        else:
+            self._ran.append(cell)
+
+    def _interrupted(self) -> NotebookNode:
+        seconds = self._times.cell
+        text = f"Interrupted: this cell took more than {seconds:g} s."
+        if monotonic() > self._deadline:
+            text = f"Interrupted: the notebook took more than {self._times.notebook:g} s."
+        return _error("CellTimeoutError", f"interrupted after {seconds:g} s", text)
+
+    def _check(self, judge: _Judge, student: _Student, cell: NotebookNode) -> None:
+        """Run a check in the judge's kernel, with the student's answering its calls."""
+        name, nonce = cell.metadata.id, secrets.token_hex(16)
+        deadline = monotonic() + self._seconds_left()
+        serving = student.kernel.begin(f"{STUDENT}.serve(get_ipython().user_ns)", silent=True)
+        patience = min(VERDICT_SECONDS, self._times.cell / 3)
+        listener = _Listener(student, serving, patience, self._flags)
+        error: NotebookNode | None = None
+        try:
+            run = judge.kernel.begin(
+                f"{self._seeding(name)}\n{JUDGE}.judge("
+                f"get_ipython(), {self._exercises!r}, {cell.source!r}, {nonce!r})",
+                values={"statement": f"{JUDGE}.statement()"},
+            )
+            listener.verdict = judge.kernel.wait(run, deadline - monotonic(), listener.listen)
+            listener.wait(deadline)
+        except TimedOut:
+            error = self._interrupted() if listener.verdict is None else None
+            self._count_death("")
+            if not judge.settle():
+                self._end_judge()
+        except Died as died:
+            # The judge itself, whom nothing but the size of an answer can kill.
+            error = _unjudged(f"its kernel died: {died}")
+            self._end_judge()
+            self._count_death("")
+        else:
+            if listener.ended is not None:
+                if listener.verdict.error is not None:
+                    error = _died(listener.ended)
+                self._count_death(str(listener.ended))
+            elif _stated(listener.verdict, nonce)["broken"]:
+                self._count_death("it gave no answer that can be taken")
+        verdict = listener.verdict
+        stated = _stated(verdict, nonce)
+        if stated["nonsense"]:
+            self._nonsense.append(name)
+        passed = verdict is not None and stated["passed"] and verdict.error is None
+        if error is None and passed:
+            self.passed.append(name)
+        elif error is None:
+            error = (verdict and verdict.error) or _unjudged("it gave no verdict")
+        outputs = [*serving.outputs, *(verdict.outputs if verdict else ())]
+        # nbgrader would take a number shown here, by whomever, as partial credit.
+        cell.outputs = [out for out in outputs if out.output_type == "stream"]
+        cell.outputs += [error] if error is not None else []
+
+
+class _Listener:
+    """Watches the student's kernel while the judge runs a check.
+
+    When the student's kernel ends, the judge notices at once, and its check fails. It is ended,
+    too, when it stops answering while the judge has more calls, and no verdict is on its way.
+    """
+
+    def __init__(self, student: _Student, serving: Run, patience: float, flags: list[str]):
+        self._student, self._serving, self._patience = student, serving, patience
+        self._flags = flags
+        self._stopped = 0.0
+        self.ended: Died | None = None
+        self.verdict: Run | None = None
+
+    def listen(self, seconds: float = 0) -> None:
+        """Take what has come from it, waiting so long at most."""
+        if self.ended:
+            return
+        try:
+            self._student.kernel.pump(seconds)
+        except Died as died:
+            self.ended = died
+        if self._serving.done and not self._stopped:
+            self._stopped = monotonic()
+        waited = monotonic() - self._stopped if self._serving.done else 0.0
+        if self.verdict is None and waited > self._patience:
+            self.ended = Died("it stopped answering")
+            # It is idle, and what stopped it may be what it changed.
+            with suppress(Died, TimedOut, ValueError):
+                self._flags += self._student.flags(INTERRUPT_SECONDS)
+            self._student.kernel.end()
+
+    def wait(self, deadline: float) -> None:
+        """Wait until it has ended its loop, or itself.
+
+        Raises:
+            TimedOut: it has not.
+        """
+        while not (self.ended or self._serving.done):
+            if monotonic() > deadline:
+                raise TimedOut
+            self.listen(0.05)
+
+
+def _stated(verdict: Run | None, nonce: str) -> dict[str, bool]:
+    """Return what the judge stated of the run of a check that has this nonce; else nothing good."""
+    text = verdict.values.get("statement", "") if verdict is not None else ""
+    with suppress(ValueError, SyntaxError, TypeError, KeyError, AttributeError):
+        stated = json.loads(ast.literal_eval(text))
+        if stated["run"] == nonce:
+            return {key: stated[key] is True for key in ("passed", "broken", "nonsense")}
+    return {"passed": False, "broken": True, "nonsense": False}
+
+
+class _Hopeless(Exception):
+    """Nothing more of this submission can be run; the message says why."""
+
+
+def _died(died: Died) -> NotebookNode:
+    reason = str(died) or "by itself, or by a signal"
+    return _error("DeadKernelError", f"the kernel died: {reason}", f"The kernel died: {reason}.")
+
+
+def _unjudged(reason: str) -> NotebookNode:
+    return _error(UNJUDGED, f"the check was not judged: {reason}", f"Not judged: {reason}.")
+
+
+def _error(name: str, value: str, text: str) -> NotebookNode:
+    return new_output("error", ename=name, evalue=value, traceback=[text])

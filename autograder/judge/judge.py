@@ -1,0 +1,183 @@
+"""Grade one submission: a notebook in memory → points, messages, and the executed notebook."""
+
+import secrets
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from nbgrader.preprocessors import LimitOutput
+from nbgrader.utils import compute_checksum, is_grade, is_solution
+
+from autograder.judge.bench import NOT_RUN, NOWHERE, Execution, Times, execute
+from autograder.judge.inert import plain_long_lines
+from autograder.judge.outcome import MAX_REASON, Outcome
+from autograder.labs.build import Lab, release
+from autograder.sandbox.confine import Limits, Place, short_folder
+from autograder.sandbox.inside import clean
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A student's clean notebook, as autograder.intake makes it: the release with answers.
+
+    `repairs` say what was done to get it. `notebook` is None if `refused` says why there is none.
+    """
+
+    student: str
+    notebook: NotebookNode | None = field(repr=False)
+    repairs: tuple[str, ...] = ()
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How submissions are graded.
+
+    `sandbox` is where kernels run: "bwrap", or "none-INSECURE" for no sandbox at all; `threads` how
+    many each computes with; `limits` what it may use. What the checks' inputs are drawn from is
+    `seed`; None draws a fresh one, which the outcome records.
+    """
+
+    sandbox: str = "bwrap"
+    threads: int = 1
+    times: Times = field(default_factory=Times)
+    limits: Limits = field(default_factory=Limits)
+    seed: int | None = None
+
+
+def judge(
+    submission: Submission, lab: Lab, terms: Terms, pool: Path | None = None
+) -> tuple[Outcome, NotebookNode]:
+    """Run a submission in sandboxed kernels and judge it by the lab's checks, hidden tests too.
+
+    Args:
+        submission: the submission; it is left as it is.
+        lab: the lab.
+        terms: how it is graded.
+        pool: the socket of a pool whose kernels hold the lab's imports (see sandbox/pool.py).
+
+    Returns:
+        the outcome, and the notebook as it was executed.
+
+    Raises:
+        kernel.Unstartable: no kernel starts here, which is no submission's fault.
+    """
+    began = time.monotonic()
+    notebook = _with_hidden_tests(submission, lab)
+    plain_long_lines(notebook)
+    seed = secrets.randbelow(1 << 48) if terms.seed is None else terms.seed
+    with ExitStack() as stack:
+        place = Place(
+            # A socket's path has at most 107 bytes.
+            folder=pool.parent if pool else stack.enter_context(short_folder()),
+            kind=terms.sandbox,
+            pool=pool,
+            limits=terms.limits,
+            environment=environment(terms.threads),
+        )
+        execution = execute(notebook, place, seed, terms.times)
+    outcome = _outcome(submission, lab, notebook, execution)
+    _tidy(notebook)
+    outcome.seed, outcome.sandbox = seed, place.name
+    outcome.seconds = round(time.monotonic() - began, 2)
+    return outcome, notebook
+
+
+def refuse(submission: Submission, lab: Lab, terms: Terms) -> tuple[Outcome, NotebookNode]:
+    """Return the outcome of a submission that cannot be graded, and a notebook that says why.
+
+    Nothing is run: every check fails for the reason that `submission.refused` gives.
+    """
+    reason = clean.line(submission.refused, MAX_REASON)
+    notebook = release(lab)
+    notebook.cells.insert(0, _note("This submission could not be graded", [reason]))
+    for cell in filter(is_grade, notebook.cells):
+        cell.outputs = [
+            new_output("error", ename=NOT_RUN, evalue=reason, traceback=[f"Not run: {reason}."])
+        ]
+    outcome = Outcome(
+        submission.student, "broken", reason,
+        scores=dict.fromkeys(lab.checks, 0.0),
+        messages=dict.fromkeys(lab.checks, f"{NOT_RUN}: {reason}"),
+        sandbox=terms.sandbox, seed=terms.seed or 0,
+    )  # fmt: skip
+    return outcome, notebook
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Return what kernels get beyond `confine.environment()`."""
+    # Submissions run side by side: each gets its share of the cores.
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    shares = dict.fromkeys([*names, "OPENBLAS_NUM_THREADS"], str(threads))
+    return {"LABKIT_BUDGET": "quick", **shares}
+
+
+def _with_hidden_tests(submission: Submission, lab: Lab) -> NotebookNode:
+    """Return a copy of the notebook, its checks as the lab's master has them."""
+    assert submission.notebook is not None
+    notebook = deepcopy(submission.notebook)
+    masters = {cell.id: cell for cell in lab.source.cells}
+    for cell in filter(is_grade, notebook.cells):
+        master = masters[cell.metadata.nbgrader.grade_id]
+        cell.source = master.source
+        cell.metadata.nbgrader.points = master.metadata.nbgrader.points
+        cell.metadata.nbgrader.checksum = compute_checksum(cell)
+    if submission.repairs:
+        notebook.cells.insert(0, _note("Before grading", submission.repairs))
+    return notebook
+
+
+def _note(title: str, texts: Iterable[str]) -> NotebookNode:
+    """Return the cell that tells the student what grading did to the notebook."""
+    # They quote names of files and kernels, which the student chose: markdown may hold HTML.
+    text = f"**{title}:**\n\n{clean.literal(chr(10).join(map(clean.line, texts)))}"
+    cell = {"cell_type": "markdown", "id": "note", "metadata": {"id": "note"}, "source": text}
+    return nbformat.from_dict(cell)
+
+
+def _outcome(
+    submission: Submission, lab: Lab, notebook: NotebookNode, execution: Execution
+) -> Outcome:
+    messages, repairs = {}, list(submission.repairs)
+    for cell in notebook.cells:
+        error = next((out for out in cell.get("outputs", []) if out.output_type == "error"), None)
+        if error is None:
+            continue
+        message = f"{error.ename}: {error.evalue}"
+        if is_grade(cell):
+            messages[cell.metadata.nbgrader.grade_id] = message
+        elif is_solution(cell) and error.ename != NOT_RUN:
+            repairs.append(f"the cell of `{cell.metadata.id}` does not run: {message}")
+    return Outcome(
+        submission.student,
+        "stopped" if execution.stopped else "graded",
+        execution.stopped,
+        repairs,
+        {
+            check: points if check in execution.passed else 0.0
+            for check, points in lab.checks.items()
+        },
+        messages,
+        list(execution.flags),
+    )
+
+
+def _tidy(notebook: NotebookNode) -> None:
+    """Leave of an executed notebook what people and nbgrader look at."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.metadata = nbformat.from_dict(
+                {key: value for key, value in cell.metadata.items() if key == "nbgrader"}
+            )
+            # TensorFlow writes there at will, and nbgrader takes points for it.
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+    LimitOutput().preprocess(notebook, {})
+    notebook.metadata = nbformat.from_dict(
+        {"language_info": {"name": "python"}, "kernelspec": dict(NOWHERE)}
+    )

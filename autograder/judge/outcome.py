@@ -1,0 +1,51 @@
+"""What grading a submission comes to."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from autograder.sandbox.inside import clean
+
+# What a person reads of a submission: how long, and how many.
+MAX_REASON, MAX_TEXTS = 2000, 100
+
+
+@dataclass
+class Outcome:
+    """A graded submission: points and, if they were lost, the message, by check.
+
+    `status` is "graded"; "stopped", if its kernel died or its time was up before the last check; or
+    "broken", if it could not be graded at all. `flags` are for a person to look at: what the code
+    tampered with, or reached for. Grading again with `seed` draws the same inputs.
+
+    Whatever it is made of, all its texts are clean, and neither many nor long.
+    """
+
+    student: str
+    status: str
+    reason: str
+    repairs: list[str] = field(default_factory=list)
+    scores: dict[str, float] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
+    flags: list[str] = field(default_factory=list)
+    seed: int = 0
+    seconds: float = 0.0
+    sandbox: str = ""
+
+    def __post_init__(self) -> None:
+        self.student, self.status = str(self.student), str(self.status)
+        self.seed, self.seconds = int(self.seed), float(self.seconds)
+        self.reason = clean.line(str(self.reason), MAX_REASON)
+        self.repairs = _clean_list(self.repairs)
+        self.flags = _clean_list(self.flags)
+        self.messages = {str(name): clean.lines(str(m)) for name, m in self.messages.items()}
+        self.scores = {str(name): float(points) for name, points in self.scores.items()}
+        if not all(map(math.isfinite, self.scores.values())):
+            raise ValueError("points that are no numbers")
+
+
+def _clean_list(texts: Iterable[str]) -> list[str]:
+    texts = list(texts)
+    if len(texts) > MAX_TEXTS:
+        texts[MAX_TEXTS - 1 :] = [f"and {len(texts) - MAX_TEXTS + 1} more"]
+    return [clean.line(str(text), MAX_REASON) for text in texts]

@@ -1,0 +1,54 @@
+"""The judge as a step of nbgrader's: its own commands and buttons run submissions so, or not."""
+
+import secrets
+
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import is_solution
+from traitlets import Integer
+
+from autograder.judge.bench import NOWHERE, Times, execute, not_run, runs
+from autograder.sandbox.confine import Place, require, short_folder
+
+
+class GuardedExecute(NbGraderPreprocessor):
+    """Executes a notebook in the sandbox; a check that has not passed has an error afterwards."""
+
+    seed = Integer(
+        None, allow_none=True, help="what the checks' inputs are drawn from; none: fresh ones"
+    ).tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Execute every cell."""
+        require()
+        if reason := _foreign(nb, resources):
+            for cell in filter(runs, nb.cells):
+                cell.outputs = [not_run(reason)]
+        else:
+            # Nobody who writes a submission knows it.
+            seed = secrets.randbelow(1 << 48) if self.seed is None else self.seed
+            with short_folder() as folder:
+                place = Place(folder, environment={"LABKIT_BUDGET": "quick"})
+                execute(nb, place, seed, Times())
+        nb.metadata.kernelspec = dict(NOWHERE)
+        return nb, resources
+
+
+def _foreign(nb: NotebookNode, resources: dict) -> str:
+    """Name nbgrader's cells by their grade ids; return why the notebook cannot be judged, if so.
+
+    A rebuilt notebook has no other set-up cells and checks than the release's. This one comes as it
+    was handed in, and what it adds to them would run beside the judge.
+    """
+    about = resources["nbgrader"]
+    with Gradebook(about["db_url"]) as gradebook:
+        cells = gradebook.find_notebook(about["notebook"], about["assignment"]).source_cells
+        known = {cell.name: cell.source for cell in cells}
+    for cell in nb.cells:
+        if "nbgrader" in cell.metadata:
+            cell.metadata.id = name = cell.metadata.nbgrader.grade_id
+            if name not in known or (not is_solution(cell) and cell.source != known[name]):
+                return "it has set-up cells, exercises or checks that the release does not have"
+            cell.metadata.pop("tags", None)
+    return ""

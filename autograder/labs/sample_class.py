@@ -1,0 +1,124 @@
+"""Make a class of submissions whose points are known: from the release, the solution and answers.
+
+An exercise's answers stand in one percent-format file, `<exercise>.py`: right ones, which get all
+its points, and wrong ones, each a mistake that students make, which lose exactly the checks that
+they name, with a message that contains the phrase they give.
+"""
+
+import copy
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from autograder.labs import percent
+from autograder.labs.build import Lab, as_text, release, solution
+from autograder.intake.salvage import functions
+from autograder.labs.percent import Malformed
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One way to fill in an exercise; `loses` gives a phrase of the message of each lost check."""
+
+    name: str
+    source: str
+    loses: dict[str, str]
+
+
+def read_answers(folder: Path, lab: Lab) -> dict[str, list[Answer]]:
+    """Return the answers of every exercise of a lab, right ones first as the file has them.
+
+    Raises:
+        Malformed: with file and line, where an answer breaks a rule.
+    """
+    return {
+        exercise: _read(folder / f"{exercise}.py", exercise, checks)
+        for exercise, checks in lab.exercises.items()
+    }
+
+
+def _read(path: Path, exercise: str, checks: dict[str, float]) -> list[Answer]:
+    if not path.is_file():
+        raise Malformed(path, 1, f"exercise {exercise!r} has no answers")
+    answers = []
+    for cell in percent.read(path)[1]:
+        keys = set(cell.metadata)
+        if keys not in ({"right"}, {"wrong", "loses"}) or cell.kind != "code":
+            raise Malformed(path, cell.line, 'an answer is right="…", or wrong="…" loses={…}')
+        loses = cell.metadata.get("loses", {})
+        if "wrong" in keys and not (
+            isinstance(loses, dict) and loses and loses.keys() <= checks.keys()
+        ):
+            raise Malformed(path, cell.line, f"loses={loses} names other checks than {[*checks]}")
+        if exercise not in functions(cell.source):
+            raise Malformed(path, cell.line, f"the answer does not define {exercise!r}")
+        name = cell.metadata["right" if "right" in keys else "wrong"]
+        answers.append(Answer(name, cell.source, loses))
+    return answers
+
+
+def make(lab: Lab, answers: Path, folder: Path) -> dict[str, float]:
+    """Write the class as `<student>/<lab>.ipynb` and return the points that each must get."""
+    by_exercise = read_answers(answers, lab)
+    perfect = solution(lab)
+    class_ = {"perfect": (as_text(perfect), lab.points), "blank": (as_text(release(lab)), 0)}
+    for number in (1, 2, 3, 4):
+        notebook, points = _partly_right(lab, by_exercise, number)
+        class_[f"partly_right_{number}"] = as_text(notebook), points
+    class_ |= {
+        "broken_no_json": ("This is no notebook.", 0),
+        "broken_no_metadata": (_without_metadata(perfect), lab.points),
+        "broken_other_kernel": (_with_other_kernel(perfect), lab.points),
+        "broken_missing_cell": _without_last_exercise(lab, perfect),
+    }
+    for student, (text, _) in class_.items():
+        path = folder / student / f"{lab.name}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(text, "utf-8")
+    return {student: points for student, (_, points) in class_.items()}
+
+
+def _partly_right(
+    lab: Lab, answers: dict[str, list[Answer]], number: int
+) -> tuple[NotebookNode, float]:
+    """Return a notebook with about every second exercise wrong, and its points.
+
+    Different numbers take different answers, wrong at different places.
+    """
+    notebook = release(lab)
+    points: float = 0
+    for index, (exercise, checks) in enumerate(lab.exercises.items()):
+        wrong = (index + number) % 2 == 1
+        choice = [answer for answer in answers[exercise] if bool(answer.loses) == wrong]
+        answer = choice[(number - 1) // 2 % len(choice)]
+        _cell(notebook, exercise).source = answer.source
+        points += sum(worth for check, worth in checks.items() if check not in answer.loses)
+    return notebook, points
+
+
+def _cell(notebook: NotebookNode, name: str) -> NotebookNode:
+    return next(cell for cell in notebook.cells if cell.id == name)
+
+
+def _without_metadata(notebook: NotebookNode) -> str:
+    cells = [{**cell, "metadata": {}} for cell in notebook.cells]
+    for cell in cells:
+        del cell["id"]
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+
+
+def _with_other_kernel(notebook: NotebookNode) -> str:
+    notebook = copy.deepcopy(notebook)
+    notebook.metadata.kernelspec = {"name": "ir", "display_name": "R", "language": "R"}
+    return as_text(notebook)
+
+
+def _without_last_exercise(lab: Lab, notebook: NotebookNode) -> tuple[str, float]:
+    """Delete the last exercise's cell, and a check's, which grading restores."""
+    notebook = copy.deepcopy(notebook)
+    exercise, checks = list(lab.exercises.items())[-1]
+    for name in (exercise, next(iter(lab.checks))):
+        notebook.cells.remove(_cell(notebook, name))
+    return as_text(notebook), lab.points - sum(checks.values())

@@ -1,0 +1,127 @@
+"""The output folder as a course of nbgrader's: its formgrader opens it, its commands work in it.
+
+Whatever nbgrader runs there runs in the grader's sandbox, or not at all.
+"""
+
+import tempfile
+from copy import copy
+from datetime import UTC
+from pathlib import Path
+
+from autograder.intake.collect import BadUsage
+from autograder.intake.reading import Read
+from autograder.judge.bench import NOWHERE
+from autograder.labs.build import Lab, as_text, release, write_source
+from autograder.results import gradebook
+from autograder.results.journal import write_whole
+
+# What the output folder's configuration for nbgrader begins with, and the folders beside it.
+# Earlier versions wrote the first line only: what their folders show is not inert.
+FIRST_LINE = (
+    "# Run JupyterLab in this folder to see and change these grades in nbgrader's formgrader."
+)
+SECOND_LINE = "# Submissions run in the grader's sandbox, in its own environment, or not at all."
+WRITTEN = ("autograded", "feedback", "gradescope", "journal", "source", "submitted")
+
+
+def must_be_apart(given: Path, output: Path) -> None:
+    """Refuse to write over what was handed in, or over a course that is not the grader's.
+
+    Raises:
+        BadUsage: the output folder would be written over something else.
+    """
+    if output.is_relative_to(given):
+        raise BadUsage(f"the output folder {output} must not be inside {given}")
+    if any(given.is_relative_to(output / folder) for folder in WRITTEN):
+        raise BadUsage(f"{given} is where the grader writes to: take another --output")
+    config = output / "nbgrader_config.py"
+    ours = f"{FIRST_LINE}\n{SECOND_LINE}\n"
+    begins = config.read_text("utf-8", "replace")[: len(ours)] if config.exists() else ""
+    if ours.startswith(begins):  # a grader that was killed may have begun it only
+        return
+    if begins.startswith(FIRST_LINE):
+        raise BadUsage(
+            f"{output} is from an earlier version of the grader, which called students otherwise "
+            "and showed what was handed in as it was: take another --output"
+        )
+    raise BadUsage(f"{output} is a course of nbgrader's own: take another --output")
+
+
+def prepare(lab: Lab, output: Path, db_url: str | None) -> str:
+    """Release the lab in the output folder; returns the address of the gradebook that knows it.
+
+    Args:
+        lab: the lab.
+        output: the folder.
+        db_url: the gradebook, if it is not a file of the folder's.
+
+    Raises:
+        gradebook.Unfit: the gradebook cannot be used for this lab.
+    """
+    file = output.resolve() / "gradebook.db"
+    url = gradebook.with_driver(db_url or f"sqlite:///{file}")
+    with tempfile.TemporaryDirectory(prefix="course-") as temporary:
+        if db_url is None and not file.exists():  # whole, or not at all
+            gradebook.make_course(lab, Path(temporary))
+            write_whole(file, Path(temporary, "gradebook.db").read_bytes())
+        else:
+            gradebook.make_course(lab, Path(temporary), url)
+    # Before there is anything that nbgrader could run.
+    config = output / "nbgrader_config.py"
+    config.touch(0o600)  # a database's address may hold a password
+    config.write_text(_config(db_url and url), "utf-8")
+    write_source(lab, output)
+    return url
+
+
+def submit(lab: Lab, found: list[Read], output: Path) -> dict[str, str]:
+    """Put the clean notebooks where nbgrader's formgrader looks for them, with the time.
+
+    Nothing that a student wrote but answers is in them, and no program outside the sandbox has the
+    kernel that they name.
+
+    Returns:
+        whose could not be put there, and why.
+    """
+    problems = {}
+    for each in found:
+        folder = output / "submitted" / each.student / lab.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            notebook = release(lab) if each.notebook is None else each.notebook
+            notebook = copy(notebook)
+            notebook.metadata = notebook.metadata | {"kernelspec": NOWHERE}
+            write_whole(folder / f"{lab.name}.ipynb", as_text(notebook).encode())
+            if each.handed_in is not None:
+                stamp = f"{each.handed_in.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
+                write_whole(folder / "timestamp.txt", stamp.encode())
+        except Exception as error:
+            problems[each.student] = f"{type(error).__name__}: {error}"
+    return problems
+
+
+def _config(db_url: str | None) -> str:
+    """Return what makes the output folder a course that nbgrader's formgrader opens.
+
+    It is the project's own configuration, value by value, with classes named and not imported.
+    Whatever of it cannot be used, nbgrader then runs nothing of a student's, or in a sandbox.
+    """
+    config = gradebook.course_config(Path.cwd())
+    course_id = config.pop("CourseDirectory").course_id
+    settings = {
+        f"{section}.{name}": value
+        for section, values in config.items()
+        for name, value in values.items()
+    } | {"CourseDirectory.course_id": course_id}
+    if db_url:
+        settings["CourseDirectory.db_url"] = db_url
+    return f"{FIRST_LINE}\n{SECOND_LINE}\nc = get_config()\n" + "".join(
+        f"c.{name} = {_named(value)!r}\n" for name, value in settings.items()
+    )
+
+
+def _named(value: object) -> object:
+    """Return a setting with the names of classes in their place."""
+    if isinstance(value, list):
+        return [_named(each) for each in value]
+    return f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else value

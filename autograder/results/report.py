@@ -1,0 +1,310 @@
+"""What people read after grading: a page a student, and one about the class.
+
+Every page is one file that needs nothing from the net, and runs nothing. A page that cannot be made
+says so, and costs no other.
+"""
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import mistune
+import nbformat
+from latex2mathml.converter import convert as mathml
+from markupsafe import Markup
+from mistune.plugins.math import math
+from nbgrader.utils import is_grade, is_solution
+
+from autograder.intake.collect import Aside
+from autograder.intake.reading import Read
+from autograder.judge.outcome import Outcome
+from autograder.labs.build import Lab
+from autograder.results import exports
+from autograder.results.gradebook import Grade
+from autograder.results.journal import write_whole
+from autograder.sandbox.inside import clean
+
+DETAILS = re.compile(r"<details>\s*<summary>.*?</summary>(.*?)</details>", re.DOTALL)
+MAX_ANSWER = 20_000
+MAX_REMARKS = 100  # of a kind, on one student's page
+
+
+def write(
+    lab: Lab,
+    found: list[Read],
+    outcomes: list[Outcome],
+    grades: dict[str, Grade],
+    output: Path,
+    *,
+    aside: Sequence[Aside] = (),
+) -> None:
+    """Fill the output folder with pages and tables for the students that have been graded.
+
+    Args:
+        lab: the lab.
+        found: what was collected.
+        outcomes: of those of them that have been graded.
+        grades: the gradebook's, for the same students.
+        output: the folder, with the executed notebooks in autograded/.
+        aside: files that belong to nobody's submission.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        finalize=_clean,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    templates.filters["line"] = clean.line
+    templates.filters["points"] = lambda value: f"{value:.4g}"
+    feedback = templates.get_template("feedback.html.j2")
+    hints = _hints(lab)
+    collected = {each.student: each for each in found}
+    for folder in ("feedback", "gradescope"):
+        (output / folder).mkdir(exist_ok=True)
+    for outcome in outcomes:
+        student, grade = outcome.student, grades[outcome.student]
+        notebook = output / "autograded" / student / lab.name / f"{lab.name}.ipynb"
+        about = lab, collected[student], outcome, grade
+        page = _made(partial(_page, feedback, *about, hints, notebook), _no_page)
+        write_whole(output / "feedback" / f"{student}.html", page)
+        results = _made(partial(exports.gradescope, lab, outcome, grade), exports.no_gradescope)
+        path = output / "gradescope" / student / "results.json"
+        path.parent.mkdir(exist_ok=True)
+        write_whole(path, results)
+    overview = templates.get_template("overview.html.j2")
+    figures = _overview(lab, found, outcomes, grades)
+    text = overview.render(lab=lab, aside=aside, **figures)
+    write_whole(output / "overview.html", text.encode("utf-8"))
+    exports.write_table(lab, found, outcomes, grades, output / "grades.csv", aside=aside)
+    exports.write_canvas(lab, found, grades, output / "canvas.csv")
+    exports.write_moodle(lab, found, outcomes, grades, output / "moodle.csv")
+
+
+def _clean(value: Any) -> Any:
+    """Clean what goes into a page; it is escaped after that. What is HTML is the lab's own."""
+    return clean.lines(value, MAX_ANSWER) if type(value) is str else value
+
+
+def _made(make: Callable[[], str], instead: Callable[[str], str]) -> bytes:
+    """Return what is made for one student, or, if that fails, what stands in for it."""
+    try:
+        return make().encode("utf-8")
+    except Exception as error:  # whatever a student's words or numbers bring about
+        reason = clean.line(f"This could not be written: {type(error).__name__}: {error}")
+        return instead(reason).encode("utf-8")
+
+
+# --- a student's page -----------------------------------------------------------------------------
+
+
+def _page(
+    template: jinja2.Template,
+    lab: Lab,
+    each: Read,
+    outcome: Outcome,
+    grade: Grade,
+    hints: dict[str, Markup],
+    notebook: Path,
+) -> str:
+    exercises = _exercises(lab, outcome, grade, hints, _answers(lab, notebook))
+    return template.render(
+        lab=lab, each=each, outcome=outcome, grade=grade, exercises=exercises, most=MAX_REMARKS
+    )
+
+
+def _no_page(reason: str) -> str:
+    head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>No page</title>'
+    return f"{head}<p>{Markup.escape(reason)}</p>\n"
+
+
+def _exercises(
+    lab: Lab,
+    outcome: Outcome,
+    grade: Grade,
+    hints: dict[str, Markup],
+    answers: dict[str, str],
+) -> list[dict[str, Any]]:
+    """Return what the page says about each exercise."""
+    result = []
+    for name, checks in lab.exercises.items():
+        shown: list[dict[str, Any]] = [
+            {
+                "name": check,
+                "score": grade.scores[check],
+                "points": points,
+                "passed": grade.scores[check] >= points,
+                "message": exports.said(outcome.messages.get(check, "")),
+            }
+            for check, points in checks.items()
+        ]
+        result.append(
+            {
+                "name": name,
+                "score": sum(check["score"] for check in shown),
+                "points": sum(checks.values()),
+                "passed": all(check["passed"] for check in shown),
+                "checks": shown,
+                "hint": hints.get(name),
+                "answer": answers.get(name, "")[:MAX_ANSWER],
+                "comment": grade.comments.get(name),
+            }
+        )
+    return result
+
+
+def _answers(lab: Lab, notebook: Path) -> dict[str, str]:
+    """Return the source of each answer as it was graded; checks, hidden or not, stay out."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    return {
+        cell.metadata.nbgrader.grade_id: cell.source
+        for cell in cells
+        if is_solution(cell) and not is_grade(cell)
+    }
+
+
+def _hints(lab: Lab) -> dict[str, Markup]:
+    """Return each exercise's hint, as the lab's prose gives it, in HTML with MathML."""
+    markdown = mistune.create_markdown(escape=True, plugins=[math, "table"])
+    assert markdown.renderer is not None
+    markdown.renderer.register("inline_math", lambda _, text: _formula(text, "inline"))
+    markdown.renderer.register("block_math", lambda _, text: _formula(text, "block"))
+    hints, last = {}, None
+    for cell in lab.source.cells:
+        if cell.cell_type == "markdown":
+            found = DETAILS.findall(cell.source)
+            last = found[-1] if found else last
+        elif is_solution(cell):
+            if last is not None:
+                hints[cell.metadata.nbgrader.grade_id] = Markup(markdown(last.strip()))
+            last = None
+    return hints
+
+
+def _formula(text: str, display: str) -> str:
+    try:
+        return mathml(text, display=display)
+    except Exception:  # whatever a parser makes of what it does not know
+        return f"<code>{Markup.escape(text)}</code>"
+
+
+# --- the class's page -----------------------------------------------------------------------------
+
+
+def _overview(
+    lab: Lab, found: list[Read], outcomes: list[Outcome], grades: dict[str, Grade]
+) -> dict[str, Any]:
+    """Return the figures of the overview page."""
+    scores = [grades[outcome.student].score for outcome in outcomes]
+    seconds = sorted(outcome.seconds for outcome in outcomes)
+    graded = {outcome.student for outcome in outcomes}
+    collected = {each.student: each for each in found}
+    students: list[dict[str, Any]] = [
+        {
+            "outcome": outcome,
+            "collected": collected[outcome.student],
+            "grade": grades[outcome.student],
+            "exercises": [
+                sum(grades[outcome.student].scores[check] for check in checks)
+                for checks in lab.exercises.values()
+            ],
+        }
+        for outcome in outcomes
+    ]
+    return {
+        "students": students,
+        "left_out": [each.student for each in found if each.student not in graded],
+        "mean": statistics.fmean(scores) if scores else 0.0,
+        "median": statistics.median(scores) if scores else 0.0,
+        "histogram": _histogram(scores, lab.points),
+        "exercises": _success(lab, outcomes, grades),
+        "messages": _messages(lab, outcomes),
+        "repairs": Counter(
+            _pattern(repair) for outcome in outcomes for repair in set(outcome.repairs)
+        ).most_common(20),
+        "seconds": {
+            "median": statistics.median(seconds) if seconds else 0.0,
+            "longest": seconds[-1] if seconds else 0.0,
+            "total": sum(seconds),
+            "slowest": sorted(students, key=lambda each: -each["outcome"].seconds)[:5],
+        },
+    }
+
+
+def _histogram(scores: list[float], most: float, bins: int = 10) -> list[dict[str, Any]]:
+    """Count scores in equal intervals; the last one includes full marks."""
+    counts = [0] * bins
+    for score in scores:
+        counts[min(bins - 1, max(0, int(score / most * bins)))] += 1
+    edge = most / bins
+    return [{"from": i * edge, "to": (i + 1) * edge, "count": n} for i, n in enumerate(counts)]
+
+
+def _success(lab: Lab, outcomes: list[Outcome], grades: dict[str, Grade]) -> list[dict[str, Any]]:
+    """Return how many students solved each exercise, whole or in part, and passed each check."""
+    result = []
+    for name, checks in lab.exercises.items():
+        points = sum(checks.values())
+        got = [sum(grades[each.student].scores[check] for check in checks) for each in outcomes]
+        passed = {
+            check: sum(grades[each.student].scores[check] >= worth for each in outcomes)
+            for check, worth in checks.items()
+        }
+        result.append(
+            {
+                "name": name,
+                "points": points,
+                "solved": sum(score >= points for score in got),
+                "partly": sum(0 < score < points for score in got),
+                "blank": sum(_left_blank(lab, name, each) for each in outcomes),
+                "mean": statistics.fmean(got) if got else 0.0,
+                "checks": passed,
+            }
+        )
+    return result
+
+
+def _left_blank(lab: Lab, exercise: str, outcome: Outcome) -> bool:
+    messages = (outcome.messages.get(check, "") for check in lab.exercises[exercise])
+    return any(_is_about_a_blank(message) for message in messages)
+
+
+def _is_about_a_blank(message: str) -> bool:
+    """Whether it is what a check says (see labkit.checks.guard) whose exercise is not answered."""
+    return re.match(r"Exercise `\w+` is still blank", exports.said(message)) is not None
+
+
+def _messages(lab: Lab, outcomes: list[Outcome], most: int = 15) -> list[dict[str, Any]]:
+    """Return the commonest messages, counted without the numbers in them, with an example each.
+
+    Blanks are left out, which would be the commonest by far and tell of no misconception.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    examples: dict[tuple[str, str], str] = {}
+    for outcome in outcomes:
+        if outcome.status == "broken":
+            continue
+        for check, message in outcome.messages.items():
+            if check in lab.checks and not _is_about_a_blank(message):
+                message = exports.said(message)
+                key = check, re.sub(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?", "#", message)
+                counts[key] += 1
+                examples.setdefault(key, message)
+    return [
+        {"check": check, "count": count, "example": examples[check, pattern][:400]}
+        for (check, pattern), count in counts.most_common(most)
+    ]
+
+
+def _pattern(repair: str) -> str:
+    """Return a repair without the names in it."""
+    return re.sub(r"(`[^`]*`(, )?)+", "`…`", re.sub(r"\d+", "#", repair))[:160]

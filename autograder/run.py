@@ -1,0 +1,363 @@
+"""Grade a class: plan what is to be graded, run it, record it.
+
+What has been graded is on disk at once: stopped at any moment and started again, the grader goes on
+where it was. A submission that breaks whatever looks at it is graded as broken; the others never
+notice.
+"""
+
+import errno
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from autograder.intake import reading
+from autograder.intake.collect import Aside, BadUsage, Collected
+from autograder.intake.reading import Read
+from autograder.judge.bench import Times
+from autograder.judge.judge import Submission, Terms, refuse
+from autograder.judge.outcome import Outcome
+from autograder.judge.version import fingerprint
+from autograder.labs.build import Lab, as_text, release
+from autograder.results import course, gradebook, report
+from autograder.results.journal import InUse, Journal, write_whole
+from autograder.results.table import MOST_NAME, shown
+from autograder.sandbox import confine
+from autograder.sandbox.inside import clean
+from autograder.workers import cluster, machine, processes
+from autograder.workers.machine import Graded, Unusable
+
+# What no submission can cause in the folders of the grader's own.
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+LEAST_FREE = 16 << 20  # bytes; where less is left, a grading that failed may have failed for that
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the person who grades has chosen; the command line's options."""
+
+    jobs: int = 1
+    executor: str = "processes"
+    scheduler: str | None = None
+    db_url: str | None = None
+    only: tuple[str, ...] = ()
+    since: datetime | None = None
+    due: datetime | None = None
+    regrade: bool = False
+    sandbox: str = "bwrap"
+    seed: int | None = None
+    cell_seconds: int | None = None
+    notebook_seconds: int | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """How submissions are graded."""
+        standard = Times()
+        times = Times(
+            self.cell_seconds or standard.cell,
+            standard.start,
+            self.notebook_seconds or standard.notebook,
+        )
+        threads = max(1, cores() // self.jobs)
+        return Terms(self.sandbox, threads, times, seed=self.seed)
+
+
+@dataclass
+class Result:
+    """The class after a run: who has which outcome and grade, and who has not been graded.
+
+    `aside` are the files that are nobody's.
+    """
+
+    found: list[Read]
+    outcomes: list[Outcome]
+    grades: dict[str, gradebook.Grade]
+    left_out: list[str]
+    aside: list[Aside] = field(default_factory=list)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def grade_all(
+    lab: Lab, found: list[Collected], output: Path, settings: Settings, aside: Sequence[Aside] = ()
+) -> Result:
+    """Grade every submission that has not been graded yet, and fill the output folder.
+
+    Args:
+        lab: the lab.
+        found: what was collected.
+        output: the folder to fill.
+        settings: how to grade, and whom.
+        aside: the files that are nobody's, which are only reported.
+
+    Raises:
+        BadUsage: the gradebook, the sandbox, the cluster or a name in `settings.only` cannot be
+            used, or the lab's own solution fails here.
+        gradebook.Unfit: when all is graded, the gradebook cannot be used any more.
+        OSError: the output folder cannot be written, or the disk is full.
+    """
+    only = _chosen(found, settings.only)
+    confine.open_many_files()
+    machine.begin()
+    try:
+        journal = Journal(output, lab.name, as_text(lab.source) + fingerprint())
+        db_url = course.prepare(lab, output, settings.db_url)
+    except (gradebook.Unfit, InUse) as error:
+        raise BadUsage(str(error)) from None
+    read = _read(lab, found, settings)
+    plan = _plan(read, only, journal, settings)
+    if plan.known:
+        print(f"{len(plan.known)} of {len(read)} were graded before.")
+    outcomes = plan.known | _run(plan, lab, journal, settings)
+    return _record(lab, read, outcomes, output, db_url, settings, aside)
+
+
+# --- plan -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Whom to grade, by the journal's key; and the outcomes that stand, by student."""
+
+    wanted: dict[str, Submission]
+    known: dict[str, Outcome]
+
+
+def _chosen(found: list[Collected], only: Collection[str]) -> set[str]:
+    """Return the keys of those that `--only` names, by key or by a name that is one student's."""
+    keys: set[str] = set()
+    for name in only:
+        called = [each.student for each in found if each.student == name] or [
+            each.student for each in found if each.name == name
+        ]
+        if not called:
+            raise BadUsage(f"no submission of {clean.line(name)}")
+        if len(called) > 1:
+            raise BadUsage(
+                f"{len(called)} students are called {clean.line(name)}: --only takes one of "
+                f"{', '.join(called)}"
+            )
+        keys.update(called)
+    return keys
+
+
+def _read(lab: Lab, found: list[Collected], settings: Settings) -> list[Read]:
+    """Return each student's clean notebook, or why there is none."""
+    try:
+        return reading.read(
+            found, lab.name, release(lab), kind=settings.sandbox, jobs=settings.jobs
+        )
+    except reading.NoReader as error:
+        _require(settings)
+        raise BadUsage(str(error)) from None
+
+
+def _require(settings: Settings) -> None:
+    try:
+        confine.require(settings.sandbox)
+    except confine.NoSandbox as error:
+        raise BadUsage(str(error)) from None
+
+
+def _plan(read: list[Read], only: set[str], journal: Journal, settings: Settings) -> Plan:
+    plan = Plan({}, {})
+    for each in read:
+        submission = Submission(each.student, each.notebook, each.repairs, each.reason)
+        key = journal.key(submission, settings.terms)
+        chosen = not only or each.student in only
+        chosen &= not (settings.since and (each.handed_in or settings.since) < settings.since)
+        known = journal.find(key)
+        if known is None and not chosen:
+            known = journal.last(each.student)
+        if chosen and (settings.regrade or known is None):
+            plan.wanted[key] = submission
+        elif known is not None:
+            plan.known[each.student] = known
+    return plan
+
+
+# --- run ------------------------------------------------------------------------------------------
+
+
+def _run(plan: Plan, lab: Lab, journal: Journal, settings: Settings) -> dict[str, Outcome]:
+    """Grade whom the plan says; keep each outcome as soon as it is there."""
+    keys = {submission.student: key for key, submission in plan.wanted.items()}
+    refused = [each for each in plan.wanted.values() if each.notebook is None]
+    readable = [each for each in plan.wanted.values() if each.notebook is not None]
+    progress = _Progress(len(plan.wanted), lab.points)
+    outcomes: dict[str, Outcome] = {}
+
+    def keep(submission: Submission, graded: Graded) -> None:
+        outcome = _kept(journal, keys[submission.student], submission, graded, lab, settings.terms)
+        outcomes[submission.student] = outcome
+        progress.show(outcome)
+
+    with _ready(lab, settings) if readable else nullcontext() as kernels:
+        for submission in refused:
+            keep(submission, refuse(submission, lab, settings.terms))
+        for submission, graded in _graded(readable, lab, settings, kernels):
+            keep(submission, graded)
+    return outcomes
+
+
+@contextmanager
+def _ready(lab: Lab, settings: Settings) -> Iterator[Path | None]:
+    """Open a pool of kernels, and see that the lab's own solution passes; yields the pool's socket.
+
+    A cluster's machines have pools of their own.
+    """
+    _require(settings)
+    if settings.sandbox == confine.NONE:
+        print(confine.BANNER)
+    with _usable(), machine.ready(lab, settings.terms) as kernels:
+        yield kernels if settings.executor == "processes" else None
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except Unusable as error:
+        raise BadUsage(str(error)) from None
+
+
+def _graded(
+    submissions: list[Submission], lab: Lab, settings: Settings, kernels: Path | None
+) -> Iterator[tuple[Submission, Graded]]:
+    """Grade where the settings say; where a process breaks, refuse the submission for that.
+
+    It is refused only if it breaks again, when no other is graded beside it.
+    """
+    again = []
+    for submission, graded, problem in _attempts(submissions, lab, settings, kernels):
+        if graded is not None or problem.startswith(processes.TOO_LONG):
+            yield submission, graded or _broken(submission, problem, lab, settings.terms)
+        else:  # it may be what another one did to this machine
+            again.append(submission)
+    for alone in again:
+        for submission, graded, problem in _attempts([alone], lab, settings, kernels):
+            yield submission, graded or _broken(submission, problem, lab, settings.terms)
+
+
+def _attempts(
+    submissions: list[Submission], lab: Lab, settings: Settings, kernels: Path | None
+) -> Iterator[tuple[Submission, Graded | None, str]]:
+    """Grade once; yields with each submission what that gave, or None and the problem.
+
+    Raises:
+        OSError: it gave nothing, and there was no room for it.
+    """
+    if settings.executor == "dask":
+        assert settings.scheduler is not None
+        ended = cluster.each(submissions, lab, settings.terms, settings.scheduler)
+    else:
+        ended = machine.each(submissions, lab, settings.terms, kernels, settings.jobs)
+    with closing(ended):
+        for submission, graded, problem in ended:
+            if graded is None and shutil.disk_usage(tempfile.gettempdir()).free < LEAST_FREE:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), tempfile.gettempdir())
+            yield submission, graded, problem
+
+
+def _broken(submission: Submission, problem: str, lab: Lab, terms: Terms) -> Graded:
+    """Refuse what could not be graded."""
+    refused = Submission(submission.student, None, submission.repairs, f"grading failed, {problem}")
+    return refuse(refused, lab, terms)
+
+
+def _kept(
+    journal: Journal, key: str, submission: Submission, graded: Graded, lab: Lab, terms: Terms
+) -> Outcome:
+    """Keep an outcome; one that cannot be kept is refused for now, and graded again next time.
+
+    Raises:
+        OSError: the disk is full or cannot be written, which is no fault of this submission's.
+    """
+    outcome, notebook = graded
+    try:
+        journal.keep(key, outcome, notebook)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+            raise
+        reason = f"could not be graded: {type(error).__name__}: {error}"
+        refused = Submission(submission.student, None, submission.repairs, reason)
+        outcome, notebook = refuse(refused, lab, terms)
+        _show(journal, outcome, notebook)
+    return outcome
+
+
+def _show(journal: Journal, outcome: Outcome, notebook: NotebookNode) -> None:
+    """Put a notebook where its student's page is made of, without an entry."""
+    with suppress(Exception):
+        write_whole(journal.notebook(outcome.student), as_text(notebook).encode())
+
+
+class _Progress:
+    """One line a submission: how many, how fast, how long still, how many could not be graded."""
+
+    def __init__(self, total: int, points: float) -> None:
+        self._total, self._points = total, points
+        self._began, self._done, self._failed = time.monotonic(), 0, 0
+
+    def show(self, outcome: Outcome) -> None:
+        self._done += 1
+        self._failed += outcome.status != "graded"
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        left = seconds / self._done * (self._total - self._done)
+        points = f"{sum(outcome.scores.values()):g} of {self._points:g}"
+        print(
+            f"[{self._done}/{self._total}] {self._done / seconds * 60:.1f} a minute, "
+            f"{_duration(left)} left, {self._failed} failed  "
+            f"{shown(outcome.student, MOST_NAME)}: {points}",
+            flush=True,
+        )
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+# --- record ---------------------------------------------------------------------------------------
+
+
+def _record(
+    lab: Lab,
+    read: list[Read],
+    outcomes: dict[str, Outcome],
+    output: Path,
+    db_url: str,
+    settings: Settings,
+    aside: Sequence[Aside],
+) -> Result:
+    """Fill the gradebook, nbgrader's folders, pages and tables."""
+    in_order = []
+    for each in read:
+        if each.student in outcomes:
+            outcome = outcomes[each.student]
+            notes = [note for note in each.notes if note not in outcome.repairs]
+            in_order.append(replace(outcome, repairs=[*notes, *outcome.repairs]))
+    grades, problems = gradebook.record(
+        lab, db_url, in_order,
+        {each.student: each.handed_in for each in read if each.handed_in is not None},
+        settings.due, names={each.student: each.name for each in read},
+    )  # fmt: skip
+    problems |= course.submit(lab, [each for each in read if each.student in grades], output)
+    for outcome in in_order:
+        if outcome.student in problems:
+            problem = clean.line(f"could not be recorded: {problems[outcome.student]}")
+            outcome.repairs.insert(0, problem)
+    report.write(lab, read, in_order, grades, output, aside=aside)
+    left_out = [each.student for each in read if each.student not in outcomes]
+    return Result(read, in_order, grades, left_out, list(aside))

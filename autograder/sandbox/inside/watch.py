@@ -1,0 +1,129 @@
+"""Watch what a process and everything that it started use."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from autograder.sandbox.inside.jail import MOST_BUFFERED, Limits
+
+SECONDS = 0.2  # between two looks
+# Linux lets a user have some million, and where the grader is not root, all kernels and the grader
+# are one. A kernel has a few dozen, and each process that it forks has them again.
+MOST_WATCHES = 50_000
+WATCHES_UNSEEN = 1000  # what each file that is on its way, and that nobody can look into, counts as
+
+
+def family(root: int) -> list[int]:
+    """Return the process and all its descendants."""
+    children: dict[int, list[int]] = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with suppress(OSError, ValueError):
+                stat = Path(entry.path, "stat").read_text("utf-8", "replace")
+                parent = int(stat.rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    found, position = [root], 0
+    while position < len(found):
+        found += children.get(found[position], [])
+        position += 1
+    return found
+
+
+def excess(root: int, limits: Limits) -> str:
+    """Return what is used beyond the limits, in words, or nothing.
+
+    Without a control group this is what holds them to their memory: what they have mapped, the
+    tables for it, and for each socket and pipe as much as its buffers may hold.
+    """
+    processes = dict(map(_status, family(root)))
+    if sum(each["Threads"] for each in processes.values()) > limits.processes:
+        return f"it had more than {limits.processes} processes and threads"
+    try:
+        buffers, watches = _files(processes)
+    except PermissionError:
+        return "it hid a process from who watches it"
+    if watches > MOST_WATCHES:
+        return f"it had more than {MOST_WATCHES} watches of epoll, or files on their way"
+    beside = sum(each["VmPTE"] << 10 for each in processes.values()) + buffers
+    # What they share is counted once: only if the quick sum is too much is the exact one worth it.
+    most = limits.memory - beside
+    quick = sum(each["VmRSS"] << 10 for each in processes.values())
+    if quick > most and sum(map(_proportional, processes)) > most:
+        return f"it used more than {limits.memory / (1 << 30):.3g} GB of memory"
+    return ""
+
+
+def _status(process: int) -> tuple[int, dict[str, int]]:
+    """Return the id that a process is seen by, and what it uses.
+
+    When its first thread has ended, and others go on, all is told of these only.
+    """
+    found = _status_of(process)
+    if not found["VmRSS"]:
+        with suppress(OSError):
+            for task in os.listdir(f"/proc/{process}/task"):
+                other = _status_of(int(task))
+                if other["VmRSS"]:
+                    return int(task), other
+    return process, found
+
+
+def _status_of(thread: int) -> dict[str, int]:
+    found = {"Threads": 0, "VmRSS": 0, "VmPTE": 0}  # the latter two in KiB
+    with suppress(OSError):
+        for line in Path(f"/proc/{thread}/status").read_text("utf-8", "replace").splitlines():
+            name, _, value = line.partition(":")
+            if name in found:
+                found[name] = int(value.split()[0])
+    return found
+
+
+def _files(processes: Iterable[int]) -> tuple[int, int]:
+    """Return how many bytes all sockets and pipes may hold, and how many watches epolls have.
+
+    Raises:
+        PermissionError: a process has made itself one that only root can look into.
+    """
+    buffers: set[str] = set()
+    watches = 0
+    for process in processes:
+        try:
+            entries = list(os.scandir(f"/proc/{process}/fd"))
+        except OSError as error:
+            if isinstance(error, PermissionError) and _status_of(process)["VmRSS"]:
+                raise
+            continue  # it has ended
+        for entry in entries:
+            with suppress(OSError):
+                name = os.readlink(entry.path)
+                new = name.startswith(("socket:", "pipe:")) and name not in buffers
+                if new:
+                    buffers.add(name)
+                if new or name == "anon_inode:[eventpoll]":
+                    watches += _watches(f"/proc/{process}/fdinfo/{entry.name}")
+        if watches > MOST_WATCHES:
+            break
+    return MOST_BUFFERED * len(buffers), watches
+
+
+def _watches(info: str) -> int:
+    """Return how many watches an epoll has, or the files that wait in a socket may have."""
+    found = 0
+    with open(info) as lines:
+        for line in lines:
+            if line.startswith("tfd:"):
+                found += 1
+            elif line.startswith("scm_fds:"):
+                found += WATCHES_UNSEEN * int(line.split()[1])
+            if found > MOST_WATCHES:
+                break
+    return found
+
+
+def _proportional(process: int) -> int:
+    with suppress(OSError, ValueError):
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) << 10
+    return 0

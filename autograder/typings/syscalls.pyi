@@ -1,1 +1,0 @@
-from autograder.inside.syscalls import *

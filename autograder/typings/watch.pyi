@@ -1,1 +1,0 @@
-from autograder.inside.watch import *

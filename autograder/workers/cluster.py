@@ -1,0 +1,117 @@
+"""Grade on a Dask cluster: its machines may come and go.
+
+Submissions are shipped, so the workers need no file system in common, only this project at the same
+version. What a lost worker was grading is graded by another one.
+"""
+
+import logging
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterable
+from itertools import islice
+
+from autograder.judge.judge import Submission, Terms
+from autograder.judge.version import fingerprint
+from autograder.labs.build import ROOT, Lab
+from autograder.workers.machine import Graded, Order, Unusable
+
+
+def each(
+    submissions: Iterable[Submission],
+    lab: Lab,
+    terms: Terms,
+    scheduler: str,
+    *,
+    patience: float = 60,
+) -> Generator[tuple[Submission, Graded | None, str], None, None]:
+    """Grade on the workers of a Dask scheduler.
+
+    Yields:
+        as `machine.each`.
+
+    Raises:
+        Unusable: there is no scheduler at this address, or a worker runs another version.
+    """
+    import dask
+    from distributed import CancelledError, Client, KilledWorker, as_completed
+
+    # Machines that grade are busy machines.
+    dask.config.set({"distributed.comm.timeouts": {"connect": "120s", "tcp": "600s"}})
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    try:
+        client = Client(scheduler, timeout=patience, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise Unusable(f"no Dask scheduler at {scheduler}: {error}") from None
+    of_future = {}
+
+    def submit(submission: Submission):
+        future = client.submit(
+            _grade_here, pickle.dumps(Order(submission, lab, terms)), fingerprint(),
+            key=f"grade-{submission.student}-{time.time_ns()}", pure=False, retries=2,
+        )  # fmt: skip
+        of_future[future.key] = submission
+        return future
+
+    with client:
+        if not client.scheduler_info(n_workers=-1)["workers"]:
+            print(f"Waiting for workers to join {scheduler} …", flush=True)
+        waiting = iter(submissions)
+        # A few ahead, so that no worker waits and none is sent the whole class.
+        futures = as_completed([submit(each) for each in islice(waiting, 32)], loop=client.loop)
+        for future in futures:
+            submission = of_future.pop(future.key)
+            graded: Graded | None = None
+            try:
+                graded, problem = future.result()
+            except KilledWorker:
+                problem = "every worker that tried it has died"
+            except CancelledError:
+                raise Unusable(f"the scheduler at {scheduler} is gone") from None
+            future.release()
+            for following in islice(waiting, 1):
+                futures.add(submit(following))
+            yield submission, graded, problem
+
+
+# --- on a worker of the cluster -------------------------------------------------------------------
+
+
+def _grade_here(order: bytes, version: str) -> tuple[Graded | None, str]:
+    """Grade one shipped submission; return what that gave, and the problem."""
+    if version != fingerprint():
+        raise Unusable("a worker runs another version of the project than the coordinator")
+    return _Server.grade(order)
+
+
+class _Server:
+    """A process that grades for one thread of the worker at a time; see cluster_worker.py."""
+
+    _free: list["_Server"] = []  # noqa: RUF012
+    _lock = threading.Lock()
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "autograder.workers.cluster_worker"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    @classmethod
+    def grade(cls, order: bytes) -> tuple[Graded | None, str]:
+        with cls._lock:
+            server = cls._free.pop() if cls._free else None
+        server = server or cls()
+        assert server._process.stdin is not None and server._process.stdout is not None
+        server._process.stdin.write(order)
+        server._process.stdin.flush()
+        try:
+            answer = pickle.load(server._process.stdout)
+        except EOFError:
+            raise RuntimeError("the process that grades for this worker has ended") from None
+        with cls._lock:
+            cls._free.append(server)
+        return answer

@@ -1,0 +1,196 @@
+"""Run a function once per item, each in a process of its own, and leave no process behind."""
+
+import atexit
+import ctypes
+import multiprocessing.context
+import multiprocessing.forkserver
+import os
+import resource
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import psutil
+
+# Bytes that the process itself may fill: a grading takes 200 MB, most of it the stacks of threads.
+# What a kernel sends is held here, in libzmq too, which does not limit the parts of one message.
+MOST_MEMORY = 1 << 30
+TOO_LONG = "its process took more than"  # is how a problem begins that was the item's own time
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def each(
+    function: Callable[[T], R], items: Iterable[T], workers: int, seconds: float
+) -> Generator[tuple[T, R | None, str], None, None]:
+    """Call `function(item)` in a process per item, `workers` at a time.
+
+    An item is taken from `items` when a worker is free for it. Items and results are pickled.
+
+    Yields:
+        (item, result, problem) as each ends. `problem` is empty if the function returned, and
+        otherwise says how its process ended, and the last line that it wrote.
+
+    Whatever a process started ends with it, even in a session of its own; a process that takes
+    more than `seconds` is ended; and when the caller stops iterating, all are.
+    """
+    context, waiting = begin(function), iter(items)
+    running: list[_Process[T, R]] = []
+    with tempfile.TemporaryDirectory(prefix="logs-", ignore_cleanup_errors=True) as logs:
+        try:
+            for number in range(1, 1 << 62):
+                while len(running) < workers and (item := next(waiting, None)) is not None:
+                    log = Path(logs, f"{number}-{len(running)}.txt")
+                    running.append(_Process(context, function, item, log, seconds))
+                if not running:
+                    return
+                nearest = min(process.deadline for process in running) - time.monotonic()
+                wait([each for one in running for each in one.tells], timeout=max(0, nearest))
+                for process in list(running):
+                    if (problem := process.problem()) is not None:
+                        running.remove(process)
+                        yield process.item, process.result, problem
+        finally:
+            for process in running:
+                process.end()
+
+
+class _Process(Generic[T, R]):
+    """A process that works on one item."""
+
+    def __init__(
+        self,
+        context: ForkServerContext,
+        function: Callable[[T], R],
+        item: T,
+        log: Path,
+        seconds: float,
+    ):
+        self.item, self.deadline = item, time.monotonic() + seconds
+        self.result: R | None = None
+        self._seconds, self._log, self._returned = seconds, log, False
+        self._receiver: Connection
+        self._receiver, sender = context.Pipe(duplex=False)
+        self._process: BaseProcess = context.Process(
+            target=_call, args=(function, item, sender, str(log))
+        )
+        with sender:
+            self._process.start()
+
+    @property
+    def tells(self) -> list[Any]:
+        """What is ready when there is something new of it."""
+        return [self._process.sentinel, *([] if self._receiver.closed else [self._receiver])]
+
+    def problem(self) -> str | None:
+        """Return what was wrong with its end, or nothing; None while it works."""
+        self._take()
+        if self._process.exitcode is None:
+            if time.monotonic() <= self.deadline:
+                return None
+            self.end()
+            return f"{TOO_LONG} {self._seconds:g} s"
+        self._process.join()
+        self._receiver.close()
+        if self._process.exitcode == 0 and self._returned:
+            return ""
+        self.result = None
+        return f"its process ended with {_name(self._process.exitcode)}: {self._last_line()}"
+
+    def _take(self) -> None:
+        """Take the result, if it is there."""
+        if self._receiver.closed or not self._receiver.poll():
+            return
+        with suppress(EOFError, OSError):  # it has ended without one
+            self.result, self._returned = self._receiver.recv(), True
+        self._receiver.close()
+
+    def _last_line(self) -> str:
+        try:
+            with self._log.open("rb") as file:
+                file.seek(max(0, self._log.stat().st_size - 4096))
+                lines = file.read().decode("utf-8", "replace").strip().splitlines()
+        except OSError:
+            lines = []
+        return lines[-1] if lines else "no log"
+
+    def end(self) -> None:
+        assert self._process.pid is not None
+        end(self._process.pid)
+        self._process.join()
+        self._receiver.close()
+
+
+def begin(function: Callable[[Any], Any]) -> ForkServerContext:
+    """Start the server that `each` forks from: it imports the function's module meanwhile, once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([function.__module__])
+    # It would end by itself, a moment after this process.
+    atexit.register(multiprocessing.forkserver._forkserver._stop)  # type: ignore[attr-defined]  # private
+    multiprocessing.forkserver.ensure_running()
+    return context
+
+
+def end(pid: int) -> None:
+    """Kill a process that `each` started, and everything that it started."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        # While it stands still it is the one to inherit the orphans, so none can slip away.
+        process.suspend()
+        _end_children(process)
+        process.kill()
+
+
+def _end_children(process: psutil.Process, patience: float = 10) -> None:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        alive = []
+        for child in process.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    child.kill()
+                    alive.append(child)
+        if not alive:
+            return
+        psutil.wait_procs(alive, timeout=0.1)
+
+
+def _call(function: Callable[[T], R], item: T, sender: Connection, path: str) -> None:
+    """Run in the new process: separate it, log to its file, and clear up behind the function."""
+    os.setsid()  # Ctrl-C in the terminal is for the coordinator
+    # Inherit the orphans of one's own children: PR_SET_CHILD_SUBREAPER of <linux/prctl.h>.
+    ctypes.CDLL(None).prctl(36, 1)
+    threading.Thread(target=_die_with_the_coordinator, daemon=True).start()
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    # The soft limit alone: a kernel that is started from here has one of its own.
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, hard))
+    try:
+        sender.send(function(item))
+    finally:
+        _end_children(psutil.Process())
+
+
+def _die_with_the_coordinator() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    _end_children(psutil.Process())
+    os._exit(1)
+
+
+def _name(exitcode: int) -> str:
+    if exitcode >= 0:
+        return f"exit status {exitcode}"
+    return signal.Signals(-exitcode).name
