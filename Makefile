@@ -41,7 +41,7 @@ check: .venv/synced  ## before a commit: style, types, notebooks fresh, units, o
 	$(BIN)/python -m autograder.labs.build --check
 	$(PYTEST) -m 'not labs and not grader and not pythons'
 
-test: .venv/synced  ## everything; parts by TESTS='-m grader', TESTS=tests/test_checks.py
+test: .venv/synced  ## everything; parts by TESTS='-m grader', TESTS=tests/labkit/test_checks.py
 	$(if $(TESTS),,$(MAKE) check)
 	$(PYTEST) $(or $(TESTS),-m 'labs or grader or pythons')
 
@@ -50,7 +50,7 @@ build: .venv/synced requirements-colab.txt  ## rebuild labs/ and solutions/ from
 
 soak: .venv/synced  ## grade all answers on other inputs: ROUNDS=10 TESTS_LIKE=clip
 	@set -e; for round in $$(seq $(or $(ROUNDS),10)); do echo "== round $$round"; \
-		LABKIT_SOAK=$$round $(BIN)/python -m pytest -q tests/test_answers.py \
+		LABKIT_SOAK=$$round $(BIN)/python -m pytest -q tests/labs/test_answers.py \
 		-k 'loses_exactly $(if $(TESTS_LIKE),and ($(TESTS_LIKE)))'; done
 
 bench: .venv/synced  ## measure against the peers (minutes)

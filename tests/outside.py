@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from socket import socketpair
 
 from autograder.labs import build
@@ -12,7 +11,7 @@ from autograder.sandbox.inside.judge import Session
 # What the student's kernel does, around a program that binds `functions`.
 BEFORE = f"""
 import sys
-sys.path[:0] = {[str(build.ROOT), str(Path(__file__).parent)]!r}
+sys.path[:0] = {[str(build.ROOT)]!r}
 from autograder.sandbox.inside import student, wire
 """
 AFTER = """

@@ -14,12 +14,12 @@ import nbformat
 import psutil
 import pytest
 from nbgrader.api import Gradebook
-from tiny import COMMAND, FIXTURES, ROOT, TINY, answered, double, gone, rows, start
 
 from autograder.grade import main
 from autograder.labs import build
 from autograder.results import gradebook as gradebooks
 from autograder.results.gradebook import make_course
+from tests.tiny import COMMAND, FIXTURES, ROOT, TINY, answered, double, gone, rows, start
 
 pytestmark = pytest.mark.grader
 

@@ -4,17 +4,17 @@ import re
 import subprocess
 import sys
 
-from tiny import ROOT
+from tests.tiny import ROOT
 
 
 def test_a_modules_fixture_makes_a_group():
     run = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-v", "-n", "1", "--dist", "loadgroup"),
-            "tests/test_data.py",
+            "tests/labkit/test_data.py",
         ],
         cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout
     groups = set(re.findall(r"test_data[.]py::.*@(\S+)", run.stdout))
-    assert groups == {"test_data:arrays"}, run.stdout
+    assert groups == {"tests.labkit.test_data:arrays"}, run.stdout

@@ -1,6 +1,6 @@
 """The command, on two submissions: what `make check` sees of grading."""
 
-from tiny import answered, grade
+from tests.tiny import answered, grade
 
 
 def test_right_answers_get_all_points_and_wrong_ones_none(tmp_path):

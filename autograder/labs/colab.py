@@ -3,7 +3,7 @@
     python -m autograder.labs.colab
 
 Derived from uv.lock and colab-pins.txt. Colab has its own TensorFlow, and works with it (see
-tests/test_environments.py): so the few packages are installed as they are, with
+tests/labs/test_environments.py): so the few packages are installed as they are, with
 `pip install --no-deps --ignore-requires-python`, and nothing there is replaced or restarted.
 """
 

@@ -8,7 +8,6 @@ import re
 import threading
 import time
 import zipfile
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -21,10 +20,11 @@ from autograder.intake.rebuild import Unreadable, rebuild
 from autograder.labs import build
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
+from tests.tiny import FIXTURES
 
 pytestmark = pytest.mark.grader
 
-LAB = build.read_lab(Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py")
+LAB = build.read_lab(FIXTURES / "masters" / "00_tiny.py")
 RELEASE = build.release(LAB)
 SOLVED = build.as_text(build.solution(LAB)).encode()
 

@@ -29,7 +29,6 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import is_grade
-from tiny import FIXTURES, TINY, answered, double, gone, grade, rows, start
 from traitlets.config import Config
 
 from autograder.judge.bench import Times
@@ -42,6 +41,7 @@ from autograder.results.course import FIRST_LINE
 from autograder.results.journal import Journal
 from autograder.sandbox import bubblewrap
 from autograder.workers import cluster, machine
+from tests.tiny import FIXTURES, TINY, answered, double, gone, grade, rows, start
 
 pytestmark = pytest.mark.grader
 

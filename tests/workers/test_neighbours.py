@@ -6,12 +6,12 @@ import time
 
 import psutil
 import pytest
-from tiny import answered, double, grade
 
 from autograder.sandbox import confine
 from autograder.sandbox.kernel import TimedOut
 from autograder.workers import machine, processes
-from tests.test_confinement import kernels
+from tests.sandbox.test_confinement import kernels
+from tests.tiny import answered, double, grade
 
 pytestmark = pytest.mark.grader
 

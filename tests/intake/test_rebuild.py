@@ -2,7 +2,6 @@
 
 import copy
 import json
-from pathlib import Path
 
 import nbformat
 import nbgrader.utils
@@ -11,8 +10,9 @@ import pytest
 from autograder.intake import cells
 from autograder.intake.rebuild import Unreadable, rebuild
 from autograder.labs import build
+from tests.tiny import FIXTURES
 
-LAB = build.read_lab(Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py")
+LAB = build.read_lab(FIXTURES / "masters" / "00_tiny.py")
 RELEASE = build.release(LAB)
 DOUBLE = "def double(x):\n    return x + x"
 LENGTH = "def length(x, y):\n    return abs(complex(x, y))"

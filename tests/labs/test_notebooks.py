@@ -16,7 +16,7 @@ from nbclient.exceptions import CellExecutionError
 pytestmark = pytest.mark.labs
 BY_LAB = True
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 LABS = sorted(path.stem for path in (ROOT / "labs").glob("*.ipynb"))
 each_lab = pytest.mark.parametrize("lab", LABS)
 

@@ -32,7 +32,6 @@ from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.utils import is_solution
-from tiny import TINY
 from traitlets.config import Config
 
 from autograder import grade as grader
@@ -46,6 +45,7 @@ from autograder.labs import build
 from autograder.results import exports, report, table
 from autograder.results.gradebook import Grade
 from autograder.sandbox.inside import clean
+from tests.tiny import TINY
 
 pytestmark = pytest.mark.grader
 

@@ -434,7 +434,7 @@ def test_nor_does_it_harm_it_where_the_grader_is_not_root(kind, attack):
     if shutil.which("setpriv") is None or shutil.which("unshare") is None:
         pytest.skip("no setpriv, no unshare")
     program = (
-        f"from tests.test_confinement import places, {attack.__name__} as attack\n"
+        f"from tests.sandbox.test_confinement import places, {attack.__name__} as attack\n"
         f"with places({kind!r}) as place: attack(place)\nprint('unharmed')"
     )
     done = subprocess.run(

@@ -13,8 +13,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder.labs import build
 from autograder.labs.percent import Malformed
+from tests.tiny import FIXTURES
 
-TINY = Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py"
+TINY = FIXTURES / "masters" / "00_tiny.py"
 LABS = sorted(build.MASTERS.glob("*.py"))
 each_lab = pytest.mark.parametrize("master", [TINY, *LABS], ids=lambda path: path.stem)
 

@@ -1,11 +1,11 @@
 """The corpus of broken submissions, collected and graded as one class."""
 
 import pytest
-from tiny import TINY, grade
 
 from autograder.labs.build import as_text
 from tests.hostile import solved
 from tests.hostile.broken import CASES
+from tests.tiny import TINY, grade
 
 pytestmark = pytest.mark.grader
 

@@ -13,7 +13,7 @@ from labkit.checks import (
     split_learning,
 )
 from tests.outside import student
-from tests.test_answers import ANSWERS
+from tests.labs.test_answers import ANSWERS
 
 pytestmark = pytest.mark.labs
 
@@ -22,7 +22,7 @@ import numpy as np
 functions = {{{exercise!r}: lambda *args: None}}
 """
 ANSWER = """
-from tests import test_answers
+from tests.labs import test_answers
 functions |= test_answers.namespace({lab!r})
 test_answers.run({source!r}, {exercise!r}, functions)
 """

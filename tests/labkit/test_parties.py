@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from processes import has_ended
 
 import labkit  # noqa: F401
 from autograder.sandbox import bubblewrap
+from tests.processes import has_ended
 
 # isort: split
 import tensorflow as tf
@@ -35,7 +35,7 @@ from labkit.parties.__main__ import main
 
 pytestmark = pytest.mark.labs
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

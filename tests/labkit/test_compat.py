@@ -11,13 +11,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from processes import has_ended
 
 from labkit import compat
+from tests.processes import has_ended
 
 pytestmark = pytest.mark.pythons
 
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parents[2]
 
 
 def environment(**changes):
@@ -56,7 +56,7 @@ def last_line(result):
 
 
 def test_all_libraries_work_in_one_process_and_in_silence():
-    script = (REPOSITORY / "tests" / "one_process.py").read_text()
+    script = Path(__file__).with_name("one_process.py").read_text()
     assert printed(python(script)).endswith("all done")
 
 

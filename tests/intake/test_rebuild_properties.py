@@ -5,7 +5,6 @@ import json
 import random
 import subprocess
 import sys
-from pathlib import Path
 from unittest.mock import MagicMock
 
 import nbformat
@@ -16,10 +15,11 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder.intake.rebuild import SKIP, rebuild
 from autograder.labs import build
+from tests.tiny import FIXTURES
 
 pytestmark = pytest.mark.grader
 
-LAB = build.read_lab(Path(__file__).parent / "fixtures" / "masters" / "00_tiny.py")
+LAB = build.read_lab(FIXTURES / "masters" / "00_tiny.py")
 RELEASE = build.release(LAB)
 HELPER = "def helper(x):\n    return x + x"
 DOUBLE = (

@@ -15,7 +15,7 @@ import pytest
 from autograder.labs import build
 from labkit import checks
 from labkit.checks import CheckFailed
-from tests.test_answers import LABS, namespace, run
+from tests.labs.test_answers import LABS, namespace, run
 
 pytestmark = pytest.mark.labs
 BY_LAB = True

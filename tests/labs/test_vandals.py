@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from labkit.checks import CheckFailed
-from tests.test_answers import ANSWERS, LABS, namespace, run
-from tests.test_vacuous import STRIDES, checks_of, solution
+from tests.labs.test_answers import ANSWERS, LABS, namespace, run
+from tests.labs.test_vacuous import STRIDES, checks_of, solution
 
 pytestmark = pytest.mark.labs
 BY_LAB = True

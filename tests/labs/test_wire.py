@@ -5,14 +5,14 @@ import zlib
 import pytest
 
 from tests.outside import student
-from tests.test_answers import LABS, cases, judged, namespace
+from tests.labs.test_answers import LABS, cases, judged, namespace
 
 pytestmark = pytest.mark.labs
 BY_LAB = True
 
 # The answers of a lab, by the names of their cases.
 ANSWERS = """
-from tests.test_answers import cases, namespace, run
+from tests.labs.test_answers import cases, namespace, run
 functions = {}
 for case in cases():
     if case.lab == sys.argv[2]:

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from autograder.labs import colab
 
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parents[2]
 # Kept, so that a second run installs nothing.
 ENVIRONMENTS = REPOSITORY / "build" / "environments"
 UV = os.environ.get("UV") or shutil.which("uv")
@@ -84,7 +84,7 @@ def locked_under(version, folder):
         *(UV, "sync", "--locked", "--python", interpreter(version)),
         UV_PROJECT_ENVIRONMENT=str(environment),
     )
-    run_tests(environment, folder, "test_compat.py")
+    run_tests(environment, folder, "labkit/test_compat.py")
 
 
 def as_in_colab(folder):
@@ -112,13 +112,15 @@ def as_in_colab(folder):
 
     versions = installed(python)
     assert {name: versions[name] for name in pins} == pins
-    run_tests(environment, folder, "test_compat.py", "test_data.py")
+    run_tests(environment, folder, "labkit/test_compat.py", "labkit/test_data.py")
 
 
 def run_tests(environment, folder, *files):
     """Run tests with an environment's pytest, from a folder where labkit's source is not."""
+    (folder / "tests").symlink_to(REPOSITORY / "tests")
     run(
-        *(environment / "bin" / "pytest", "-q", "-x", "-p", "no:cacheprovider"),
+        *(environment / "bin" / "python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"),
+        *("-o", "pythonpath="),
         *("--rootdir", REPOSITORY, "-c", REPOSITORY / "pyproject.toml"),
         *(REPOSITORY / "tests" / file for file in files),
         cwd=folder,
