@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from autograder import build  # noqa: E402
+from autograder.labs import build  # noqa: E402
 from autograder.labs.sample_class import read_answers  # noqa: E402
 from autograder.sandbox.pool import setup_cells  # noqa: E402
 

@@ -172,12 +172,7 @@ def _tidy(notebook: NotebookNode) -> None:
     """Leave of an executed notebook what people and nbgrader look at."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.metadata = nbformat.from_dict(
-                {key: value for key, value in cell.metadata.items() if key == "nbgrader"}
-            )
             # TensorFlow writes there at will, and nbgrader takes points for it.
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
     LimitOutput().preprocess(notebook, {})
-    notebook.metadata = nbformat.from_dict(
-        {"language_info": {"name": "python"}, "kernelspec": dict(NOWHERE)}
-    )
+    notebook.metadata.kernelspec = dict(NOWHERE)

@@ -50,7 +50,7 @@ def test_every_lab_is_worth_100_points():
 
 def test_a_second_build_in_another_place_and_locale_is_equal_byte_for_byte(tmp_path):
     script = (
-        "from pathlib import Path; from autograder import build\n"
+        "from pathlib import Path; from autograder.labs import build\n"
         f"for folder in (build.MASTERS, Path({str(TINY.parent)!r})):\n"
         "    for path, text in build.build(folder).items():\n"
         "        Path(path.name + path.parent.name).write_bytes(text.encode())\n"

@@ -215,7 +215,7 @@ def test_a_set_up_cell_that_a_fork_cannot_go_on_from_is_left_to_the_kernels(sour
 
 def test_a_pool_ends_with_whoever_opened_it():
     code = (
-        "import os, signal\nfrom autograder import build, pool\n"
+        "import os, signal\nfrom autograder.labs import build\nfrom autograder.sandbox import pool\n"
         f"lab = build.read_lab(__import__('pathlib').Path({str(MASTERS['00_tiny'])!r}))\n"
         "with pool.serving(build.release(lab), 'bwrap', {}) as address:\n"
         "    print(address, flush=True)\n    os.kill(os.getpid(), signal.SIGKILL)"
