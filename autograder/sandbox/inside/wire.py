@@ -238,7 +238,8 @@ class Decoder:
             pairs = [self._each(pair, depth) for pair in content]
             return dict(pairs)
         if kind in ("array", "scalar"):
-            return self._array(*code[1:])
+            array = self._array(*code[1:])
+            return array[()] if kind == "scalar" else array
         if kind == "objects":
             return self._objects(content, self._each(code[2], depth))
         if kind == "iterable":
