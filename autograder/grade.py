@@ -21,7 +21,7 @@ from pathlib import Path
 
 from autograder.intake.collect import BadUsage, collect
 from autograder.labs import sample_class
-from autograder.labs.build import MASTERS, read_lab
+from autograder.labs.master import MASTERS, read_lab
 from autograder.results import course, gradebook
 from autograder.results.table import MOST_NAME, shown, table
 from autograder.run import Settings, cores, grade_all

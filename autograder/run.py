@@ -25,7 +25,8 @@ from autograder.judge.bench import Times
 from autograder.judge.judge import Submission, Terms, refuse
 from autograder.judge.outcome import Outcome
 from autograder.judge.version import fingerprint
-from autograder.labs.build import Lab, as_text, release
+from autograder.labs.build import as_text, release
+from autograder.labs.master import Lab
 from autograder.results import course, gradebook, report
 from autograder.results.journal import InUse, Journal, write_whole
 from autograder.results.table import MOST_NAME, shown

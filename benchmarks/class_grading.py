@@ -27,14 +27,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from autograder import run
 from autograder.intake.collect import collect
 from autograder.labs import build, sample_class
+from autograder.labs.master import MASTERS, Lab, read_lab
 from autograder.results.gradebook import course_config, make_course
 
 LABS = ["01_dp_sgd", "02_gdp_accounting", "03_federated_masking"]
 
 
-def make_class(lab: build.Lab, folder: Path, size: int, rng: random.Random) -> dict[str, float]:
+def make_class(lab: Lab, folder: Path, size: int, rng: random.Random) -> dict[str, float]:
     """Write `<student>/<lab>.ipynb` with a random answer to each exercise; return the points."""
-    answers = sample_class.read_answers(build.MASTERS.parent / "answers" / lab.name, lab)
+    answers = sample_class.read_answers(MASTERS.parent / "answers" / lab.name, lab)
     points = {}
     for number in range(size):
         notebook, student = build.release(lab), f"student{number:03}"
@@ -51,7 +52,7 @@ def make_class(lab: build.Lab, folder: Path, size: int, rng: random.Random) -> d
     return points
 
 
-def plain(lab: build.Lab, folder: Path, students: list[str], course: Path) -> tuple[float, dict]:
+def plain(lab: Lab, folder: Path, students: list[str], course: Path) -> tuple[float, dict]:
     """Grade with nbgrader's Autograde; return the seconds and the scores."""
     make_course(lab, course)
     for student in students:
@@ -78,7 +79,7 @@ def plain(lab: build.Lab, folder: Path, students: list[str], course: Path) -> tu
     return seconds, scores
 
 
-def ours(lab: build.Lab, folder: Path, output: Path, jobs: int) -> tuple[float, dict]:
+def ours(lab: Lab, folder: Path, output: Path, jobs: int) -> tuple[float, dict]:
     """Grade with our command's own function; return the seconds and the scores."""
     output.mkdir()
     began = time.monotonic()
@@ -102,7 +103,7 @@ def main() -> None:
     plain_seconds = our_seconds = plain_count = our_count = 0.0
     wrong = []
     for index, name in enumerate(arguments.labs):
-        lab = build.read_lab(build.MASTERS / f"{name}.py")
+        lab = read_lab(MASTERS / f"{name}.py")
         size = len(range(index, arguments.class_size, len(arguments.labs)))
         with tempfile.TemporaryDirectory(prefix="class-") as temporary:
             work = Path(temporary).resolve()

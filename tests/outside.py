@@ -5,13 +5,13 @@ import sys
 from contextlib import contextmanager
 from socket import socketpair
 
-from autograder.labs import build
+from autograder.labs.master import ROOT
 from autograder.sandbox.inside.judge import Session
 
 # What the student's kernel does, around a program that binds `functions`.
 BEFORE = f"""
 import sys
-sys.path[:0] = {[str(build.ROOT)]!r}
+sys.path[:0] = {[str(ROOT)]!r}
 from autograder.sandbox.inside import student, wire
 """
 AFTER = """
@@ -27,7 +27,7 @@ def student(program, *arguments):
     process = subprocess.Popen(
         [sys.executable, "-", str(theirs.fileno()), *arguments],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
-        cwd=build.ROOT, text=True,
+        cwd=ROOT, text=True,
     )  # fmt: skip
     theirs.close()
     try:

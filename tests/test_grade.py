@@ -17,6 +17,7 @@ from nbgrader.api import Gradebook
 
 from autograder.grade import main
 from autograder.labs import build
+from autograder.labs.master import MASTERS
 from autograder.results import gradebook as gradebooks
 from autograder.results.gradebook import make_course
 from tests.tiny import COMMAND, FIXTURES, ROOT, TINY, answered, double, gone, rows, start
@@ -254,7 +255,7 @@ def test_an_unexpected_grade_fails_loudly(tmp_path):
     assert "did not get the expected points: ['partly_right_1']" in run.stderr
 
 
-@pytest.mark.parametrize("lab", sorted(path.stem for path in build.MASTERS.glob("*.py")))
+@pytest.mark.parametrize("lab", sorted(path.stem for path in MASTERS.glob("*.py")))
 def test_the_sample_class_of_a_lab_gets_the_expected_points(lab, tmp_path):
     # What is repaired, and how, does not depend on the lab: the tiny one's class has it all.
     students = ["perfect", "blank", "partly_right_1", "partly_right_2"]

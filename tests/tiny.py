@@ -14,10 +14,10 @@ import psutil
 
 from autograder.grade import main
 from autograder.labs import build
+from autograder.labs.master import ROOT, read_lab
 
-ROOT = build.ROOT
 FIXTURES = Path(__file__).parent / "fixtures"
-TINY = build.read_lab(FIXTURES / "masters" / "00_tiny.py")
+TINY = read_lab(FIXTURES / "masters" / "00_tiny.py")
 
 # The command line, on the fixtures' masters.
 COMMAND = (

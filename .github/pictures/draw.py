@@ -19,7 +19,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from autograder.labs import build  # noqa: E402
+from autograder.labs.build import release  # noqa: E402
+from autograder.labs.master import MASTERS, Lab, read_lab  # noqa: E402
 from autograder.labs.sample_class import read_answers  # noqa: E402
 from autograder.sandbox.pool import setup_cells  # noqa: E402
 
@@ -27,11 +28,11 @@ LAB, EXERCISE, MISTAKE = "01_dp_sgd", "clip_per_example", "clips the batch as on
 STUDENTS = 16
 
 
-def lab_page(lab: build.Lab, page: Path) -> None:
+def lab_page(lab: Lab, page: Path) -> None:
     """Write one exercise of a lab as a page, with a wrong answer and the outputs of its checks."""
-    answers = read_answers(build.MASTERS.parent / "answers" / lab.name, lab)
+    answers = read_answers(MASTERS.parent / "answers" / lab.name, lab)
     wrong = next(each for each in answers[EXERCISE] if each.name == MISTAKE)
-    notebook = build.release(lab)
+    notebook = release(lab)
     ids = [cell.id for cell in notebook.cells]
     at, end = ids.index(EXERCISE), ids.index([*lab.exercises[EXERCISE]][-1])
     notebook.cells[at].source = wrong.source
@@ -45,7 +46,7 @@ def lab_page(lab: build.Lab, page: Path) -> None:
     page.write_text(text, "utf-8")
 
 
-def overview_page(lab: build.Lab, folder: Path) -> Path:
+def overview_page(lab: Lab, folder: Path) -> Path:
     """Grade a made-up class; return its overview."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     from class_grading import make_class
@@ -78,7 +79,7 @@ def photograph(page: Path, picture: Path, width: int, height: int) -> None:
 def main() -> None:
     """Draw both."""
     os.environ["LABKIT_SEED"] = "1"
-    lab = build.read_lab(build.MASTERS / f"{LAB}.py")
+    lab = read_lab(MASTERS / f"{LAB}.py")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         lab_page(lab, folder / "lab.html")

@@ -3,7 +3,8 @@
 from autograder.intake.rebuild import rebuild
 from autograder.judge.judge import Submission
 from autograder.judge.outcome import Outcome
-from autograder.labs.build import Lab, as_text, release, solution
+from autograder.labs.build import as_text, release, solution
+from autograder.labs.master import Lab
 
 
 def submission(lab: Lab) -> Submission:

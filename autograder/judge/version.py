@@ -3,7 +3,7 @@
 import hashlib
 from functools import cache
 
-from autograder.labs.build import ROOT
+from autograder.labs.master import ROOT
 
 # The code that decides about points. What the intake makes of a file is in the clean notebook, and
 # each grade is one of that.

@@ -13,7 +13,8 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograder.labs import percent
-from autograder.labs.build import Lab, as_text, release, solution
+from autograder.labs.build import as_text, release, solution
+from autograder.labs.master import Lab
 from autograder.intake.salvage import functions
 from autograder.labs.percent import Malformed
 

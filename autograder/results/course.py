@@ -11,7 +11,8 @@ from pathlib import Path
 from autograder.intake.collect import BadUsage
 from autograder.intake.reading import Read
 from autograder.judge.bench import NOWHERE
-from autograder.labs.build import Lab, as_text, release, write_source
+from autograder.labs.build import as_text, release, write_source
+from autograder.labs.master import Lab
 from autograder.results import gradebook
 from autograder.results.journal import write_whole
 

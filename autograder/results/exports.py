@@ -14,7 +14,7 @@ from pathlib import Path
 from autograder.intake.collect import Aside
 from autograder.intake.reading import Read
 from autograder.judge.outcome import Outcome
-from autograder.labs.build import Lab
+from autograder.labs.master import Lab
 from autograder.results.gradebook import Grade
 from autograder.sandbox.inside import clean
 

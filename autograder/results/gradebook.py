@@ -24,7 +24,8 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.judge.bench import NOWHERE
 from autograder.judge.outcome import Outcome
-from autograder.labs.build import Lab, write_source
+from autograder.labs.build import write_source
+from autograder.labs.master import Lab
 from autograder.sandbox.inside import clean
 
 

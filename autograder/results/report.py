@@ -23,7 +23,7 @@ from nbgrader.utils import is_grade, is_solution
 from autograder.intake.collect import Aside
 from autograder.intake.reading import Read
 from autograder.judge.outcome import Outcome
-from autograder.labs.build import Lab
+from autograder.labs.master import Lab
 from autograder.results import exports
 from autograder.results.gradebook import Grade
 from autograder.results.journal import write_whole

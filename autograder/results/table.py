@@ -6,7 +6,7 @@ from unicodedata import east_asian_width
 from autograder.intake.collect import Aside
 from autograder.intake.reading import Read
 from autograder.judge.outcome import Outcome
-from autograder.labs.build import Lab
+from autograder.labs.master import Lab
 from autograder.results.gradebook import Grade
 from autograder.sandbox.inside import clean
 

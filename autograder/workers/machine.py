@@ -10,7 +10,8 @@ from nbformat import NotebookNode
 from autograder.judge import own_solution
 from autograder.judge.judge import Submission, Terms, environment, judge
 from autograder.judge.outcome import Outcome
-from autograder.labs.build import Lab, release
+from autograder.labs.build import release
+from autograder.labs.master import Lab
 from autograder.sandbox import pool
 from autograder.workers import processes
 

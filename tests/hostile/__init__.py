@@ -9,7 +9,8 @@ from typing import Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from autograder.labs.build import Lab, read_lab, solution
+from autograder.labs.build import solution
+from autograder.labs.master import Lab, read_lab
 
 HERE = Path(__file__).parent
 MASTERS = {

@@ -18,13 +18,14 @@ from autograder.intake import reading
 from autograder.intake.collect import BadUsage, collect
 from autograder.intake.rebuild import Unreadable, rebuild
 from autograder.labs import build
+from autograder.labs.master import ROOT, read_lab
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
 from tests.tiny import FIXTURES
 
 pytestmark = pytest.mark.grader
 
-LAB = build.read_lab(FIXTURES / "masters" / "00_tiny.py")
+LAB = read_lab(FIXTURES / "masters" / "00_tiny.py")
 RELEASE = build.release(LAB)
 SOLVED = build.as_text(build.solution(LAB)).encode()
 
@@ -73,7 +74,7 @@ def test_what_bursts_a_limit_is_refused_and_the_next_one_is_read(tmp_path, kind,
 
 def test_what_reads_can_see_nothing_of_the_class(tmp_path):
     """The program is asked to read a file that it was not given."""
-    line = [*confine.command(), "/bin/ls", str(build.ROOT / "autograder"), str(tmp_path)]
+    line = [*confine.command(), "/bin/ls", str(ROOT / "autograder"), str(tmp_path)]
     said = os.popen(" ".join(line) + " 2>&1").read()
     assert "intake" in said and "masters" not in said and "answers" not in said
     assert "No such file" in said

@@ -10,9 +10,10 @@ import pytest
 from autograder.intake import cells
 from autograder.intake.rebuild import Unreadable, rebuild
 from autograder.labs import build
+from autograder.labs.master import MASTERS, read_lab
 from tests.tiny import FIXTURES
 
-LAB = build.read_lab(FIXTURES / "masters" / "00_tiny.py")
+LAB = read_lab(FIXTURES / "masters" / "00_tiny.py")
 RELEASE = build.release(LAB)
 DOUBLE = "def double(x):\n    return x + x"
 LENGTH = "def length(x, y):\n    return abs(complex(x, y))"
@@ -268,9 +269,9 @@ def test_a_lone_surrogate_can_be_written(submission):
     build.as_text(rebuilt.notebook).encode("utf-8")
 
 
-@pytest.mark.parametrize("master", sorted(build.MASTERS.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("master", sorted(MASTERS.glob("*.py")), ids=lambda path: path.stem)
 def test_cells_are_what_nbgrader_takes_them_for(master):
-    lab = build.read_lab(master)
+    lab = read_lab(master)
     for cell in [*lab.source.cells, *build.release(lab).cells]:
         for name in ("is_solution", "is_grade", "is_locked"):
             assert getattr(cells, name)(cell) == getattr(nbgrader.utils, name)(cell)

@@ -15,11 +15,12 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder.intake.rebuild import SKIP, rebuild
 from autograder.labs import build
+from autograder.labs.master import ROOT, read_lab
 from tests.tiny import FIXTURES
 
 pytestmark = pytest.mark.grader
 
-LAB = build.read_lab(FIXTURES / "masters" / "00_tiny.py")
+LAB = read_lab(FIXTURES / "masters" / "00_tiny.py")
 RELEASE = build.release(LAB)
 HELPER = "def helper(x):\n    return x + x"
 DOUBLE = (
@@ -373,7 +374,7 @@ print("grown by", (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) /
 def test_outputs_of_hundreds_of_megabytes_are_not_read():
     run = subprocess.run(
         [sys.executable, "-c", MEMORY],
-        capture_output=True, text=True, timeout=300, cwd=build.ROOT,
+        capture_output=True, text=True, timeout=300, cwd=ROOT,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert int(run.stdout.split()[-1]) < 100  # MiB

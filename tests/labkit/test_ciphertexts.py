@@ -10,6 +10,7 @@ import tensorflow as tf
 import tf_shell
 
 from autograder.labs import build
+from autograder.labs.master import MASTERS, ROOT, read_lab
 from autograder.labs.sample_class import read_answers
 from autograder.sandbox.inside import wire
 from labkit.checks import CheckFailed, encrypted_labels, guard
@@ -19,8 +20,8 @@ from tests import outside
 pytestmark = pytest.mark.labs
 
 NAME = "05_encrypted_labels"
-LAB = build.read_lab(build.MASTERS / f"{NAME}.py")
-ANSWERS = read_answers(build.ROOT / "autograder" / "course" / "answers" / NAME, LAB)
+LAB = read_lab(MASTERS / f"{NAME}.py")
+ANSWERS = read_answers(ROOT / "autograder" / "course" / "answers" / NAME, LAB)
 EXERCISES = ("scale_by_residual", "sum_over_classes_and_batch", "reordered_gradient")
 CHECKS = [(exercise, check) for exercise in EXERCISES for check in LAB.exercises[exercise]]
 SOLUTIONS = {cell.id: cell.source for cell in build.solution(LAB).cells}

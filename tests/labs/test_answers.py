@@ -13,14 +13,15 @@ from functools import cache
 import pytest
 
 from autograder.labs import build
+from autograder.labs.master import MASTERS, ROOT, read_lab
 from autograder.labs.sample_class import read_answers
 
 pytestmark = pytest.mark.labs
 BY_LAB = True
 
-LABS = {path.stem: build.read_lab(path) for path in sorted(build.MASTERS.glob("*.py"))}
+LABS = {path.stem: read_lab(path) for path in sorted(MASTERS.glob("*.py"))}
 ANSWERS = {
-    name: read_answers(build.ROOT / "autograder" / "course" / "answers" / name, lab)
+    name: read_answers(ROOT / "autograder" / "course" / "answers" / name, lab)
     for name, lab in LABS.items()
 }
 EXERCISES = [(lab, exercise) for lab in LABS for exercise in LABS[lab].exercises]

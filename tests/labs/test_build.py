@@ -12,11 +12,12 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder.labs import build
+from autograder.labs.master import MARKER, MARKER_WORDS, MASTERS, ROOT, colab_url, read_lab
 from autograder.labs.percent import Malformed
 from tests.tiny import FIXTURES
 
 TINY = FIXTURES / "masters" / "00_tiny.py"
-LABS = sorted(build.MASTERS.glob("*.py"))
+LABS = sorted(MASTERS.glob("*.py"))
 each_lab = pytest.mark.parametrize("master", [TINY, *LABS], ids=lambda path: path.stem)
 
 HEADER = '# ---\n# title: "Lab"\n# minutes: 1\n# ---\n'
@@ -36,28 +37,33 @@ def test_committed_notebooks_are_what_the_masters_give():
 
 
 def test_the_readme_opens_every_lab_in_colab():
-    readme = (build.ROOT / "README.md").read_text("utf-8")
+    readme = (ROOT / "README.md").read_text("utf-8")
     assert LABS
     for master in LABS:
-        assert f"({build.colab_url(master.stem)})" in readme
+        assert f"({colab_url(master.stem)})" in readme
 
 
 def test_every_lab_is_worth_100_points():
     for master in LABS:
-        points = build.read_lab(master).points
+        points = read_lab(master).points
         assert points == 100, f"{master.name}: the checks' points sum to {points:g}"
 
 
 def test_a_second_build_in_another_place_and_locale_is_equal_byte_for_byte(tmp_path):
     script = (
         "from pathlib import Path; from autograder.labs import build\n"
+<<<<<<< HEAD
         f"for folder in (build.MASTERS, Path({str(TINY.parent)!r})):\n"
+=======
+        "from autograder.labs.master import MASTERS\n"
+        f"for folder in (MASTERS, Path({str(TINY.parent)!r})):\n"
+>>>>>>> 5b69de7 (labs: what a master is, apart from what is built from it)
         "    for path, text in build.build(folder).items():\n"
         "        Path(path.name + path.parent.name).write_bytes(text.encode())\n"
     )
     environment = {
         **os.environ,
-        "PYTHONPATH": str(build.ROOT),
+        "PYTHONPATH": str(ROOT),
         "PYTHONHASHSEED": "7",
         "LC_ALL": "C",
         "HOME": str(tmp_path),
@@ -71,7 +77,7 @@ def test_a_second_build_in_another_place_and_locale_is_equal_byte_for_byte(tmp_p
 
 @each_lab
 def test_cells_have_unique_ids_twice_and_no_trace_of_a_run(master):
-    lab = build.read_lab(master)
+    lab = read_lab(master)
     for notebook in (build.release(lab), build.solution(lab)):
         nbformat.validate(notebook)
         ids = [cell.id for cell in notebook.cells]
@@ -86,12 +92,12 @@ def test_cells_have_unique_ids_twice_and_no_trace_of_a_run(master):
 @each_lab
 def test_the_release_holds_no_answer_and_no_hidden_test(master):
     """No line that stands only between markers is left, in code or in prose."""
-    lab = build.read_lab(master)
+    lab = read_lab(master)
     lines = {"SOLUTION": set(), "HIDDEN TESTS": set(), None: set()}
     for source in sources(lab.source):
         inside = None
         for line in source.split("\n"):
-            if marker := build.MARKER.match(line):
+            if marker := MARKER.match(line):
                 inside = marker[2] if marker[1] == "BEGIN" else None
             else:
                 lines[inside].add("".join(line.split()))
@@ -101,7 +107,7 @@ def test_the_release_holds_no_answer_and_no_hidden_test(master):
     released = build.release(lab)
     text = "\n".join(sources(released))
     assert (answers | tests).isdisjoint("".join(line.split()) for line in text.split("\n"))
-    assert build.MARKER_WORDS.search(text) is None
+    assert MARKER_WORDS.search(text) is None
     # No hint may quote an answer's longer lines either; shorter ones (`return total`) say nothing.
     prose = "".join(cell.source for cell in released.cells if cell.cell_type == "markdown")
     prose = "".join(prose.split())
@@ -110,7 +116,7 @@ def test_the_release_holds_no_answer_and_no_hidden_test(master):
 
 @each_lab
 def test_every_blank_names_its_exercise_and_announces_its_size(master):
-    lab = build.read_lab(master)
+    lab = read_lab(master)
     for cell in build.release(lab).cells:
         if cell.id in lab.exercises:
             assert re.search(r"# YOUR CODE HERE: (1 line|about \d+ lines)\.$", cell.source, re.M)
@@ -120,14 +126,14 @@ def test_every_blank_names_its_exercise_and_announces_its_size(master):
 
 @each_lab
 def test_the_solution_has_neither_markers_nor_hidden_tests(master):
-    lab = build.read_lab(master)
+    lab = read_lab(master)
     text = "\n".join(sources(build.solution(lab)))
-    assert build.MARKER_WORDS.search(text) is None
+    assert MARKER_WORDS.search(text) is None
     assert "is still blank" not in text
 
 
 def test_the_tiny_lab_in_detail():
-    lab = build.read_lab(TINY)
+    lab = read_lab(TINY)
     assert lab.exercises == {
         "double": {"doubles_integers": 2, "doubles_fractions": 3},
         "length": {"pythagoras": 5},
@@ -152,7 +158,7 @@ def test_the_tiny_lab_in_detail():
 
 
 def test_set_up_cell_does_nothing_outside_colab():
-    lab = build.read_lab(TINY)
+    lab = read_lab(TINY)
     install = next(cell for cell in build.release(lab).cells if cell.id == "install")
     # `get_ipython` is not defined here: reaching a %pip would raise NameError.
     exec(TransformerManager().transform_cell(install.source), {})
@@ -211,7 +217,7 @@ def test_a_malformed_master_is_refused_with_file_and_line(case, tmp_path):
     master = tmp_path / "bad.py"
     master.write_text(text, "utf-8")
     with pytest.raises(Malformed, match=re.escape(problem)) as caught:
-        build.read_lab(master)
+        read_lab(master)
     assert str(caught.value).startswith(f"{master}:{line}: ")
 
 

@@ -34,7 +34,7 @@ from traitlets.config import Config
 from autograder.judge.bench import Times
 from autograder.judge.judge import Submission, Terms
 from autograder.judge.outcome import Outcome
-from autograder.labs.build import read_lab
+from autograder.labs.master import read_lab
 from autograder.results import exports, gradebook, report
 from autograder.results import journal as journal_module
 from autograder.results.course import FIRST_LINE

@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
 from autograder.labs import build
+from autograder.labs.master import ROOT
 from tests.tiny import answered, grade
 
 pytestmark = pytest.mark.grader
@@ -164,7 +165,7 @@ def test_cells_that_the_release_does_not_have_are_not_judged(made, output, add):
 
 def test_the_projects_own_folder_is_safe_too(made, output):
     as_handed_in(output, HERE.format(str(made[1]), str(made[1])))
-    folder = build.ROOT / "autograder"
+    folder = ROOT / "autograder"
     assert "No such kernel" in run(folder, "-c", VALIDATE, notebook(output))
     missing = "import sys; sys.modules['autograder'] = None\n"
     assert "No such kernel" in run(folder, "-c", missing + VALIDATE, notebook(output))

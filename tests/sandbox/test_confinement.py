@@ -18,6 +18,7 @@ import pytest
 
 from autograder.judge.judge import environment
 from autograder.labs import build
+from autograder.labs.master import ROOT, read_lab
 from autograder.sandbox import cgroup, confine, pool
 from autograder.sandbox.confine import Limits, Place, short_folder
 from autograder.sandbox.inside import jail, syscalls
@@ -35,7 +36,7 @@ def places(kind):
     """Open a place for kernels: a pool, or without."""
     with ExitStack() as stack:
         if kind == "pool":
-            release = build.release(build.read_lab(MASTERS["00_tiny"]))
+            release = build.release(read_lab(MASTERS["00_tiny"]))
             address = stack.enter_context(pool.serving(release, "bwrap", environment(1)))
             assert address is not None
             yield Place(address.parent, pool=address, limits=Limits(memory=1 << 30))
@@ -440,7 +441,7 @@ def test_nor_does_it_harm_it_where_the_grader_is_not_root(kind, attack):
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-ec", AS_ANOTHER, "sh", hidden() or "", sys.base_prefix,
          sys.executable, "-c", program],
-        cwd=build.ROOT, capture_output=True, text=True, timeout=500,
+        cwd=ROOT, capture_output=True, text=True, timeout=500,
     )  # fmt: skip
     assert "unharmed" in done.stdout, done.stdout + done.stderr
 

@@ -27,6 +27,7 @@ from autograder.intake.rebuild import rebuild
 from autograder.judge import judge as judge_
 from autograder.judge.judge import Submission, Terms, environment
 from autograder.labs import build
+from autograder.labs.master import ROOT, read_lab
 from autograder.sandbox import bubblewrap, confine, pool
 from autograder.sandbox.confine import NONE, Limits, Place, short_folder
 from autograder.sandbox.inside import judge, student, wire
@@ -38,8 +39,8 @@ from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
 
 pytestmark = pytest.mark.grader
 
-TINY = build.read_lab(MASTERS["00_tiny"])
-ARRAYS = build.read_lab(MASTERS["00_arrays"])
+TINY = read_lab(MASTERS["00_tiny"])
+ARRAYS = read_lab(MASTERS["00_arrays"])
 
 
 # --- kernels --------------------------------------------------------------------------------------
@@ -215,12 +216,14 @@ def test_a_set_up_cell_that_a_fork_cannot_go_on_from_is_left_to_the_kernels(sour
 
 def test_a_pool_ends_with_whoever_opened_it():
     code = (
-        "import os, signal\nfrom autograder.labs import build\nfrom autograder.sandbox import pool\n"
-        f"lab = build.read_lab(__import__('pathlib').Path({str(MASTERS['00_tiny'])!r}))\n"
+        "import os, signal\nfrom autograder.labs import build\n"
+        "from autograder.labs.master import read_lab\n"
+        "from autograder.sandbox import pool\n"
+        f"lab = read_lab(__import__('pathlib').Path({str(MASTERS['00_tiny'])!r}))\n"
         "with pool.serving(build.release(lab), 'bwrap', {}) as address:\n"
         "    print(address, flush=True)\n    os.kill(os.getpid(), signal.SIGKILL)"
     )
-    run = subprocess.run([sys.executable, "-c", code], cwd=build.ROOT, capture_output=True)
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
     address = run.stdout.decode().strip()
     assert address.endswith("/pool")
     from tests.test_grade import gone  # a zombie counts as gone
@@ -496,7 +499,7 @@ def test_the_insecure_way_says_so_in_every_outcome():
 def test_a_solution_that_fails_here_stops_the_class(tmp_path):
     master = MASTERS["00_tiny"].read_text("utf-8").replace("return 2 * x", "return 3 * x")
     (tmp_path / "00_tiny.py").write_text(master, "utf-8")
-    lab = build.read_lab(tmp_path / "00_tiny.py")
+    lab = read_lab(tmp_path / "00_tiny.py")
     says = "loses 2 of 3 checks here; `doubles_integers` says"
     with pytest.raises(machine.Unusable, match=says), machine.ready(lab, Terms()):
         raise AssertionError
