@@ -5,12 +5,13 @@ solutions, and checks.
 """
 
 import ast
+import math
 import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -20,11 +21,18 @@ from autograder.labs.percent import Malformed
 
 ROOT = Path(__file__).resolve().parents[2]
 MASTERS = ROOT / "autograder" / "course" / "masters"
+CHECKS = ROOT / "labkit" / "checks"
 
 MARKER = re.compile(r"^\s*#+ *(BEGIN|END) (SOLUTION|HIDDEN TESTS)\b")
 # nbgrader looks for these words anywhere in a line, in prose too; only MARKER lines may have them.
 MARKER_WORDS = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS)|(BEGIN|END) MARK SCHEME|AUTOTEST")
-KEYS: tuple[set[str], ...] = (set(), {"setup"}, {"exercise"}, {"check", "points"})
+KEYS: tuple[set[str], ...] = (
+    set(),
+    {"setup"},
+    {"exercise"},
+    {"check", "points"},
+    {"check", "points", "trials"},
+)
 
 METADATA = {
     "kernelspec": {
@@ -68,18 +76,20 @@ def read_lab(path: Path) -> Lab:
     """Read a master.
 
     Raises:
-        Malformed: with file and line, where the master breaks a rule.
+        Malformed: with file and line, where the master breaks a rule, or where its checks and the
+            check functions of its module in labkit/checks are not the same.
     """
     header, cells = percent.read(path)
     for key, kind in (("title", str), ("minutes", int)):
         if not isinstance(header.get(key), kind):
             raise Malformed(path, 1, f"the header needs `{key}:` ({kind.__name__})")
     exercises = _exercises(path, cells)
+    _check_functions(path, cells)
     lab = Lab(path.stem, header["title"], header["minutes"], exercises, _empty_notebook())
     lab.source.cells = [
         _notebook_cell("markdown", "title", _title(lab)),
         _notebook_cell("code", "install", _install(), locked=True),
-        *_body(cells),
+        *_body(cells, module(lab.name)),
     ]
     return lab
 
@@ -87,45 +97,62 @@ def read_lab(path: Path) -> Lab:
 def _exercises(path: Path, cells: list[percent.Cell]) -> dict[str, dict[str, float]]:
     """Check every cell against the rules, and return each exercise's checks and points."""
     exercises: dict[str, dict[str, float]] = {}
-    named: dict[str, int] = {}
-    exercise: str | None = None
+    lines: dict[str, int] = {}
     for cell in cells:
-
-        def refuse(problem: str, line: int = cell.line) -> NoReturn:
-            raise Malformed(path, line, problem)
-
-        keys = set(cell.metadata)
-        if keys == {"check"}:
-            refuse(f"check {cell.metadata['check']!r} needs points=…")
-        if keys not in KEYS or (keys and cell.kind != "code"):
-            refuse(f"a {cell.kind} cell cannot have {', '.join(sorted(keys))}")
-        name: Any = cell.metadata.get("exercise", cell.metadata.get("check"))
-        if keys & {"exercise", "check"}:
-            # Names become grade ids, cell ids (at most 64 characters) and columns.
-            if not (isinstance(name, str) and name.isidentifier() and len(name) <= 48):
-                refuse(f"{name!r} is no name: write an identifier of at most 48 characters")
-            if name in named:
-                refuse(f"{name!r} is already the name of the cell in line {named[name]}")
-            named[name] = cell.line
+        problem = _header_problem(cell) or _check_problem(cell)
+        if problem is not None:
+            raise Malformed(path, cell.line, problem)
         _check_markers(path, cell)
-
-        if "exercise" in keys:
-            if exercise is not None and not exercises[exercise]:
-                refuse(f"exercise {exercise!r}, before this one, has no check")
-            if (problem := _definition_problem(cell.source, name)) is not None:
-                refuse(problem)
-            exercise = name
-            exercises[exercise] = {}
-        if "check" in keys:
-            points = cell.metadata["points"]
-            if isinstance(points, bool) or not isinstance(points, int | float) or points <= 0:
-                refuse(f"points={points!r} is no positive number")
-            if exercise is None:
-                refuse(f"check {name!r} stands before any exercise")
-            exercises[exercise][name] = points
-    if exercise is not None and not exercises[exercise]:
-        raise Malformed(path, named[exercise], f"exercise {exercise!r} has no check")
+        name = _name(cell)
+        if name is None:
+            continue
+        if name in lines:
+            problem = f"{name!r} is already the name of the cell in line {lines[name]}"
+        elif "exercise" in cell.metadata:
+            problem = _definition_problem(cell.source, name)
+            exercises[name] = {}
+        elif not exercises:
+            problem = f"check {name!r} stands before any exercise"
+        else:
+            [*exercises.values()][-1][name] = cell.metadata["points"]
+        if problem is not None:
+            raise Malformed(path, cell.line, problem)
+        lines[name] = cell.line
+    for exercise, checks in exercises.items():
+        if not checks:
+            raise Malformed(path, lines[exercise], f"exercise {exercise!r} has no check")
     return exercises
+
+
+def _name(cell: percent.Cell) -> Any:
+    """Return the name of an exercise or a check; other cells have none."""
+    return cell.metadata.get("exercise", cell.metadata.get("check"))
+
+
+def _header_problem(cell: percent.Cell) -> str | None:
+    keys, name = set(cell.metadata), _name(cell)
+    if "check" in keys and "points" not in keys:
+        return f"check {name!r} needs points=…"
+    if keys not in KEYS or (keys and cell.kind != "code"):
+        return f"a {cell.kind} cell cannot have {', '.join(sorted(keys))}"
+    # Names become grade ids, cell ids (at most 64 characters) and columns.
+    fit = isinstance(name, str) and name.isidentifier() and len(name) <= 48
+    if keys & {"exercise", "check"} and not fit:
+        return f"{name!r} is no name: write an identifier of at most 48 characters"
+    return None
+
+
+def _check_problem(cell: percent.Cell) -> str | None:
+    points, trials = cell.metadata.get("points", 1), cell.metadata.get("trials", 1)
+    if not (type(points) in (int, float) and 0 < points < math.inf):
+        return f"points={points!r} is no positive number"
+    if not (type(trials) is int and trials > 0):
+        return f"trials={trials!r} is no positive whole number"
+    if "trials" in cell.metadata and cell.source:
+        return "a check has trials=… or a body of its own, not both"
+    if "check" in cell.metadata and cell.source and not _code(cell.source.split("\n")):
+        return "a body without code passes every answer: leave it out"
+    return None
 
 
 def _check_markers(path: Path, cell: percent.Cell) -> None:
@@ -167,31 +194,89 @@ def solution_size(source: str) -> int:
     """Return how many lines of code stand between the solution's markers."""
     lines = source.split("\n")
     begin, end = (index for index, line in enumerate(lines) if MARKER.match(line))
-    code = (line.strip() for line in lines[begin + 1 : end])
-    return sum(bool(line) and not line.startswith("#") for line in code)
+    return len(_code(lines[begin + 1 : end]))
+
+
+def _code(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.strip() and not line.strip().startswith("#")]
+
+
+# --- labkit's checks ------------------------------------------------------------------------------
+
+
+def module(name: str) -> str:
+    """Return the name of the module of labkit.checks that holds a lab's checks."""
+    return re.sub(r"^\d+_", "", name)
+
+
+def _check_functions(path: Path, cells: list[percent.Cell]) -> None:
+    """Refuse a check without a function, and a function without a check."""
+    place = CHECKS / f"{module(path.stem)}.py"
+    functions = _functions(place) if place.is_file() else {}
+    checks = {cell.metadata["check"]: cell for cell in cells if "check" in cell.metadata}
+    for name, cell in checks.items():
+        # Where a lab has no module, as in tests, its checks have bodies.
+        if name not in functions and (functions or not cell.source):
+            where = place.relative_to(ROOT)
+            raise Malformed(path, cell.line, f"{where} has no check function {name!r}")
+    for name, line in functions.items():
+        if name not in checks:
+            raise Malformed(place, line, f"{path.name} has no check {name!r}")
+
+
+def _functions(place: Path) -> dict[str, int]:
+    """Return the check functions that a module defines, and their lines."""
+    return {
+        node.name: node.lineno
+        for node in ast.parse(place.read_text("utf-8"), str(place)).body
+        if isinstance(node, ast.FunctionDef) and "check" in map(ast.unparse, node.decorator_list)
+    }
+
+
+def _call(module: str, exercise: str, check: percent.Cell) -> str:
+    """Return the body of a check that has none: its function is called on the exercise above.
+
+    What students see tries it on fresh inputs once; the hidden tests do so `trials` times more.
+    """
+
+    def call(*more: str) -> str:
+        function = f"checks.{module}.{check.metadata['check']}"
+        arguments = ", ".join([exercise, "checks.fresh_rng()", *more])
+        line = f"{function}({arguments})"
+        return line if len(line) <= 95 else f"{function}(\n    {arguments}\n)"
+
+    trials = check.metadata.get("trials")
+    if trials is None:
+        return call()
+    hidden = call() if trials == 1 else call(f"trials={trials}")
+    return f"{call()}\n### BEGIN HIDDEN TESTS\n{hidden}\n### END HIDDEN TESTS"
 
 
 # --- nbgrader's source ----------------------------------------------------------------------------
 
 
-def _body(cells: list[percent.Cell]) -> list[NotebookNode]:
+def _body(cells: list[percent.Cell], module: str) -> list[NotebookNode]:
     """Turn a master's cells into notebook cells.
 
     A named cell's id is its name. Any other is counted from the last named one, so that a new
     paragraph changes few ids, and none that grading relies on.
     """
-    body, last, count = [], "start", 0
+    body, exercise, last, count = [], "", "start", 0
     for cell in cells:
-        name = cell.metadata.get("exercise", cell.metadata.get("check"))
+        name, source = _name(cell), cell.source
         if name is not None:
             last, count = name, 0
         else:
             count += 1
+        if "exercise" in cell.metadata:
+            exercise = name
+        elif "check" in cell.metadata:
+            source = source or _call(module, exercise, cell)
         body.append(
             _notebook_cell(
                 cell.kind,
                 name or f"{last}-{count}",
-                cell.source,
+                source,
                 solution="exercise" in cell.metadata,
                 points=cell.metadata.get("points"),
                 locked="setup" in cell.metadata,
