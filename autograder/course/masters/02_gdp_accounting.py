@@ -165,17 +165,8 @@ def gaussian_tradeoff(alpha, mu):
     ### END SOLUTION
 
 
-# %% check="it_is_the_best_test" points=5
-checks.gdp_accounting.it_is_the_best_test(gaussian_tradeoff, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.it_is_the_best_test(gaussian_tradeoff, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="tradeoff_at_the_edges" points=3
-checks.gdp_accounting.tradeoff_at_the_edges(gaussian_tradeoff, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.tradeoff_at_the_edges(gaussian_tradeoff, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="it_is_the_best_test" points=5 trials=5
+# %% check="tradeoff_at_the_edges" points=3 trials=3
 
 # %%
 alpha = np.linspace(0, 1, 401)
@@ -227,17 +218,8 @@ def compose_mu(mus):
     ### END SOLUTION
 
 
-# %% check="composition_adds_up_renyi_costs" points=3
-checks.gdp_accounting.composition_adds_up_renyi_costs(compose_mu, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.composition_adds_up_renyi_costs(compose_mu, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="composition_grows_with_the_root" points=2
-checks.gdp_accounting.composition_grows_with_the_root(compose_mu, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.composition_grows_with_the_root(compose_mu, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="composition_adds_up_renyi_costs" points=3 trials=5
+# %% check="composition_grows_with_the_root" points=2 trials=3
 
 # %%
 plots.lines(
@@ -304,17 +286,8 @@ def mu_poisson(noise_multiplier, sampling_probability, steps):
     ### END SOLUTION
 
 
-# %% check="mu_poisson_matches_the_library" points=5
-checks.gdp_accounting.mu_poisson_matches_the_library(mu_poisson, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.mu_poisson_matches_the_library(mu_poisson, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="mu_poisson_at_the_limits" points=3
-checks.gdp_accounting.mu_poisson_at_the_limits(mu_poisson, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.mu_poisson_at_the_limits(mu_poisson, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="mu_poisson_matches_the_library" points=5 trials=5
+# %% check="mu_poisson_at_the_limits" points=3 trials=3
 
 # %% [markdown]
 # ### Exercise 4 · `mu_uniform` (easy, 6 minutes)
@@ -362,17 +335,8 @@ def mu_uniform(noise_multiplier, sampling_probability, steps):
     ### END SOLUTION
 
 
-# %% check="mu_uniform_matches_the_library" points=5
-checks.gdp_accounting.mu_uniform_matches_the_library(mu_uniform, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.mu_uniform_matches_the_library(mu_uniform, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="mu_uniform_refuses_nonsense" points=3
-checks.gdp_accounting.mu_uniform_refuses_nonsense(mu_uniform, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.mu_uniform_refuses_nonsense(mu_uniform, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="mu_uniform_matches_the_library" points=5 trials=5
+# %% check="mu_uniform_refuses_nonsense" points=3 trials=3
 
 # %% [markdown]
 # The first published figure: batches of 256, "0.227-GDP". Fifteen epochs are 3515.625 such batches. We
@@ -439,20 +403,9 @@ def delta_from_mu(epsilon, mu):
     ### END SOLUTION
 
 
-# %% check="delta_matches_the_integral" points=5
-checks.gdp_accounting.delta_matches_the_integral(delta_from_mu, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.delta_matches_the_integral(delta_from_mu, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="delta_survives_large_mu" points=4
-checks.gdp_accounting.delta_survives_large_mu(delta_from_mu, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.delta_survives_large_mu(delta_from_mu, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
+# %% check="delta_matches_the_integral" points=5 trials=5
+# %% check="delta_survives_large_mu" points=4 trials=5
 # %% check="delta_refuses_nonsense" points=2
-checks.gdp_accounting.delta_refuses_nonsense(delta_from_mu, checks.fresh_rng())
 
 # %% [markdown]
 # ### Exercise 6 · `eps_from_mu` (medium, 10 minutes)
@@ -497,20 +450,9 @@ def eps_from_mu(mu, delta, delta_of):
     ### END SOLUTION
 
 
-# %% check="eps_inverts_delta" points=5
-checks.gdp_accounting.eps_inverts_delta(eps_from_mu, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.eps_inverts_delta(eps_from_mu, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="eps_at_the_extremes" points=4
-checks.gdp_accounting.eps_at_the_extremes(eps_from_mu, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.eps_at_the_extremes(eps_from_mu, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
+# %% check="eps_inverts_delta" points=5 trials=5
+# %% check="eps_at_the_extremes" points=4 trials=5
 # %% check="eps_refuses_nonsense" points=2
-checks.gdp_accounting.eps_refuses_nonsense(eps_from_mu, checks.fresh_rng())
 
 
 # %% [markdown]
@@ -605,14 +547,7 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
     ### END SOLUTION
 
 
-# %% check="tight_conversion_matches_the_library" points=5
-checks.gdp_accounting.tight_conversion_matches_the_library(eps_rdp, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.tight_conversion_matches_the_library(
-    eps_rdp, checks.fresh_rng(), trials=2
-)
-### END HIDDEN TESTS
-
+# %% check="tight_conversion_matches_the_library" points=5 trials=2
 # %% check="classical_conversion_of_a_gaussian" points=3
 checks.gdp_accounting.classical_conversion_of_a_gaussian(eps_rdp, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
@@ -622,13 +557,7 @@ checks.gdp_accounting.classical_conversion_of_a_gaussian(
 ### END HIDDEN TESTS
 
 # %% check="published_rdp_figures_come_out" points=3
-checks.gdp_accounting.published_rdp_figures_come_out(eps_rdp, checks.fresh_rng())
-
-# %% check="rdp_stays_in_its_domain" points=2
-checks.gdp_accounting.rdp_stays_in_its_domain(eps_rdp, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.rdp_stays_in_its_domain(eps_rdp, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="rdp_stays_in_its_domain" points=2 trials=3
 
 
 # %% [markdown]
@@ -830,17 +759,8 @@ def worst_case(settings, estimate, bracket):
     ### END SOLUTION
 
 
-# %% check="finds_the_worst_setting" points=6
-checks.gdp_accounting.finds_the_worst_setting(worst_case, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.finds_the_worst_setting(worst_case, checks.fresh_rng(), trials=10)
-### END HIDDEN TESTS
-
-# %% check="accuses_only_with_proof" points=4
-checks.gdp_accounting.accuses_only_with_proof(worst_case, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.accuses_only_with_proof(worst_case, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
+# %% check="finds_the_worst_setting" points=6 trials=10
+# %% check="accuses_only_with_proof" points=4 trials=5
 
 # %% [markdown]
 # Try it, and try settings of your own. First the whole grid, then only trainings that someone might
@@ -933,18 +853,8 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     ### END SOLUTION
 
 
-# %% check="noise_keeps_the_promise" points=5
-checks.gdp_accounting.noise_keeps_the_promise(noise_for, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.noise_keeps_the_promise(noise_for, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="noise_is_not_wasted" points=3
-checks.gdp_accounting.noise_is_not_wasted(noise_for, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.noise_is_not_wasted(noise_for, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
+# %% check="noise_keeps_the_promise" points=5 trials=5
+# %% check="noise_is_not_wasted" points=3 trials=5
 # %% check="noise_for_refuses_the_impossible" points=2
 checks.gdp_accounting.noise_for_refuses_the_impossible(noise_for, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
@@ -1016,17 +926,8 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
     ### END SOLUTION
 
 
-# %% check="epochs_become_steps" points=4
-checks.gdp_accounting.epochs_become_steps(epsilons_by_epoch, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.epochs_become_steps(epsilons_by_epoch, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="steps_are_integers" points=2
-checks.gdp_accounting.steps_are_integers(epsilons_by_epoch, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.steps_are_integers(epsilons_by_epoch, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
+# %% check="epochs_become_steps" points=4 trials=5
+# %% check="steps_are_integers" points=2 trials=5
 
 # %% [markdown]
 # Now train. With all of MNIST this takes about a minute and a half on two cores. `dpsgd.fit` is
@@ -1142,22 +1043,9 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     ### END SOLUTION
 
 
-# %% check="each_group_is_clipped" points=4
-checks.gdp_accounting.each_group_is_clipped(microbatch_gradient, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.each_group_is_clipped(microbatch_gradient, checks.fresh_rng())
-### END HIDDEN TESTS
-
-# %% check="noise_grows_with_the_group" points=4
-checks.gdp_accounting.noise_grows_with_the_group(microbatch_gradient, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.gdp_accounting.noise_grows_with_the_group(
-    microbatch_gradient, checks.fresh_rng(), trials=5
-)
-### END HIDDEN TESTS
-
+# %% check="each_group_is_clipped" points=4 trials=1
+# %% check="noise_grows_with_the_group" points=4 trials=5
 # %% check="group_noise_comes_from_rng" points=2
-checks.gdp_accounting.group_noise_comes_from_rng(microbatch_gradient, checks.fresh_rng())
 
 # %% [markdown]
 # **Price one: noise.** The same σ, but 5 times fewer gradients to drown it in.

@@ -115,14 +115,7 @@ checks.federated_masking.every_example_has_one_owner(
 )
 ### END HIDDEN TESTS
 
-# %% check="labels_stay_with_their_images" points=3
-checks.federated_masking.labels_stay_with_their_images(split_among, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.labels_stay_with_their_images(
-    split_among, checks.fresh_rng(), trials=3
-)
-### END HIDDEN TESTS
-
+# %% check="labels_stay_with_their_images" points=3 trials=3
 # %% check="sizes_differ_by_one_at_most" points=2
 checks.federated_masking.sizes_differ_by_one_at_most(split_among, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
@@ -131,11 +124,7 @@ checks.federated_masking.sizes_differ_by_one_at_most(
 )
 ### END HIDDEN TESTS
 
-# %% check="parts_are_drawn_at_random" points=2
-checks.federated_masking.parts_are_drawn_at_random(split_among, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.parts_are_drawn_at_random(split_among, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
+# %% check="parts_are_drawn_at_random" points=2 trials=2
 
 # %%
 rng = np.random.default_rng(1)
@@ -187,21 +176,8 @@ def gradient(weights, x, y):
     ### END SOLUTION
 
 
-# %% check="gradient_is_the_slope_of_the_loss" points=6
-checks.federated_masking.gradient_is_the_slope_of_the_loss(gradient, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.gradient_is_the_slope_of_the_loss(
-    gradient, checks.fresh_rng(), trials=5
-)
-### END HIDDEN TESTS
-
-# %% check="gradient_of_a_batch_is_the_mean" points=4
-checks.federated_masking.gradient_of_a_batch_is_the_mean(gradient, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.gradient_of_a_batch_is_the_mean(
-    gradient, checks.fresh_rng(), trials=5
-)
-### END HIDDEN TESTS
+# %% check="gradient_is_the_slope_of_the_loss" points=6 trials=5
+# %% check="gradient_of_a_batch_is_the_mean" points=4 trials=5
 
 # %% [markdown]
 # One party trains on its own 32 images, in batches of 16:
@@ -266,31 +242,9 @@ def federated_round(weights, parties, gradient, learning_rate):
     ### END SOLUTION
 
 
-# %% check="a_round_is_a_centralised_step" points=5
-checks.federated_masking.a_round_is_a_centralised_step(federated_round, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.a_round_is_a_centralised_step(
-    federated_round, checks.fresh_rng(), trials=5
-)
-### END HIDDEN TESTS
-
-# %% check="equal_parties_count_equally" points=2
-checks.federated_masking.equal_parties_count_equally(federated_round, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.equal_parties_count_equally(
-    federated_round, checks.fresh_rng(), trials=5
-)
-### END HIDDEN TESTS
-
-# %% check="each_party_computes_on_its_own_data" points=3
-checks.federated_masking.each_party_computes_on_its_own_data(
-    federated_round, checks.fresh_rng()
-)
-### BEGIN HIDDEN TESTS
-checks.federated_masking.each_party_computes_on_its_own_data(
-    federated_round, checks.fresh_rng()
-)
-### END HIDDEN TESTS
+# %% check="a_round_is_a_centralised_step" points=5 trials=5
+# %% check="equal_parties_count_equally" points=2 trials=5
+# %% check="each_party_computes_on_its_own_data" points=3 trials=1
 
 # %%
 ROUNDS = 20
@@ -361,23 +315,9 @@ def reads(compute, data):
     ### END SOLUTION
 
 
-# %% check="whatever_is_read_is_found" points=6
-checks.federated_masking.whatever_is_read_is_found(reads, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.whatever_is_read_is_found(reads, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="nobody_is_accused_wrongly" points=4
-checks.federated_masking.nobody_is_accused_wrongly(reads, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.nobody_is_accused_wrongly(reads, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="the_data_stay_as_they_were" points=2
-checks.federated_masking.the_data_stay_as_they_were(reads, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.the_data_stay_as_they_were(reads, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="whatever_is_read_is_found" points=6 trials=5
+# %% check="nobody_is_accused_wrongly" points=4 trials=5
+# %% check="the_data_stay_as_they_were" points=2 trials=3
 
 # %% [markdown]
 # Now put the published lines on trial, beside a party's gradient as it should be.
@@ -461,17 +401,8 @@ def invert_gradient(grad):
     ### END SOLUTION
 
 
-# %% check="the_image_comes_back" points=6
-checks.federated_masking.the_image_comes_back(invert_gradient, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.the_image_comes_back(invert_gradient, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="pixels_run_from_0_to_1" points=4
-checks.federated_masking.pixels_run_from_0_to_1(invert_gradient, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.pixels_run_from_0_to_1(invert_gradient, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
+# %% check="the_image_comes_back" points=6 trials=5
+# %% check="pixels_run_from_0_to_1" points=4 trials=5
 
 # %%
 victims = [x[:1] for x, _ in parties[:6]]
@@ -557,23 +488,9 @@ def mask_gradient(grad, party, masks):
     ### END SOLUTION
 
 
-# %% check="masks_cancel_in_the_sum" points=4
-checks.federated_masking.masks_cancel_in_the_sum(mask_gradient, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.masks_cancel_in_the_sum(mask_gradient, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="the_smaller_id_adds" points=3
-checks.federated_masking.the_smaller_id_adds(mask_gradient, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.the_smaller_id_adds(mask_gradient, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="exact_modulo_2_to_the_32" points=5
-checks.federated_masking.exact_modulo_2_to_the_32(mask_gradient, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.exact_modulo_2_to_the_32(mask_gradient, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
+# %% check="masks_cancel_in_the_sum" points=4 trials=5
+# %% check="the_smaller_id_adds" points=3 trials=5
+# %% check="exact_modulo_2_to_the_32" points=5 trials=5
 
 # %% [markdown]
 # **Attack it.** As in the published notebook, the pairs are (0, 5), (1, 6), …, and the masks are
@@ -713,33 +630,10 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
     ### END SOLUTION
 
 
-# %% check="all_pair_masks_cancel" points=4
-checks.federated_masking.all_pair_masks_cancel(pairwise_mask, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.all_pair_masks_cancel(pairwise_mask, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="every_other_party_counts" points=3
-checks.federated_masking.every_other_party_counts(pairwise_mask, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.every_other_party_counts(pairwise_mask, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
-# %% check="every_round_has_fresh_masks" points=3
-checks.federated_masking.every_round_has_fresh_masks(pairwise_mask, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.every_round_has_fresh_masks(
-    pairwise_mask, checks.fresh_rng(), trials=3
-)
-### END HIDDEN TESTS
-
-# %% check="a_mask_needs_a_private_key" points=2
-checks.federated_masking.a_mask_needs_a_private_key(pairwise_mask, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.a_mask_needs_a_private_key(
-    pairwise_mask, checks.fresh_rng(), trials=3
-)
-### END HIDDEN TESTS
+# %% check="all_pair_masks_cancel" points=4 trials=5
+# %% check="every_other_party_counts" points=3 trials=3
+# %% check="every_round_has_fresh_masks" points=3 trials=3
+# %% check="a_mask_needs_a_private_key" points=2 trials=3
 
 # %% [markdown]
 # Train again. This time the server sees masked vectors only.
@@ -893,17 +787,8 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
     ### END SOLUTION
 
 
-# %% check="self_masks_come_off" points=5
-checks.federated_masking.self_masks_come_off(unmask, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.self_masks_come_off(unmask, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="dropouts_masks_come_off" points=7
-checks.federated_masking.dropouts_masks_come_off(unmask, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.dropouts_masks_come_off(unmask, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
+# %% check="self_masks_come_off" points=5 trials=5
+# %% check="dropouts_masks_come_off" points=7 trials=5
 
 # %% [markdown]
 # Parties 3 and 8 drop out of a round of yours. Below it the same with `secagg.secure_sum`, the whole
@@ -997,23 +882,9 @@ def what_happens(parties, threshold, dropouts, colluders):
     ### END SOLUTION
 
 
-# %% check="the_sum_comes_out" points=2
-checks.federated_masking.the_sum_comes_out(what_happens, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.the_sum_comes_out(what_happens, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
-# %% check="a_curious_server" points=2
-checks.federated_masking.a_curious_server(what_happens, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.a_curious_server(what_happens, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
-# %% check="a_lying_server" points=2
-checks.federated_masking.a_lying_server(what_happens, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.a_lying_server(what_happens, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="the_sum_comes_out" points=2 trials=3
+# %% check="a_curious_server" points=2 trials=3
+# %% check="a_lying_server" points=2 trials=3
 
 # %%
 print("100 parties, a third of which may drop out, and some of which may collude:\n")
@@ -1070,17 +941,8 @@ def privacy_risk(parties, neighbours, threshold, colluders):
     ### END SOLUTION
 
 
-# %% check="the_tail_is_exact" points=4
-checks.federated_masking.the_tail_is_exact(privacy_risk, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.the_tail_is_exact(privacy_risk, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
-# %% check="risk_at_the_edges" points=2
-checks.federated_masking.risk_at_the_edges(privacy_risk, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.risk_at_the_edges(privacy_risk, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="the_tail_is_exact" points=4 trials=3
+# %% check="risk_at_the_edges" points=2 trials=3
 
 # %%
 print("a fifth collude, 2/3 of the neighbours are the threshold, a risk below 1 in a million:")

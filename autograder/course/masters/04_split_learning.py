@@ -112,17 +112,8 @@ def sum_of_squares(owner, helper, values):
     ### END SOLUTION
 
 
-# %% check="the_sum_is_right" points=4
-checks.split_learning.the_sum_is_right(sum_of_squares, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.the_sum_is_right(sum_of_squares, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
-# %% check="each_moves_what_it_must" points=6
-checks.split_learning.each_moves_what_it_must(sum_of_squares, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.each_moves_what_it_must(sum_of_squares, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="the_sum_is_right" points=4 trials=3
+# %% check="each_moves_what_it_must" points=6 trials=3
 
 # %% [markdown]
 # ## Part 2 · One network, two owners
@@ -186,12 +177,7 @@ def forward_to_cut(bottom, x):
     ### END SOLUTION
 
 
-# %% check="both_layers_end_in_relu" points=4
-checks.split_learning.both_layers_end_in_relu(forward_to_cut, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.both_layers_end_in_relu(forward_to_cut, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
+# %% check="both_layers_end_in_relu" points=4 trials=3
 # %% check="weights_and_biases_are_in_their_place" points=4
 checks.split_learning.weights_and_biases_are_in_their_place(
     forward_to_cut, checks.fresh_rng()
@@ -242,27 +228,9 @@ def server_step(top, smashed, labels, learning_rate):
     ### END SOLUTION
 
 
-# %% check="the_loss_is_the_mean_cross_entropy" points=3
-checks.split_learning.the_loss_is_the_mean_cross_entropy(server_step, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.the_loss_is_the_mean_cross_entropy(
-    server_step, checks.fresh_rng(), trials=3
-)
-### END HIDDEN TESTS
-
-# %% check="the_top_makes_one_sgd_step" points=5
-checks.split_learning.the_top_makes_one_sgd_step(server_step, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.the_top_makes_one_sgd_step(server_step, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
-# %% check="the_cut_gradient_is_the_slope_at_the_cut" points=6
-checks.split_learning.the_cut_gradient_is_the_slope_at_the_cut(server_step, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.the_cut_gradient_is_the_slope_at_the_cut(
-    server_step, checks.fresh_rng(), trials=3
-)
-### END HIDDEN TESTS
+# %% check="the_loss_is_the_mean_cross_entropy" points=3 trials=3
+# %% check="the_top_makes_one_sgd_step" points=5 trials=3
+# %% check="the_cut_gradient_is_the_slope_at_the_cut" points=6 trials=3
 
 # %% [markdown]
 # ### Exercise 4 · `backward_from_cut` (medium, 10 minutes)
@@ -300,27 +268,9 @@ def backward_from_cut(bottom, x, cut_gradient, learning_rate):
     ### END SOLUTION
 
 
-# %% check="alices_weights_move" points=3
-checks.split_learning.alices_weights_move(backward_from_cut, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.alices_weights_move(backward_from_cut, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
-
-# %% check="the_chain_rule_goes_through_the_bottom" points=6
-checks.split_learning.the_chain_rule_goes_through_the_bottom(
-    backward_from_cut, checks.fresh_rng()
-)
-### BEGIN HIDDEN TESTS
-checks.split_learning.the_chain_rule_goes_through_the_bottom(
-    backward_from_cut, checks.fresh_rng(), trials=3
-)
-### END HIDDEN TESTS
-
-# %% check="no_gradient_no_step" points=3
-checks.split_learning.no_gradient_no_step(backward_from_cut, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.no_gradient_no_step(backward_from_cut, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
+# %% check="alices_weights_move" points=3 trials=2
+# %% check="the_chain_rule_goes_through_the_bottom" points=6 trials=3
+# %% check="no_gradient_no_step" points=3 trials=2
 
 # %% [markdown]
 # ### Exercise 5 · `split_step` (medium, 10 minutes)
@@ -361,23 +311,9 @@ def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, bac
     ### END SOLUTION
 
 
-# %% check="split_training_equals_unsplit" points=8
-checks.split_learning.split_training_equals_unsplit(split_step, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.split_training_equals_unsplit(split_step, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
-
-# %% check="alice_learns_from_bobs_gradient" points=3
-checks.split_learning.alice_learns_from_bobs_gradient(split_step, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.alice_learns_from_bobs_gradient(split_step, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
-
-# %% check="only_the_cut_is_crossed" points=5
-checks.split_learning.only_the_cut_is_crossed(split_step, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.only_the_cut_is_crossed(split_step, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
+# %% check="split_training_equals_unsplit" points=8 trials=2
+# %% check="alice_learns_from_bobs_gradient" points=3 trials=2
+# %% check="only_the_cut_is_crossed" points=5 trials=2
 
 # %% [markdown]
 # All of it together, on the real network. Every weight after 20 steps between two processes, beside the same
@@ -479,19 +415,8 @@ def bytes_per_epoch(examples, batch_size, cut_width, overhead):
     ### END SOLUTION
 
 
-# %% check="payload_is_both_ways" points=3
-checks.split_learning.payload_is_both_ways(bytes_per_epoch, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.payload_is_both_ways(bytes_per_epoch, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
-
-# %% check="every_message_has_its_overhead" points=3
-checks.split_learning.every_message_has_its_overhead(bytes_per_epoch, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.every_message_has_its_overhead(
-    bytes_per_epoch, checks.fresh_rng(), trials=3
-)
-### END HIDDEN TESTS
+# %% check="payload_is_both_ways" points=3 trials=2
+# %% check="every_message_has_its_overhead" points=3 trials=3
 
 # %% [markdown]
 # Now train, as published: SGD with learning rate 0.03, batches of 64, five epochs on all of MNIST. Then once more
@@ -654,17 +579,8 @@ def norm_attack(cut_gradients):
     ### END SOLUTION
 
 
-# %% check="the_rare_class_scores_higher" points=4
-checks.split_learning.the_rare_class_scores_higher(norm_attack, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.the_rare_class_scores_higher(norm_attack, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
-
-# %% check="only_the_length_counts" points=2
-checks.split_learning.only_the_length_counts(norm_attack, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.only_the_length_counts(norm_attack, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="the_rare_class_scores_higher" points=4 trials=5
+# %% check="only_the_length_counts" points=2 trials=3
 
 # %% [markdown]
 # Our setting: "is it a 5?", with 5s thinned out until they are 2 in 100 images, left as they are (9 in 100), or made
@@ -755,19 +671,8 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
     ### END SOLUTION
 
 
-# %% check="labels_follow_the_direction" points=5
-checks.split_learning.labels_follow_the_direction(direction_attack, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.labels_follow_the_direction(
-    direction_attack, checks.fresh_rng(), trials=5
-)
-### END HIDDEN TESTS
-
-# %% check="lengths_do_not_mislead" points=3
-checks.split_learning.lengths_do_not_mislead(direction_attack, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.lengths_do_not_mislead(direction_attack, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="labels_follow_the_direction" points=5 trials=5
+# %% check="lengths_do_not_mislead" points=3 trials=3
 
 # %% [markdown]
 # Try it on the ten digits, at the start of training and on the network that you trained for five epochs. `probe` is
@@ -837,19 +742,8 @@ def fit_decoder(smashed, images, ridge):
     ### END SOLUTION
 
 
-# %% check="the_decoder_is_the_best_linear_one" points=4
-checks.split_learning.the_decoder_is_the_best_linear_one(fit_decoder, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.the_decoder_is_the_best_linear_one(
-    fit_decoder, checks.fresh_rng(), trials=3
-)
-### END HIDDEN TESTS
-
-# %% check="few_examples_are_enough" points=2
-checks.split_learning.few_examples_are_enough(fit_decoder, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.few_examples_are_enough(fit_decoder, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="the_decoder_is_the_best_linear_one" points=4 trials=3
+# %% check="few_examples_are_enough" points=2 trials=3
 
 # %%
 KNOWN = budget(full=5000, quick=1000)
@@ -916,12 +810,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     ### END SOLUTION
 
 
-# %% check="the_noise_has_the_stated_size" points=4
-checks.split_learning.the_noise_has_the_stated_size(add_noise, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.the_noise_has_the_stated_size(add_noise, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
+# %% check="the_noise_has_the_stated_size" points=4 trials=3
 # %% check="every_example_gets_its_own_noise" points=2
 checks.split_learning.every_example_gets_its_own_noise(add_noise, checks.fresh_rng())
 ### BEGIN HIDDEN TESTS
@@ -930,11 +819,7 @@ checks.split_learning.every_example_gets_its_own_noise(
 )
 ### END HIDDEN TESTS
 
-# %% check="the_seed_decides" points=2
-checks.split_learning.the_seed_decides(add_noise, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.the_seed_decides(add_noise, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="the_seed_decides" points=2 trials=3
 
 # %% [markdown]
 # **U-shaped split.** If alice has the labels too, and bob only lends his computer, the network can be cut twice: alice
@@ -1113,17 +998,8 @@ def take_turns(clients, bottom, top, work):
     ### END SOLUTION
 
 
-# %% check="each_client_has_its_turn" points=3
-checks.split_learning.each_client_has_its_turn(take_turns, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.each_client_has_its_turn(take_turns, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
-
-# %% check="weights_go_straight_on" points=3
-checks.split_learning.weights_go_straight_on(take_turns, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.weights_go_straight_on(take_turns, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
+# %% check="each_client_has_its_turn" points=3 trials=2
+# %% check="weights_go_straight_on" points=3 trials=2
 
 # %% [markdown]
 # The rival is **FedAvg** (lab 03; [McMahan et al. 2016, arXiv:1602.05629](https://arxiv.org/abs/1602.05629)) on the same

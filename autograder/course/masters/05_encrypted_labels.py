@@ -141,23 +141,9 @@ def wraps_to(value, plaintext_modulus):
     ### END SOLUTION
 
 
-# %% check="what_fits_stays" points=2
-checks.encrypted_labels.what_fits_stays(wraps_to, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.what_fits_stays(wraps_to, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
-# %% check="what_does_not_fit_wraps" points=4
-checks.encrypted_labels.what_does_not_fit_wraps(wraps_to, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.what_does_not_fit_wraps(wraps_to, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
-# %% check="a_ciphertext_agrees" points=2
-checks.encrypted_labels.a_ciphertext_agrees(wraps_to, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.a_ciphertext_agrees(wraps_to, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
+# %% check="what_fits_stays" points=2 trials=3
+# %% check="what_does_not_fit_wraps" points=4 trials=3
+# %% check="a_ciphertext_agrees" points=2 trials=2
 
 # %%
 t = int(context.plaintext_modulus)
@@ -244,17 +230,8 @@ def is_secure(log_n, moduli):
     ### END SOLUTION
 
 
-# %% check="one_modulus_within_the_table" points=3
-checks.encrypted_labels.one_modulus_within_the_table(is_secure, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.one_modulus_within_the_table(is_secure, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
-# %% check="several_moduli_multiply" points=3
-checks.encrypted_labels.several_moduli_multiply(is_secure, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.several_moduli_multiply(is_secure, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="one_modulus_within_the_table" points=3 trials=3
+# %% check="several_moduli_multiply" points=3 trials=3
 
 # %%
 for name, log_n, moduli in [
@@ -315,16 +292,9 @@ def trust_table():
 
 
 # %% check="what_stays_at_home" points=3
-checks.encrypted_labels.what_stays_at_home(trust_table, checks.fresh_rng())
-
 # %% check="what_crosses" points=3
-checks.encrypted_labels.what_crosses(trust_table, checks.fresh_rng())
-
 # %% check="what_follows" points=2
-checks.encrypted_labels.what_follows(trust_table, checks.fresh_rng())
-
 # %% check="residuals_are_labels" points=2
-checks.encrypted_labels.residuals_are_labels(trust_table, checks.fresh_rng())
 
 # %% [markdown]
 # ## Part 3 · Post-scale
@@ -373,19 +343,8 @@ def logit_jacobian(x, hidden, top):
     ### END SOLUTION
 
 
-# %% check="slopes_of_the_bottom_layer" points=5
-checks.encrypted_labels.slopes_of_the_bottom_layer(logit_jacobian, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.slopes_of_the_bottom_layer(
-    logit_jacobian, checks.fresh_rng(), trials=3
-)
-### END HIDDEN TESTS
-
-# %% check="slopes_of_the_top_layer" points=5
-checks.encrypted_labels.slopes_of_the_top_layer(logit_jacobian, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.slopes_of_the_top_layer(logit_jacobian, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="slopes_of_the_bottom_layer" points=5 trials=3
+# %% check="slopes_of_the_top_layer" points=5 trials=3
 
 # %% [markdown]
 # ### Exercise 5 · `scale_by_residual` (medium, 10 minutes)
@@ -423,17 +382,8 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
     ### END SOLUTION
 
 
-# %% check="residual_times_jacobian" points=6
-checks.encrypted_labels.residual_times_jacobian(scale_by_residual, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.residual_times_jacobian(scale_by_residual, checks.fresh_rng())
-### END HIDDEN TESTS
-
-# %% check="one_multiplication_deep" points=4
-checks.encrypted_labels.one_multiplication_deep(scale_by_residual, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.one_multiplication_deep(scale_by_residual, checks.fresh_rng())
-### END HIDDEN TESTS
+# %% check="residual_times_jacobian" points=6 trials=1
+# %% check="one_multiplication_deep" points=4 trials=1
 
 # %% [markdown]
 # ### Exercise 6 · `sum_over_classes_and_batch` (easy, 6 minutes)
@@ -468,17 +418,8 @@ def sum_over_classes_and_batch(products):
     ### END SOLUTION
 
 
-# %% check="classes_are_added" points=4
-checks.encrypted_labels.classes_are_added(sum_over_classes_and_batch, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.classes_are_added(sum_over_classes_and_batch, checks.fresh_rng())
-### END HIDDEN TESTS
-
-# %% check="both_halves_are_added" points=4
-checks.encrypted_labels.both_halves_are_added(sum_over_classes_and_batch, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.both_halves_are_added(sum_over_classes_and_batch, checks.fresh_rng())
-### END HIDDEN TESTS
+# %% check="classes_are_added" points=4 trials=1
+# %% check="both_halves_are_added" points=4 trials=1
 
 # %% [markdown]
 # ### Exercise 7 · `quantisation_bound` (medium, 10 minutes)
@@ -512,19 +453,8 @@ def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
     ### END SOLUTION
 
 
-# %% check="rounding_never_exceeds_it" points=4
-checks.encrypted_labels.rounding_never_exceeds_it(quantisation_bound, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.rounding_never_exceeds_it(
-    quantisation_bound, checks.fresh_rng(), trials=3
-)
-### END HIDDEN TESTS
-
-# %% check="rounding_can_reach_it" points=4
-checks.encrypted_labels.rounding_can_reach_it(quantisation_bound, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.rounding_can_reach_it(quantisation_bound, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="rounding_never_exceeds_it" points=4 trials=3
+# %% check="rounding_can_reach_it" points=4 trials=3
 
 # %% [markdown]
 # Put it together, on a slice of the real network: 6 pixels in the middle of the image, 5 hidden units, a
@@ -648,17 +578,8 @@ def multiplications(features, units, classes):
     ### END SOLUTION
 
 
-# %% check="the_published_count" points=3
-checks.encrypted_labels.the_published_count(multiplications, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.the_published_count(multiplications, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
-# %% check="the_reordered_count" points=3
-checks.encrypted_labels.the_reordered_count(multiplications, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.the_reordered_count(multiplications, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="the_published_count" points=3 trials=3
+# %% check="the_reordered_count" points=3 trials=3
 
 # %%
 with counted_multiplications() as count:
@@ -705,31 +626,9 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
     ### END SOLUTION
 
 
-# %% check="reordered_is_the_gradient" points=5
-checks.encrypted_labels.reordered_is_the_gradient(reordered_gradient, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.reordered_is_the_gradient(reordered_gradient, checks.fresh_rng())
-### END HIDDEN TESTS
-
-# %% check="units_that_are_off_learn_nothing" points=2
-checks.encrypted_labels.units_that_are_off_learn_nothing(
-    reordered_gradient, checks.fresh_rng()
-)
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.units_that_are_off_learn_nothing(
-    reordered_gradient, checks.fresh_rng()
-)
-### END HIDDEN TESTS
-
-# %% check="a_fraction_of_the_multiplications" points=5
-checks.encrypted_labels.a_fraction_of_the_multiplications(
-    reordered_gradient, checks.fresh_rng()
-)
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.a_fraction_of_the_multiplications(
-    reordered_gradient, checks.fresh_rng()
-)
-### END HIDDEN TESTS
+# %% check="reordered_is_the_gradient" points=5 trials=1
+# %% check="units_that_are_off_learn_nothing" points=2 trials=1
+# %% check="a_fraction_of_the_multiplications" points=5 trials=1
 
 # %% [markdown]
 # ### Two rounds, and polynomials
@@ -810,17 +709,8 @@ def worst_label_norms(below, above, predictions):
     ### END SOLUTION
 
 
-# %% check="worst_of_all_labels" points=4
-checks.encrypted_labels.worst_of_all_labels(worst_label_norms, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.worst_of_all_labels(worst_label_norms, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
-# %% check="both_layers_count" points=2
-checks.encrypted_labels.both_layers_count(worst_label_norms, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.both_layers_count(worst_label_norms, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
+# %% check="worst_of_all_labels" points=4 trials=3
+# %% check="both_layers_count" points=2 trials=3
 
 # %% [markdown]
 # ### Exercise 11 · `private_sum` (medium, 8 minutes)
@@ -855,23 +745,9 @@ def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
     ### END SOLUTION
 
 
-# %% check="clipped_by_the_worst_norm" points=3
-checks.encrypted_labels.clipped_by_the_worst_norm(private_sum, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.clipped_by_the_worst_norm(private_sum, checks.fresh_rng(), trials=3)
-### END HIDDEN TESTS
-
-# %% check="noise_hides_a_label" points=3
-checks.encrypted_labels.noise_hides_a_label(private_sum, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.noise_hides_a_label(private_sum, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
-
-# %% check="noise_comes_from_rng" points=2
-checks.encrypted_labels.noise_comes_from_rng(private_sum, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.noise_comes_from_rng(private_sum, checks.fresh_rng())
-### END HIDDEN TESTS
+# %% check="clipped_by_the_worst_norm" points=3 trials=3
+# %% check="noise_hides_a_label" points=3 trials=2
+# %% check="noise_comes_from_rng" points=2 trials=1
 
 # %% [markdown]
 # ### Exercise 12 · `label_epsilon` (medium, 10 minutes)
@@ -904,17 +780,8 @@ def label_epsilon(noise_multiplier, epochs, delta):
     ### END SOLUTION
 
 
-# %% check="epsilon_of_one_epoch" points=2
-checks.encrypted_labels.epsilon_of_one_epoch(label_epsilon, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.epsilon_of_one_epoch(label_epsilon, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
-
-# %% check="epsilon_of_several_epochs" points=2
-checks.encrypted_labels.epsilon_of_several_epochs(label_epsilon, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.epsilon_of_several_epochs(label_epsilon, checks.fresh_rng(), trials=2)
-### END HIDDEN TESTS
+# %% check="epsilon_of_one_epoch" points=2 trials=2
+# %% check="epsilon_of_several_epochs" points=2 trials=2
 
 # %%
 CLIP, NOISE = 4.0, 1.0
@@ -1084,11 +951,7 @@ def guess_labels(residuals):
     ### END SOLUTION
 
 
-# %% check="labels_are_guessed" points=4
-checks.encrypted_labels.labels_are_guessed(guess_labels, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.encrypted_labels.labels_are_guessed(guess_labels, checks.fresh_rng(), trials=5)
-### END HIDDEN TESTS
+# %% check="labels_are_guessed" points=4 trials=5
 
 # %% [markdown]
 # Now on three victims: bare residuals; what crossed the wire in part 7 (the ciphertexts' own numbers, a column of them a class); and the gradient of the output's biases, which F is *meant* to learn, bare and
