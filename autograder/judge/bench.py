@@ -30,10 +30,10 @@ from nbgrader.utils import is_grade, is_solution
 
 from autograder.intake.rebuild import SKIP
 from autograder.judge.integrity import Report
-from autograder.sandbox.confine import Place
 from autograder.sandbox.inside import clean
 from autograder.sandbox.kernel import CUT, INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
 from autograder.sandbox.pool import prepared, setup_cells
+from autograder.sandbox.provisioner import Place
 
 # The ends of the calls between them, as their cells name them.
 STUDENT = "__import__('autograder.sandbox.inside.student', fromlist=['serve'])"

@@ -15,12 +15,12 @@ from nbgrader.preprocessors import LimitOutput
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
 from autograder.judge.bench import NOT_RUN, NOWHERE, Execution, Times, execute
-from autograder.judge.inert import plain_long_lines
 from autograder.judge.outcome import MAX_REASON, Outcome
 from autograder.labs.build import release
 from autograder.labs.master import Lab
-from autograder.sandbox.confine import Limits, Place, short_folder
+from autograder.sandbox.inert import plain_long_lines
 from autograder.sandbox.inside import clean
+from autograder.sandbox.provisioner import Limits, Place, short_folder
 
 
 @dataclass(frozen=True)

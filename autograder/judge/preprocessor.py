@@ -9,7 +9,8 @@ from nbgrader.utils import is_solution
 from traitlets import Integer
 
 from autograder.judge.bench import NOWHERE, Times, execute, not_run, runs
-from autograder.sandbox.confine import Place, require, short_folder
+from autograder.sandbox.confine import require
+from autograder.sandbox.provisioner import Place, short_folder
 
 
 class GuardedExecute(NbGraderPreprocessor):

@@ -10,9 +10,9 @@ import nbformat
 import zmq
 from nbformat import NotebookNode
 
-from autograder.judge.inert import inert_output
-from autograder.sandbox import confine
-from autograder.sandbox.confine import Place
+from autograder.sandbox import provisioner
+from autograder.sandbox.inert import inert_output
+from autograder.sandbox.provisioner import Place
 
 MOST_OUTPUT_BYTES = 1 << 20  # that are kept of one run's output
 MOST_OUTPUTS = 200
@@ -65,10 +65,10 @@ class Kernel:
         """Start it; `link` is its end of a connection to another (see inside/wire.py)."""
         self._bytes = 0
         self._runs: dict[str, Run] = {}
-        self._manager = confine.start(place, link)
-        provisioner = self._manager.provisioner
-        assert isinstance(provisioner, confine.Provisioner)
-        self._provisioner = provisioner
+        self._manager = provisioner.start(place, link)
+        made = self._manager.provisioner
+        assert isinstance(made, provisioner.Provisioner)
+        self._provisioner = made
         self._client = self._manager.blocking_client()
         # What comes on a connection that nobody reads stays here: control is for interrupts only.
         self._client.start_channels(stdin=False, hb=False, control=False)

@@ -17,9 +17,10 @@ from pathlib import Path
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_locked
 
-from autograder.sandbox import confine
-from autograder.sandbox.confine import NONE, START, Place
+from autograder.sandbox import confine, provisioner
+from autograder.sandbox.confine import NONE, START
 from autograder.sandbox.kernel import Kernel
+from autograder.sandbox.provisioner import Place
 
 # A loaded machine, and TensorFlow's import.
 START_SECONDS = 180
@@ -51,7 +52,7 @@ def serving(release: NotebookNode, kind: str, environment: dict[str, str]) -> It
     if kind == NONE:
         yield None
         return
-    with confine.short_folder() as folder:
+    with provisioner.short_folder() as folder:
         yield from _serving(folder, release, environment)
 
 

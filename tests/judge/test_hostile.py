@@ -10,7 +10,7 @@ from autograder.judge.bench import MOST_OUTPUT_BYTES, Times
 from autograder.judge.judge import Submission, Terms
 from autograder.labs.build import as_text, release
 from autograder.labs.master import read_lab
-from autograder.sandbox.confine import Limits
+from autograder.sandbox.provisioner import Limits
 from autograder.workers import machine
 from tests.hostile import CASES, ESCAPED, MASTERS, solved
 

@@ -38,12 +38,12 @@ from autograder import grade as grader
 from autograder import run
 from autograder.intake.collect import Aside
 from autograder.intake.reading import Read
-from autograder.judge.inert import PNG, inert_output, plain_long_lines
 from autograder.judge.judge import _note
 from autograder.judge.outcome import Outcome
 from autograder.labs import build
 from autograder.results import exports, report, table
 from autograder.results.gradebook import Grade
+from autograder.sandbox.inert import PNG, inert_output, plain_long_lines
 from autograder.sandbox.inside import clean
 from tests.tiny import TINY
 

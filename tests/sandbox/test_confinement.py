@@ -20,9 +20,9 @@ from autograder.judge.judge import environment
 from autograder.labs import build
 from autograder.labs.master import ROOT, read_lab
 from autograder.sandbox import cgroup, confine, pool
-from autograder.sandbox.confine import Limits, Place, short_folder
 from autograder.sandbox.inside import jail, syscalls
 from autograder.sandbox.kernel import Died, Kernel, TimedOut
+from autograder.sandbox.provisioner import Limits, Place, short_folder
 from tests.hostile import MASTERS
 
 pytestmark = pytest.mark.grader

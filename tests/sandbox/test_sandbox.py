@@ -29,11 +29,12 @@ from autograder.judge.judge import Submission, Terms, environment
 from autograder.labs import build
 from autograder.labs.master import ROOT, read_lab
 from autograder.sandbox import bubblewrap, confine, pool
-from autograder.sandbox.confine import NONE, Limits, Place, short_folder
+from autograder.sandbox.confine import NONE
 from autograder.sandbox.inside import judge, student, wire
 from autograder.sandbox.inside.judge import Session
 from autograder.sandbox.inside.wire import Decoder
 from autograder.sandbox.kernel import Died, Kernel, TimedOut
+from autograder.sandbox.provisioner import Limits, Place, short_folder
 from autograder.workers import machine
 from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
 

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from autograder.sandbox import confine
+from autograder.sandbox import confine, provisioner
 from autograder.sandbox.kernel import TimedOut
 from autograder.workers import machine, processes
 from tests.sandbox.test_confinement import kernels
@@ -76,10 +76,10 @@ def test_a_message_without_end_fills_no_memory(tmp_path, kind, channel, times):
 def test_a_kernel_without_a_sandbox_may_have_more(tmp_path):
     """The limit of the process that starts it is not for it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    with confine.short_folder() as folder:
+    with provisioner.short_folder() as folder:
         resource.setrlimit(resource.RLIMIT_DATA, (processes.MOST_MEMORY, hard))
         try:
-            with kernels(confine.Place(folder, kind=confine.NONE)) as kernel:
+            with kernels(provisioner.Place(folder, kind=confine.NONE)) as kernel:
                 said = kernel.run("import resource; print(resource.getrlimit(2))", 30).outputs
         finally:
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
@@ -87,7 +87,7 @@ def test_a_kernel_without_a_sandbox_may_have_more(tmp_path):
 
 
 def test_an_interrupt_needs_no_connection_before_it(tmp_path):
-    with confine.short_folder() as folder, kernels(confine.Place(folder)) as kernel:
+    with provisioner.short_folder() as folder, kernels(provisioner.Place(folder)) as kernel:
         assert kernel._client._control_channel is None
         run = kernel.begin("import time; time.sleep(60)")
         with pytest.raises(TimedOut):
