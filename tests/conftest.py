@@ -13,6 +13,14 @@ def pytest_collection_modifyitems(items):
     Shared are fixtures of a module, and, in modules that say so by `BY_LAB = True`, what is cached
     for a lab: its set-up cells, its executed solution.
     """
+    # What takes longest begins first, so that no process waits for one group at the end.
+    marks = ["labs", "pythons", "grader"]
+    items.sort(
+        key=lambda item: next(
+            (marks.index(mark.name) for mark in item.iter_markers() if mark.name in marks),
+            len(marks),
+        )
+    )
     for item in items:
         if (shared := _shared(item)) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(f"{item.module.__name__}:{shared}"))

@@ -93,8 +93,10 @@ def judged(case, cells):
     messages = {}
     for cell in LABS[case.lab].source.cells:
         if cell.id in LABS[case.lab].exercises[case.exercise]:
+            # The visible part is one trial of the hidden one's.
+            hidden = cell.source.partition("### BEGIN HIDDEN TESTS\n")[2]
             try:
-                run(cell.source, cell.id, cells)
+                run(hidden or cell.source, cell.id, cells)
             except Exception as error:
                 messages[cell.id] = str(error)
     return messages

@@ -80,9 +80,11 @@ def locked():
 def locked_under(version, folder):
     """What test_compat.py says of the Python that runs this holds for another one."""
     environment = ENVIRONMENTS / version
+    # What is imported is compiled then: a tenth of what there is.
     run(
         *(UV, "sync", "--locked", "--python", interpreter(version)),
         UV_PROJECT_ENVIRONMENT=str(environment),
+        UV_COMPILE_BYTECODE="false",
     )
     run_tests(environment, folder, "labkit/test_compat.py")
 
@@ -102,11 +104,13 @@ def as_in_colab(folder):
         for name in colab.run_time_pins()
         if colab.OTHER_NAMES.get(name, name) in there
     }
-    install = (UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", python)
-    run(*install, "--no-deps", *(f"{name}=={version}" for name, version in pins.items()))
-    run(*install, "-c", colab.PINS, "pytest", "psutil", "ipykernel")
+    install = (UV, "pip", "install", "--quiet", "--python", python)
+    uncompiled = {"UV_COMPILE_BYTECODE": "false"}
+    run(*install, "--no-deps", *(f"{n}=={v}" for n, v in pins.items()), **uncompiled)
+    run(*install, "-c", colab.PINS, "pytest", "psutil", "ipykernel", **uncompiled)
 
     pip = (python, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check")
+    pip += ("--no-compile",)
     run(*pip, "--ignore-requires-python", "-r", "requirements-colab.txt")
     run(*pip, "--force-reinstall", REPOSITORY)
 
@@ -124,6 +128,7 @@ def run_tests(environment, folder, *files):
         *("--rootdir", REPOSITORY, "-c", REPOSITORY / "pyproject.toml"),
         *(REPOSITORY / "tests" / file for file in files),
         cwd=folder,
+        PYTHONDONTWRITEBYTECODE="",
     )
 
 
