@@ -1,6 +1,7 @@
-"""Every right and wrong answer of every lab, against the checks with their hidden tests.
+"""Every right and wrong answer of every lab, against the checks that students see.
 
-In one process, on the masters' own cells: nbgrader's part is tested in test_grade.py. The inputs
+In one process, as in a student's notebook. What the grader runs, the hidden tests, across its wire,
+is in test_wire.py. The inputs
 that the checks draw are the same in every run of the suite, so that it fails for a reason; `make
 soak` runs it again and again on others.
 """
@@ -88,15 +89,21 @@ def failures(case):
     return judged(case, cells)
 
 
-def judged(case, cells):
-    """Return the message of every check of the case's exercise that fails in a namespace."""
+def judged(case, cells, *, hidden=SOAK != "0"):
+    """Return the message of every check of the case's exercise that fails in a namespace.
+
+    Without `hidden`, a check's hidden tests are run only where what students see of it lets pass
+    what must be lost.
+    """
     messages = {}
     for cell in LABS[case.lab].source.cells:
         if cell.id in LABS[case.lab].exercises[case.exercise]:
-            # The visible part is one trial of the hidden one's.
-            hidden = cell.source.partition("### BEGIN HIDDEN TESTS\n")[2]
+            seen, _, unseen = cell.source.partition("### BEGIN HIDDEN TESTS\n")
             try:
-                run(hidden or cell.source, cell.id, cells)
+                if not (hidden and unseen):
+                    run(seen, cell.id, cells)
+                if unseen and (hidden or cell.id in case.loses):
+                    run(unseen, cell.id, cells)
             except Exception as error:
                 messages[cell.id] = str(error)
     return messages

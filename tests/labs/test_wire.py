@@ -1,4 +1,4 @@
-"""All answers, called from another process as by the judge, get what they get at home."""
+"""All answers, called from another process as by the judge, against the hidden tests."""
 
 import zlib
 
@@ -23,7 +23,7 @@ for case in cases():
 
 
 @pytest.mark.parametrize("lab", sorted(LABS))
-def test_every_answer_gets_from_outside_what_it_gets_at_home(lab, monkeypatch):
+def test_an_answer_loses_from_outside_exactly_what_it_must(lab, monkeypatch):
     monkeypatch.setenv("LABKIT_BUDGET", "quick")
     monkeypatch.setenv("MPLBACKEND", "agg")
     of_lab = {str(case): case for case in cases() if case.lab == lab}
@@ -34,7 +34,7 @@ def test_every_answer_gets_from_outside_what_it_gets_at_home(lab, monkeypatch):
             monkeypatch.setenv("LABKIT_SEED", str(zlib.crc32(name.encode())))
             function = functions[name]
             function.__name__ = case.exercise
-            messages = judged(case, namespace(lab) | {case.exercise: function})
+            messages = judged(case, namespace(lab) | {case.exercise: function}, hidden=True)
             if messages.keys() != case.loses.keys() or any(
                 phrase not in messages[check] for check, phrase in case.loses.items()
             ):
