@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from autograder.intake import reading
 from autograder.intake.collect import Aside, BadUsage, Collected
 from autograder.intake.reading import Read
-from autograder.judge.bench import Times
+from autograder.judge.execution import Times
 from autograder.judge.judge import Submission, Terms, refuse
 from autograder.judge.outcome import Outcome
 from autograder.judge.version import fingerprint

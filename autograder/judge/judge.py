@@ -14,13 +14,13 @@ from nbformat.v4 import new_output
 from nbgrader.preprocessors import LimitOutput
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
-from autograder.judge.bench import NOT_RUN, NOWHERE, Execution, Times, execute
+from autograder.judge.execution import NOT_RUN, NOWHERE, Execution, Times, execute
 from autograder.judge.outcome import MAX_REASON, Outcome
 from autograder.labs.build import release
 from autograder.labs.master import Lab
 from autograder.sandbox.inert import plain_long_lines
 from autograder.sandbox.inside import clean
-from autograder.sandbox.provisioner import Limits, Place, short_folder
+from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def judge(
     plain_long_lines(notebook)
     seed = secrets.randbelow(1 << 48) if terms.seed is None else terms.seed
     with ExitStack() as stack:
-        place = Place(
+        settings = KernelSettings(
             # A socket's path has at most 107 bytes.
             folder=pool.parent if pool else stack.enter_context(short_folder()),
             kind=terms.sandbox,
@@ -82,10 +82,10 @@ def judge(
             limits=terms.limits,
             environment=environment(terms.threads),
         )
-        execution = execute(notebook, place, seed, terms.times)
+        execution = execute(notebook, settings, seed, terms.times)
     outcome = _outcome(submission, lab, notebook, execution)
     _tidy(notebook)
-    outcome.seed, outcome.sandbox = seed, place.name
+    outcome.seed, outcome.sandbox = seed, settings.name
     outcome.seconds = round(time.monotonic() - began, 2)
     return outcome, notebook
 

@@ -8,9 +8,9 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_solution
 from traitlets import Integer
 
-from autograder.judge.bench import NOWHERE, Times, execute, not_run, runs
+from autograder.judge.execution import NOWHERE, Times, execute, not_run, runs
 from autograder.sandbox.confine import require
-from autograder.sandbox.provisioner import Place, short_folder
+from autograder.sandbox.provisioner import KernelSettings, short_folder
 
 
 class GuardedExecute(NbGraderPreprocessor):
@@ -30,8 +30,8 @@ class GuardedExecute(NbGraderPreprocessor):
             # Nobody who writes a submission knows it.
             seed = secrets.randbelow(1 << 48) if self.seed is None else self.seed
             with short_folder() as folder:
-                place = Place(folder, environment={"LABKIT_BUDGET": "quick"})
-                execute(nb, place, seed, Times())
+                settings = KernelSettings(folder, environment={"LABKIT_BUDGET": "quick"})
+                execute(nb, settings, seed, Times())
         nb.metadata.kernelspec = dict(NOWHERE)
         return nb, resources
 

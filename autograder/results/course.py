@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autograder.intake.collect import BadUsage
 from autograder.intake.reading import Read
-from autograder.judge.bench import NOWHERE
+from autograder.judge.execution import NOWHERE
 from autograder.labs.build import as_text, release, write_source
 from autograder.labs.master import Lab
 from autograder.results import gradebook

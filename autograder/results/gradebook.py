@@ -22,7 +22,7 @@ from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import InterfaceError, OperationalError, SAWarning, SQLAlchemyError
 from traitlets.config import Config, PyFileConfigLoader
 
-from autograder.judge.bench import NOWHERE
+from autograder.judge.execution import NOWHERE
 from autograder.judge.outcome import Outcome
 from autograder.labs.build import write_source
 from autograder.labs.master import Lab

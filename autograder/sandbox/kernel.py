@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from autograder.sandbox import provisioner
 from autograder.sandbox.inert import inert_output
-from autograder.sandbox.provisioner import Place
+from autograder.sandbox.provisioner import KernelSettings
 
 MOST_OUTPUT_BYTES = 1 << 20  # that are kept of one run's output
 MOST_OUTPUTS = 200
@@ -61,11 +61,11 @@ class Run:
 class Kernel:
     """One sandboxed kernel; it starts in the background, until `ready`."""
 
-    def __init__(self, place: Place, link: socket.socket):
+    def __init__(self, settings: KernelSettings, link: socket.socket):
         """Start it; `link` is its end of a connection to another (see inside/wire.py)."""
         self._bytes = 0
         self._runs: dict[str, Run] = {}
-        self._manager = provisioner.start(place, link)
+        self._manager = provisioner.start(settings, link)
         made = self._manager.provisioner
         assert isinstance(made, provisioner.Provisioner)
         self._provisioner = made

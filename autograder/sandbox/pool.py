@@ -20,7 +20,7 @@ from nbgrader.utils import is_grade, is_locked
 from autograder.sandbox import confine, provisioner
 from autograder.sandbox.confine import NONE, START
 from autograder.sandbox.kernel import Kernel
-from autograder.sandbox.provisioner import Place
+from autograder.sandbox.provisioner import KernelSettings
 
 # A loaded machine, and TensorFlow's import.
 START_SECONDS = 180
@@ -114,7 +114,7 @@ def _try(address: Path, folder: Path) -> None:
     """Start one kernel, and have it answer."""
     ours, theirs = socket.socketpair()
     with ours:
-        kernel = Kernel(Place(folder, pool=address), theirs)
+        kernel = Kernel(KernelSettings(folder, pool=address), theirs)
         kernel.ready(START_SECONDS)
         kernel.end()
 

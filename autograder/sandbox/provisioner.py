@@ -39,7 +39,7 @@ MOST_WAITING = 64
 
 
 @dataclass(frozen=True)
-class Place:
+class KernelSettings:
     """Where and how kernels run.
 
     `folder` is for their sockets, which they are handed and never see; its path must be short.
@@ -66,13 +66,13 @@ def short_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def start(place: Place, link: socket.socket) -> KernelManager:
+def start(settings: KernelSettings, link: socket.socket) -> KernelManager:
     """Start a kernel. `link` goes into it (see inside/wire.py); it is closed here.
 
     Returns:
         its manager. `manager.provisioner.reason` says why it died, if that is known.
     """
-    folder = place.folder / secrets.token_hex(4)
+    folder = settings.folder / secrets.token_hex(4)
     folder.mkdir(mode=0o700, parents=True)
     context = zmq.Context()
     context.setsockopt(zmq.MAXMSGSIZE, MOST_MESSAGE_BYTES)
@@ -88,12 +88,12 @@ def start(place: Place, link: socket.socket) -> KernelManager:
         metadata={"kernel_provisioner": {"provisioner_name": "sandbox"}},
     )
     with link:
-        manager.start_kernel(place=place, link=link)
+        manager.start_kernel(settings=settings, link=link)
     return manager
 
 
 class Provisioner(KernelProvisionerBase):
-    """Starts one kernel as its `Place` says, and ends it with all that it started."""
+    """Starts one kernel as its `KernelSettings` says, and ends it with all that it started."""
 
     reason = ""
     folder: Path | None = None
@@ -114,19 +114,19 @@ class Provisioner(KernelProvisionerBase):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start it: in the pool, in bubblewrap, or as a mere process."""
         assert self.parent is not None
-        place, link = kwargs["place"], kwargs["link"]
+        settings, link = kwargs["settings"], kwargs["link"]
         uid = 1_000_000_000 + secrets.randbelow(1_000_000_000) if os.geteuid() == 0 else 0
         key = self.connection_info["key"].decode()  # type: ignore[attr-defined]  # it is bytes
         job = {
             "connection": self.connection_info | {"key": key},
-            "environment": place.environment,
-            "limits": asdict(place.limits),
-            "jailed": place.kind != NONE,
+            "environment": settings.environment,
+            "limits": asdict(settings.limits),
+            "jailed": settings.kind != NONE,
             "uid": uid,
         }
-        self._limits = place.limits
+        self._limits = settings.limits
         self.said = _Tail()
-        self._cgroup = None if place.kind == NONE else cgroup.make(place.limits)
+        self._cgroup = None if settings.kind == NONE else cgroup.make(settings.limits)
         with ExitStack() as ours:
             # Where it listens is made here and handed over: it shares no folder with anybody, and
             # nothing that it does leads who connects elsewhere.
@@ -137,22 +137,22 @@ class Provisioner(KernelProvisionerBase):
                 ours.callback(os.close, door)
             job["link"], job["doors"] = link.fileno(), doors
             job["sockets"] = [each.fileno() for each in sockets]
-            self._launch(place, job)
+            self._launch(settings, job)
         self.said.started()
         return self.connection_info
 
-    def _launch(self, place: Place, job: dict[str, Any]) -> None:
+    def _launch(self, settings: KernelSettings, job: dict[str, Any]) -> None:
         fds = [job["link"], *job["sockets"], *job["doors"]]
-        if place.pool is not None:
+        if settings.pool is not None:
             self._monitor = socket.socket(socket.AF_UNIX)
-            self._monitor.connect(str(place.pool))
+            self._monitor.connect(str(settings.pool))
             text = json.dumps(job).encode() + b"\n"
             sent = socket.send_fds(self._monitor, [text], [self.said.fileno(), *fds])
             self._monitor.sendall(text[sent:])
         else:
             line = []
-            if place.kind != NONE:
-                line = confine.command(disk=place.limits.disk)
+            if settings.kind != NONE:
+                line = confine.command(disk=settings.limits.disk)
             self._process = process = subprocess.Popen(
                 [*line, *confine.START, "kernel"],
                 stdin=subprocess.PIPE,

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from autograder.intake.rebuild import rebuild
-from autograder.judge.bench import MOST_OUTPUT_BYTES, Times
+from autograder.judge.execution import MOST_OUTPUT_BYTES, Times
 from autograder.judge.judge import Submission, Terms
 from autograder.labs.build import as_text, release
 from autograder.labs.master import read_lab

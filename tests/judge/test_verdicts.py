@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_notebook
 
-from autograder.judge import bench
+from autograder.judge import execution
 from autograder.judge.judge import Submission, Terms, judge
 from autograder.labs.master import read_lab
 from autograder.sandbox.inside import wire
@@ -29,7 +29,7 @@ NOTHING = {"passed": False, "broken": True, "nonsense": False}
 
 
 def stated(text):
-    return bench._stated(Run("id", values={"statement": text}), NONCE)
+    return execution._stated(Run("id", values={"statement": text}), NONCE)
 
 
 def test_what_the_judge_states_counts():
@@ -50,7 +50,7 @@ def test_anything_else_is_no_verdict(told):
 
 
 def test_no_reply_is_no_verdict():
-    assert bench._stated(None, NONCE) == bench._stated(Run("id"), NONCE) == NOTHING
+    assert execution._stated(None, NONCE) == execution._stated(Run("id"), NONCE) == NOTHING
 
 
 @given(st.text() | st.text(st.characters(exclude_categories=[])).map(repr))
@@ -141,7 +141,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 KINDS = st.sampled_from(
-    ["plain", "special", "bytes", "lent", "complex", "list", "dict", "array", "scalar", "objects",
+    ["plain", "special", "bytes", "shared", "complex", "list", "dict", "array", "scalar", "objects",
      "iterable", "opaque", "set", "tuple"]
 )  # fmt: skip
 CODES = st.recursive(

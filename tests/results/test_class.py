@@ -31,7 +31,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import is_grade
 from traitlets.config import Config
 
-from autograder.judge.bench import Times
+from autograder.judge.execution import Times
 from autograder.judge.judge import Submission, Terms
 from autograder.judge.outcome import Outcome
 from autograder.labs.master import read_lab

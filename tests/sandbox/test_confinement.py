@@ -22,7 +22,7 @@ from autograder.labs.master import ROOT, read_lab
 from autograder.sandbox import cgroup, confine, pool
 from autograder.sandbox.inside import jail, syscalls
 from autograder.sandbox.kernel import Died, Kernel, TimedOut
-from autograder.sandbox.provisioner import Limits, Place, short_folder
+from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 from tests.hostile import MASTERS
 
 pytestmark = pytest.mark.grader
@@ -39,9 +39,9 @@ def places(kind):
             release = build.release(read_lab(MASTERS["00_tiny"]))
             address = stack.enter_context(pool.serving(release, "bwrap", environment(1)))
             assert address is not None
-            yield Place(address.parent, pool=address, limits=Limits(memory=1 << 30))
+            yield KernelSettings(address.parent, pool=address, limits=Limits(memory=1 << 30))
         else:
-            yield Place(stack.enter_context(short_folder()), limits=Limits(memory=1 << 30))
+            yield KernelSettings(stack.enter_context(short_folder()), limits=Limits(memory=1 << 30))
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -34,7 +34,7 @@ from autograder.sandbox.inside import judge, student, wire
 from autograder.sandbox.inside.judge import Session
 from autograder.sandbox.inside.wire import Decoder
 from autograder.sandbox.kernel import Died, Kernel, TimedOut
-from autograder.sandbox.provisioner import Limits, Place, short_folder
+from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 from autograder.workers import machine
 from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
 
@@ -55,11 +55,11 @@ def place(request):
             serving = pool.serving(build.release(TINY), "bwrap", environment(1))
             address = stack.enter_context(serving)
             assert address is not None
-            yield Place(address.parent, pool=address, limits=Limits(memory=1 << 30))
+            yield KernelSettings(address.parent, pool=address, limits=Limits(memory=1 << 30))
         else:
             folder = stack.enter_context(short_folder())
             kind = "bwrap" if request.param == "plain" else NONE
-            yield Place(folder, kind=kind, limits=Limits(memory=1 << 30))
+            yield KernelSettings(folder, kind=kind, limits=Limits(memory=1 << 30))
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_without_a_pool_it_reaches_no_more(case, tmp_path):
     notebook = case.make(solved(TINY), tmp_path)
     with short_folder() as folder:
         ours, theirs = socket.socketpair()
-        with ours, closing_kernel(Kernel(Place(folder), theirs)) as kernel:
+        with ours, closing_kernel(Kernel(KernelSettings(folder), theirs)) as kernel:
             kernel.ready(120)
             for cell in notebook["cells"]:
                 if cell.cell_type == "code" and cell.id not in TINY.checks:
@@ -197,7 +197,7 @@ def test_a_pool_has_run_the_set_up_for_all_its_kernels():
         born = []
         for _ in range(2):
             ours, theirs = socket.socketpair()
-            place = Place(address.parent, pool=address)
+            place = KernelSettings(address.parent, pool=address)
             with ours, closing_kernel(Kernel(place, theirs)) as kernel:
                 kernel.ready(120)
                 born.append(said(kernel, "print(born())"))

@@ -79,7 +79,7 @@ def test_a_kernel_without_a_sandbox_may_have_more(tmp_path):
     with provisioner.short_folder() as folder:
         resource.setrlimit(resource.RLIMIT_DATA, (processes.MOST_MEMORY, hard))
         try:
-            with kernels(provisioner.Place(folder, kind=confine.NONE)) as kernel:
+            with kernels(provisioner.KernelSettings(folder, kind=confine.NONE)) as kernel:
                 said = kernel.run("import resource; print(resource.getrlimit(2))", 30).outputs
         finally:
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
@@ -87,7 +87,10 @@ def test_a_kernel_without_a_sandbox_may_have_more(tmp_path):
 
 
 def test_an_interrupt_needs_no_connection_before_it(tmp_path):
-    with provisioner.short_folder() as folder, kernels(provisioner.Place(folder)) as kernel:
+    with (
+        provisioner.short_folder() as folder,
+        kernels(provisioner.KernelSettings(folder)) as kernel,
+    ):
         assert kernel._client._control_channel is None
         run = kernel.begin("import time; time.sleep(60)")
         with pytest.raises(TimedOut):

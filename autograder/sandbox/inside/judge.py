@@ -183,7 +183,7 @@ class Session:
             wire.send(self._calls, request)
             header, data = wire.split_answer(wire.receive(self._calls))
             # Only what a callback is called with may be shared.
-            decoder = Decoder(data, self._borrowed if "callback" in header else None)
+            decoder = Decoder(data, self._mapping if "callback" in header else None)
             return header, [decoder.value(code) for code in header["values"]]
         except Unreachable:
             raise
@@ -239,8 +239,8 @@ class Session:
         finally:
             self._callable = before
 
-    def _borrowed(self, name: str, index: int, keys: list[Any]) -> Mapping:
-        return type(name, (_Borrowed,), {})(partial(self._item, index), keys)
+    def _mapping(self, name: str, index: int, keys: list[Any]) -> Mapping:
+        return type(name, (_StudentsMapping,), {})(partial(self._item, index), keys)
 
     def _item(self, index: int, key: Any) -> Any:
         functions = self._callable
@@ -253,7 +253,7 @@ class Session:
         return values[0]
 
 
-class _Borrowed(Mapping):
+class _StudentsMapping(Mapping):
     """A mapping of the student's class, of which the judge has the keys."""
 
     def __init__(self, item: Any, keys: list[Any]):

@@ -214,14 +214,14 @@ class Decoder:
 
     Args:
         data: the answer's raw numbers.
-        borrow: makes a mapping of the number and the keys of a shared one, and its type's name;
+        mapping: makes a mapping of the number and the keys of a shared one, and its type's name;
             None where nothing may be shared.
     """
 
     def __init__(
-        self, data: memoryview, borrow: Callable[[str, int, list[Any]], Mapping] | None = None
+        self, data: memoryview, mapping: Callable[[str, int, list[Any]], Mapping] | None = None
     ):
-        self._data, self._borrow = data, borrow
+        self._data, self._mapping = data, mapping
 
     def value(self, code: list, depth: int = 0) -> Any:
         """Return the value that a code stands for.
@@ -244,8 +244,8 @@ class Decoder:
             return self._objects(content, self._each(code[2], depth))
         if kind == "iterable":
             return _named(content, _Iterable)(self._each(code[2], depth))
-        if kind == "shared" and self._borrow is not None:
-            return self._borrow(str(code[2]), int(content), self._each(code[3], depth))
+        if kind == "shared" and self._mapping is not None:
+            return self._mapping(str(code[2]), int(content), self._each(code[3], depth))
         return _SIMPLE[kind](content)
 
     def _each(self, codes: list, depth: int) -> list[Any]:

@@ -33,7 +33,7 @@ from autograder.judge.integrity import Report
 from autograder.sandbox.inside import clean
 from autograder.sandbox.kernel import CUT, INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
 from autograder.sandbox.pool import prepared, setup_cells
-from autograder.sandbox.provisioner import Place
+from autograder.sandbox.provisioner import KernelSettings
 
 # The ends of the calls between them, as their cells name them.
 STUDENT = "__import__('autograder.sandbox.inside.student', fromlist=['serve'])"
@@ -76,18 +76,18 @@ class Execution:
     stopped: str
 
 
-def execute(notebook: NotebookNode, place: Place, seed: int, times: Times) -> Execution:
-    """Execute every cell of a rebuilt submission, in place."""
+def execute(notebook: NotebookNode, settings: KernelSettings, seed: int, times: Times) -> Execution:
+    """Execute every cell of a rebuilt submission; its outputs are written into it."""
     deadline = monotonic() + times.notebook
     stopped = ""
-    with _Bench(notebook, place, seed, times, deadline) as bench:
+    with _Kernels(notebook, settings, seed, times, deadline) as kernels:
         for cell in filter(runs, notebook.cells):
             if not stopped and monotonic() > deadline:
                 stopped = f"the notebook took more than {times.notebook:g} s"
-            stopped = stopped or bench.execute(cell)
+            stopped = stopped or kernels.execute(cell)
             if stopped:
                 cell.outputs = [not_run(stopped)]
-        return Execution(tuple(bench.passed), tuple(bench.flags()), stopped)
+        return Execution(tuple(kernels.passed), tuple(kernels.flags()), stopped)
 
 
 def runs(cell: NotebookNode) -> bool:
@@ -103,9 +103,9 @@ def not_run(reason: str) -> NotebookNode:
 class _Judge:
     """The judge's kernel, and the socket on which it gets connections to the student's."""
 
-    def __init__(self, place: Place):
+    def __init__(self, settings: KernelSettings):
         self.link, theirs = socket.socketpair()
-        self.kernel = Kernel(place, theirs)
+        self.kernel = Kernel(settings, theirs)
 
     def connect(self) -> socket.socket:
         """Return the student's end of a new connection."""
@@ -114,8 +114,8 @@ class _Judge:
             socket.send_fds(self.link, [b"."], [ours.fileno()])
         return theirs
 
-    def settle(self) -> bool:
-        """Bring its check, which waits for a student's kernel that has gone, to rest."""
+    def come_to_rest(self) -> bool:
+        """End its check, which waits for a student's kernel that has gone; whether that worked."""
         try:
             self.kernel.run("pass", INTERRUPT_SECONDS, silent=True)
         except (Died, TimedOut):
@@ -130,8 +130,8 @@ class _Judge:
 class _Student:
     """A kernel of the student's, and what has to say what its code changes."""
 
-    def __init__(self, place: Place, link: socket.socket):
-        self.kernel = Kernel(place, link)
+    def __init__(self, settings: KernelSettings, link: socket.socket):
+        self.kernel = Kernel(settings, link)
         self.report = Report()
 
     def flags(self, seconds: float) -> list[str]:
@@ -145,16 +145,21 @@ class _Student:
         return self.report.read(text)
 
 
-class _Bench:
+class _Kernels:
     """The two kernels of one submission, started when they are needed."""
 
     def __init__(
-        self, notebook: NotebookNode, place: Place, seed: int, times: Times, deadline: float
+        self,
+        notebook: NotebookNode,
+        settings: KernelSettings,
+        seed: int,
+        times: Times,
+        deadline: float,
     ):
-        self._place, self._seed, self._times, self._deadline = place, seed, times, deadline
+        self._settings, self._seed, self._times, self._deadline = settings, seed, times, deadline
         self._setup = setup_cells(notebook)
         # Those that have run in every kernel when it starts; not one that something comes before.
-        ready = prepared(place.pool)
+        ready = prepared(settings.pool)
         code = [cell for cell in notebook.cells if runs(cell)]
         self._prepared = list(
             takewhile(lambda c: c in self._setup and c.metadata.id in ready, code)
@@ -169,7 +174,7 @@ class _Bench:
         self._student: _Student | None = None
         self._judge: _Judge | None = None
 
-    def __enter__(self) -> "_Bench":
+    def __enter__(self) -> "_Kernels":
         return self
 
     def __exit__(self, *_) -> None:
@@ -223,9 +228,9 @@ class _Bench:
     def _kernels(self) -> tuple[_Judge, _Student]:
         """Return both kernels; a new one of the student's has run its cells again."""
         new = self._judge is None
-        judge = self._judge = self._judge or _Judge(self._place)
+        judge = self._judge = self._judge or _Judge(self._settings)
         while self._student is None:
-            student = self._student = _Student(self._place, judge.connect())
+            student = self._student = _Student(self._settings, judge.connect())
             if new:  # both start at the same time
                 self._set_up(judge.kernel)
                 new = False
@@ -328,7 +333,7 @@ class _Bench:
         except TimedOut:
             error = self._interrupted() if listener.verdict is None else None
             self._count_death("")
-            if not judge.settle():
+            if not judge.come_to_rest():
                 self._end_judge()
         except Died as died:
             # The judge itself, whom nothing but the size of an answer can kill.
