@@ -84,7 +84,7 @@ def read_lab(path: Path) -> Lab:
         if not isinstance(header.get(key), kind):
             raise Malformed(path, 1, f"the header needs `{key}:` ({kind.__name__})")
     exercises = _exercises(path, cells)
-    _check_functions(path, cells)
+    _match_functions(path, cells)
     lab = Lab(path.stem, header["title"], header["minutes"], exercises, _empty_notebook())
     lab.source.cells = [
         _notebook_cell("markdown", "title", _title(lab)),
@@ -209,23 +209,8 @@ def module(name: str) -> str:
     return re.sub(r"^\d+_", "", name)
 
 
-def _check_functions(path: Path, cells: list[percent.Cell]) -> None:
-    """Refuse a check without a function, and a function without a check."""
-    place = CHECKS / f"{module(path.stem)}.py"
-    functions = _functions(place) if place.is_file() else {}
-    checks = {cell.metadata["check"]: cell for cell in cells if "check" in cell.metadata}
-    for name, cell in checks.items():
-        # Where a lab has no module, as in tests, its checks have bodies.
-        if name not in functions and (functions or not cell.source):
-            where = place.relative_to(ROOT)
-            raise Malformed(path, cell.line, f"{where} has no check function {name!r}")
-    for name, line in functions.items():
-        if name not in checks:
-            raise Malformed(place, line, f"{path.name} has no check {name!r}")
-
-
-def _functions(place: Path) -> dict[str, int]:
-    """Return the check functions that a module defines, and their lines."""
+def check_functions(place: Path) -> dict[str, int]:
+    """Return the check functions that a module of labkit.checks defines, and their lines."""
     return {
         node.name: node.lineno
         for node in ast.parse(place.read_text("utf-8"), str(place)).body
@@ -233,10 +218,24 @@ def _functions(place: Path) -> dict[str, int]:
     }
 
 
+def _match_functions(path: Path, cells: list[percent.Cell]) -> None:
+    """Refuse a check without a function, and a function without a check."""
+    place = CHECKS / f"{module(path.stem)}.py"
+    functions = check_functions(place) if place.is_file() else {}
+    checks = {cell.metadata["check"]: cell for cell in cells if "check" in cell.metadata}
+    for name, cell in checks.items():
+        # Where a lab has no module, as in tests, its checks have bodies.
+        if name not in functions and (functions or not cell.source):
+            raise Malformed(path, cell.line, f"{place} has no check function {name!r}")
+    for name, line in functions.items():
+        if name not in checks:
+            raise Malformed(place, line, f"{path.name} has no check {name!r}")
+
+
 def _call(module: str, exercise: str, check: percent.Cell) -> str:
     """Return the body of a check that has none: its function is called on the exercise above.
 
-    What students see tries it on fresh inputs once; the hidden tests do so `trials` times more.
+    What students see draws inputs once; the hidden test, if there are `trials`, as many times more.
     """
 
     def call(*more: str) -> str:

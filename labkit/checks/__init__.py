@@ -15,7 +15,7 @@ of its own, and answers from callbacks that are copies, too.
 import contextlib
 import copy
 import functools
-import importlib
+import importlib.util
 import itertools
 import linecache
 import math
@@ -383,12 +383,6 @@ def as_arrays(value: Any, what: str, like: Sequence[np.ndarray]) -> list[np.ndar
 
 def __getattr__(name: str) -> Any:
     # `checks.dp_sgd` without an import of its own: one lab's checks load only where used.
-    if name in (
-        "dp_sgd",
-        "encrypted_labels",
-        "federated_masking",
-        "gdp_accounting",
-        "split_learning",
-    ):
+    if importlib.util.find_spec(f"{__name__}.{name}") is not None:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,17 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder.labs import build
-from autograder.labs.master import MARKER, MARKER_WORDS, MASTERS, ROOT, colab_url, read_lab
+from autograder.labs.master import (
+    CHECKS,
+    MARKER,
+    MARKER_WORDS,
+    MASTERS,
+    ROOT,
+    check_functions,
+    colab_url,
+    module,
+    read_lab,
+)
 from autograder.labs.percent import Malformed
 from tests.tiny import FIXTURES
 
@@ -175,7 +185,26 @@ MALFORMED = {
     "None as a name": (HEADER + EXERCISE + "# %% check=None points=1\n", 10, "None is no name"),
     "no points": (HEADER + EXERCISE + '# %% check="a"\npass\n', 10, "needs points"),
     "text as points": (HEADER + EXERCISE + '# %% check="a" points="2"\n', 10, "no positive number"),
+    "points are no number": (HEADER + EXERCISE + '# %% check="a" points=NaN\n', 10, "no positive"),
+    "endless points": (HEADER + EXERCISE + '# %% check="a" points=1e999\n', 10, "no positive"),
+    "commas": (HEADER + EXERCISE + '# %% check="a" points=3, trials=2\n', 10, "points=[3] is no"),
     "no points at all": (HEADER + EXERCISE + '# %% check="a" points=0\n', 10, "no positive number"),
+    "trials without points": (HEADER + EXERCISE + '# %% check="a" trials=2\n', 10, "needs points"),
+    "trials of an exercise": (
+        HEADER + EXERCISE.replace('"double"', '"double" trials=2'), 5, "cannot have exercise, trials",
+    ),
+    "trials are a name": (
+        HEADER + EXERCISE + '# %% check="a" points=1 trials=ten\n', 10, "cannot understand",
+    ),
+    "trials and a body": (
+        HEADER + EXERCISE + CHECK.replace("points=2", "points=2 trials=2"), 10, "not both",
+    ),
+    "a body of comments": (
+        HEADER + EXERCISE + '# %% check="a" points=1\n# as below\n', 10, "without code",
+    ),
+    "neither a body nor a function": (
+        HEADER + EXERCISE + '# %% check="a" points=1\n', 10, "bad.py has no check function 'a'",
+    ),
     "same check twice": (HEADER + EXERCISE + CHECK + CHECK, 12, "in line 10"),
     "same exercise twice": (HEADER + EXERCISE + CHECK + EXERCISE, 12, "in line 5"),
     "check named as exercise": (
@@ -184,7 +213,7 @@ MALFORMED = {
     "name is no identifier": (HEADER + EXERCISE.replace('"double"', '"a-b"'), 5, "identifier"),
     "exercise without check": (HEADER + EXERCISE, 5, "has no check"),
     "exercise without check in between": (
-        HEADER + EXERCISE + EXERCISE.replace("double", "triple") + CHECK, 10, "has no check",
+        HEADER + EXERCISE + EXERCISE.replace("double", "triple") + CHECK, 5, "has no check",
     ),
     "other function": (HEADER + EXERCISE.replace("def double", "def twice"), 5, "must define"),
     "two functions": (HEADER + EXERCISE + "def other(): pass\n", 5, "must define"),
@@ -211,6 +240,11 @@ MALFORMED = {
 }  # fmt: skip
 
 
+for trials in ("0", "-1", "1.5", "True", '"x"', "[2]", ""):
+    header = f'# %% check="a" points=1 trials={trials}'.rstrip("=")
+    MALFORMED[f"trials={trials}"] = (HEADER + EXERCISE + header, 10, "is no positive whole number")
+
+
 @pytest.mark.parametrize("case", MALFORMED)
 def test_a_malformed_master_is_refused_with_file_and_line(case, tmp_path):
     text, line, problem = MALFORMED[case]
@@ -219,6 +253,66 @@ def test_a_malformed_master_is_refused_with_file_and_line(case, tmp_path):
     with pytest.raises(Malformed, match=re.escape(problem)) as caught:
         read_lab(master)
     assert str(caught.value).startswith(f"{master}:{line}: ")
+
+
+LONG = "doubles_whatever_the_argument_may_be_called"
+FUNCTIONS = f"""
+@check
+def doubles(double, rng): ...
+@check
+def doubles_zero(double, rng): ...
+@check
+def doubles_once_more(double, rng): ...
+@check
+def {LONG}(double, rng): ...
+def helper(): ...
+"""
+
+
+@pytest.fixture
+def bodiless(tmp_path, monkeypatch):
+    """A master whose checks have no bodies, beside their module."""
+    monkeypatch.setattr("autograder.labs.master.CHECKS", tmp_path)
+    (tmp_path / "twice_as_much.py").write_text(FUNCTIONS, "utf-8")
+    master = tmp_path / "09_twice_as_much.py"
+    checks = {"doubles": " trials=3", "doubles_once_more": " trials=1", LONG: " trials=10"}
+    lines = [f'# %% check="{name}" points=2{trials}\n' for name, trials in checks.items()]
+    zero = '# %% check="doubles_zero" points=2\n'
+    master.write_text(HEADER + EXERCISE + "".join(lines) + zero, "utf-8")
+    return master
+
+
+def test_a_check_without_a_body_calls_its_function_on_the_exercise_above(bodiless):
+    lab = read_lab(bodiless)
+    call = "checks.twice_as_much.{}(double, checks.fresh_rng()".format
+    hidden = "{})\n### BEGIN HIDDEN TESTS\n{})\n### END HIDDEN TESTS".format
+    broken = f"checks.twice_as_much.{LONG}(\n    double, checks.fresh_rng(), trials=10\n"
+    assert {cell.id: cell.source for cell in lab.source.cells if cell.id in lab.checks} == {
+        "doubles": hidden(call("doubles"), f"{call('doubles')}, trials=3"),
+        "doubles_once_more": hidden(call("doubles_once_more"), call("doubles_once_more")),
+        LONG: hidden(call(LONG), broken),
+        "doubles_zero": f"{call('doubles_zero')})",
+    }
+    for cell in build.release(lab).cells:
+        if cell.id in lab.checks:
+            assert cell.source == f"{call(cell.id)})"
+            assert cell.metadata.nbgrader.points == 2
+
+
+def test_a_check_function_without_a_check_is_refused_with_file_and_line(bodiless):
+    bodiless.write_text(bodiless.read_text("utf-8").replace("doubles_zero", "doubles_0"), "utf-8")
+    place = bodiless.parent / "twice_as_much.py"
+    with pytest.raises(Malformed, match=f"^{bodiless}:13: {place} has no check function"):
+        read_lab(bodiless)
+    place.write_text(FUNCTIONS.replace("doubles_zero", "doubles_0") + "@check\ndef other(): ...")
+    with pytest.raises(Malformed, match=f"^{place}:12: {bodiless.name} has no check 'other'"):
+        read_lab(bodiless)
+
+
+def test_every_check_function_is_some_lab_s():
+    """read_lab compares those of the labs that there are."""
+    with_checks = {place.stem for place in CHECKS.glob("*.py") if check_functions(place)}
+    assert with_checks == {module(master.stem) for master in LABS}
 
 
 def test_stale_names_what_changed_what_is_missing_and_what_is_left_over(tmp_path):

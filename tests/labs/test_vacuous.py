@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from autograder.labs import build
+from autograder.labs.master import module
 from labkit import checks
 from labkit.checks import CheckFailed
 from tests.labs.test_answers import LABS, namespace, run
@@ -274,8 +275,8 @@ def filled_in(lab, exercise, answer):
 
 
 def checks_of(lab, exercise):
-    module = getattr(checks, lab[3:])
-    return {name: getattr(module, name) for name in LABS[lab].exercises[exercise]}
+    functions = getattr(checks, module(lab))
+    return {name: getattr(functions, name) for name in LABS[lab].exercises[exercise]}
 
 
 def judged(check, answer):

@@ -1,0 +1,89 @@
+"""CONTRIBUTING.md's first exercise, added to a copy of the project as it says, and graded."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.labs.master import ROOT
+
+pytestmark = pytest.mark.grader
+
+EXERCISE = "clipped_fraction"
+MASTER = Path("autograder/course/masters/01_dp_sgd.py")
+CHECKS = Path("labkit/checks/dp_sgd.py")
+ANSWERS = Path(f"autograder/course/answers/01_dp_sgd/{EXERCISE}.py")
+NEXT = "# %% [markdown]\n# ## Part 3 · Noise"
+BUILT = ["labs/01_dp_sgd.ipynb", "solutions/01_dp_sgd.ipynb"]
+
+# Grades the solution, and then the solution with the wrong answer in it.
+GRADE = f"""
+import json
+from autograder.judge import own_solution
+from autograder.judge.judge import Terms, environment, judge
+from autograder.labs.build import release
+from autograder.labs.master import MASTERS, read_lab
+from autograder.labs.sample_class import Answer, read_answers
+from autograder.sandbox import pool
+
+lab = read_lab(MASTERS / "01_dp_sgd.py")
+answers = read_answers(MASTERS.parent / "answers" / lab.name, lab)["{EXERCISE}"]
+submission = own_solution.submission(lab)
+cell = next(cell for cell in submission.notebook.cells if cell.id == "{EXERCISE}")
+graded = []
+with pool.serving(release(lab), "bwrap", environment(1)) as kernels:
+    for answer in [Answer("solution", cell.source, {{}}), *(each for each in answers if each.loses)]:
+        cell.source = answer.source
+        outcome, _ = judge(submission, lab, Terms(seed=5), kernels)
+        graded.append([answer.loses, outcome.scores, outcome.messages])
+print(json.dumps([lab.checks, graded]))
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the project's code and notebooks."""
+    for folder in ("autograder", "labkit", "labs", "solutions"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def run(project, *arguments):
+    environment = os.environ | {"PYTHONPATH": str(project)}
+    line = [sys.executable, *arguments]
+    done = subprocess.run(line, cwd=project, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def add_the_exercise(project):
+    """Write what CONTRIBUTING.md shows, where it says; the points are taken from another check."""
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    cells, check, answers = re.findall(r"^```python\n(.*?)^```$", guide, re.M | re.S)
+    text = (project / MASTER).read_text("utf-8")
+    for old, new in ((" points=5 ", " points=2 "), (NEXT, f"{cells}\n{NEXT}")):
+        assert old in text
+        text = text.replace(old, new, 1)
+    (project / MASTER).write_text(text, "utf-8")
+    with (project / CHECKS).open("a", encoding="utf-8") as file:
+        file.write(f"\n\n{check}")
+    (project / ANSWERS).write_text(answers, "utf-8")
+
+
+def test_an_exercise_is_three_files_and_is_graded_as_its_answers_say(project):
+    add_the_exercise(project)
+    assert run(project, "-m", "autograder.labs.build") == [f"wrote {path}" for path in BUILT]
+    points, graded = json.loads(run(project, "-c", GRADE)[-1])
+    assert sum(points.values()) == 100 and points["fraction_is_counted"] == 3
+    assert [*map(bool, (loses for loses, _, _ in graded))] == [False, True]
+    for loses, scores, messages in graded:
+        assert scores == {name: 0 if name in loses else worth for name, worth in points.items()}
+        assert messages.keys() == loses.keys()
+        assert all(phrase in messages[name] for name, phrase in loses.items())
