@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autograder import run
 from autograder.intake.collect import collect
-from autograder.labs import build, sample_class
+from autograder.labs import build
+from autograder.labs.answers import read_answers
 from autograder.labs.master import MASTERS, Lab, read_lab
 from autograder.results.gradebook import course_config, make_course
 
@@ -35,7 +36,7 @@ LABS = ["01_dp_sgd", "02_gdp_accounting", "03_federated_masking"]
 
 def make_class(lab: Lab, folder: Path, size: int, rng: random.Random) -> dict[str, float]:
     """Write `<student>/<lab>.ipynb` with a random answer to each exercise; return the points."""
-    answers = sample_class.read_answers(MASTERS.parent / "answers" / lab.name, lab)
+    answers = read_answers(MASTERS.parent / "answers" / lab.name, lab)
     points = {}
     for number in range(size):
         notebook, student = build.release(lab), f"student{number:03}"

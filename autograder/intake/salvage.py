@@ -179,12 +179,6 @@ def _names(source: str) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(bound), frozenset(used)
 
 
-def functions(source: str) -> set[str]:
-    """Return the names of the functions that a cell defines at its top level."""
-    tree = parsed(source)
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} if tree else set()
-
-
 def bindings(body: list[ast.stmt]) -> set[str]:
     """Return the names of the functions that statements define, and the names that they set."""
     bound = set()

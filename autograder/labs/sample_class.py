@@ -1,63 +1,14 @@
-"""Make a class of submissions whose points are known: from the release, the solution and answers.
-
-An exercise's answers stand in one percent-format file, `<exercise>.py`: right ones, which get all
-its points, and wrong ones, each a mistake that students make, which lose exactly the checks that
-they name, with a message that contains the phrase they give.
-"""
+"""Make a class of submissions whose points are known, of the release, the solution and answers."""
 
 import copy
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from nbformat import NotebookNode
 
-from autograder.labs import percent
+from autograder.labs.answers import Answer, read_answers
 from autograder.labs.build import as_text, release, solution
 from autograder.labs.master import Lab
-from autograder.intake.salvage import functions
-from autograder.labs.percent import Malformed
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One way to fill in an exercise; `loses` gives a phrase of the message of each lost check."""
-
-    name: str
-    source: str
-    loses: dict[str, str]
-
-
-def read_answers(folder: Path, lab: Lab) -> dict[str, list[Answer]]:
-    """Return the answers of every exercise of a lab, right ones first as the file has them.
-
-    Raises:
-        Malformed: with file and line, where an answer breaks a rule.
-    """
-    return {
-        exercise: _read(folder / f"{exercise}.py", exercise, checks)
-        for exercise, checks in lab.exercises.items()
-    }
-
-
-def _read(path: Path, exercise: str, checks: dict[str, float]) -> list[Answer]:
-    if not path.is_file():
-        raise Malformed(path, 1, f"exercise {exercise!r} has no answers")
-    answers = []
-    for cell in percent.read(path)[1]:
-        keys = set(cell.metadata)
-        if keys not in ({"right"}, {"wrong", "loses"}) or cell.kind != "code":
-            raise Malformed(path, cell.line, 'an answer is right="…", or wrong="…" loses={…}')
-        loses = cell.metadata.get("loses", {})
-        if "wrong" in keys and not (
-            isinstance(loses, dict) and loses and loses.keys() <= checks.keys()
-        ):
-            raise Malformed(path, cell.line, f"loses={loses} names other checks than {[*checks]}")
-        if exercise not in functions(cell.source):
-            raise Malformed(path, cell.line, f"the answer does not define {exercise!r}")
-        name = cell.metadata["right" if "right" in keys else "wrong"]
-        answers.append(Answer(name, cell.source, loses))
-    return answers
 
 
 def make(lab: Lab, answers: Path, folder: Path) -> dict[str, float]:

@@ -11,7 +11,7 @@ import tf_shell
 
 from autograder.labs import build
 from autograder.labs.master import MASTERS, ROOT, read_lab
-from autograder.labs.sample_class import read_answers
+from autograder.labs.answers import read_answers
 from autograder.sandbox.inside import wire
 from labkit.checks import CheckFailed, encrypted_labels, guard
 from labkit.checks.encrypted_labels import _small

@@ -15,7 +15,7 @@ import pytest
 
 from autograder.labs import build
 from autograder.labs.master import MASTERS, ROOT, read_lab
-from autograder.labs.sample_class import read_answers
+from autograder.labs.answers import read_answers
 
 pytestmark = pytest.mark.labs
 BY_LAB = True
