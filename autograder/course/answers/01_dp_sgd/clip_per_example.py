@@ -1,3 +1,9 @@
+# %% right="one long vector per example"
+def clip_per_example(per_example_grads, l2_norm_clip):
+    flat = np.concatenate([g.reshape(len(g), -1) for g in per_example_grads], axis=1)
+    factors = np.minimum(1, l2_norm_clip / np.maximum(np.linalg.norm(flat, axis=1), 1e-12))
+    return [g * factors.reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]
+
 # %% right="a loop over examples, float64"
 def clip_per_example(per_example_grads, l2_norm_clip):
     out = [np.zeros(g.shape) for g in per_example_grads]
@@ -53,11 +59,7 @@ def clip_per_example(per_example_grads, l2_norm_clip):
     norm = np.sqrt(sum(np.sum(g**2) for g in per_example_grads))
     return [g * min(1.0, l2_norm_clip / norm) for g in per_example_grads]
 
-# %% wrong="stretches short gradients to the bound" loses={"short_gradients_are_untouched": "only ever shortens"}
-def clip_per_example(per_example_grads, l2_norm_clip):
-    flat = np.concatenate([g.reshape(len(g), -1) for g in per_example_grads], axis=1)
-    factors = l2_norm_clip / np.maximum(np.linalg.norm(flat, axis=1), 1e-12)
-    return [g * factors.reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]
+# %% wrong="stretches short gradients to the bound" edit={"np.minimum(1, l2_norm_clip": "(l2_norm_clip"} loses={"short_gradients_are_untouched": "only ever shortens"}
 
 # %% wrong="clips each coordinate" loses={"norms_are_bounded": "above l2_norm_clip", "long_gradients_keep_their_direction": "different factors"}
 def clip_per_example(per_example_grads, l2_norm_clip):
@@ -69,17 +71,8 @@ def clip_per_example(per_example_grads, l2_norm_clip):
     factors = np.minimum(1.0, l2_norm_clip / np.maximum(squares, 1e-12))
     return [g * factors.reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]
 
-# %% wrong="max where min is meant" loses={"norms_are_bounded": "max where min", "short_gradients_are_untouched": "only ever shortens", "long_gradients_keep_their_direction": "max where min"}
-def clip_per_example(per_example_grads, l2_norm_clip):
-    flat = np.concatenate([g.reshape(len(g), -1) for g in per_example_grads], axis=1)
-    factors = np.maximum(1, l2_norm_clip / np.maximum(np.linalg.norm(flat, axis=1), 1e-12))
-    return [g * factors.reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]
-
-# %% wrong="returns the sum over the batch" loses={"norms_are_bounded": "has shape", "short_gradients_are_untouched": "has shape", "long_gradients_keep_their_direction": "has shape"}
-def clip_per_example(per_example_grads, l2_norm_clip):
-    flat = np.concatenate([g.reshape(len(g), -1) for g in per_example_grads], axis=1)
-    factors = np.minimum(1, l2_norm_clip / np.maximum(np.linalg.norm(flat, axis=1), 1e-12))
-    return [np.sum(g * factors.reshape([-1] + [1] * (g.ndim - 1)), axis=0) for g in per_example_grads]
+# %% wrong="max where min is meant" edit={"np.minimum": "np.maximum"} loses={"norms_are_bounded": "max where min", "short_gradients_are_untouched": "only ever shortens", "long_gradients_keep_their_direction": "max where min"}
+# %% wrong="returns the sum over the batch" edit={"[g *": "[np.sum(g *", "(g.ndim - 1)) for": "(g.ndim - 1)), axis=0) for"} loses={"norms_are_bounded": "has shape", "short_gradients_are_untouched": "has shape", "long_gradients_keep_their_direction": "has shape"}
 
 # %% wrong="NaN for a zero gradient" loses={"norms_are_bounded": "NaN"}
 def clip_per_example(per_example_grads, l2_norm_clip):

@@ -1,3 +1,11 @@
+# %% right="no names for the events"
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    accountant = rdp.RdpAccountant(orders)
+    accountant.compose(dp_accounting.PoissonSampledDpEvent(
+        sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+    ), steps)
+    return accountant.get_epsilon_and_optimal_order(delta)
+
 # %% right="from_orders, one event"
 def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
     event = dp_accounting.SelfComposedDpEvent(
@@ -48,71 +56,12 @@ def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders
     accountant.compose(dp_accounting.GaussianDpEvent(noise_multiplier), steps)
     return accountant.get_epsilon_and_optimal_order(delta)
 
-# %% wrong="a single step" loses={"published_figures_come_out": "composed", "epsilon_is_an_upper_bound": "more steps", "the_best_order_is_reported": "smallest"}
-def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
-    accountant = rdp.RdpAccountant(orders)
-    accountant.compose(
-        dp_accounting.PoissonSampledDpEvent(
-            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
-        )
-    )
-    return accountant.get_epsilon_and_optimal_order(delta)
-
-# %% wrong="the accountant's default orders" loses={"the_best_order_is_reported": "none of those given"}
-def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
-    accountant = rdp.RdpAccountant()
-    accountant.compose(
-        dp_accounting.PoissonSampledDpEvent(
-            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
-        ),
-        steps,
-    )
-    return accountant.get_epsilon_and_optimal_order(delta)
-
-# %% wrong="the pair swapped" loses={"published_figures_come_out": "yours is", "epsilon_is_an_upper_bound": "should", "the_best_order_is_reported": "in that order"}
-def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
-    accountant = rdp.RdpAccountant(orders)
-    accountant.compose(
-        dp_accounting.PoissonSampledDpEvent(
-            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
-        ),
-        steps,
-    )
-    epsilon, order = accountant.get_epsilon_and_optimal_order(delta)
-    return order, epsilon
-
-# %% wrong="only ε" loses={"published_figures_come_out": "the pair", "epsilon_is_an_upper_bound": "the pair", "the_best_order_is_reported": "the pair"}
-def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
-    accountant = rdp.RdpAccountant(orders)
-    accountant.compose(
-        dp_accounting.PoissonSampledDpEvent(
-            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
-        ),
-        steps,
-    )
-    return accountant.get_epsilon(delta)
-
-# %% wrong="a δ of its own" loses={"epsilon_is_an_upper_bound": "larger δ"}
-def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
-    accountant = rdp.RdpAccountant(orders)
-    accountant.compose(
-        dp_accounting.PoissonSampledDpEvent(
-            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
-        ),
-        steps,
-    )
-    return accountant.get_epsilon_and_optimal_order(1e-5)
-
-# %% wrong="the sampling composed, the noise not" loses={"published_figures_come_out": "SAMPLED", "epsilon_is_an_upper_bound": "a little above", "the_best_order_is_reported": "falls below"}
-def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
-    accountant = rdp.RdpAccountant(orders)
-    accountant.compose(
-        dp_accounting.PoissonSampledDpEvent(
-            sampling_probability,
-            dp_accounting.SelfComposedDpEvent(dp_accounting.GaussianDpEvent(noise_multiplier), steps),
-        )
-    )
-    return accountant.get_epsilon_and_optimal_order(delta)
+# %% wrong="a single step" edit={"), steps)": "))"} loses={"published_figures_come_out": "composed", "epsilon_is_an_upper_bound": "more steps", "the_best_order_is_reported": "smallest"}
+# %% wrong="the accountant's default orders" edit={"RdpAccountant(orders)": "RdpAccountant()"} loses={"the_best_order_is_reported": "none of those given"}
+# %% wrong="the pair swapped" edit={"return accountant": "epsilon, order = accountant", "order(delta)": "order(delta); return order, epsilon"} loses={"published_figures_come_out": "yours is", "epsilon_is_an_upper_bound": "should", "the_best_order_is_reported": "in that order"}
+# %% wrong="only ε" edit={"get_epsilon_and_optimal_order": "get_epsilon"} loses={"published_figures_come_out": "the pair", "epsilon_is_an_upper_bound": "the pair", "the_best_order_is_reported": "the pair"}
+# %% wrong="a δ of its own" edit={"order(delta)": "order(1e-5)"} loses={"epsilon_is_an_upper_bound": "larger δ"}
+# %% wrong="the sampling composed, the noise not" edit={"dp_accounting.Gaussian": "dp_accounting.SelfComposedDpEvent(dp_accounting.Gaussian", "(noise_multiplier)": "(noise_multiplier), steps)", "), steps)": "))"} loses={"published_figures_come_out": "SAMPLED", "epsilon_is_an_upper_bound": "a little above", "the_best_order_is_reported": "falls below"}
 
 # %% wrong="an ε of its own, and the smallest order" loses={"published_figures_come_out": "the published", "epsilon_is_an_upper_bound": "argument used", "the_best_order_is_reported": "smallest ε comes from"}
 def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):

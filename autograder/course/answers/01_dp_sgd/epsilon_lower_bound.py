@@ -1,3 +1,14 @@
+# %% right="halved until it is short"
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    low, high = 0.0, 20.0
+    while high - low > 1e-3:
+        mid = (low + high) / 2
+        if audit.p_value(correct, guesses, mid, delta, canaries) <= 1 - confidence:
+            low = mid
+        else:
+            high = mid
+    return low
+
 # %% right="a fixed number of halvings"
 def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     if audit.p_value(correct, guesses, 0, delta, canaries) > 1 - confidence:
@@ -41,38 +52,9 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     refuted_at_all = audit.p_value(correct, guesses, 0.0, delta, canaries) <= 1 - confidence
     return np.float32(search(0.0, 20.0)) if refuted_at_all else 0.0
 
-# %% wrong="the wrong side of the interval" loses={"lower_bound_is_where_refutation_ends": "not refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
-def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
-    low, high = 0.0, 20.0
-    while high - low > 1e-3:
-        mid = (low + high) / 2
-        if audit.p_value(correct, guesses, mid, delta, canaries) > 1 - confidence:
-            low = mid
-        else:
-            high = mid
-    return high
-
-# %% wrong="compares with the confidence" loses={"lower_bound_is_where_refutation_ends": "not refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
-def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
-    low, high = 0.0, 20.0
-    while high - low > 1e-3:
-        mid = (low + high) / 2
-        if audit.p_value(correct, guesses, mid, delta, canaries) <= confidence:
-            low = mid
-        else:
-            high = mid
-    return low
-
-# %% wrong="never says 0" loses={"lower_bound_of_a_lucky_guesser": "lower bound is 0"}
-def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
-    low, high = 0.0, 20.0
-    while high - low > 1e-3:
-        mid = (low + high) / 2
-        if audit.p_value(correct, guesses, mid, delta, canaries) <= 1 - confidence:
-            low = mid
-        else:
-            high = mid
-    return high
+# %% wrong="the wrong side of the interval" edit={"<= 1 - confidence": "> 1 - confidence", "return low": "return high"} loses={"lower_bound_is_where_refutation_ends": "not refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
+# %% wrong="compares with the confidence" edit={"<= 1 - confidence": "<= confidence"} loses={"lower_bound_is_where_refutation_ends": "not refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
+# %% wrong="never says 0" edit={"return low": "return high"} loses={"lower_bound_of_a_lucky_guesser": "lower bound is 0"}
 
 # %% wrong="a grid that is too coarse" loses={"lower_bound_is_where_refutation_ends": "larger lower bound is proved"}
 def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):

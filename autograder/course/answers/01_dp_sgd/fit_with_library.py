@@ -55,20 +55,9 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
     model.compile(tf.keras.optimizers.SGD(0.15), per_example_loss)
     return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
 
-# %% wrong="forgets the epochs" loses={"fit_keeps_one_loss_per_example": "steps"}
-def fit_with_library(model, optimizer, x, y, batch_size, epochs):
-    model.compile(optimizer, per_example_loss)
-    return model.fit(x, y, batch_size=batch_size, verbose=0)
-
-# %% wrong="a batch size of its own" loses={"fit_keeps_one_loss_per_example": "fit_with_library"}
-def fit_with_library(model, optimizer, x, y, batch_size, epochs):
-    model.compile(optimizer, per_example_loss)
-    return model.fit(x, y, batch_size=4, epochs=epochs, verbose=0)
-
-# %% wrong="forgets the batch size" loses={"fit_keeps_one_loss_per_example": "fit_with_library"}
-def fit_with_library(model, optimizer, x, y, batch_size, epochs):
-    model.compile(optimizer, per_example_loss)
-    return model.fit(x, y, epochs=epochs, verbose=0)
+# %% wrong="forgets the epochs" edit={"batch_size, epochs,": "batch_size=batch_size,"} loses={"fit_keeps_one_loss_per_example": "steps"}
+# %% wrong="a batch size of its own" edit={"batch_size, epochs,": "batch_size=4, epochs=epochs,"} loses={"fit_keeps_one_loss_per_example": "fit_with_library"}
+# %% wrong="forgets the batch size" edit={"batch_size, epochs,": "epochs=epochs,"} loses={"fit_keeps_one_loss_per_example": "fit_with_library"}
 
 # %% wrong="returns the model" loses={"fit_keeps_one_loss_per_example": "model.fit"}
 def fit_with_library(model, optimizer, x, y, batch_size, epochs):

@@ -38,64 +38,13 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
     return tf.keras.optimizers.SGD(learning_rate, clipnorm=l2_norm_clip)
 
-# %% wrong="forgets num_microbatches" loses={"its_step_clips_each_microbatch": "num_microbatches does not reach"}
-def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
-    return tensorflow_privacy.DPKerasSGDOptimizer(
-        l2_norm_clip=l2_norm_clip,
-        noise_multiplier=noise_multiplier,
-        learning_rate=learning_rate,
-    )
-
-# %% wrong="multiplies the noise by the clip once more" loses={"its_noise_has_the_right_scale": "multiplies by the clip itself"}
-def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
-    return tensorflow_privacy.DPKerasSGDOptimizer(
-        l2_norm_clip=l2_norm_clip,
-        noise_multiplier=noise_multiplier * l2_norm_clip,
-        num_microbatches=num_microbatches,
-        learning_rate=learning_rate,
-    )
-
-# %% wrong="clip and noise swapped" loses={"its_step_clips_each_microbatch": "under its own name"}
-def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
-    return tensorflow_privacy.DPKerasSGDOptimizer(
-        l2_norm_clip=noise_multiplier,
-        noise_multiplier=l2_norm_clip,
-        num_microbatches=num_microbatches,
-        learning_rate=learning_rate,
-    )
-
-# %% wrong="the clip set far too high" loses={"its_step_clips_each_microbatch": "l2_norm_clip does not reach", "its_noise_has_the_right_scale": "times noise_multiplier"}
-def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
-    return tensorflow_privacy.DPKerasSGDOptimizer(
-        l2_norm_clip=1e6,
-        noise_multiplier=noise_multiplier,
-        num_microbatches=num_microbatches,
-        learning_rate=learning_rate,
-    )
-
-# %% wrong="the learning rate as fourth argument" loses={"its_step_clips_each_microbatch": "default", "its_noise_has_the_right_scale": "default"}
-def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
-    return tensorflow_privacy.DPKerasSGDOptimizer(
-        l2_norm_clip, noise_multiplier, num_microbatches, learning_rate
-    )
-
-# %% wrong="a fixed learning rate" loses={"its_step_clips_each_microbatch": "times as far", "its_noise_has_the_right_scale": "times noise_multiplier"}
-def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
-    return tensorflow_privacy.DPKerasSGDOptimizer(
-        l2_norm_clip=l2_norm_clip,
-        noise_multiplier=noise_multiplier,
-        num_microbatches=num_microbatches,
-        learning_rate=0.15,
-    )
-
-# %% wrong="forgets to return" loses={"its_step_clips_each_microbatch": "return", "its_noise_has_the_right_scale": "return"}
-def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
-    tensorflow_privacy.DPKerasSGDOptimizer(
-        l2_norm_clip=l2_norm_clip,
-        noise_multiplier=noise_multiplier,
-        num_microbatches=num_microbatches,
-        learning_rate=learning_rate,
-    )
+# %% wrong="forgets num_microbatches" of="solution" edit={"num_microbatches=num_microbatches,": ""} loses={"its_step_clips_each_microbatch": "num_microbatches does not reach"}
+# %% wrong="multiplies the noise by the clip once more" of="solution" edit={"noise_multiplier=noise_multiplier": "noise_multiplier=noise_multiplier * l2_norm_clip"} loses={"its_noise_has_the_right_scale": "multiplies by the clip itself"}
+# %% wrong="clip and noise swapped" of="solution" edit={"=l2_norm_clip": "=noise_multiplier", "noise_multiplier=noise_multiplier": "noise_multiplier=l2_norm_clip"} loses={"its_step_clips_each_microbatch": "under its own name"}
+# %% wrong="the clip set far too high" of="solution" edit={"l2_norm_clip=l2_norm_clip": "l2_norm_clip=1e6"} loses={"its_step_clips_each_microbatch": "l2_norm_clip does not reach", "its_noise_has_the_right_scale": "times noise_multiplier"}
+# %% wrong="the learning rate as fourth argument" edit={"learning_rate=learning_rate": "learning_rate"} loses={"its_step_clips_each_microbatch": "default", "its_noise_has_the_right_scale": "default"}
+# %% wrong="a fixed learning rate" of="solution" edit={"learning_rate=learning_rate": "learning_rate=0.15"} loses={"its_step_clips_each_microbatch": "times as far", "its_noise_has_the_right_scale": "times noise_multiplier"}
+# %% wrong="forgets to return" of="solution" edit={"return tensorflow_privacy": "tensorflow_privacy"} loses={"its_step_clips_each_microbatch": "return", "its_noise_has_the_right_scale": "return"}
 
 # %% wrong="returns the class" loses={"its_step_clips_each_microbatch": "not an optimizer", "its_noise_has_the_right_scale": "not an optimizer"}
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
@@ -118,11 +67,4 @@ class Coins:
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
     return Coins(learning_rate * noise_multiplier * l2_norm_clip / num_microbatches)
 
-# %% wrong="settings of its own" loses={"its_step_clips_each_microbatch": "times as far", "its_noise_has_the_right_scale": "times noise_multiplier"}
-def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
-    return tensorflow_privacy.DPKerasSGDOptimizer(
-        l2_norm_clip=0.7,
-        noise_multiplier=noise_multiplier,
-        num_microbatches=num_microbatches,
-        learning_rate=0.2,
-    )
+# %% wrong="settings of its own" of="solution" edit={"l2_norm_clip=l2_norm_clip": "l2_norm_clip=0.7", "learning_rate=learning_rate": "learning_rate=0.2"} loses={"its_step_clips_each_microbatch": "times as far", "its_noise_has_the_right_scale": "times noise_multiplier"}

@@ -1,3 +1,7 @@
+# %% right="one expression"
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    return [(g + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)) / expected_batch_size for g in clipped_sum]
+
 # %% right="a loop"
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     result = []
@@ -30,62 +34,21 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
         at += g.size
     return out
 
-# %% wrong="noise after the division" loses={"noise_has_the_right_scale": "after the division"}
-def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
-    return [
-        g / expected_batch_size + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)
-        for g in clipped_sum
-    ]
-
-# %% wrong="forgets the clip" loses={"noise_has_the_right_scale": "l2_norm_clip is missing"}
-def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
-    return [(g + rng.normal(0, noise_multiplier, g.shape)) / expected_batch_size for g in clipped_sum]
-
-# %% wrong="a variance as deviation" loses={"noise_has_the_right_scale": "variance is used where a standard deviation"}
-def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
-    variance = (noise_multiplier * l2_norm_clip) ** 2
-    return [(g + rng.normal(0, variance, g.shape)) / expected_batch_size for g in clipped_sum]
+# %% wrong="noise after the division" edit={"(g +": "(g / expected_batch_size +", "g.shape)) / expected_batch_size": "g.shape))"} loses={"noise_has_the_right_scale": "after the division"}
+# %% wrong="forgets the clip" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier"} loses={"noise_has_the_right_scale": "l2_norm_clip is missing"}
+# %% wrong="a variance as deviation" of="solution" edit={"noise_multiplier * l2_norm_clip": "(noise_multiplier * l2_norm_clip) ** 2"} loses={"noise_has_the_right_scale": "variance is used where a standard deviation"}
 
 # %% wrong="one draw for all coordinates" loses={"noise_has_the_right_scale": "one number for each coordinate", "noise_is_fresh_and_reproducible": "one number for each coordinate"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     noise = rng.normal(0, noise_multiplier * l2_norm_clip)
     return [(g + noise) / expected_batch_size for g in clipped_sum]
 
-# %% wrong="one draw for each variable" loses={"noise_has_the_right_scale": "one number for each coordinate", "noise_is_fresh_and_reproducible": "one number for each coordinate"}
-def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
-    deviation = noise_multiplier * l2_norm_clip
-    return [(g + rng.normal(0, deviation)) / expected_batch_size for g in clipped_sum]
-
-# %% wrong="NumPy's global generator" loses={"noise_is_fresh_and_reproducible": "rng you are given"}
-def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
-    return [
-        (g + np.random.normal(0, noise_multiplier * l2_norm_clip, g.shape)) / expected_batch_size
-        for g in clipped_sum
-    ]
-
-# %% wrong="re-seeds at every call" loses={"noise_is_fresh_and_reproducible": "two calls"}
-def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
-    rng = np.random.default_rng(0)
-    return [
-        (g + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)) / expected_batch_size
-        for g in clipped_sum
-    ]
-
-# %% wrong="divides by the number of variables" loses={"without_noise_it_is_the_mean": "clipped_sum / result", "noise_has_the_right_scale": "times"}
-def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
-    return [
-        (g + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)) / len(clipped_sum)
-        for g in clipped_sum
-    ]
-
-# %% wrong="Laplace noise" loses={"noise_has_the_right_scale": "not Gaussian"}
-def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
-    scale = noise_multiplier * l2_norm_clip / np.sqrt(2)
-    return [(g + rng.laplace(0, scale, g.shape)) / expected_batch_size for g in clipped_sum]
-
-# %% wrong="forgets the noise" loses={"noise_has_the_right_scale": "no noise", "noise_is_fresh_and_reproducible": "no noise"}
-def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
-    return [g / expected_batch_size for g in clipped_sum]
+# %% wrong="one draw for each variable" of="solution" edit={"(0, deviation, g.shape)": "(0, deviation)"} loses={"noise_has_the_right_scale": "one number for each coordinate", "noise_is_fresh_and_reproducible": "one number for each coordinate"}
+# %% wrong="NumPy's global generator" edit={"rng.normal": "np.random.normal"} loses={"noise_is_fresh_and_reproducible": "rng you are given"}
+# %% wrong="re-seeds at every call" edit={"return": "rng = np.random.default_rng(0); return"} loses={"noise_is_fresh_and_reproducible": "two calls"}
+# %% wrong="divides by the number of variables" edit={"/ expected_batch_size": "/ len(clipped_sum)"} loses={"without_noise_it_is_the_mean": "clipped_sum / result", "noise_has_the_right_scale": "times"}
+# %% wrong="Laplace noise" of="solution" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier * l2_norm_clip / np.sqrt(2)", "rng.normal": "rng.laplace"} loses={"noise_has_the_right_scale": "not Gaussian"}
+# %% wrong="forgets the noise" edit={"(g + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape))": "g"} loses={"noise_has_the_right_scale": "no noise", "noise_is_fresh_and_reproducible": "no noise"}
 
 # %% wrong="fresh noise for the first variable only" loses={"noise_is_fresh_and_reproducible": "in some variable"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
@@ -96,10 +59,4 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
         for g, generator in zip(clipped_sum, generators)
     ]
 
-# %% wrong="the second variable from NumPy's global generator" loses={"noise_is_fresh_and_reproducible": "rng you are given"}
-def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
-    deviation = noise_multiplier * l2_norm_clip
-    return [
-        (g + (np.random if i else rng).normal(0, deviation, g.shape)) / expected_batch_size
-        for i, g in enumerate(clipped_sum)
-    ]
+# %% wrong="the second variable from NumPy's global generator" of="solution" edit={"rng.normal": "(np.random if i else rng).normal", "for g in clipped_sum": "for i, g in enumerate(clipped_sum)"} loses={"noise_is_fresh_and_reproducible": "rng you are given"}

@@ -40,22 +40,10 @@ def poisson_batch(rng, n, sampling_probability):
 def poisson_batch(rng, n, sampling_probability):
     return rng.choice(n, rng.binomial(n, sampling_probability))
 
-# %% wrong="a Poisson size, a contiguous block" loses={"examples_are_independent": "neighbours"}
-def poisson_batch(rng, n, sampling_probability):
-    size = rng.binomial(n, sampling_probability)
-    return (rng.integers(n) + np.arange(size)) % n
-
-# %% wrong="the mask" loses={"sizes_are_binomial": "mask", "examples_are_independent": "mask"}
-def poisson_batch(rng, n, sampling_probability):
-    return rng.random(n) < sampling_probability
-
-# %% wrong="off by one" loses={"sizes_are_binomial": "n − 1", "examples_are_independent": "n − 1"}
-def poisson_batch(rng, n, sampling_probability):
-    return 1 + np.flatnonzero(rng.random(n) < sampling_probability)
-
-# %% wrong="the complement" loses={"sizes_are_binomial": "on average", "examples_are_independent": "are expected"}
-def poisson_batch(rng, n, sampling_probability):
-    return np.flatnonzero(rng.random(n) > sampling_probability)
+# %% wrong="a Poisson size, a contiguous block" of="a binomial size, then distinct members" edit={"rng.choice(n, size, replace=False)": "(rng.integers(n) + np.arange(size)) % n"} loses={"examples_are_independent": "neighbours"}
+# %% wrong="the mask" of="solution" edit={"np.flatnonzero(": "("} loses={"sizes_are_binomial": "mask", "examples_are_independent": "mask"}
+# %% wrong="off by one" of="solution" edit={"return np.flatnonzero": "return 1 + np.flatnonzero"} loses={"sizes_are_binomial": "n − 1", "examples_are_independent": "n − 1"}
+# %% wrong="the complement" of="solution" edit={"rng.random(n) <": "rng.random(n) >"} loses={"sizes_are_binomial": "on average", "examples_are_independent": "are expected"}
 
 # %% wrong="slices of a shuffled epoch" loses={"sizes_are_binomial": "same size", "examples_are_independent": "successive"}
 def poisson_batch(rng, n, sampling_probability):
@@ -66,6 +54,4 @@ def poisson_batch(rng, n, sampling_probability):
     batch, order = order[:size], order[size:]
     return batch
 
-# %% wrong="a generator of its own" loses={"examples_are_independent": "rng you are given"}
-def poisson_batch(rng, n, sampling_probability):
-    return np.flatnonzero(np.random.random(n) < sampling_probability)
+# %% wrong="a generator of its own" of="solution" edit={"rng.random": "np.random.random"} loses={"examples_are_independent": "rng you are given"}

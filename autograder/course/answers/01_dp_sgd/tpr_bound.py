@@ -1,3 +1,7 @@
+# %% right="one expression"
+def tpr_bound(fpr, epsilon, delta):
+    return np.minimum(1, np.minimum(np.exp(epsilon) * fpr + delta, 1 - np.exp(-epsilon) * (1 - delta - fpr)))
+
 # %% right="minimum.reduce"
 def tpr_bound(fpr, epsilon, delta):
     return np.minimum.reduce([
@@ -36,21 +40,10 @@ def tpr_bound(fpr, epsilon, delta):
     return np.where(forwards < 1, np.minimum(forwards, 1 - np.exp(-epsilon) * (1 - delta - fpr)),
                     1 - np.exp(-epsilon) * (1 - delta - fpr))
 
-# %% wrong="forgets δ" loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
-def tpr_bound(fpr, epsilon, delta):
-    return np.minimum(1, np.minimum(np.exp(epsilon) * fpr, 1 - np.exp(-epsilon) * (1 - fpr)))
-
-# %% wrong="e^ε times everything" loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
-def tpr_bound(fpr, epsilon, delta):
-    return np.minimum(1, np.minimum(np.exp(epsilon) * (fpr + delta), 1 - np.exp(-epsilon) * (1 - delta - fpr)))
-
-# %% wrong="the maximum of the two" loses={"bound_is_valid_and_tight": "loose", "bound_at_the_edges": "FPR 0.0"}
-def tpr_bound(fpr, epsilon, delta):
-    return np.minimum(1, np.maximum(np.exp(epsilon) * fpr + delta, 1 - np.exp(-epsilon) * (1 - delta - fpr)))
-
-# %% wrong="1 + ε in place of e^ε" loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
-def tpr_bound(fpr, epsilon, delta):
-    return np.minimum(1, np.minimum((1 + epsilon) * fpr + delta, 1 - (1 - delta - fpr) / (1 + epsilon)))
+# %% wrong="forgets δ" edit={"fpr + delta": "fpr", "1 - delta - fpr": "1 - fpr"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
+# %% wrong="e^ε times everything" edit={"np.exp(epsilon) * fpr + delta": "np.exp(epsilon) * (fpr + delta)"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
+# %% wrong="the maximum of the two" edit={"np.minimum(np.exp": "np.maximum(np.exp"} loses={"bound_is_valid_and_tight": "loose", "bound_at_the_edges": "FPR 0.0"}
+# %% wrong="1 + ε in place of e^ε" edit={"np.exp(epsilon)": "(1 + epsilon)", "np.exp(-epsilon) * (1 - delta - fpr)": "(1 - delta - fpr) / (1 + epsilon)"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
 
 # %% wrong="returns the missed ones" loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "beats guessing"}
 def tpr_bound(fpr, epsilon, delta):

@@ -43,78 +43,14 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, vali
         rng=rng, delta=DELTA, validation_data=validation_data,
     )
 
-# %% wrong="epochs as steps" loses={"the_plan_is_the_one_accounted": "you trained for"}
-def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, validation_data=None):
-    return dpsgd.fit(
-        model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
-        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier,
-        sampling_probability=batch_size / len(x), steps=epochs,
-        rng=rng, delta=DELTA, validation_data=validation_data,
-    )
-
-# %% wrong="1 / batch_size as probability" loses={"the_plan_is_the_one_accounted": "batch_size / n", "the_model_learns": "did not learn"}
-def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, validation_data=None):
-    return dpsgd.fit(
-        model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
-        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier,
-        sampling_probability=0.5 / batch_size, steps=epochs * len(x) // batch_size,
-        rng=rng, delta=DELTA, validation_data=validation_data,
-    )
-
-# %% wrong="one pass only" loses={"the_plan_is_the_one_accounted": "you trained for"}
-def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, validation_data=None):
-    return dpsgd.fit(
-        model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
-        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier,
-        sampling_probability=batch_size / len(x), steps=len(x) // batch_size,
-        rng=rng, delta=DELTA, validation_data=validation_data,
-    )
-
-# %% wrong="the size of MNIST written down" loses={"the_plan_is_the_one_accounted": "accounts for", "the_model_learns": "did not learn"}
-def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, validation_data=None):
-    return dpsgd.fit(
-        model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
-        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier,
-        sampling_probability=batch_size / 60000, steps=epochs * len(x) // batch_size,
-        rng=rng, delta=DELTA, validation_data=validation_data,
-    )
-
-# %% wrong="noise already multiplied by the clip" loses={"the_plan_is_the_one_accounted": "accounts for"}
-def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, validation_data=None):
-    return dpsgd.fit(
-        model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
-        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier * L2_NORM_CLIP,
-        sampling_probability=batch_size / len(x), steps=epochs * len(x) // batch_size,
-        rng=rng, delta=DELTA, validation_data=validation_data,
-    )
-
-# %% wrong="a generator of its own" loses={"the_model_learns": "one of your own"}
-def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, validation_data=None):
-    return dpsgd.fit(
-        model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
-        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier,
-        sampling_probability=batch_size / len(x), steps=epochs * len(x) // batch_size,
-        rng=np.random.default_rng(0), delta=DELTA, validation_data=validation_data,
-    )
-
-# %% wrong="trains a copy" loses={"the_model_learns": "did not move"}
-def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, validation_data=None):
-    return dpsgd.fit(
-        tf.keras.models.clone_model(model), per_example_loss, x, y,
-        optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
-        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier,
-        sampling_probability=batch_size / len(x), steps=epochs * len(x) // batch_size,
-        rng=rng, delta=DELTA, validation_data=validation_data,
-    )
-
-# %% wrong="forgets to return" loses={"the_plan_is_the_one_accounted": "dpsgd.fit", "the_model_learns": "dpsgd.fit"}
-def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, validation_data=None):
-    dpsgd.fit(
-        model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
-        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier,
-        sampling_probability=batch_size / len(x), steps=epochs * len(x) // batch_size,
-        rng=rng, delta=DELTA, validation_data=validation_data,
-    )
+# %% wrong="epochs as steps" of="solution" edit={"epochs * len(x) // batch_size": "epochs"} loses={"the_plan_is_the_one_accounted": "you trained for"}
+# %% wrong="1 / batch_size as probability" of="solution" edit={"batch_size / len(x)": "0.5 / batch_size"} loses={"the_plan_is_the_one_accounted": "batch_size / n", "the_model_learns": "did not learn"}
+# %% wrong="one pass only" of="solution" edit={"epochs * len(x)": "len(x)"} loses={"the_plan_is_the_one_accounted": "you trained for"}
+# %% wrong="the size of MNIST written down" of="solution" edit={"batch_size / len(x)": "batch_size / 60000"} loses={"the_plan_is_the_one_accounted": "accounts for", "the_model_learns": "did not learn"}
+# %% wrong="noise already multiplied by the clip" of="solution" edit={"noise_multiplier=noise_multiplier": "noise_multiplier=noise_multiplier * L2_NORM_CLIP"} loses={"the_plan_is_the_one_accounted": "accounts for"}
+# %% wrong="a generator of its own" of="solution" edit={"rng=rng": "rng=np.random.default_rng(0)"} loses={"the_model_learns": "one of your own"}
+# %% wrong="trains a copy" of="solution" edit={" model,": " tf.keras.models.clone_model(model),"} loses={"the_model_learns": "did not move"}
+# %% wrong="forgets to return" of="solution" edit={"return dpsgd.fit(": "dpsgd.fit("} loses={"the_plan_is_the_one_accounted": "dpsgd.fit", "the_model_learns": "dpsgd.fit"}
 
 # %% wrong="draws the weights" loses={"the_plan_is_the_one_accounted": "accounts for", "the_model_learns": "did not learn"}
 def train_privately(model, x, y, noise_multiplier, batch_size, epochs, rng, validation_data=None):

@@ -61,42 +61,11 @@ def delta_from_mu(epsilon, mu):
     require_domain(epsilon=epsilon, mu=mu)
     return special.ndtr(-epsilon / mu + mu / 2)
 
-# %% wrong="a plus between the terms" loses={"delta_matches_the_integral": "gives δ", "delta_survives_large_mu": "gives"}
-def delta_from_mu(epsilon, mu):
-    require_domain(epsilon=epsilon, mu=mu)
-    first = special.log_ndtr(-epsilon / mu + mu / 2)
-    second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
-    return np.exp(first) + np.exp(second)
-
-# %% wrong="log δ" loses={"delta_matches_the_integral": "never negative", "delta_survives_large_mu": "never negative", "delta_refuses_nonsense": "should be about"}
-def delta_from_mu(epsilon, mu):
-    require_domain(epsilon=epsilon, mu=mu)
-    first = special.log_ndtr(-epsilon / mu + mu / 2)
-    second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
-    return min(-1e-300, first + np.log1p(-np.exp(min(-1e-12, second - first))))
-
-# %% wrong="ε·μ in place of ε/μ" loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives", "delta_refuses_nonsense": "it should"}
-def delta_from_mu(epsilon, mu):
-    require_domain(epsilon=epsilon, mu=mu)
-    first = special.log_ndtr(-epsilon * mu + mu / 2)
-    second = epsilon + special.log_ndtr(-epsilon * mu - mu / 2)
-    return float(-np.exp(first) * np.expm1(min(0.0, second - first)))
-
-# %% wrong="takes nonsense" loses={"delta_refuses_nonsense": "means nothing"}
-def delta_from_mu(epsilon, mu):
-    if mu <= 0:
-        raise ValueError("mu must be positive")
-    first = special.log_ndtr(-epsilon / mu + mu / 2)
-    second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
-    return float(-np.exp(first) * np.expm1(min(0.0, second - first)))
-
-# %% wrong="a ValueError that names nothing" loses={"delta_refuses_nonsense": "does not name `epsilon`"}
-def delta_from_mu(epsilon, mu):
-    if not (0 <= epsilon and 0 < mu < math.inf):
-        raise ValueError("out of range")
-    first = special.log_ndtr(-epsilon / mu + mu / 2)
-    second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
-    return float(-np.exp(first) * np.expm1(min(0.0, second - first)))
+# %% wrong="a plus between the terms" of="solution" edit={"float(-np.exp(first) * np.expm1(min(0.0, second - first)))": "np.exp(first) + np.exp(second)"} loses={"delta_matches_the_integral": "gives δ", "delta_survives_large_mu": "gives"}
+# %% wrong="log δ" of="solution" edit={"float(-np.exp(first) * np.expm1(min(0.0, second - first)))": "min(-1e-300, first + np.log1p(-np.exp(min(-1e-12, second - first))))"} loses={"delta_matches_the_integral": "never negative", "delta_survives_large_mu": "never negative", "delta_refuses_nonsense": "should be about"}
+# %% wrong="ε·μ in place of ε/μ" of="solution" edit={"-epsilon / mu +": "-epsilon * mu +", "-epsilon / mu -": "-epsilon * mu -"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives", "delta_refuses_nonsense": "it should"}
+# %% wrong="takes nonsense" of="solution" edit={"require_domain(epsilon=epsilon, mu=mu)": 'if mu <= 0: raise ValueError("mu must be positive")'} loses={"delta_refuses_nonsense": "means nothing"}
+# %% wrong="a ValueError that names nothing" of="solution" edit={"require_domain(epsilon=epsilon, mu=mu)": 'if not (0 <= epsilon and 0 < mu < math.inf): raise ValueError("out of range")'} loses={"delta_refuses_nonsense": "does not name `epsilon`"}
 
 # %% wrong="a ratio" loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives", "delta_refuses_nonsense": "should be about"}
 def delta_from_mu(epsilon, mu):

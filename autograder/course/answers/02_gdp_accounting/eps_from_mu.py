@@ -83,17 +83,7 @@ def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
     return mu * mu / 2 + mu * math.sqrt(2 * math.log(1 / delta))
 
-# %% wrong="a δ of its own" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ", "eps_refuses_nonsense": "it should fall"}
-def eps_from_mu(mu, delta, delta_of):
-    require_domain(mu=mu, delta=delta)
-    def excess(epsilon):
-        return delta_of(epsilon, mu) - 1e-15
-    if delta_of(0.0, mu) <= delta:
-        return 0.0
-    high = 1.0
-    while excess(high) > 0:
-        high *= 2
-    return optimize.brentq(excess, 0.0, high)
+# %% wrong="a δ of its own" of="solution" edit={"delta_of(epsilon, mu) - delta": "delta_of(epsilon, mu) - 1e-15", "excess(0.0) <= 0": "delta_of(0.0, mu) <= delta"} loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ", "eps_refuses_nonsense": "it should fall"}
 
 # %% wrong="stops the halving early" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
 def eps_from_mu(mu, delta, delta_of):

@@ -1,3 +1,16 @@
+# %% right="all orders at once"
+def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    require_domain(delta=delta)
+    accountant = rdp.RdpAccountant(orders)
+    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
+    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
+    a = np.array(orders)
+    epsilons = accountant.rdp - np.log(delta) / (a - 1)
+    if conversion == "tight":
+        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
+    return max(0.0, np.min(epsilons))
+
 # %% right="a loop over orders"
 def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
     require_settings(noise_multiplier, sampling_probability, steps)
@@ -61,130 +74,16 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
     accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
     return accountant.get_epsilon(delta)
 
-# %% wrong="the conversions swapped" loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "are they swapped", "published_rdp_figures_come_out": "is printed"}
-def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    require_domain(delta=delta)
-    accountant = rdp.RdpAccountant(orders)
-    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
-    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
-    a = np.array(orders)
-    epsilons = accountant.rdp - np.log(delta) / (a - 1)
-    if conversion == "classical":
-        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
-    return max(0.0, np.min(epsilons))
-
-# %% wrong="the largest ε of all orders" loses={"tight_conversion_matches_the_library": "smallest ε", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
-def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    require_domain(delta=delta)
-    accountant = rdp.RdpAccountant(orders)
-    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
-    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
-    a = np.array(orders)
-    epsilons = accountant.rdp - np.log(delta) / (a - 1)
-    if conversion == "tight":
-        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
-    return max(0.0, np.max(epsilons))
-
-# %% wrong="no sampling" loses={"tight_conversion_matches_the_library": "SAMPLED", "published_rdp_figures_come_out": "is printed"}
-def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    require_domain(delta=delta)
-    accountant = rdp.RdpAccountant(orders)
-    accountant.compose(dp_accounting.GaussianDpEvent(noise_multiplier), steps)
-    a = np.array(orders)
-    epsilons = accountant.rdp - np.log(delta) / (a - 1)
-    if conversion == "tight":
-        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
-    return max(0.0, np.min(epsilons))
-
-# %% wrong="log δ added, not subtracted" loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed", "rdp_stays_in_its_domain": "it should fall"}
-def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    require_domain(delta=delta)
-    accountant = rdp.RdpAccountant(orders)
-    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
-    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
-    a = np.array(orders)
-    epsilons = accountant.rdp + np.log(delta) / (a - 1)
-    if conversion == "tight":
-        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
-    return max(0.0, np.min(epsilons))
-
-# %% wrong="forgets log α in the tight one" loses={"tight_conversion_matches_the_library": "yours is", "published_rdp_figures_come_out": "tight"}
-def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    require_domain(delta=delta)
-    accountant = rdp.RdpAccountant(orders)
-    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
-    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
-    a = np.array(orders)
-    epsilons = accountant.rdp - np.log(delta) / (a - 1)
-    if conversion == "tight":
-        epsilons += np.log1p(-1 / a)
-    return max(0.0, np.min(epsilons))
-
-# %% wrong="orders of its own" loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
-def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    require_domain(delta=delta)
-    a = np.arange(2, 16)
-    accountant = rdp.RdpAccountant(a)
-    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
-    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
-    epsilons = accountant.rdp - np.log(delta) / (a - 1)
-    if conversion == "tight":
-        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
-    return max(0.0, np.min(epsilons))
-
-# %% wrong="a single step" loses={"tight_conversion_matches_the_library": "composed", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
-def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    require_domain(delta=delta)
-    accountant = rdp.RdpAccountant(orders)
-    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
-    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian))
-    a = np.array(orders)
-    epsilons = accountant.rdp - np.log(delta) / (a - 1)
-    if conversion == "tight":
-        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
-    return max(0.0, np.min(epsilons))
-
-# %% wrong="a negative ε" loses={"rdp_stays_in_its_domain": "never negative"}
-def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    require_domain(delta=delta)
-    accountant = rdp.RdpAccountant(orders)
-    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
-    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
-    a = np.array(orders)
-    epsilons = accountant.rdp - np.log(delta) / (a - 1)
-    if conversion == "tight":
-        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
-    return np.min(epsilons)
-
-# %% wrong="takes nonsense" loses={"rdp_stays_in_its_domain": "the cell begins with"}
-def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
-    accountant = rdp.RdpAccountant(orders)
-    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
-    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
-    a = np.array(orders)
-    epsilons = accountant.rdp - np.log(delta) / (a - 1)
-    if conversion == "tight":
-        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)
-    return max(0.0, np.min(epsilons))
-
-# %% wrong="always classical" loses={"tight_conversion_matches_the_library": "CLASSICAL", "classical_conversion_of_a_gaussian": "never above the classical", "published_rdp_figures_come_out": "is printed"}
-def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    require_domain(delta=delta)
-    accountant = rdp.RdpAccountant(orders)
-    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
-    accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
-    a = np.array(orders)
-    epsilons = accountant.rdp - np.log(delta) / (a - 1)
-    return max(0.0, np.min(epsilons))
+# %% wrong="the conversions swapped" edit={'"tight"': '"classical"'} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "are they swapped", "published_rdp_figures_come_out": "is printed"}
+# %% wrong="the largest ε of all orders" edit={"np.min": "np.max"} loses={"tight_conversion_matches_the_library": "smallest ε", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
+# %% wrong="no sampling" edit={"gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)": "", "dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian)": "dp_accounting.GaussianDpEvent(noise_multiplier)"} loses={"tight_conversion_matches_the_library": "SAMPLED", "published_rdp_figures_come_out": "is printed"}
+# %% wrong="log δ added, not subtracted" edit={"- np.log(delta)": "+ np.log(delta)"} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed", "rdp_stays_in_its_domain": "it should fall"}
+# %% wrong="forgets log α in the tight one" edit={"- np.log(a) / (a - 1)": ""} loses={"tight_conversion_matches_the_library": "yours is", "published_rdp_figures_come_out": "tight"}
+# %% wrong="orders of its own" edit={"accountant = rdp.RdpAccountant(orders)": "a = np.arange(2, 16); accountant = rdp.RdpAccountant(a)", "a = np.array(orders)": ""} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
+# %% wrong="a single step" edit={"gaussian), steps)": "gaussian))"} loses={"tight_conversion_matches_the_library": "composed", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
+# %% wrong="a negative ε" edit={"max(0.0, np.min(epsilons))": "np.min(epsilons)"} loses={"rdp_stays_in_its_domain": "never negative"}
+# %% wrong="takes nonsense" edit={"require_settings(noise_multiplier, sampling_probability, steps)": "", "require_domain(delta=delta)": ""} loses={"rdp_stays_in_its_domain": "the cell begins with"}
+# %% wrong="always classical" edit={"if conversion == \"tight\":\n        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)": ""} loses={"tight_conversion_matches_the_library": "CLASSICAL", "classical_conversion_of_a_gaussian": "never above the classical", "published_rdp_figures_come_out": "is printed"}
 
 # %% wrong="a ratio" loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed", "rdp_stays_in_its_domain": "should be about"}
 def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):

@@ -38,44 +38,12 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
         for k in range(1, epochs + 1)
     ]
 
-# %% wrong="one epoch each time" loses={"epochs_become_steps": "cost adds up", "steps_are_integers": "too few"}
-def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
-    return [
-        accountant(noise_multiplier, batch_size / n, math.ceil(n / batch_size), delta)
-        for _ in range(epochs)
-    ]
-
-# %% wrong="begins before training" loses={"epochs_become_steps": "AFTER the first epoch", "steps_are_integers": "too few"}
-def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
-    return [
-        accountant(noise_multiplier, batch_size / n, math.ceil(k * n / batch_size), delta)
-        for k in range(epochs)
-    ]
-
-# %% wrong="epochs for steps" loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "too few"}
-def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
-    return [accountant(noise_multiplier, batch_size / n, k, delta) for k in range(1, epochs + 1)]
-
-# %% wrong="rounds down" loses={"steps_are_integers": "Round up"}
-def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
-    return [
-        accountant(noise_multiplier, batch_size / n, k * (n // batch_size), delta)
-        for k in range(1, epochs + 1)
-    ]
-
-# %% wrong="fractions of steps" loses={"steps_are_integers": "whole steps"}
-def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
-    return [
-        accountant(noise_multiplier, batch_size / n, k * n / batch_size, delta)
-        for k in range(1, epochs + 1)
-    ]
-
-# %% wrong="q upside down" loses={"epochs_become_steps": "batch_size / n"}
-def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
-    return [
-        accountant(noise_multiplier, n / batch_size, math.ceil(k * n / batch_size), delta)
-        for k in range(1, epochs + 1)
-    ]
+# %% wrong="one epoch each time" of="solution" edit={"epoch * n": "n", "for epoch in range(1, epochs + 1)": "for _ in range(epochs)"} loses={"epochs_become_steps": "cost adds up", "steps_are_integers": "too few"}
+# %% wrong="begins before training" of="solution" edit={"range(1, epochs + 1)": "range(epochs)"} loses={"epochs_become_steps": "AFTER the first epoch", "steps_are_integers": "too few"}
+# %% wrong="epochs for steps" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch"} loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "too few"}
+# %% wrong="rounds down" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch * (n // batch_size)"} loses={"steps_are_integers": "Round up"}
+# %% wrong="fractions of steps" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch * n / batch_size"} loses={"steps_are_integers": "whole steps"}
+# %% wrong="q upside down" of="solution" edit={"batch_size / n,": "n / batch_size,"} loses={"epochs_become_steps": "batch_size / n"}
 
 # %% wrong="only the last" loses={"epochs_become_steps": "shape", "steps_are_integers": "shape"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
@@ -89,12 +57,7 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
         spent.append(total)
     return spent
 
-# %% wrong="a constant δ" loses={"epochs_become_steps": "δ ="}
-def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
-    return [
-        accountant(noise_multiplier, batch_size / n, math.ceil(k * n / batch_size), DELTA)
-        for k in range(1, epochs + 1)
-    ]
+# %% wrong="a constant δ" of="solution" edit={"batch_size), delta)": "batch_size), DELTA)"} loses={"epochs_become_steps": "δ ="}
 
 # %% wrong="one epoch's ε times the epochs" loses={"epochs_become_steps": "does not add up", "steps_are_integers": "does not add up"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):

@@ -32,43 +32,18 @@ def gaussian_tradeoff(alpha, mu):
     threshold = -tf.constant(special.ndtri(alpha))
     return 0.5 * tf.math.erfc((mu - threshold) / np.sqrt(2.0))
 
-# %% wrong="the power, not the miss rate" loses={"it_is_the_best_test": "You return the power", "tradeoff_at_the_edges": "add up to 1"}
-def gaussian_tradeoff(alpha, mu):
-    return stats.norm.sf(stats.norm.isf(alpha) - mu)
-
-# %% wrong="adds μ" loses={"it_is_the_best_test": "SUBTRACTED", "tradeoff_at_the_edges": "better than guessing"}
-def gaussian_tradeoff(alpha, mu):
-    return stats.norm.cdf(stats.norm.isf(alpha) + mu)
-
-# %% wrong="ppf of α" loses={"it_is_the_best_test": "isf, not ppf", "tradeoff_at_the_edges": "add up to 1"}
-def gaussian_tradeoff(alpha, mu):
-    return stats.norm.cdf(stats.norm.ppf(alpha) - mu)
-
-# %% wrong="the density for the probability" loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "add up to 1"}
-def gaussian_tradeoff(alpha, mu):
-    return stats.norm.pdf(stats.norm.isf(alpha) - mu)
-
-# %% wrong="ignores μ" loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "better than guessing"}
-def gaussian_tradeoff(alpha, mu):
-    return 1 - np.asarray(alpha)
-
-# %% wrong="half the distance" loses={"it_is_the_best_test": "best test misses"}
-def gaussian_tradeoff(alpha, mu):
-    return stats.norm.cdf(stats.norm.isf(alpha) - mu / 2)
+# %% wrong="the power, not the miss rate" of="solution" edit={"stats.norm.cdf": "stats.norm.sf"} loses={"it_is_the_best_test": "You return the power", "tradeoff_at_the_edges": "add up to 1"}
+# %% wrong="adds μ" of="solution" edit={"isf(alpha) - mu": "isf(alpha) + mu"} loses={"it_is_the_best_test": "SUBTRACTED", "tradeoff_at_the_edges": "better than guessing"}
+# %% wrong="ppf of α" edit={"1 - np.asarray(alpha)": "alpha"} loses={"it_is_the_best_test": "isf, not ppf", "tradeoff_at_the_edges": "add up to 1"}
+# %% wrong="the density for the probability" of="solution" edit={"stats.norm.cdf": "stats.norm.pdf"} loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "add up to 1"}
+# %% wrong="ignores μ" of="solution" edit={"stats.norm.cdf(stats.norm.isf(alpha) - mu)": "1 - np.asarray(alpha)"} loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "better than guessing"}
+# %% wrong="half the distance" of="solution" edit={"isf(alpha) - mu": "isf(alpha) - mu / 2"} loses={"it_is_the_best_test": "best test misses"}
 
 # %% wrong="μ as the deviation" loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "NaN"}
 def gaussian_tradeoff(alpha, mu):
     with np.errstate(all="ignore"):
         return stats.norm.cdf(stats.norm.isf(alpha) / mu)
 
-# %% wrong="only the first point" loses={"it_is_the_best_test": "shape", "tradeoff_at_the_edges": "shape"}
-def gaussian_tradeoff(alpha, mu):
-    return stats.norm.cdf(stats.norm.isf(alpha[0]) - mu)
-
-# %% wrong="forgets to return" loses={"it_is_the_best_test": "return", "tradeoff_at_the_edges": "return"}
-def gaussian_tradeoff(alpha, mu):
-    beta = stats.norm.cdf(stats.norm.isf(alpha) - mu)
-
-# %% wrong="another curve between the edges" loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "swaps the two rates"}
-def gaussian_tradeoff(alpha, mu):
-    return (1 - np.asarray(alpha)) ** (1 + mu)
+# %% wrong="only the first point" of="solution" edit={"isf(alpha)": "isf(alpha[0])"} loses={"it_is_the_best_test": "shape", "tradeoff_at_the_edges": "shape"}
+# %% wrong="forgets to return" of="solution" edit={"return stats": "beta = stats"} loses={"it_is_the_best_test": "return", "tradeoff_at_the_edges": "return"}
+# %% wrong="another curve between the edges" of="solution" edit={"stats.norm.cdf(stats.norm.isf(alpha) - mu)": "(1 - np.asarray(alpha)) ** (1 + mu)"} loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "swaps the two rates"}

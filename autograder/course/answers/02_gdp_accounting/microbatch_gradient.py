@@ -1,3 +1,11 @@
+# %% right="one reshape"
+def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
+    means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
+    noise = rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])
+    return (clipped.sum(axis=0) + noise) / len(means)
+
 # %% right="a loop over groups"
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
     total = np.zeros(per_example_grads.shape[1])
@@ -49,13 +57,7 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
     return clipped.sum(axis=0) + rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])
 
-# %% wrong="divides by the examples" loses={"each_group_is_clipped": "number of GROUPS", "noise_grows_with_the_group": "number of EXAMPLES"}
-def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
-    means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
-    norms = np.linalg.norm(means, axis=1, keepdims=True)
-    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
-    noise = rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])
-    return (clipped.sum(axis=0) + noise) / len(per_example_grads)
+# %% wrong="divides by the examples" edit={"len(means)": "len(per_example_grads)"} loses={"each_group_is_clipped": "number of GROUPS", "noise_grows_with_the_group": "number of EXAMPLES"}
 
 # %% wrong="no clipping" loses={"each_group_is_clipped": "Nothing was clipped"}
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
@@ -63,13 +65,7 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     noise = rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])
     return (means.sum(axis=0) + noise) / len(means)
 
-# %% wrong="noise without the clip" loses={"noise_grows_with_the_group": "multiplied by l2_norm_clip"}
-def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
-    means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
-    norms = np.linalg.norm(means, axis=1, keepdims=True)
-    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
-    noise = rng.normal(0, noise_multiplier, means.shape[1])
-    return (clipped.sum(axis=0) + noise) / len(means)
+# %% wrong="noise without the clip" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier"} loses={"noise_grows_with_the_group": "multiplied by l2_norm_clip"}
 
 # %% wrong="noise for every group" loses={"noise_grows_with_the_group": "once for each group"}
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
@@ -78,45 +74,11 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
     return (clipped + rng.normal(0, noise_multiplier * l2_norm_clip, means.shape)).mean(axis=0)
 
-# %% wrong="groups of every fifth example" loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
-def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
-    means = per_example_grads.reshape(group_size, -1, per_example_grads.shape[1]).mean(axis=0)
-    norms = np.linalg.norm(means, axis=1, keepdims=True)
-    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
-    noise = rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])
-    return (clipped.sum(axis=0) + noise) / len(means)
-
-# %% wrong="the group's sum, not its mean" loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
-def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
-    sums = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).sum(axis=1)
-    norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    clipped = sums * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
-    noise = rng.normal(0, noise_multiplier * l2_norm_clip, sums.shape[1])
-    return (clipped.sum(axis=0) + noise) / len(sums)
-
-# %% wrong="a random generator of its own" loses={"group_noise_comes_from_rng": "`rng` that is passed in"}
-def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
-    means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
-    norms = np.linalg.norm(means, axis=1, keepdims=True)
-    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
-    noise = np.random.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])
-    return (clipped.sum(axis=0) + noise) / len(means)
-
-# %% wrong="the same noise always" loses={"group_noise_comes_from_rng": "Different rngs"}
-def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
-    means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
-    norms = np.linalg.norm(means, axis=1, keepdims=True)
-    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
-    noise = np.random.default_rng(0).normal(0, noise_multiplier * l2_norm_clip, means.shape[1])
-    return (clipped.sum(axis=0) + noise) / len(means)
-
-# %% wrong="Laplace noise" loses={"noise_grows_with_the_group": "not Gaussian"}
-def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
-    means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
-    norms = np.linalg.norm(means, axis=1, keepdims=True)
-    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
-    noise = rng.laplace(0, noise_multiplier * l2_norm_clip / 2**0.5, means.shape[1])
-    return (clipped.sum(axis=0) + noise) / len(means)
+# %% wrong="groups of every fifth example" edit={"(-1, group_size,": "(group_size, -1,", ".mean(axis=1)": ".mean(axis=0)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
+# %% wrong="the group's sum, not its mean" edit={".mean(axis=1)": ".sum(axis=1)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
+# %% wrong="a random generator of its own" edit={"rng.normal": "np.random.normal"} loses={"group_noise_comes_from_rng": "`rng` that is passed in"}
+# %% wrong="the same noise always" edit={"rng.normal": "np.random.default_rng(0).normal"} loses={"group_noise_comes_from_rng": "Different rngs"}
+# %% wrong="Laplace noise" edit={"rng.normal": "rng.laplace", "l2_norm_clip, means": "l2_norm_clip / 2**0.5, means"} loses={"noise_grows_with_the_group": "not Gaussian"}
 
 # %% wrong="uniform noise" loses={"noise_grows_with_the_group": "not Gaussian"}
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):

@@ -26,44 +26,11 @@ def mu_poisson(noise_multiplier, sampling_probability, steps):
     # e^(2h) − 1 = 2·e^h·sinh h, which loses no digits either.
     return sampling_probability * tf.sqrt(2.0 * steps * tf.exp(half) * tf.sinh(half))
 
-# %% wrong="subtracts 1 from the exponential" loses={"mu_poisson_at_the_limits": "expm1"}
-def mu_poisson(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    return sampling_probability * np.sqrt(steps) * np.sqrt(np.exp(noise_multiplier**-2) - 1)
-
-# %% wrong="no root over the steps" loses={"mu_poisson_matches_the_library": "square ROOT", "mu_poisson_at_the_limits": "yours is"}
-def mu_poisson(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    return sampling_probability * steps * np.sqrt(np.expm1(noise_multiplier**-2))
-
-# %% wrong="forgets the steps" loses={"mu_poisson_matches_the_library": "number of steps is missing", "mu_poisson_at_the_limits": "yours is"}
-def mu_poisson(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    return sampling_probability * np.sqrt(np.expm1(noise_multiplier**-2))
-
-# %% wrong="forgets the sampling" loses={"mu_poisson_matches_the_library": "sampling probability is missing", "mu_poisson_at_the_limits": "yours is"}
-def mu_poisson(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    return np.sqrt(steps) * np.sqrt(np.expm1(noise_multiplier**-2))
-
-# %% wrong="q under the root" loses={"mu_poisson_matches_the_library": "belongs outside", "mu_poisson_at_the_limits": "yours is"}
-def mu_poisson(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    return np.sqrt(sampling_probability * steps * np.expm1(noise_multiplier**-2))
-
-# %% wrong="e^σ² in place of e^(1/σ²)" loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}
-def mu_poisson(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    exponent = min(noise_multiplier**2, 500.0)
-    return sampling_probability * np.sqrt(steps) * np.sqrt(np.expm1(exponent))
-
-# %% wrong="its limit for much noise" loses={"mu_poisson_matches_the_library": "has μ ="}
-def mu_poisson(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    return sampling_probability * np.sqrt(steps) / noise_multiplier
-
-# %% wrong="takes nonsense" loses={"mu_poisson_at_the_limits": "names `sampling_probability`"}
-def mu_poisson(noise_multiplier, sampling_probability, steps):
-    if noise_multiplier < 0.05:
-        raise ValueError("noise_multiplier is too small")
-    return sampling_probability * np.sqrt(steps) * np.sqrt(np.expm1(noise_multiplier**-2))
+# %% wrong="subtracts 1 from the exponential" edit={"np.expm1(noise_multiplier**-2)": "np.exp(noise_multiplier**-2) - 1"} loses={"mu_poisson_at_the_limits": "expm1"}
+# %% wrong="no root over the steps" edit={"np.sqrt(steps)": "steps"} loses={"mu_poisson_matches_the_library": "square ROOT", "mu_poisson_at_the_limits": "yours is"}
+# %% wrong="forgets the steps" edit={"* np.sqrt(steps)": ""} loses={"mu_poisson_matches_the_library": "number of steps is missing", "mu_poisson_at_the_limits": "yours is"}
+# %% wrong="forgets the sampling" edit={"sampling_probability *": ""} loses={"mu_poisson_matches_the_library": "sampling probability is missing", "mu_poisson_at_the_limits": "yours is"}
+# %% wrong="q under the root" edit={"sampling_probability * np.sqrt(steps) * np.sqrt(np": "np.sqrt(sampling_probability * steps * np"} loses={"mu_poisson_matches_the_library": "belongs outside", "mu_poisson_at_the_limits": "yours is"}
+# %% wrong="e^σ² in place of e^(1/σ²)" edit={"return": "exponent = min(noise_multiplier**2, 500.0); return", "noise_multiplier**-2": "exponent"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}
+# %% wrong="its limit for much noise" edit={"* np.sqrt(np.expm1(noise_multiplier**-2))": "/ noise_multiplier"} loses={"mu_poisson_matches_the_library": "has μ ="}
+# %% wrong="takes nonsense" edit={"require_settings(noise_multiplier, sampling_probability, steps)": 'if noise_multiplier < 0.05: raise ValueError("noise_multiplier is too small")'} loses={"mu_poisson_at_the_limits": "names `sampling_probability`"}

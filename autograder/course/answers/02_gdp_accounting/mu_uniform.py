@@ -1,3 +1,10 @@
+# %% right="in two lines"
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
+    inside += 3 * special.ndtr(-0.5 / noise_multiplier) - 2
+    return np.sqrt(2) * sampling_probability * np.sqrt(steps * inside)
+
 # %% right="SciPy's normal distribution"
 def mu_uniform(noise_multiplier, sampling_probability, steps):
     require_settings(noise_multiplier, sampling_probability, steps)
@@ -33,58 +40,19 @@ def mu_uniform(noise_multiplier, sampling_probability, steps):
     inside -= 1.5 * special.erf(0.5 * x / 2**0.5)
     return np.float64(sampling_probability) * np.sqrt(2.0 * steps * inside)
 
-# %% wrong="forgets √2" loses={"mu_uniform_matches_the_library": "√2 is missing"}
-def mu_uniform(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
-    inside += 3 * special.ndtr(-0.5 / noise_multiplier) - 2
-    return sampling_probability * np.sqrt(steps * inside)
+# %% wrong="forgets √2" edit={"np.sqrt(2) *": ""} loses={"mu_uniform_matches_the_library": "√2 is missing"}
 
 # %% wrong="the Poisson formula" loses={"mu_uniform_matches_the_library": "has μ ="}
 def mu_uniform(noise_multiplier, sampling_probability, steps):
     require_settings(noise_multiplier, sampling_probability, steps)
     return sampling_probability * np.sqrt(steps * np.expm1(noise_multiplier**-2))
 
-# %% wrong="+0.5 in place of −0.5" loses={"mu_uniform_matches_the_library": "has μ ="}
-def mu_uniform(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
-    inside += 3 * special.ndtr(0.5 / noise_multiplier) - 2
-    return np.sqrt(2) * sampling_probability * np.sqrt(steps * inside)
-
-# %% wrong="the steps without a root" loses={"mu_uniform_matches_the_library": "square ROOT", "mu_uniform_refuses_nonsense": "doubles"}
-def mu_uniform(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
-    inside += 3 * special.ndtr(-0.5 / noise_multiplier) - 2
-    return np.sqrt(2) * sampling_probability * steps * np.sqrt(inside)
-
-# %% wrong="forgets the outer root" loses={"mu_uniform_matches_the_library": "has μ ="}
-def mu_uniform(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
-    inside += 3 * special.ndtr(-0.5 / noise_multiplier) - 2
-    return np.sqrt(2) * sampling_probability * np.sqrt(steps) * inside
-
-# %% wrong="the density for Φ" loses={"mu_uniform_matches_the_library": "has μ ="}
-def mu_uniform(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    inside = np.exp(noise_multiplier**-2) * stats.norm.pdf(1.5 / noise_multiplier)
-    inside += 3 * stats.norm.pdf(-0.5 / noise_multiplier) - 2
-    return np.sqrt(2) * sampling_probability * np.sqrt(steps * abs(inside))
-
-# %% wrong="q under the root" loses={"mu_uniform_matches_the_library": "belongs outside", "mu_uniform_refuses_nonsense": "doubles"}
-def mu_uniform(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
-    inside += 3 * special.ndtr(-0.5 / noise_multiplier) - 2
-    return np.sqrt(2 * sampling_probability * steps * inside)
-
-# %% wrong="takes nonsense" loses={"mu_uniform_refuses_nonsense": "names `noise_multiplier`"}
-def mu_uniform(noise_multiplier, sampling_probability, steps):
-    inside = np.exp(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
-    inside += 3 * special.ndtr(-0.5 / noise_multiplier) - 2
-    return np.sqrt(2) * sampling_probability * np.sqrt(abs(steps * inside))
+# %% wrong="+0.5 in place of −0.5" edit={"-0.5": "0.5"} loses={"mu_uniform_matches_the_library": "has μ ="}
+# %% wrong="the steps without a root" edit={"np.sqrt(steps * inside)": "steps * np.sqrt(inside)"} loses={"mu_uniform_matches_the_library": "square ROOT", "mu_uniform_refuses_nonsense": "doubles"}
+# %% wrong="forgets the outer root" edit={"np.sqrt(steps * inside)": "np.sqrt(steps) * inside"} loses={"mu_uniform_matches_the_library": "has μ ="}
+# %% wrong="the density for Φ" edit={"special.ndtr(1.5": "stats.norm.pdf(1.5", "special.ndtr(-0.5": "stats.norm.pdf(-0.5", "steps * inside": "steps * abs(inside)"} loses={"mu_uniform_matches_the_library": "has μ ="}
+# %% wrong="q under the root" edit={"np.sqrt(2) * sampling_probability * np.sqrt(steps": "np.sqrt(2 * sampling_probability * steps"} loses={"mu_uniform_matches_the_library": "belongs outside", "mu_uniform_refuses_nonsense": "doubles"}
+# %% wrong="takes nonsense" edit={"require_settings(noise_multiplier, sampling_probability, steps)": "", "steps * inside": "abs(steps * inside)"} loses={"mu_uniform_refuses_nonsense": "names `noise_multiplier`"}
 
 # %% wrong="the noise does not count" loses={"mu_uniform_matches_the_library": "yours is", "mu_uniform_refuses_nonsense": "With twice the noise"}
 def mu_uniform(noise_multiplier, sampling_probability, steps):

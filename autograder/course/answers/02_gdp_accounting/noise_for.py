@@ -1,3 +1,19 @@
+# %% right="geometric middle"
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
+    low, high = 0.1, 1000.0
+    while high / low >= 1.001:
+        middle = math.sqrt(low * high)
+        if accountant(middle, sampling_probability, steps, delta) <= target_epsilon:
+            high = middle
+        else:
+            low = middle
+    return high
+
 # %% right="arithmetic middle, a hundred halvings"
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
@@ -61,53 +77,9 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
             low = sigma
     return high
 
-# %% wrong="the end that breaks the promise" loses={"noise_keeps_the_promise": "KEEPS the promise"}
-def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
-    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
-    if not target_epsilon > 0:
-        raise ValueError(f"target_epsilon is {target_epsilon}")
-    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
-        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
-    low, high = 0.1, 1000.0
-    while high / low >= 1.001:
-        middle = math.sqrt(low * high)
-        if accountant(middle, sampling_probability, steps, delta) <= target_epsilon:
-            high = middle
-        else:
-            low = middle
-    return low
-
-# %% wrong="the wrong half" loses={"noise_keeps_the_promise": "right half", "noise_is_not_wasted": "noise is wasted", "noise_for_refuses_the_impossible": "it should fall"}
-def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
-    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
-    if not target_epsilon > 0:
-        raise ValueError(f"target_epsilon is {target_epsilon}")
-    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
-        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
-    low, high = 0.1, 1000.0
-    while high / low >= 1.001:
-        middle = math.sqrt(low * high)
-        if accountant(middle, sampling_probability, steps, delta) > target_epsilon:
-            high = middle
-        else:
-            low = middle
-    return low
-
-# %% wrong="stops at 5 %" loses={"noise_is_not_wasted": "Halve on"}
-def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
-    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
-    if not target_epsilon > 0:
-        raise ValueError(f"target_epsilon is {target_epsilon}")
-    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
-        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
-    low, high = 0.1, 1000.0
-    while high / low >= 1.05:
-        middle = math.sqrt(low * high)
-        if accountant(middle, sampling_probability, steps, delta) <= target_epsilon:
-            high = middle
-        else:
-            low = middle
-    return 1.01 * high
+# %% wrong="the end that breaks the promise" edit={"return high": "return low"} loses={"noise_keeps_the_promise": "KEEPS the promise"}
+# %% wrong="the wrong half" edit={"<= target_epsilon": "> target_epsilon", "return high": "return low"} loses={"noise_keeps_the_promise": "right half", "noise_is_not_wasted": "noise is wasted", "noise_for_refuses_the_impossible": "it should fall"}
+# %% wrong="stops at 5 %" edit={"1.001": "1.05", "return high": "return 1.01 * high"} loses={"noise_is_not_wasted": "Halve on"}
 
 # %% wrong="tries ten thousand values" loses={"noise_keeps_the_promise": "300 times", "noise_is_not_wasted": "300 times", "noise_for_refuses_the_impossible": "300 times"}
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
@@ -120,37 +92,8 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
         if accountant(sigma, sampling_probability, steps, delta) <= target_epsilon:
             return sigma
 
-# %% wrong="asks for a single step" loses={"noise_keeps_the_promise": "above it", "noise_is_not_wasted": "hardly any noise"}
-def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
-    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
-    if not target_epsilon > 0:
-        raise ValueError(f"target_epsilon is {target_epsilon}")
-    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
-        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
-    low, high = 0.1, 1000.0
-    while high / low >= 1.001:
-        middle = math.sqrt(low * high)
-        if accountant(middle, sampling_probability, 1, delta) <= target_epsilon:
-            high = middle
-        else:
-            low = middle
-    return high
-
-# %% wrong="too small a range" loses={"noise_keeps_the_promise": "above it"}
-def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
-    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
-    if not target_epsilon > 0:
-        raise ValueError(f"target_epsilon is {target_epsilon}")
-    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
-        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
-    low, high = 0.1, 10.0
-    while high / low >= 1.001:
-        middle = math.sqrt(low * high)
-        if accountant(middle, sampling_probability, steps, delta) <= target_epsilon:
-            high = middle
-        else:
-            low = middle
-    return high
+# %% wrong="asks for a single step" edit={"(middle, sampling_probability, steps,": "(middle, sampling_probability, 1,"} loses={"noise_keeps_the_promise": "above it", "noise_is_not_wasted": "hardly any noise"}
+# %% wrong="too small a range" edit={"low, high = 0.1, 1000.0": "low, high = 0.1, 10.0"} loses={"noise_keeps_the_promise": "above it"}
 
 # %% wrong="always safe" loses={"noise_is_not_wasted": "noise is wasted"}
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
@@ -164,33 +107,8 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
         sigma *= 2
     return 1.01 * sigma
 
-# %% wrong="promises nothing for nothing" loses={"noise_for_refuses_the_impossible": "target_epsilon"}
-def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
-    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
-    if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:
-        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
-    low, high = 0.1, 1000.0
-    while high / low >= 1.001:
-        middle = math.sqrt(low * high)
-        if accountant(middle, sampling_probability, steps, delta) <= target_epsilon:
-            high = middle
-        else:
-            low = middle
-    return high
-
-# %% wrong="1000 for a target that no noise keeps" loses={"noise_for_refuses_the_impossible": "without a word"}
-def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
-    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
-    if not target_epsilon > 0:
-        raise ValueError(f"target_epsilon is {target_epsilon}")
-    low, high = 0.1, 1000.0
-    while high / low >= 1.001:
-        middle = math.sqrt(low * high)
-        if accountant(middle, sampling_probability, steps, delta) <= target_epsilon:
-            high = middle
-        else:
-            low = middle
-    return high
+# %% wrong="promises nothing for nothing" edit={"if not target_epsilon > 0:\n        raise ValueError(f\"target_epsilon is {target_epsilon}\")": ""} loses={"noise_for_refuses_the_impossible": "target_epsilon"}
+# %% wrong="1000 for a target that no noise keeps" edit={"if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:\n        raise ValueError(f\"no noise keeps target_epsilon = {target_epsilon}\")": ""} loses={"noise_for_refuses_the_impossible": "without a word"}
 
 # %% wrong="Brent's root, a hair too small" loses={"noise_keeps_the_promise": "above it"}
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):

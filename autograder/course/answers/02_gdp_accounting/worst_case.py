@@ -1,3 +1,23 @@
+# %% right="the largest so far"
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        low, claimed = bracket(*setting)[0], estimate(*setting)
+        factor = low / claimed if claimed else math.inf if low else 1.0
+        if factor > worst[1]:
+            worst = (setting, factor)
+    return worst
+
+# %% right="max with a key"
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        low, claimed = bracket(*setting)[0], estimate(*setting)
+        if low > claimed:
+            factor = low / claimed if claimed else math.inf
+            worst = max(worst, (setting, factor), key=lambda pair: pair[1])
+    return worst
+
 # %% right="collect, then max"
 def worst_case(settings, estimate, bracket):
     guilty = []
@@ -63,23 +83,8 @@ def worst_case(settings, estimate, bracket):
     claimed = estimate(*setting)
     return setting, bracket(*setting)[0] / claimed if claimed else math.inf
 
-# %% wrong="divides by an estimate of 0" loses={"accuses_only_with_proof": "ZeroDivisionError"}
-def worst_case(settings, estimate, bracket):
-    worst = (None, 1.0)
-    for setting in settings:
-        factor = bracket(*setting)[0] / estimate(*setting)
-        if factor > worst[1]:
-            worst = (setting, factor)
-    return worst
-
-# %% wrong="the factor upside down" loses={"finds_the_worst_setting": "your factor", "accuses_only_with_proof": "infinity"}
-def worst_case(settings, estimate, bracket):
-    worst = (None, 1.0)
-    for setting in settings:
-        factor = estimate(*setting) / bracket(*setting)[0]
-        if factor < worst[1]:
-            worst = (setting, factor)
-    return worst
+# %% wrong="divides by an estimate of 0" edit={"low, claimed = bracket(*setting)[0], estimate(*setting)": "", "low / claimed if claimed else math.inf if low else 1.0": "bracket(*setting)[0] / estimate(*setting)"} loses={"accuses_only_with_proof": "ZeroDivisionError"}
+# %% wrong="the factor upside down" edit={"low, claimed = bracket(*setting)[0], estimate(*setting)": "", "low / claimed if claimed else math.inf if low else 1.0": "estimate(*setting) / bracket(*setting)[0]", "factor >": "factor <"} loses={"finds_the_worst_setting": "your factor", "accuses_only_with_proof": "infinity"}
 
 # %% wrong="skips estimates of 0" loses={"accuses_only_with_proof": "infinity"}
 def worst_case(settings, estimate, bracket):
@@ -114,45 +119,10 @@ def worst_case(settings, estimate, bracket):
             best = (setting, factor)
     return best if best[0] else (None, 1.0)
 
-# %% wrong="returns only the setting" loses={"finds_the_worst_setting": "the pair", "accuses_only_with_proof": "None"}
-def worst_case(settings, estimate, bracket):
-    worst = (None, 1.0)
-    for setting in settings:
-        low, claimed = bracket(*setting)[0], estimate(*setting)
-        factor = low / claimed if claimed else math.inf
-        if factor > worst[1]:
-            worst = (setting, factor)
-    return worst[0]
-
-# %% wrong="nothing over nothing is infinity" loses={"accuses_only_with_proof": "not below the lower bound 0"}
-def worst_case(settings, estimate, bracket):
-    worst = (None, 1.0)
-    for setting in settings:
-        low, claimed = bracket(*setting)[0], estimate(*setting)
-        factor = low / claimed if claimed else math.inf
-        if factor > worst[1]:
-            worst = (setting, factor)
-    return worst
-
-# %% wrong="the pair the other way round" loses={"finds_the_worst_setting": "other way round", "accuses_only_with_proof": "other way round"}
-def worst_case(settings, estimate, bracket):
-    worst = (1.0, None)
-    for setting in settings:
-        low, claimed = bracket(*setting)[0], estimate(*setting)
-        if low > claimed:
-            factor = low / claimed if claimed else math.inf
-            worst = max(worst, (factor, setting), key=lambda pair: pair[0])
-    return worst
-
-# %% wrong="the factor as text" loses={"finds_the_worst_setting": "is a str", "accuses_only_with_proof": "is a str"}
-def worst_case(settings, estimate, bracket):
-    worst = (None, 1.0)
-    for setting in settings:
-        low, claimed = bracket(*setting)[0], estimate(*setting)
-        if low > claimed:
-            factor = low / claimed if claimed else math.inf
-            worst = max(worst, (setting, factor), key=lambda pair: pair[1])
-    return worst[0], str(worst[1])
+# %% wrong="returns only the setting" edit={"if low else 1.0": "", "return worst": "return worst[0]"} loses={"finds_the_worst_setting": "the pair", "accuses_only_with_proof": "None"}
+# %% wrong="nothing over nothing is infinity" edit={"if low else 1.0": ""} loses={"accuses_only_with_proof": "not below the lower bound 0"}
+# %% wrong="the pair the other way round" of="max with a key" edit={"(None, 1.0)": "(1.0, None)", "(setting, factor)": "(factor, setting)", "pair[1]": "pair[0]"} loses={"finds_the_worst_setting": "other way round", "accuses_only_with_proof": "other way round"}
+# %% wrong="the factor as text" of="max with a key" edit={"return worst": "return worst[0], str(worst[1])"} loses={"finds_the_worst_setting": "is a str", "accuses_only_with_proof": "is a str"}
 
 # %% wrong="the smallest bracket, and no estimate" loses={"finds_the_worst_setting": "times t", "accuses_only_with_proof": "nothing is proved"}
 def worst_case(settings, estimate, bracket):

@@ -1,3 +1,8 @@
+# %% right="the number of examples first"
+def federated_round(weights, parties, gradient, learning_rate):
+    n = sum(len(y) for _, y in parties)
+    return weights - learning_rate * sum(len(y) * gradient(weights, x, y) for x, y in parties) / n
+
 # %% right="np.average"
 def federated_round(weights, parties, gradient, learning_rate):
     grads = [gradient(weights, x, y) for x, y in parties]
@@ -30,10 +35,7 @@ def federated_round(weights, parties, gradient, learning_rate):
 def federated_round(weights, parties, gradient, learning_rate):
     return weights - learning_rate * np.mean([gradient(weights, x, y) for x, y in parties], axis=0)
 
-# %% wrong="uphill" loses={"a_round_is_a_centralised_step": "uphill", "equal_parties_count_equally": "uphill"}
-def federated_round(weights, parties, gradient, learning_rate):
-    n = sum(len(y) for _, y in parties)
-    return weights + learning_rate * sum(len(y) * gradient(weights, x, y) for x, y in parties) / n
+# %% wrong="uphill" edit={"weights - learning_rate": "weights + learning_rate"} loses={"a_round_is_a_centralised_step": "uphill", "equal_parties_count_equally": "uphill"}
 
 # %% wrong="a sum" loses={"a_round_is_a_centralised_step": "where a mean is meant", "equal_parties_count_equally": "learning_rate times the mean"}
 def federated_round(weights, parties, gradient, learning_rate):
@@ -61,15 +63,8 @@ def federated_round(weights, parties, gradient, learning_rate):
 def federated_round(weights, parties, gradient, learning_rate):
     return weights - learning_rate * gradient(weights, *parties[0])
 
-# %% wrong="no learning rate" loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
-def federated_round(weights, parties, gradient, learning_rate):
-    n = sum(len(y) for _, y in parties)
-    return weights - sum(len(y) * gradient(weights, x, y) for x, y in parties) / n
-
-# %% wrong="returns the mean gradient" loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
-def federated_round(weights, parties, gradient, learning_rate):
-    n = sum(len(y) for _, y in parties)
-    return sum(len(y) * gradient(weights, x, y) for x, y in parties) / n
+# %% wrong="no learning rate" edit={"learning_rate * sum": "sum"} loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
+# %% wrong="returns the mean gradient" edit={"weights - learning_rate * sum": "sum"} loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
 
 # %% wrong="moves the weights within the loop" loses={"a_round_is_a_centralised_step": "then step once", "equal_parties_count_equally": "learning_rate times the mean"}
 def federated_round(weights, parties, gradient, learning_rate):
@@ -78,7 +73,4 @@ def federated_round(weights, parties, gradient, learning_rate):
         weights -= learning_rate * len(y) / n * gradient(weights, x, y)
     return weights
 
-# %% wrong="forgets to return" loses={"a_round_is_a_centralised_step": "return", "equal_parties_count_equally": "return", "each_party_computes_on_its_own_data": "return"}
-def federated_round(weights, parties, gradient, learning_rate):
-    n = sum(len(y) for _, y in parties)
-    weights = weights - learning_rate * sum(len(y) * gradient(weights, x, y) for x, y in parties) / n
+# %% wrong="forgets to return" edit={"return weights": "weights = weights"} loses={"a_round_is_a_centralised_step": "return", "equal_parties_count_equally": "return", "each_party_computes_on_its_own_data": "return"}

@@ -21,42 +21,13 @@ def invert_gradient(grad):
 def invert_gradient(grad):
     return grad / grad.max() if grad.max() > 0 else grad / grad.min()
 
-# %% wrong="the gradient itself" loses={"the_image_comes_back": "negative", "pixels_run_from_0_to_1": "scale them"}
-def invert_gradient(grad):
-    return grad
-
-# %% wrong="not scaled" loses={"pixels_run_from_0_to_1": "scale them"}
-def invert_gradient(grad):
-    return np.abs(grad)
-
-# %% wrong="min-max scaling" loses={"the_image_comes_back": "negative"}
-def invert_gradient(grad):
-    return (grad - grad.min()) / (grad.max() - grad.min())
-
-# %% wrong="divided by its norm" loses={"pixels_run_from_0_to_1": "scale them"}
-def invert_gradient(grad):
-    return np.abs(grad) / np.linalg.norm(grad)
-
-# %% wrong="clipped" loses={"the_image_comes_back": "same value", "pixels_run_from_0_to_1": "scale them"}
-def invert_gradient(grad):
-    return np.clip(grad, 0, 1)
-
-# %% wrong="black and white" loses={"the_image_comes_back": "correlation"}
-def invert_gradient(grad):
-    return (grad != 0).astype(float)
-
-# %% wrong="squared" loses={"the_image_comes_back": "correlation"}
-def invert_gradient(grad):
-    return (grad / np.abs(grad).max()) ** 2
-
-# %% wrong="through a sigmoid" loses={"the_image_comes_back": "negative", "pixels_run_from_0_to_1": "scale them"}
-def invert_gradient(grad):
-    return expit(grad)
-
-# %% wrong="forgets to return" loses={"the_image_comes_back": "return", "pixels_run_from_0_to_1": "return"}
-def invert_gradient(grad):
-    np.abs(grad) / np.abs(grad).max()
-
-# %% wrong="divided by the largest, which may be 0" loses={"the_image_comes_back": "so the largest is 0", "pixels_run_from_0_to_1": "What did you divide by"}
-def invert_gradient(grad):
-    return np.abs(grad / np.max(grad))
+# %% wrong="the gradient itself" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "grad"} loses={"the_image_comes_back": "negative", "pixels_run_from_0_to_1": "scale them"}
+# %% wrong="not scaled" of="solution" edit={"/ np.abs(grad).max()": ""} loses={"pixels_run_from_0_to_1": "scale them"}
+# %% wrong="min-max scaling" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "(grad - grad.min()) / (grad.max() - grad.min())"} loses={"the_image_comes_back": "negative"}
+# %% wrong="divided by its norm" of="solution" edit={"np.abs(grad).max()": "np.linalg.norm(grad)"} loses={"pixels_run_from_0_to_1": "scale them"}
+# %% wrong="clipped" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.clip(grad, 0, 1)"} loses={"the_image_comes_back": "same value", "pixels_run_from_0_to_1": "scale them"}
+# %% wrong="black and white" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "(grad != 0).astype(float)"} loses={"the_image_comes_back": "correlation"}
+# %% wrong="squared" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "(grad / np.abs(grad).max()) ** 2"} loses={"the_image_comes_back": "correlation"}
+# %% wrong="through a sigmoid" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "expit(grad)"} loses={"the_image_comes_back": "negative", "pixels_run_from_0_to_1": "scale them"}
+# %% wrong="forgets to return" of="solution" edit={"return np": "np"} loses={"the_image_comes_back": "return", "pixels_run_from_0_to_1": "return"}
+# %% wrong="divided by the largest, which may be 0" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.abs(grad / np.max(grad))"} loses={"the_image_comes_back": "so the largest is 0", "pixels_run_from_0_to_1": "What did you divide by"}

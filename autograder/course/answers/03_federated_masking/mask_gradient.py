@@ -1,3 +1,12 @@
+# %% right="the name of its gradient"
+def mask_gradient(grad, party, masks):
+    for (i, j), mask in masks.items():
+        if party == i:
+            grad = grad + mask
+        elif party == j:
+            grad = grad - mask
+    return grad
+
 # %% right="two sums over its own pairs"
 def mask_gradient(grad, party, masks):
     masked = grad.copy()
@@ -53,23 +62,8 @@ def mask_gradient(grad, party, masks):
             grad = grad + mask
     return grad
 
-# %% wrong="the larger id adds" loses={"the_smaller_id_adds": "adds the mask"}
-def mask_gradient(grad, party, masks):
-    for (i, j), mask in masks.items():
-        if party == i:
-            grad = grad - mask
-        elif party == j:
-            grad = grad + mask
-    return grad
-
-# %% wrong="only the first pair" loses={"masks_cancel_in_the_sum": "is off by", "exact_modulo_2_to_the_32": "sum of the masked gradients is wrong"}
-def mask_gradient(grad, party, masks):
-    for (i, j), mask in masks.items():
-        if party == i:
-            return grad + mask
-        if party == j:
-            return grad - mask
-    return grad
+# %% wrong="the larger id adds" edit={"grad + mask": "grad - mask", "grad - mask": "grad + mask"} loses={"the_smaller_id_adds": "adds the mask"}
+# %% wrong="only the first pair" edit={"grad = grad + mask": "return grad + mask", "elif": "if", "grad = grad - mask": "return grad - mask"} loses={"masks_cancel_in_the_sum": "is off by", "exact_modulo_2_to_the_32": "sum of the masked gradients is wrong"}
 
 # %% wrong="other pairs' masks as well" loses={"masks_cancel_in_the_sum": "by nobody else", "exact_modulo_2_to_the_32": "sum of the masked gradients is wrong"}
 def mask_gradient(grad, party, masks):
@@ -85,15 +79,7 @@ def mask_gradient(grad, party, masks):
             total += (1 if party == i else -1) * mask.astype(float)
     return total
 
-# %% wrong="signed integers that do not wrap" loses={"exact_modulo_2_to_the_32": "is int64 where uint32 is wanted"}
-def mask_gradient(grad, party, masks):
-    total = grad.astype(np.int64 if grad.dtype.kind == "u" else float)
-    for (i, j), mask in masks.items():
-        if party == i:
-            total = total + mask
-        elif party == j:
-            total = total - mask
-    return total
+# %% wrong="signed integers that do not wrap" of="solution" edit={"masked = grad": 'masked = grad.astype(np.int64 if grad.dtype.kind == "u" else float)'} loses={"exact_modulo_2_to_the_32": "is int64 where uint32 is wanted"}
 
 # %% wrong="times minus one" loses={"exact_modulo_2_to_the_32": "raised OverflowError"}
 def mask_gradient(grad, party, masks):
@@ -106,22 +92,8 @@ def mask_gradient(grad, party, masks):
 def mask_gradient(grad, party, masks):
     return grad
 
-# %% wrong="forgets to return" loses={"masks_cancel_in_the_sum": "return", "the_smaller_id_adds": "return", "exact_modulo_2_to_the_32": "return"}
-def mask_gradient(grad, party, masks):
-    for (i, j), mask in masks.items():
-        if party == i:
-            grad = grad + mask
-        elif party == j:
-            grad = grad - mask
-
-# %% wrong="changes the party's own gradient" loses={"the_smaller_id_adds": "Work on a copy"}
-def mask_gradient(grad, party, masks):
-    for (i, j), mask in masks.items():
-        if party == i:
-            grad += mask
-        elif party == j:
-            grad -= mask
-    return grad
+# %% wrong="forgets to return" edit={"return grad": ""} loses={"masks_cancel_in_the_sum": "return", "the_smaller_id_adds": "return", "exact_modulo_2_to_the_32": "return"}
+# %% wrong="changes the party's own gradient" edit={"grad = grad + mask": "grad += mask", "grad = grad - mask": "grad -= mask"} loses={"the_smaller_id_adds": "Work on a copy"}
 
 # %% wrong="stays int64 after the modulo" loses={"exact_modulo_2_to_the_32": "is int64 where uint32 is wanted"}
 def mask_gradient(grad, party, masks):

@@ -1,3 +1,12 @@
+# %% right="the round's number in the context"
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            mask = secagg.expand(private_key.agree(key, b"%d" % round_number), length)
+            total = total + mask if party < other else total - mask
+    return total
+
 # %% right="in place"
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     total = np.zeros(length, dtype=np.uint32)
@@ -52,23 +61,8 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="the same in every round" loses={"every_round_has_fresh_masks": "used twice"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            mask = secagg.expand(private_key.agree(key, b"mask"), length)
-            total = total + mask if party < other else total - mask
-    return total
-
-# %% wrong="one's own id in the context" loses={"all_pair_masks_cancel": "the same context"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            mask = secagg.expand(private_key.agree(key, b"%d %d" % (party, round_number)), length)
-            total = total + mask if party < other else total - mask
-    return total
+# %% wrong="the same in every round" edit={'b"%d" % round_number': 'b"mask"'} loses={"every_round_has_fresh_masks": "used twice"}
+# %% wrong="one's own id in the context" edit={'b"%d" % round_number': 'b"%d %d" % (party, round_number)'} loses={"all_pair_masks_cancel": "the same context"}
 
 # %% wrong="only the neighbours in a ring" loses={"every_other_party_counts": "EVERY other party"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
@@ -95,59 +89,12 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     return np.zeros(length, np.uint32)
 
-# %% wrong="a fresh key each time" loses={"all_pair_masks_cancel": "something else than 0", "every_other_party_counts": "with the same keys gave different masks", "every_round_has_fresh_masks": "nothing cancels", "a_mask_needs_a_private_key": "with the same keys gave different masks"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    key = secagg.PrivateKey()
-    total = np.zeros(length, np.uint32)
-    for other, public in public_keys.items():
-        if other != party:
-            mask = secagg.expand(key.agree(public, b"%d" % round_number), length)
-            total = total + mask if party < other else total - mask
-    return total
-
-# %% wrong="floats" loses={"all_pair_masks_cancel": "uint32 is wanted", "every_other_party_counts": "uint32 is wanted", "every_round_has_fresh_masks": "uint32 is wanted", "a_mask_needs_a_private_key": "uint32 is wanted"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length)
-    for other, key in public_keys.items():
-        if other != party:
-            mask = secagg.expand(private_key.agree(key, b"%d" % round_number), length)
-            total = total + mask if party < other else total - mask
-    return total
-
-# %% wrong="forgets to return" loses={"all_pair_masks_cancel": "return", "every_other_party_counts": "return", "every_round_has_fresh_masks": "return", "a_mask_needs_a_private_key": "return"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            mask = secagg.expand(private_key.agree(key, b"%d" % round_number), length)
-            total = total + mask if party < other else total - mask
-
-# %% wrong="the larger id adds" loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            mask = secagg.expand(private_key.agree(key, b"%d" % round_number), length)
-            total = total + mask if party > other else total - mask
-    return total
-
-# %% wrong="one mask, times the round's number" loses={"every_round_has_fresh_masks": "who knows one mask knows the other"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            mask = secagg.expand(private_key.agree(key, b"mask"), length) * np.uint32(round_number)
-            total = total + mask if party < other else total - mask
-    return total
-
-# %% wrong="a context of text" loses={"all_pair_masks_cancel": "bytes are wanted", "every_other_party_counts": "bytes are wanted", "every_round_has_fresh_masks": "bytes are wanted", "a_mask_needs_a_private_key": "bytes are wanted"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            mask = secagg.expand(private_key.agree(key, f"round {round_number}"), length)
-            total = total + mask if party < other else total - mask
-    return total
+# %% wrong="a fresh key each time" edit={"total = np.zeros": "fresh = secagg.PrivateKey(); total = np.zeros", "private_key.agree": "fresh.agree"} loses={"all_pair_masks_cancel": "something else than 0", "every_other_party_counts": "with the same keys gave different masks", "every_round_has_fresh_masks": "nothing cancels", "a_mask_needs_a_private_key": "with the same keys gave different masks"}
+# %% wrong="floats" edit={"np.zeros(length, np.uint32)": "np.zeros(length)"} loses={"all_pair_masks_cancel": "uint32 is wanted", "every_other_party_counts": "uint32 is wanted", "every_round_has_fresh_masks": "uint32 is wanted", "a_mask_needs_a_private_key": "uint32 is wanted"}
+# %% wrong="forgets to return" edit={"return total": ""} loses={"all_pair_masks_cancel": "return", "every_other_party_counts": "return", "every_round_has_fresh_masks": "return", "a_mask_needs_a_private_key": "return"}
+# %% wrong="the larger id adds" edit={"party < other": "party > other"} loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
+# %% wrong="one mask, times the round's number" edit={'b"%d" % round_number), length)': 'b"mask"), length) * np.uint32(round_number)'} loses={"every_round_has_fresh_masks": "who knows one mask knows the other"}
+# %% wrong="a context of text" edit={'b"%d" % round_number': 'f"round {round_number}"'} loses={"all_pair_masks_cancel": "bytes are wanted", "every_other_party_counts": "bytes are wanted", "every_round_has_fresh_masks": "bytes are wanted", "a_mask_needs_a_private_key": "bytes are wanted"}
 
 # %% wrong="made of its own key and the public ones" loses={"all_pair_masks_cancel": "something else than 0", "every_other_party_counts": "whatever seeds", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds"}
 import hashlib

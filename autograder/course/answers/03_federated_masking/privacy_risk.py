@@ -1,3 +1,7 @@
+# %% right="one expression"
+def privacy_risk(parties, neighbours, threshold, colluders):
+    return min(1.0, (parties - colluders) * stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours))
+
 # %% right="a sum of probabilities"
 def privacy_risk(parties, neighbours, threshold, colluders):
     ks = np.arange(threshold, neighbours + 1)
@@ -27,42 +31,15 @@ def privacy_risk(parties, neighbours, threshold, colluders):
     safe = stats.hypergeom.cdf(threshold - 1, parties - 1, colluders, neighbours)
     return min(1, (parties - colluders) * (1 - safe))
 
-# %% wrong="more than the threshold" loses={"the_tail_is_exact": "the risk is"}
-def privacy_risk(parties, neighbours, threshold, colluders):
-    return min(1.0, (parties - colluders) * stats.hypergeom.sf(threshold, parties - 1, colluders, neighbours))
-
-# %% wrong="its own neighbour" loses={"the_tail_is_exact": "from the OTHER parties"}
-def privacy_risk(parties, neighbours, threshold, colluders):
-    return min(1.0, (parties - colluders) * stats.hypergeom.sf(threshold - 1, parties, colluders, neighbours))
-
-# %% wrong="with replacement" loses={"the_tail_is_exact": "without replacement", "risk_at_the_edges": "can never hold"}
-def privacy_risk(parties, neighbours, threshold, colluders):
-    one = stats.binom.sf(threshold - 1, neighbours, colluders / (parties - 1))
-    return min(1.0, (parties - colluders) * one)
-
-# %% wrong="one party's risk" loses={"the_tail_is_exact": "ONE honest party"}
-def privacy_risk(parties, neighbours, threshold, colluders):
-    return stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours)
-
-# %% wrong="colluders harmed too" loses={"the_tail_is_exact": "counted the colluders"}
-def privacy_risk(parties, neighbours, threshold, colluders):
-    return min(1.0, parties * stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours))
-
-# %% wrong="above one" loses={"risk_at_the_edges": "at most 1"}
-def privacy_risk(parties, neighbours, threshold, colluders):
-    return (parties - colluders) * stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours)
-
-# %% wrong="exactly the threshold" loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "certain"}
-def privacy_risk(parties, neighbours, threshold, colluders):
-    return min(1.0, (parties - colluders) * stats.hypergeom.pmf(threshold, parties - 1, colluders, neighbours))
-
-# %% wrong="the chance of being safe" loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "can never hold"}
-def privacy_risk(parties, neighbours, threshold, colluders):
-    return min(1.0, (parties - colluders) * stats.hypergeom.cdf(threshold - 1, parties - 1, colluders, neighbours))
-
-# %% wrong="forgets to return" loses={"the_tail_is_exact": "return", "risk_at_the_edges": "return"}
-def privacy_risk(parties, neighbours, threshold, colluders):
-    min(1.0, (parties - colluders) * stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours))
+# %% wrong="more than the threshold" edit={"sf(threshold - 1": "sf(threshold"} loses={"the_tail_is_exact": "the risk is"}
+# %% wrong="its own neighbour" edit={"parties - 1": "parties"} loses={"the_tail_is_exact": "from the OTHER parties"}
+# %% wrong="with replacement" of="solution" edit={"hypergeom": "binom", "parties - 1, colluders, neighbours": "neighbours, colluders / (parties - 1)"} loses={"the_tail_is_exact": "without replacement", "risk_at_the_edges": "can never hold"}
+# %% wrong="one party's risk" edit={"min(1.0, (parties - colluders) *": "("} loses={"the_tail_is_exact": "ONE honest party"}
+# %% wrong="colluders harmed too" edit={"(parties - colluders)": "parties"} loses={"the_tail_is_exact": "counted the colluders"}
+# %% wrong="above one" edit={"min(1.0, ": "("} loses={"risk_at_the_edges": "at most 1"}
+# %% wrong="exactly the threshold" edit={"sf(threshold - 1": "pmf(threshold"} loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "certain"}
+# %% wrong="the chance of being safe" edit={"hypergeom.sf": "hypergeom.cdf"} loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "can never hold"}
+# %% wrong="forgets to return" edit={"return min": "min"} loses={"the_tail_is_exact": "return", "risk_at_the_edges": "return"}
 
 # %% wrong="all or nothing" loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "unlucky"}
 def privacy_risk(parties, neighbours, threshold, colluders):

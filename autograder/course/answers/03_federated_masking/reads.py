@@ -49,15 +49,8 @@ def reads(compute, data):
             found.add(name)
     return found
 
-# %% wrong="zeros, which some labels are already" loses={"whatever_is_read_is_found": "something that it was already"}
-def reads(compute, data):
-    before = compute(data)
-    return {n for n in data if not np.array_equal(before, compute(data | {n: np.zeros_like(data[n])}))}
-
-# %% wrong="adds a constant" loses={"whatever_is_read_is_found": "differences between entries"}
-def reads(compute, data):
-    before = compute(data)
-    return {n for n in data if not np.allclose(before, compute(data | {n: data[n] + 1}), atol=1e-9)}
+# %% wrong="zeros, which some labels are already" of="solution" edit={"1 - data[name]": "np.zeros_like(data[name])"} loses={"whatever_is_read_is_found": "something that it was already"}
+# %% wrong="adds a constant" of="solution" edit={"array_equal": "allclose", "1 - data[name]": "data[name] + 1", "}))": "}), atol=1e-9)"} loses={"whatever_is_read_is_found": "differences between entries"}
 
 # %% wrong="does not put the arrays back" loses={"nobody_is_accused_wrongly": "ONE array at a time"}
 def reads(compute, data):
@@ -89,29 +82,15 @@ def reads(compute, data):
             found.add(name)
     return found
 
-# %% wrong="everything but what is read" loses={"whatever_is_read_is_found": "just the others", "nobody_is_accused_wrongly": "also names", "the_data_stay_as_they_were": "nor found out"}
-def reads(compute, data):
-    before = compute(data)
-    return {n for n in data if np.array_equal(before, compute(data | {n: 1 - data[n]}))}
-
-# %% wrong="images only" loses={"whatever_is_read_is_found": "misses"}
-def reads(compute, data):
-    before = compute(data)
-    return {n for n in data if "images" in n and not np.array_equal(before, compute(data | {n: 1 - data[n]}))}
-
-# %% wrong="compares identity" loses={"nobody_is_accused_wrongly": "also names", "whatever_is_read_is_found": "misses nothing", "the_data_stay_as_they_were": "nor found out"}
-def reads(compute, data):
-    before = compute(data)
-    return {n for n in data if compute(data | {n: 1 - data[n]}) is not before}
+# %% wrong="everything but what is read" of="solution" edit={"if not np": "if np"} loses={"whatever_is_read_is_found": "just the others", "nobody_is_accused_wrongly": "also names", "the_data_stay_as_they_were": "nor found out"}
+# %% wrong="images only" of="solution" edit={"if not np": 'if "images" in name and not np'} loses={"whatever_is_read_is_found": "misses"}
+# %% wrong="compares identity" of="solution" edit={"not np.array_equal(before, compute": "compute", "}))": "}) is not before"} loses={"nobody_is_accused_wrongly": "also names", "whatever_is_read_is_found": "misses nothing", "the_data_stay_as_they_were": "nor found out"}
 
 # %% wrong="names all that it is given" loses={"nobody_is_accused_wrongly": "also names", "whatever_is_read_is_found": "misses nothing", "the_data_stay_as_they_were": "nor found out"}
 def reads(compute, data):
     return set(data)
 
-# %% wrong="wants every entry of the result to change" loses={"whatever_is_read_is_found": "ANY entry of the result"}
-def reads(compute, data):
-    before = compute(data)
-    return {n for n in data if (compute(data | {n: 1 - data[n]}) != before).all()}
+# %% wrong="wants every entry of the result to change" of="solution" edit={"not np.array_equal(before, compute": "(compute", "}))": "}) != before).all()"} loses={"whatever_is_read_is_found": "ANY entry of the result"}
 
 # %% wrong="names what is looked at" loses={"nobody_is_accused_wrongly": "may be looked at and make no difference", "whatever_is_read_is_found": "misses nothing", "the_data_stay_as_they_were": "nor found out"}
 def reads(compute, data):

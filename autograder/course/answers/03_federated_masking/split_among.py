@@ -37,10 +37,7 @@ def split_among(x, y, parties, rng):
 def split_among(x, y, parties, rng):
     return list(zip(np.array_split(rng.permutation(x), parties), np.array_split(rng.permutation(y), parties)))
 
-# %% wrong="drawn with replacement" loses={"every_example_has_one_owner": "with replacement"}
-def split_among(x, y, parties, rng):
-    pieces = np.array_split(rng.integers(0, len(x), len(x)), parties)
-    return [(x[p], y[p]) for p in pieces]
+# %% wrong="drawn with replacement" of="solution" edit={"rng.permutation(len(x))": "rng.integers(0, len(x), len(x))"} loses={"every_example_has_one_owner": "with replacement"}
 
 # %% wrong="each party draws for itself" loses={"every_example_has_one_owner": "more than one owner"}
 def split_among(x, y, parties, rng):
@@ -57,20 +54,9 @@ def split_among(x, y, parties, rng):
     edges = [p * size for p in range(parties)] + [len(x)]
     return [(x[order[a:b]], y[order[a:b]]) for a, b in zip(edges, edges[1:])]
 
-# %% wrong="a generator of its own" loses={"parts_are_drawn_at_random": "not from one of your own"}
-def split_among(x, y, parties, rng):
-    pieces = np.array_split(np.random.default_rng(0).permutation(len(x)), parties)
-    return [(x[p], y[p]) for p in pieces]
-
-# %% wrong="the global generator" loses={"parts_are_drawn_at_random": "two different splits"}
-def split_among(x, y, parties, rng):
-    pieces = np.array_split(np.random.permutation(len(x)), parties)
-    return [(x[p], y[p]) for p in pieces]
-
-# %% wrong="forgets to return" loses={"every_example_has_one_owner": "return", "labels_stay_with_their_images": "return", "sizes_differ_by_one_at_most": "return", "parts_are_drawn_at_random": "return"}
-def split_among(x, y, parties, rng):
-    pieces = np.array_split(rng.permutation(len(x)), parties)
-    parts = [(x[p], y[p]) for p in pieces]
+# %% wrong="a generator of its own" of="solution" edit={"rng.permutation": "np.random.default_rng(0).permutation"} loses={"parts_are_drawn_at_random": "not from one of your own"}
+# %% wrong="the global generator" of="solution" edit={"rng.permutation": "np.random.permutation"} loses={"parts_are_drawn_at_random": "two different splits"}
+# %% wrong="forgets to return" of="solution" edit={"return [": "parts = ["} loses={"every_example_has_one_owner": "return", "labels_stay_with_their_images": "return", "sizes_differ_by_one_at_most": "return", "parts_are_drawn_at_random": "return"}
 
 # %% wrong="a zip, which is empty the second time" loses={"every_example_has_one_owner": "read only once", "labels_stay_with_their_images": "read only once", "sizes_differ_by_one_at_most": "read only once", "parts_are_drawn_at_random": "read only once"}
 def split_among(x, y, parties, rng):

@@ -37,15 +37,7 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
         extra.append(mask if pair[1] in dropped else np.zeros(n, np.uint32) - mask)
     return masked_sum - np.sum(extra, axis=0, dtype=np.uint32)
 
-# %% wrong="pair masks with the wrong sign" loses={"dropouts_masks_come_off": "ADDED the pair's mask"}
-def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
-    total = masked_sum
-    for seed in self_seeds.values():
-        total = total - secagg.expand(seed, len(total))
-    for (i, j), seed in pair_seeds.items():
-        mask = secagg.expand(seed, len(total))
-        total = total + mask if i in survivors else total - mask
-    return total
+# %% wrong="pair masks with the wrong sign" of="solution" edit={"total - mask if": "total + mask if", "else total + mask": "else total - mask"} loses={"dropouts_masks_come_off": "ADDED the pair's mask"}
 
 # %% wrong="always subtracts" loses={"dropouts_masks_come_off": "subtracted it"}
 def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
@@ -61,54 +53,11 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
         total = total - secagg.expand(seed, len(total))
     return total
 
-# %% wrong="forgets the self masks" loses={"self_masks_come_off": "still has its self mask", "dropouts_masks_come_off": "`unmask` gives"}
-def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
-    total = masked_sum
-    for (i, j), seed in pair_seeds.items():
-        mask = secagg.expand(seed, len(total))
-        total = total - mask if i in survivors else total + mask
-    return total
-
-# %% wrong="adds the self masks once more" loses={"self_masks_come_off": "a second time", "dropouts_masks_come_off": "`unmask` gives"}
-def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
-    total = masked_sum
-    for seed in self_seeds.values():
-        total = total + secagg.expand(seed, len(total))
-    for (i, j), seed in pair_seeds.items():
-        mask = secagg.expand(seed, len(total))
-        total = total - mask if i in survivors else total + mask
-    return total
-
-# %% wrong="self masks of the dropouts too" loses={"dropouts_masks_come_off": "raised KeyError"}
-def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
-    total = masked_sum
-    for party in [*survivors, *dropped]:
-        total = total - secagg.expand(self_seeds[party], len(total))
-    for (i, j), seed in pair_seeds.items():
-        mask = secagg.expand(seed, len(total))
-        total = total - mask if i in survivors else total + mask
-    return total
-
-# %% wrong="the first dropout only" loses={"dropouts_masks_come_off": "`unmask` gives"}
-def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
-    total = masked_sum
-    for seed in self_seeds.values():
-        total = total - secagg.expand(seed, len(total))
-    for (i, j), seed in pair_seeds.items():
-        mask = secagg.expand(seed, len(total))
-        if dropped[0] in (i, j):
-            total = total - mask if i in survivors else total + mask
-    return total
-
-# %% wrong="in floats" loses={"self_masks_come_off": "keep uint32", "dropouts_masks_come_off": "modulo 2^32"}
-def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
-    total = masked_sum.astype(float)
-    for seed in self_seeds.values():
-        total = total - secagg.expand(seed, len(total))
-    for (i, j), seed in pair_seeds.items():
-        mask = secagg.expand(seed, len(total))
-        total = total - mask if i in survivors else total + mask
-    return total
+# %% wrong="forgets the self masks" of="solution" edit={"for seed in self_seeds.values():\n        total = total - secagg.expand(seed, len(total))": ""} loses={"self_masks_come_off": "still has its self mask", "dropouts_masks_come_off": "`unmask` gives"}
+# %% wrong="adds the self masks once more" of="solution" edit={"total - secagg": "total + secagg"} loses={"self_masks_come_off": "a second time", "dropouts_masks_come_off": "`unmask` gives"}
+# %% wrong="self masks of the dropouts too" of="solution" edit={"for seed in self_seeds.values()": "for party in [*survivors, *dropped]", "- secagg.expand(seed,": "- secagg.expand(self_seeds[party],"} loses={"dropouts_masks_come_off": "raised KeyError"}
+# %% wrong="the first dropout only" of="solution" edit={"(smaller, _), seed": "(smaller, larger), seed", "total = total - mask": "if dropped[0] in (smaller, larger): total = total - mask"} loses={"dropouts_masks_come_off": "`unmask` gives"}
+# %% wrong="in floats" of="solution" edit={"total = masked_sum": "total = masked_sum.astype(float)"} loses={"self_masks_come_off": "keep uint32", "dropouts_masks_come_off": "modulo 2^32"}
 
 # %% wrong="forgets to return" loses={"self_masks_come_off": "return", "dropouts_masks_come_off": "return"}
 def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):

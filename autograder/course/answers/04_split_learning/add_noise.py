@@ -1,3 +1,9 @@
+# %% right="the noise first"
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    noise = tf.random.stateless_normal(cut_gradients.shape, seed)
+    return cut_gradients + noise_multiplier * longest / np.sqrt(cut_gradients.shape[1]) * noise
+
 # %% right="stddev inside stateless_normal"
 def add_noise(cut_gradients, noise_multiplier, seed):
     norms = tf.sqrt(tf.reduce_sum(cut_gradients**2, axis=1))
@@ -32,53 +38,14 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     ]
     return cut_gradients + noise_multiplier * longest / width**0.5 * tf.stack(rows)
 
-# %% wrong="forgets the width" loses={"the_noise_has_the_stated_size": "divide by √width"}
-def add_noise(cut_gradients, noise_multiplier, seed):
-    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
-    noise = tf.random.stateless_normal(cut_gradients.shape, seed)
-    return cut_gradients + noise_multiplier * longest * noise
-
-# %% wrong="each gradient's own length" loses={"the_noise_has_the_stated_size": "LONGEST", "every_example_gets_its_own_noise": "still short"}
-def add_noise(cut_gradients, noise_multiplier, seed):
-    norms = tf.norm(cut_gradients, axis=1, keepdims=True)
-    noise = tf.random.stateless_normal(cut_gradients.shape, seed)
-    return cut_gradients + noise_multiplier * norms / np.sqrt(cut_gradients.shape[1]) * noise
-
-# %% wrong="the same noise for all" loses={"the_noise_has_the_stated_size": "should have standard deviation", "every_example_gets_its_own_noise": "the same noise"}
-def add_noise(cut_gradients, noise_multiplier, seed):
-    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
-    noise = tf.random.stateless_normal([1, cut_gradients.shape[1]], seed)
-    return cut_gradients + 1.5 * noise_multiplier * longest / np.sqrt(cut_gradients.shape[1]) * noise
-
-# %% wrong="NumPy's noise" loses={"the_noise_has_the_stated_size": "let TensorFlow draw", "every_example_gets_its_own_noise": "let TensorFlow draw", "the_seed_decides": "let TensorFlow draw"}
-def add_noise(cut_gradients, noise_multiplier, seed):
-    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
-    noise = tf.constant(np.random.normal(size=cut_gradients.shape), tf.float32)
-    return cut_gradients + noise_multiplier * longest / np.sqrt(cut_gradients.shape[1]) * noise
-
-# %% wrong="TensorFlow's own noise" loses={"the_seed_decides": "gave other noise"}
-def add_noise(cut_gradients, noise_multiplier, seed):
-    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
-    noise = tf.random.normal(cut_gradients.shape)
-    return cut_gradients + noise_multiplier * longest / np.sqrt(cut_gradients.shape[1]) * noise
-
-# %% wrong="a fixed seed" loses={"the_seed_decides": "Another seed gave the same noise"}
-def add_noise(cut_gradients, noise_multiplier, seed):
-    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
-    noise = tf.random.stateless_normal(cut_gradients.shape, [1, 2])
-    return cut_gradients + noise_multiplier * longest / np.sqrt(cut_gradients.shape[1]) * noise
-
-# %% wrong="no multiplier" loses={"the_noise_has_the_stated_size": "should have standard deviation"}
-def add_noise(cut_gradients, noise_multiplier, seed):
-    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
-    noise = tf.random.stateless_normal(cut_gradients.shape, seed)
-    return cut_gradients + 0.2 * longest / np.sqrt(cut_gradients.shape[1]) * noise
-
-# %% wrong="uniform from 0 up" loses={"the_noise_has_the_stated_size": "should have standard deviation", "every_example_gets_its_own_noise": "the same noise", "the_seed_decides": "centre it at 0"}
-def add_noise(cut_gradients, noise_multiplier, seed):
-    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
-    noise = tf.random.stateless_uniform(cut_gradients.shape, seed)
-    return cut_gradients + noise_multiplier * longest / np.sqrt(cut_gradients.shape[1]) * noise
+# %% wrong="forgets the width" edit={"/ np.sqrt(cut_gradients.shape[1])": ""} loses={"the_noise_has_the_stated_size": "divide by √width"}
+# %% wrong="each gradient's own length" edit={"tf.reduce_max(tf.norm(cut_gradients, axis=1))": "tf.norm(cut_gradients, axis=1, keepdims=True)"} loses={"the_noise_has_the_stated_size": "LONGEST", "every_example_gets_its_own_noise": "still short"}
+# %% wrong="the same noise for all" edit={"(cut_gradients.shape, seed)": "([1, cut_gradients.shape[1]], seed)", "+ noise_multiplier": "+ 1.5 * noise_multiplier"} loses={"the_noise_has_the_stated_size": "should have standard deviation", "every_example_gets_its_own_noise": "the same noise"}
+# %% wrong="NumPy's noise" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.constant(np.random.normal(size=cut_gradients.shape), tf.float32)"} loses={"the_noise_has_the_stated_size": "let TensorFlow draw", "every_example_gets_its_own_noise": "let TensorFlow draw", "the_seed_decides": "let TensorFlow draw"}
+# %% wrong="TensorFlow's own noise" edit={"stateless_normal(cut_gradients.shape, seed)": "normal(cut_gradients.shape)"} loses={"the_seed_decides": "gave other noise"}
+# %% wrong="a fixed seed" edit={"shape, seed)": "shape, [1, 2])"} loses={"the_seed_decides": "Another seed gave the same noise"}
+# %% wrong="no multiplier" edit={"+ noise_multiplier": "+ 0.2"} loses={"the_noise_has_the_stated_size": "should have standard deviation"}
+# %% wrong="uniform from 0 up" edit={"stateless_normal": "stateless_uniform"} loses={"the_noise_has_the_stated_size": "should have standard deviation", "every_example_gets_its_own_noise": "the same noise", "the_seed_decides": "centre it at 0"}
 
 # %% wrong="noise along the gradient" loses={"the_noise_has_the_stated_size": "should have standard deviation", "every_example_gets_its_own_noise": "the norm attack reads"}
 def add_noise(cut_gradients, noise_multiplier, seed):
@@ -96,11 +63,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     longest = np.linalg.norm(g, axis=1).max()
     return g + rng.normal(0, noise_multiplier * longest / np.sqrt(g.shape[1]), g.shape)
 
-# %% wrong="divides by the width" loses={"the_noise_has_the_stated_size": "not by the width"}
-def add_noise(cut_gradients, noise_multiplier, seed):
-    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
-    scale = noise_multiplier * longest / cut_gradients.shape[1]
-    return cut_gradients + scale * tf.random.stateless_normal(cut_gradients.shape, seed)
+# %% wrong="divides by the width" of="solution" edit={"np.sqrt(cut_gradients.shape[1])": "cut_gradients.shape[1]"} loses={"the_noise_has_the_stated_size": "not by the width"}
 
 # %% wrong="the whole batch's norm" loses={"the_noise_has_the_stated_size": "of the whole batch"}
 def add_noise(cut_gradients, noise_multiplier, seed):

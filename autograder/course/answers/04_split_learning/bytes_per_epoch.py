@@ -24,20 +24,9 @@ def bytes_per_epoch(examples, batch_size, cut_width, overhead):
     one_way = 4 * cut_width * examples + messages * overhead
     return np.int64(one_way + one_way)
 
-# %% wrong="one way" loses={"payload_is_both_ways": "one way", "every_message_has_its_overhead": "overhead is that of"}
-def bytes_per_epoch(examples, batch_size, cut_width, overhead):
-    steps = -(-examples // batch_size)
-    return 4 * examples * cut_width + overhead * steps
-
-# %% wrong="numbers, not bytes" loses={"payload_is_both_ways": "four bytes"}
-def bytes_per_epoch(examples, batch_size, cut_width, overhead):
-    steps = -(-examples // batch_size)
-    return 2 * (examples * cut_width + overhead * steps)
-
-# %% wrong="the last batch is whole" loses={"payload_is_both_ways": "last batch is smaller"}
-def bytes_per_epoch(examples, batch_size, cut_width, overhead):
-    steps = -(-examples // batch_size)
-    return 2 * steps * (4 * batch_size * cut_width + overhead)
+# %% wrong="one way" of="solution" edit={"2 * (4": "(4"} loses={"payload_is_both_ways": "one way", "every_message_has_its_overhead": "overhead is that of"}
+# %% wrong="numbers, not bytes" of="solution" edit={"(4 * examples": "(examples"} loses={"payload_is_both_ways": "four bytes"}
+# %% wrong="the last batch is whole" of="solution" edit={"(4 * examples * cut_width + overhead * steps)": "steps * (4 * batch_size * cut_width + overhead)"} loses={"payload_is_both_ways": "last batch is smaller"}
 
 # %% wrong="drops the last batch" loses={"payload_is_both_ways": "smaller batch", "every_message_has_its_overhead": "the last one's too"}
 def bytes_per_epoch(examples, batch_size, cut_width, overhead):

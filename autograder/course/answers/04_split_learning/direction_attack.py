@@ -44,34 +44,16 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
     distances = np.linalg.norm(cut_gradients[:, None] - known_gradients[None], axis=2)
     return known_labels[np.argmin(distances, axis=1)]
 
-# %% wrong="the place, not the label" loses={"labels_follow_the_direction": "its label is wanted"}
-def direction_attack(cut_gradients, known_gradients, known_labels):
-    known = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
-    return np.argmax(cut_gradients @ known.T, axis=1)
-
-# %% wrong="the smallest cosine" loses={"labels_follow_the_direction": "smallest cosine"}
-def direction_attack(cut_gradients, known_gradients, known_labels):
-    known = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
-    return known_labels[np.argmin(cut_gradients @ known.T, axis=1)]
-
-# %% wrong="argmax along the examples" loses={"labels_follow_the_direction": "is wanted", "lengths_do_not_mislead": "is wanted"}
-def direction_attack(cut_gradients, known_gradients, known_labels):
-    known = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
-    return known_labels[np.argmax(cut_gradients @ known.T, axis=0) % len(known)]
+# %% wrong="the place, not the label" of="solution" edit={"known_labels[np": "np", "axis=1)]": "axis=1)"} loses={"labels_follow_the_direction": "its label is wanted"}
+# %% wrong="the smallest cosine" of="solution" edit={"np.argmax": "np.argmin"} loses={"labels_follow_the_direction": "smallest cosine"}
+# %% wrong="argmax along the examples" of="solution" edit={"axis=1)]": "axis=0) % len(directions)]"} loses={"labels_follow_the_direction": "is wanted", "lengths_do_not_mislead": "is wanted"}
 
 # %% wrong="always the first known" loses={"labels_follow_the_direction": "of the labels are read right", "lengths_do_not_mislead": "they have different labels"}
 def direction_attack(cut_gradients, known_gradients, known_labels):
     return np.full(len(cut_gradients), known_labels[0])
 
-# %% wrong="returns the cosines" loses={"labels_follow_the_direction": "is wanted", "lengths_do_not_mislead": "is wanted"}
-def direction_attack(cut_gradients, known_gradients, known_labels):
-    known = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
-    return cut_gradients @ known.T
-
-# %% wrong="the cosine's size" loses={"labels_follow_the_direction": "not the largest in size"}
-def direction_attack(cut_gradients, known_gradients, known_labels):
-    unit = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
-    return known_labels[np.argmax(np.abs(cut_gradients @ unit.T), axis=1)]
+# %% wrong="returns the cosines" of="solution" edit={"known_labels[np.argmax(cut_gradients @ directions.T, axis=1)]": "cut_gradients @ directions.T"} loses={"labels_follow_the_direction": "is wanted", "lengths_do_not_mislead": "is wanted"}
+# %% wrong="the cosine's size" of="solution" edit={"cut_gradients @ directions.T": "np.abs(cut_gradients @ directions.T)"} loses={"labels_follow_the_direction": "not the largest in size"}
 
 # %% wrong="the gradient's own largest entry" loses={"labels_follow_the_direction": "of the labels are read right", "lengths_do_not_mislead": "did not follow"}
 def direction_attack(cut_gradients, known_gradients, known_labels):

@@ -42,28 +42,19 @@ def fit_decoder(smashed, images, ridge):
     gram = images.T @ images + ridge * np.eye(images.shape[1])
     return np.linalg.solve(gram, images.T @ smashed)
 
-# %% wrong="transposed" loses={"the_decoder_is_the_best_linear_one": "is wanted", "few_examples_are_enough": "is wanted"}
-def fit_decoder(smashed, images, ridge):
-    gram = smashed.T @ smashed + ridge * np.eye(smashed.shape[1])
-    return np.linalg.solve(gram, smashed.T @ images).T
+# %% wrong="transposed" of="solution" edit={"smashed.T @ images)": "smashed.T @ images).T"} loses={"the_decoder_is_the_best_linear_one": "is wanted", "few_examples_are_enough": "is wanted"}
 
 # %% wrong="no inverse" loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "should keep it small"}
 def fit_decoder(smashed, images, ridge):
     return (smashed.T @ smashed + ridge * np.eye(smashed.shape[1])) @ smashed.T @ images
 
-# %% wrong="returns the reconstructions" loses={"the_decoder_is_the_best_linear_one": "is wanted", "few_examples_are_enough": "is wanted"}
-def fit_decoder(smashed, images, ridge):
-    gram = smashed.T @ smashed + ridge * np.eye(smashed.shape[1])
-    return smashed @ np.linalg.solve(gram, smashed.T @ images)
+# %% wrong="returns the reconstructions" of="solution" edit={"return np": "return smashed @ np"} loses={"the_decoder_is_the_best_linear_one": "is wanted", "few_examples_are_enough": "is wanted"}
 
 # %% wrong="a decoder of zeros" loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "but not zero"}
 def fit_decoder(smashed, images, ridge):
     return np.zeros((smashed.shape[1], images.shape[1]))
 
-# %% wrong="the ridge squared" loses={"the_decoder_is_the_best_linear_one": "the ridge squared"}
-def fit_decoder(smashed, images, ridge):
-    damped = smashed.T @ smashed + ridge**2 * np.eye(smashed.shape[1])
-    return np.linalg.solve(damped, smashed.T @ images)
+# %% wrong="the ridge squared" of="solution" edit={"ridge * np": "ridge**2 * np"} loses={"the_decoder_is_the_best_linear_one": "the ridge squared"}
 
 # %% wrong="correlations for a regression" loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "not the best one of its size"}
 def fit_decoder(smashed, images, ridge):

@@ -29,29 +29,15 @@ def forward_to_cut(bottom, x):
     h = tf.nn.relu(tf.cast(x, tf.float64) @ w0 + b0)
     return tf.cast(tf.nn.relu(h @ w1 + b1), tf.float32)
 
-# %% wrong="no relu at the cut" loses={"both_layers_end_in_relu": "at the cut, have a relu"}
-def forward_to_cut(bottom, x):
-    w0, b0, w1, b1 = bottom
-    return tf.nn.relu(x @ w0 + b0) @ w1 + b1
-
-# %% wrong="no first relu" loses={"both_layers_end_in_relu": "first layer's relu"}
-def forward_to_cut(bottom, x):
-    w0, b0, w1, b1 = bottom
-    return tf.nn.relu((x @ w0 + b0) @ w1 + b1)
+# %% wrong="no relu at the cut" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "(tf.nn.relu("} loses={"both_layers_end_in_relu": "at the cut, have a relu"}
+# %% wrong="no first relu" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.nn.relu(("} loses={"both_layers_end_in_relu": "first layer's relu"}
 
 # %% wrong="no biases" loses={"both_layers_end_in_relu": "yours is 0.00", "weights_and_biases_are_in_their_place": "Yours has no biases"}
 def forward_to_cut(bottom, x):
     return tf.nn.relu(tf.nn.relu(x @ bottom[0]) @ bottom[2])
 
-# %% wrong="forgets the first bias" loses={"weights_and_biases_are_in_their_place": "no first bias"}
-def forward_to_cut(bottom, x):
-    w0, b0, w1, b1 = bottom
-    return tf.nn.relu(tf.nn.relu(x @ w0) @ w1 + b1)
-
-# %% wrong="sigmoid" loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
-def forward_to_cut(bottom, x):
-    w0, b0, w1, b1 = bottom
-    return tf.sigmoid(tf.sigmoid(x @ w0 + b0) @ w1 + b1)
+# %% wrong="forgets the first bias" of="solution" edit={"x @ w0 + b0": "x @ w0"} loses={"weights_and_biases_are_in_their_place": "no first bias"}
+# %% wrong="sigmoid" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.sigmoid(tf.sigmoid("} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
 
 # %% wrong="NumPy" loses={"both_layers_end_in_relu": "in place of NumPy", "weights_and_biases_are_in_their_place": "in place of NumPy"}
 def forward_to_cut(bottom, x):
@@ -62,12 +48,5 @@ def forward_to_cut(bottom, x):
 def forward_to_cut(bottom, x):
     return tf.nn.relu(x @ bottom[0] + bottom[1])
 
-# %% wrong="forgets return" loses={"both_layers_end_in_relu": "return", "weights_and_biases_are_in_their_place": "return"}
-def forward_to_cut(bottom, x):
-    w0, b0, w1, b1 = bottom
-    tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
-
-# %% wrong="softmax at the cut" loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
-def forward_to_cut(bottom, x):
-    w0, b0, w1, b1 = bottom
-    return tf.nn.softmax(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+# %% wrong="forgets return" of="solution" edit={"return tf": "tf"} loses={"both_layers_end_in_relu": "return", "weights_and_biases_are_in_their_place": "return"}
+# %% wrong="softmax at the cut" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.nn.softmax(tf.nn.relu("} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}

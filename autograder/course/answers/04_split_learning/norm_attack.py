@@ -14,39 +14,17 @@ def norm_attack(cut_gradients):
 def norm_attack(cut_gradients):
     return tf.norm(tf.constant(cut_gradients, tf.float32), axis=1)
 
-# %% wrong="the norm of everything" loses={"the_rare_class_scores_higher": "is wanted", "only_the_length_counts": "is wanted"}
-def norm_attack(cut_gradients):
-    return np.linalg.norm(cut_gradients)
-
-# %% wrong="one norm for each unit" loses={"the_rare_class_scores_higher": "is wanted", "only_the_length_counts": "is wanted"}
-def norm_attack(cut_gradients):
-    return np.linalg.norm(cut_gradients, axis=0)
-
-# %% wrong="the wrong way round" loses={"the_rare_class_scores_higher": "wrong way round"}
-def norm_attack(cut_gradients):
-    return -np.linalg.norm(cut_gradients, axis=1)
-
-# %% wrong="the sum of the absolute values" loses={"only_the_length_counts": "Euclidean"}
-def norm_attack(cut_gradients):
-    return np.abs(cut_gradients).sum(axis=1)
-
-# %% wrong="the largest entry" loses={"only_the_length_counts": "Euclidean"}
-def norm_attack(cut_gradients):
-    return np.abs(cut_gradients).max(axis=1)
+# %% wrong="the norm of everything" of="solution" edit={", axis=1": ""} loses={"the_rare_class_scores_higher": "is wanted", "only_the_length_counts": "is wanted"}
+# %% wrong="one norm for each unit" of="solution" edit={"axis=1": "axis=0"} loses={"the_rare_class_scores_higher": "is wanted", "only_the_length_counts": "is wanted"}
+# %% wrong="the wrong way round" of="solution" edit={"return np": "return -np"} loses={"the_rare_class_scores_higher": "wrong way round"}
+# %% wrong="the sum of the absolute values" of="solution" edit={"np.linalg.norm(cut_gradients,": "np.abs(cut_gradients).sum("} loses={"only_the_length_counts": "Euclidean"}
+# %% wrong="the largest entry" of="solution" edit={"np.linalg.norm(cut_gradients,": "np.abs(cut_gradients).max("} loses={"only_the_length_counts": "Euclidean"}
 
 # %% wrong="divides by its own norm" loses={"the_rare_class_scores_higher": "of a positive is", "only_the_length_counts": "equal"}
 def norm_attack(cut_gradients):
     norms = np.linalg.norm(cut_gradients, axis=1)
     return np.round(norms / norms, 9)
 
-# %% wrong="the norm of everything, for each" loses={"the_rare_class_scores_higher": "EACH example", "only_the_length_counts": "EACH example"}
-def norm_attack(cut_gradients):
-    return np.full(len(cut_gradients), np.linalg.norm(cut_gradients))
-
-# %% wrong="forgets return" loses={"the_rare_class_scores_higher": "Did you forget `return`", "only_the_length_counts": "Did you forget `return`"}
-def norm_attack(cut_gradients):
-    np.linalg.norm(cut_gradients, axis=1)
-
-# %% wrong="where the largest entry is" loses={"the_rare_class_scores_higher": "of a positive is", "only_the_length_counts": "as long as before"}
-def norm_attack(cut_gradients):
-    return np.argmax(cut_gradients, axis=1)
+# %% wrong="the norm of everything, for each" of="solution" edit={"np.linalg.norm(cut_gradients, axis=1)": "np.full(len(cut_gradients), np.linalg.norm(cut_gradients))"} loses={"the_rare_class_scores_higher": "EACH example", "only_the_length_counts": "EACH example"}
+# %% wrong="forgets return" of="solution" edit={"return np": "np"} loses={"the_rare_class_scores_higher": "Did you forget `return`", "only_the_length_counts": "Did you forget `return`"}
+# %% wrong="where the largest entry is" of="solution" edit={"np.linalg.norm": "np.argmax"} loses={"the_rare_class_scores_higher": "of a positive is", "only_the_length_counts": "as long as before"}

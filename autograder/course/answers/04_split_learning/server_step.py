@@ -1,3 +1,12 @@
+# %% right="one expression for the loss"
+def server_step(top, smashed, labels, learning_rate):
+    w, b = top
+    with tf.GradientTape() as tape:
+        tape.watch([w, b, smashed])
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b))
+    dw, db, cut = tape.gradient(loss, [w, b, smashed])
+    return [w - learning_rate * dw, b - learning_rate * db], cut, loss
+
 # %% right="tf.gradients' formulas, by hand"
 def server_step(top, smashed, labels, learning_rate):
     w, b = top
@@ -61,102 +70,15 @@ def server_step(top, smashed, labels, learning_rate):
         again = loss_of(w, b)
     return [w, b], tape.gradient(again, smashed), loss
 
-# %% wrong="sums the losses" loses={"the_loss_is_the_mean_cross_entropy": "sum over the batch", "the_top_makes_one_sgd_step": "SUM", "the_cut_gradient_is_the_slope_at_the_cut": "SUM"}
-def server_step(top, smashed, labels, learning_rate):
-    w, b = top
-    with tf.GradientTape() as tape:
-        tape.watch([w, b, smashed])
-        loss = tf.reduce_sum(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
-        )
-    dw, db, cut = tape.gradient(loss, [w, b, smashed])
-    return [w - learning_rate * dw, b - learning_rate * db], cut, loss
-
-# %% wrong="softmax twice" loses={"the_loss_is_the_mean_cross_entropy": "softmax twice", "the_top_makes_one_sgd_step": "off by up to", "the_cut_gradient_is_the_slope_at_the_cut": "off by up to"}
-def server_step(top, smashed, labels, learning_rate):
-    w, b = top
-    with tf.GradientTape() as tape:
-        tape.watch([w, b, smashed])
-        p = tf.nn.softmax(smashed @ w + b)
-        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, p))
-    dw, db, cut = tape.gradient(loss, [w, b, smashed])
-    return [w - learning_rate * dw, b - learning_rate * db], cut, loss
-
-# %% wrong="uphill" loses={"the_top_makes_one_sgd_step": "uphill"}
-def server_step(top, smashed, labels, learning_rate):
-    w, b = top
-    with tf.GradientTape() as tape:
-        tape.watch([w, b, smashed])
-        loss = tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
-        )
-    dw, db, cut = tape.gradient(loss, [w, b, smashed])
-    return [w + learning_rate * dw, b + learning_rate * db], cut, loss
-
-# %% wrong="returns the old top" loses={"the_top_makes_one_sgd_step": "did not move"}
-def server_step(top, smashed, labels, learning_rate):
-    w, b = top
-    with tf.GradientTape() as tape:
-        tape.watch([w, b, smashed])
-        loss = tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
-        )
-    return top, tape.gradient(loss, smashed), loss
-
-# %% wrong="sends the learning rate along" loses={"the_cut_gradient_is_the_slope_at_the_cut": "learning rate does not belong"}
-def server_step(top, smashed, labels, learning_rate):
-    w, b = top
-    with tf.GradientTape() as tape:
-        tape.watch([w, b, smashed])
-        loss = tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
-        )
-    dw, db, cut = [learning_rate * g for g in tape.gradient(loss, [w, b, smashed])]
-    return [w - dw, b - db], cut, loss
-
-# %% wrong="no learning rate" loses={"the_top_makes_one_sgd_step": "Where is the learning rate"}
-def server_step(top, smashed, labels, learning_rate):
-    w, b = top
-    with tf.GradientTape() as tape:
-        tape.watch([w, b, smashed])
-        loss = tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
-        )
-    dw, db, cut = tape.gradient(loss, [w, b, smashed])
-    return [w - dw, b - db], cut, loss
-
-# %% wrong="does not watch smashed" loses={"the_loss_is_the_mean_cross_entropy": "returned None", "the_top_makes_one_sgd_step": "returned None", "the_cut_gradient_is_the_slope_at_the_cut": "returned None"}
-def server_step(top, smashed, labels, learning_rate):
-    w, b = top
-    with tf.GradientTape() as tape:
-        tape.watch([w, b])
-        loss = tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
-        )
-    dw, db, cut = tape.gradient(loss, [w, b, smashed])
-    return [w - learning_rate * dw, b - learning_rate * db], cut, loss
-
-# %% wrong="leaves the loss out" loses={"the_loss_is_the_mean_cross_entropy": "three things", "the_top_makes_one_sgd_step": "three things", "the_cut_gradient_is_the_slope_at_the_cut": "three things"}
-def server_step(top, smashed, labels, learning_rate):
-    w, b = top
-    with tf.GradientTape() as tape:
-        tape.watch([w, b, smashed])
-        loss = tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
-        )
-    dw, db, cut = tape.gradient(loss, [w, b, smashed])
-    return [w - learning_rate * dw, b - learning_rate * db], cut
-
-# %% wrong="forgets the bias in the step" loses={"the_top_makes_one_sgd_step": "off by up to"}
-def server_step(top, smashed, labels, learning_rate):
-    w, b = top
-    with tf.GradientTape() as tape:
-        tape.watch([w, smashed])
-        loss = tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
-        )
-    dw, cut = tape.gradient(loss, [w, smashed])
-    return [w - learning_rate * dw, b], cut, loss
+# %% wrong="sums the losses" edit={"tf.reduce_mean": "tf.reduce_sum"} loses={"the_loss_is_the_mean_cross_entropy": "sum over the batch", "the_top_makes_one_sgd_step": "SUM", "the_cut_gradient_is_the_slope_at_the_cut": "SUM"}
+# %% wrong="softmax twice" edit={"loss = tf": "p = tf.nn.softmax(smashed @ w + b); loss = tf", "(labels, smashed @ w + b)": "(labels, p)"} loses={"the_loss_is_the_mean_cross_entropy": "softmax twice", "the_top_makes_one_sgd_step": "off by up to", "the_cut_gradient_is_the_slope_at_the_cut": "off by up to"}
+# %% wrong="uphill" edit={"w - learning_rate": "w + learning_rate", "b - learning_rate": "b + learning_rate"} loses={"the_top_makes_one_sgd_step": "uphill"}
+# %% wrong="returns the old top" edit={"dw, db, cut = tape.gradient(loss, [w, b, smashed])": "", "[w - learning_rate * dw, b - learning_rate * db], cut": "top, tape.gradient(loss, smashed)"} loses={"the_top_makes_one_sgd_step": "did not move"}
+# %% wrong="sends the learning rate along" edit={"cut = tape": "cut = [learning_rate * g for g in tape", "(loss, [w, b, smashed])": "(loss, [w, b, smashed])]", "- learning_rate * dw": "- dw", "- learning_rate * db": "- db"} loses={"the_cut_gradient_is_the_slope_at_the_cut": "learning rate does not belong"}
+# %% wrong="no learning rate" edit={"[w - learning_rate * dw, b - learning_rate * db]": "[w - dw, b - db]"} loses={"the_top_makes_one_sgd_step": "Where is the learning rate"}
+# %% wrong="does not watch smashed" edit={"watch([w, b, smashed])": "watch([w, b])"} loses={"the_loss_is_the_mean_cross_entropy": "returned None", "the_top_makes_one_sgd_step": "returned None", "the_cut_gradient_is_the_slope_at_the_cut": "returned None"}
+# %% wrong="leaves the loss out" edit={"cut, loss": "cut"} loses={"the_loss_is_the_mean_cross_entropy": "three things", "the_top_makes_one_sgd_step": "three things", "the_cut_gradient_is_the_slope_at_the_cut": "three things"}
+# %% wrong="forgets the bias in the step" edit={"watch([w, b, smashed])": "watch([w, smashed])", "dw, db, cut": "dw, cut", "(loss, [w, b,": "(loss, [w,", "b - learning_rate * db": "b"} loses={"the_top_makes_one_sgd_step": "off by up to"}
 
 # %% wrong="variables, as in Keras" loses={"the_loss_is_the_mean_cross_entropy": "makes a tf.Variable", "the_top_makes_one_sgd_step": "makes a tf.Variable", "the_cut_gradient_is_the_slope_at_the_cut": "makes a tf.Variable"}
 def server_step(top, smashed, labels, learning_rate):
@@ -171,13 +93,4 @@ def server_step(top, smashed, labels, learning_rate):
     b.assign_sub(learning_rate * db)
     return [w, b], cut, loss
 
-# %% wrong="the top's gradients for the top" loses={"the_top_makes_one_sgd_step": "You return the gradients"}
-def server_step(top, smashed, labels, learning_rate):
-    w, b = top
-    with tf.GradientTape() as tape:
-        tape.watch([w, b, smashed])
-        loss = tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
-        )
-    dw, db, cut = tape.gradient(loss, [w, b, smashed])
-    return [dw, db], cut, loss
+# %% wrong="the top's gradients for the top" edit={"[w - learning_rate * dw, b - learning_rate * db]": "[dw, db]"} loses={"the_top_makes_one_sgd_step": "You return the gradients"}

@@ -1,3 +1,10 @@
+# %% right="the last step in the result"
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    smashed = alice.run(forward, bottom, x).send(bob)
+    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    received = gradient.send(alice)
+    return alice.run(backward, bottom, x, received, learning_rate), top, loss, received
+
 # %% right="in the order of the table"
 def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
     smashed = alice.run(forward, bottom, x, name="smashed data")
@@ -33,64 +40,14 @@ def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, bac
     new = alice.run(backward, list(bottom), x, received, float(learning_rate))
     return new, list(result[0]), result[2], received
 
-# %% wrong="steps 7 and 8 commented out" loses={"split_training_equals_unsplit": "alice's weights did not move", "alice_learns_from_bobs_gradient": "does nothing with it"}
-def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
-    smashed = alice.run(forward, bottom, x).send(bob)
-    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
-    received = gradient.send(alice)
-    # bottom = alice.run(backward, bottom, x, received, learning_rate)
-    return bottom, top, loss, received
-
-# %% wrong="the labels go to alice" loses={"only_the_cut_is_crossed": "bob's labels crossed over"}
-def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
-    y.send(alice)
-    smashed = alice.run(forward, bottom, x).send(bob)
-    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
-    received = gradient.send(alice)
-    return alice.run(backward, bottom, x, received, learning_rate), top, loss, received
-
-# %% wrong="the images go to bob" loses={"only_the_cut_is_crossed": "alice's images crossed over"}
-def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
-    x.send(bob)
-    smashed = alice.run(forward, bottom, x).send(bob)
-    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
-    received = gradient.send(alice)
-    return alice.run(backward, bottom, x, received, learning_rate), top, loss, received
-
-# %% wrong="everything through the notebook" loses={"only_the_cut_is_crossed": "alice → notebook"}
-def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
-    smashed = bob.send(alice.run(forward, bottom, x).get())
-    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
-    received = alice.send(gradient.get())
-    return alice.run(backward, bottom, x, received, learning_rate), top, loss, received
-
-# %% wrong="the smashed data are not sent" loses={"split_training_equals_unsplit": "belongs to alice, and bob reads it", "alice_learns_from_bobs_gradient": "belongs to alice, and bob reads it", "only_the_cut_is_crossed": "belongs to alice, and bob reads it"}
-def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
-    smashed = alice.run(forward, bottom, x)
-    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
-    received = gradient.send(alice)
-    return alice.run(backward, bottom, x, received, learning_rate), top, loss, received
-
-# %% wrong="the old top" loses={"split_training_equals_unsplit": "bob's weights did not move"}
-def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
-    smashed = alice.run(forward, bottom, x).send(bob)
-    _, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
-    received = gradient.send(alice)
-    return alice.run(backward, bottom, x, received, learning_rate), top, loss, received
-
-# %% wrong="takes the loss home" loses={"split_training_equals_unsplit": "Do not `get`", "alice_learns_from_bobs_gradient": "Do not `get`", "only_the_cut_is_crossed": "Do not `get`"}
-def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
-    smashed = alice.run(forward, bottom, x).send(bob)
-    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
-    received = gradient.send(alice)
-    return alice.run(backward, bottom, x, received, learning_rate), top, loss.get(), received
-
-# %% wrong="returns bob's gradient" loses={"split_training_equals_unsplit": "it belongs to alice", "alice_learns_from_bobs_gradient": "it belongs to alice", "only_the_cut_is_crossed": "it belongs to alice"}
-def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
-    smashed = alice.run(forward, bottom, x).send(bob)
-    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
-    bottom = alice.run(backward, bottom, x, gradient.send(alice), learning_rate)
-    return bottom, top, loss, gradient
+# %% wrong="steps 7 and 8 commented out" of="solution" edit={"bottom = alice.run": "# bottom = alice.run"} loses={"split_training_equals_unsplit": "alice's weights did not move", "alice_learns_from_bobs_gradient": "does nothing with it"}
+# %% wrong="the labels go to alice" edit={"smashed = ": "y.send(alice); smashed = "} loses={"only_the_cut_is_crossed": "bob's labels crossed over"}
+# %% wrong="the images go to bob" edit={"smashed = ": "x.send(bob); smashed = "} loses={"only_the_cut_is_crossed": "alice's images crossed over"}
+# %% wrong="everything through the notebook" edit={"alice.run(forward, bottom, x).send(bob)": "bob.send(alice.run(forward, bottom, x).get())", "gradient.send(alice)": "alice.send(gradient.get())"} loses={"only_the_cut_is_crossed": "alice → notebook"}
+# %% wrong="the smashed data are not sent" edit={"x).send(bob)": "x)"} loses={"split_training_equals_unsplit": "belongs to alice, and bob reads it", "alice_learns_from_bobs_gradient": "belongs to alice, and bob reads it", "only_the_cut_is_crossed": "belongs to alice, and bob reads it"}
+# %% wrong="the old top" edit={"top, gradient, loss": "_, gradient, loss"} loses={"split_training_equals_unsplit": "bob's weights did not move"}
+# %% wrong="takes the loss home" edit={"loss, received": "loss.get(), received"} loses={"split_training_equals_unsplit": "Do not `get`", "alice_learns_from_bobs_gradient": "Do not `get`", "only_the_cut_is_crossed": "Do not `get`"}
+# %% wrong="returns bob's gradient" of="solution" edit={"received = cut_gradient.send(alice)": "", "x, received": "x, cut_gradient.send(alice)", "loss, received": "loss, cut_gradient"} loses={"split_training_equals_unsplit": "it belongs to alice", "alice_learns_from_bobs_gradient": "it belongs to alice", "only_the_cut_is_crossed": "it belongs to alice"}
 
 # %% wrong="alice learns from her own smashed data" loses={"split_training_equals_unsplit": "differ from those of the unsplit network", "alice_learns_from_bobs_gradient": "off by up to", "only_the_cut_is_crossed": "two moves"}
 def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
@@ -98,19 +55,8 @@ def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, bac
     top, gradient, loss = bob.run(serve, top, smashed.send(bob), y, learning_rate)
     return alice.run(backward, bottom, x, smashed, learning_rate), top, loss, smashed
 
-# %% wrong="twice the learning rate" loses={"split_training_equals_unsplit": "differ from those of the unsplit network"}
-def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
-    smashed = alice.run(forward, bottom, x).send(bob)
-    top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
-    received = gradient.send(alice)
-    return alice.run(backward, bottom, x, received, 2 * learning_rate), top, loss, received
-
-# %% wrong="leaves the loss out" loses={"split_training_equals_unsplit": "four things", "alice_learns_from_bobs_gradient": "four things", "only_the_cut_is_crossed": "four things"}
-def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
-    smashed = alice.run(forward, bottom, x).send(bob)
-    top, gradient, _ = bob.run(serve, top, smashed, y, learning_rate)
-    received = gradient.send(alice)
-    return alice.run(backward, bottom, x, received, learning_rate), top, received
+# %% wrong="twice the learning rate" edit={"received, learning_rate": "received, 2 * learning_rate"} loses={"split_training_equals_unsplit": "differ from those of the unsplit network"}
+# %% wrong="leaves the loss out" edit={"top, gradient, loss": "top, gradient, _", "top, loss, received": "top, received"} loses={"split_training_equals_unsplit": "four things", "alice_learns_from_bobs_gradient": "four things", "only_the_cut_is_crossed": "four things"}
 
 # %% wrong="bob sends the smashed data back" loses={"split_training_equals_unsplit": "alice's weights did not move", "alice_learns_from_bobs_gradient": "off by up to", "only_the_cut_is_crossed": "neither the smashed data nor"}
 def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):

@@ -59,9 +59,7 @@ def sum_of_squares(owner, helper, values):
 def sum_of_squares(owner, helper, values):
     return np.sum(values**2)
 
-# %% wrong="only the sum" loses={"the_sum_is_right": "sum of the values themselves", "each_moves_what_it_must": "Let the owner square"}
-def sum_of_squares(owner, helper, values):
-    return helper.run(tf.reduce_sum, owner.send(values).send(helper)).get()
+# %% wrong="only the sum" edit={"** 2": ""} loses={"the_sum_is_right": "sum of the values themselves", "each_moves_what_it_must": "Let the owner square"}
 
 # %% wrong="adds up at home" loses={"each_moves_what_it_must": "one number from bob home"}
 def sum_of_squares(owner, helper, values):

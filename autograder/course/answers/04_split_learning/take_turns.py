@@ -34,18 +34,8 @@ def take_turns(clients, bottom, top, work):
     new_bottom, new_top = work(clients[0], here, top)
     return take_turns(clients[1:], new_bottom, new_top, work)
 
-# %% wrong="no hand-over" loses={"each_client_has_its_turn": "hand them over first", "weights_go_straight_on": "hand them over first"}
-def take_turns(clients, bottom, top, work):
-    for client in clients:
-        bottom, top = work(client, bottom, top)
-    return bottom, top
-
-# %% wrong="through the notebook" loses={"weights_go_straight_on": "→ notebook"}
-def take_turns(clients, bottom, top, work):
-    for client in clients:
-        bottom = [client.send(w.get()) for w in bottom]
-        bottom, top = work(client, bottom, top)
-    return bottom, top
+# %% wrong="no hand-over" of="solution" edit={"bottom = [w.send(client) for w in bottom]": ""} loses={"each_client_has_its_turn": "hand them over first", "weights_go_straight_on": "hand them over first"}
+# %% wrong="through the notebook" of="solution" edit={"w.send(client)": "client.send(w.get())"} loses={"weights_go_straight_on": "→ notebook"}
 
 # %% wrong="everybody starts from the same weights" loses={"each_client_has_its_turn": "did not go on from what `work` returned", "weights_go_straight_on": "is not what `work` left"}
 def take_turns(clients, bottom, top, work):
@@ -53,24 +43,14 @@ def take_turns(clients, bottom, top, work):
         new_bottom, new_top = work(client, [w.send(client) for w in bottom], top)
     return new_bottom, new_top
 
-# %% wrong="forgets the top" loses={"each_client_has_its_turn": "keep both the bottom and the top"}
-def take_turns(clients, bottom, top, work):
-    for client in clients:
-        bottom = [w.send(client) for w in bottom]
-        bottom, new_top = work(client, bottom, top)
-    return bottom, new_top
+# %% wrong="forgets the top" of="solution" edit={"bottom, top = work": "bottom, new_top = work", "return bottom, top": "return bottom, new_top"} loses={"each_client_has_its_turn": "keep both the bottom and the top"}
 
 # %% wrong="only the last client" loses={"each_client_has_its_turn": "`work` was called for"}
 def take_turns(clients, bottom, top, work):
     client = clients[-1]
     return work(client, [w.send(client) for w in bottom], top)
 
-# %% wrong="backwards" loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "these moves were made"}
-def take_turns(clients, bottom, top, work):
-    for client in reversed(clients):
-        bottom = [w.send(client) for w in bottom]
-        bottom, top = work(client, bottom, top)
-    return bottom, top
+# %% wrong="backwards" of="solution" edit={"in clients:": "in reversed(clients):"} loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "these moves were made"}
 
 # %% wrong="hands over to everybody each time" loses={"weights_go_straight_on": "these moves were made"}
 def take_turns(clients, bottom, top, work):
@@ -79,19 +59,8 @@ def take_turns(clients, bottom, top, work):
         bottom, top = work(client, copies[client.name], top)
     return bottom, top
 
-# %% wrong="the top moves along" loses={"each_client_has_its_turn": "belongs to", "weights_go_straight_on": "belongs to"}
-def take_turns(clients, bottom, top, work):
-    for client in clients:
-        bottom = [w.send(client) for w in bottom]
-        bottom, top = work(client, bottom, top.send(client))
-    return bottom, top
-
-# %% wrong="returns the bottom alone" loses={"each_client_has_its_turn": "two things", "weights_go_straight_on": "two things"}
-def take_turns(clients, bottom, top, work):
-    for client in clients:
-        bottom = [w.send(client) for w in bottom]
-        bottom, top = work(client, bottom, top)
-    return bottom
+# %% wrong="the top moves along" of="solution" edit={"bottom, top)\n    return": "bottom, top.send(client))\n    return"} loses={"each_client_has_its_turn": "belongs to", "weights_go_straight_on": "belongs to"}
+# %% wrong="returns the bottom alone" of="solution" edit={"return bottom, top": "return bottom"} loses={"each_client_has_its_turn": "two things", "weights_go_straight_on": "two things"}
 
 # %% wrong="nobody works" loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "never worked"}
 def take_turns(clients, bottom, top, work):

@@ -14,30 +14,10 @@ def guess_labels(residuals):
 def guess_labels(residuals):
     return np.argsort(residuals, axis=1)[:, 0]
 
-# %% wrong="the largest" loses={"labels_are_guessed": "You took the largest one"}
-def guess_labels(residuals):
-    return residuals.argmax(axis=1)
-
-# %% wrong="the largest in size" loses={"labels_are_guessed": "do to its sign"}
-def guess_labels(residuals):
-    return np.abs(residuals).argmax(axis=1)
-
-# %% wrong="the smallest in size" loses={"labels_are_guessed": "do to its sign"}
-def guess_labels(residuals):
-    return np.abs(residuals).argmin(axis=1)
-
-# %% wrong="along the batch" loses={"labels_are_guessed": "is wanted"}
-def guess_labels(residuals):
-    return residuals.argmin(axis=0)
-
-# %% wrong="one-hot" loses={"labels_are_guessed": "is wanted"}
-def guess_labels(residuals):
-    return (residuals < 0).astype(int)
-
-# %% wrong="one label for all" loses={"labels_are_guessed": "of 200 labels are right"}
-def guess_labels(residuals):
-    return np.full(len(residuals), residuals.sum(axis=0).argmin())
-
-# %% wrong="counts from 1" loses={"labels_are_guessed": "0 of 200 labels"}
-def guess_labels(residuals):
-    return residuals.argmin(axis=1) + 1
+# %% wrong="the largest" of="solution" edit={"argmin": "argmax"} loses={"labels_are_guessed": "You took the largest one"}
+# %% wrong="the largest in size" of="solution" edit={"residuals.argmin": "np.abs(residuals).argmax"} loses={"labels_are_guessed": "do to its sign"}
+# %% wrong="the smallest in size" of="solution" edit={"residuals.argmin": "np.abs(residuals).argmin"} loses={"labels_are_guessed": "do to its sign"}
+# %% wrong="along the batch" of="solution" edit={"axis=1": "axis=0"} loses={"labels_are_guessed": "is wanted"}
+# %% wrong="one-hot" edit={"np.nonzero(residuals < 0)[1]": "(residuals < 0).astype(int)"} loses={"labels_are_guessed": "is wanted"}
+# %% wrong="one label for all" of="solution" edit={"residuals.argmin(axis=1)": "np.full(len(residuals), residuals.sum(axis=0).argmin())"} loses={"labels_are_guessed": "of 200 labels are right"}
+# %% wrong="counts from 1" of="solution" edit={"argmin(axis=1)": "argmin(axis=1) + 1"} loses={"labels_are_guessed": "0 of 200 labels"}

@@ -19,33 +19,13 @@ def is_secure(log_n, moduli):
     limit = encrypted.LOG2_Q_128[2**log_n]
     return (math.prod(moduli) - 1).bit_length() <= limit
 
-# %% wrong="only the first modulus" loses={"several_moduli_multiply": "their product q"}
-def is_secure(log_n, moduli):
-    return math.log2(moduli[0]) <= encrypted.LOG2_Q_128[2**log_n]
-
-# %% wrong="adds the moduli" loses={"several_moduli_multiply": "the factors do not"}
-def is_secure(log_n, moduli):
-    return math.log2(sum(moduli)) <= encrypted.LOG2_Q_128[2**log_n]
-
-# %% wrong="rounds the bits down" loses={"one_modulus_within_the_table": "You say True", "several_moduli_multiply": "You say True"}
-def is_secure(log_n, moduli):
-    return int(sum(math.log2(q) for q in moduli)) <= encrypted.LOG2_Q_128[2**log_n]
-
-# %% wrong="natural logarithm" loses={"one_modulus_within_the_table": "You say True", "several_moduli_multiply": "You say True"}
-def is_secure(log_n, moduli):
-    return math.log(math.prod(moduli)) <= encrypted.LOG2_Q_128[2**log_n]
-
-# %% wrong="the other way round" loses={"one_modulus_within_the_table": "You say", "several_moduli_multiply": "You say"}
-def is_secure(log_n, moduli):
-    return math.log2(math.prod(moduli)) > encrypted.LOG2_Q_128[2**log_n]
-
-# %% wrong="looks log_n up in place of N" loses={"one_modulus_within_the_table": "keys are ring degrees", "several_moduli_multiply": "keys are ring degrees"}
-def is_secure(log_n, moduli):
-    return math.log2(math.prod(moduli)) <= encrypted.LOG2_Q_128[log_n]
-
-# %% wrong="returns the bits" loses={"one_modulus_within_the_table": "True or False", "several_moduli_multiply": "True or False"}
-def is_secure(log_n, moduli):
-    return math.log2(math.prod(moduli))
+# %% wrong="only the first modulus" of="solution" edit={"math.prod(moduli)": "moduli[0]"} loses={"several_moduli_multiply": "their product q"}
+# %% wrong="adds the moduli" of="solution" edit={"math.prod": "sum"} loses={"several_moduli_multiply": "the factors do not"}
+# %% wrong="rounds the bits down" of="solution" edit={"math.log2(math.prod(moduli))": "int(sum(math.log2(q) for q in moduli))"} loses={"one_modulus_within_the_table": "You say True", "several_moduli_multiply": "You say True"}
+# %% wrong="natural logarithm" of="solution" edit={"math.log2": "math.log"} loses={"one_modulus_within_the_table": "You say True", "several_moduli_multiply": "You say True"}
+# %% wrong="the other way round" of="solution" edit={"(moduli)) <=": "(moduli)) >"} loses={"one_modulus_within_the_table": "You say", "several_moduli_multiply": "You say"}
+# %% wrong="looks log_n up in place of N" of="solution" edit={"[2**log_n]": "[log_n]"} loses={"one_modulus_within_the_table": "keys are ring degrees", "several_moduli_multiply": "keys are ring degrees"}
+# %% wrong="returns the bits" of="solution" edit={"<= encrypted.LOG2_Q_128[2**log_n]": ""} loses={"one_modulus_within_the_table": "True or False", "several_moduli_multiply": "True or False"}
 
 # %% wrong="the smallest modulus decides" loses={"several_moduli_multiply": "You say True"}
 def is_secure(log_n, moduli):

@@ -33,45 +33,20 @@ def label_epsilon(noise_multiplier, epochs, delta):
     accountant.compose(event, epochs)
     return accountant.get_epsilon(delta)
 
-# %% wrong="sensitivity C" loses={"epsilon_of_one_epoch": "REPLACED label", "epsilon_of_several_epochs": "REPLACED label"}
-def label_epsilon(noise_multiplier, epochs, delta):
-    return accounting.epsilon_pld(noise_multiplier, 1.0, epochs, delta)
-
-# %% wrong="only one epoch" loses={"epsilon_of_several_epochs": "you promise"}
-def label_epsilon(noise_multiplier, epochs, delta):
-    return accounting.epsilon_pld(noise_multiplier / 2, 1.0, 1, delta)
-
-# %% wrong="adds the epochs' ε up" loses={"epsilon_of_several_epochs": "How do Gaussian mechanisms compose"}
-def label_epsilon(noise_multiplier, epochs, delta):
-    return epochs * accounting.epsilon_pld(noise_multiplier / 2, 1.0, 1, delta)
-
-# %% wrong="the classical formula's noise is linear in epochs" loses={"epsilon_of_several_epochs": "far more"}
-def label_epsilon(noise_multiplier, epochs, delta):
-    return accounting.epsilon_pld(noise_multiplier / (2 * epochs), 1.0, 1, delta)
-
-# %% wrong="amplified by sampling that does not happen" loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
-def label_epsilon(noise_multiplier, epochs, delta):
-    return accounting.epsilon_pld(noise_multiplier / 2, 2048 / 60000, epochs, delta)
-
-# %% wrong="doubles the noise in place of halving it" loses={"epsilon_of_one_epoch": "DIVIDED by", "epsilon_of_several_epochs": "DIVIDED by"}
-def label_epsilon(noise_multiplier, epochs, delta):
-    return accounting.epsilon_pld(2 * noise_multiplier, 1.0, epochs, delta)
-
-# %% wrong="a mechanism for each batch" loses={"epsilon_of_one_epoch": "far more", "epsilon_of_several_epochs": "far more"}
-def label_epsilon(noise_multiplier, epochs, delta):
-    return accounting.epsilon_pld(noise_multiplier / 2, 1.0, 29 * epochs, delta)
-
-# %% wrong="sensitivity 4C" loses={"epsilon_of_one_epoch": "far more", "epsilon_of_several_epochs": "far more"}
-def label_epsilon(noise_multiplier, epochs, delta):
-    return accounting.epsilon_pld(noise_multiplier / 4, 1.0, epochs, delta)
+# %% wrong="sensitivity C" of="solution" edit={"noise_multiplier / 2": "noise_multiplier"} loses={"epsilon_of_one_epoch": "REPLACED label", "epsilon_of_several_epochs": "REPLACED label"}
+# %% wrong="only one epoch" of="solution" edit={"1.0, epochs": "1.0, 1"} loses={"epsilon_of_several_epochs": "you promise"}
+# %% wrong="adds the epochs' ε up" of="solution" edit={"return accounting": "return epochs * accounting", "1.0, epochs": "1.0, 1"} loses={"epsilon_of_several_epochs": "How do Gaussian mechanisms compose"}
+# %% wrong="the classical formula's noise is linear in epochs" of="one mechanism with less noise" edit={"math.sqrt(epochs)": "epochs"} loses={"epsilon_of_several_epochs": "far more"}
+# %% wrong="amplified by sampling that does not happen" of="solution" edit={"1.0, epochs": "2048 / 60000, epochs"} loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
+# %% wrong="doubles the noise in place of halving it" of="solution" edit={"noise_multiplier / 2": "2 * noise_multiplier"} loses={"epsilon_of_one_epoch": "DIVIDED by", "epsilon_of_several_epochs": "DIVIDED by"}
+# %% wrong="a mechanism for each batch" of="solution" edit={"1.0, epochs": "1.0, 29 * epochs"} loses={"epsilon_of_one_epoch": "far more", "epsilon_of_several_epochs": "far more"}
+# %% wrong="sensitivity 4C" of="solution" edit={"noise_multiplier / 2": "noise_multiplier / 4"} loses={"epsilon_of_one_epoch": "far more", "epsilon_of_several_epochs": "far more"}
 
 # %% wrong="returns μ" loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
 def label_epsilon(noise_multiplier, epochs, delta):
     return 2 * math.sqrt(epochs) / noise_multiplier
 
-# %% wrong="a sampling probability of 0" loses={"epsilon_of_one_epoch": "no label is ever used", "epsilon_of_several_epochs": "no label is ever used"}
-def label_epsilon(noise_multiplier, epochs, delta):
-    return accounting.epsilon_pld(noise_multiplier / 2, 0.0, epochs, delta)
+# %% wrong="a sampling probability of 0" of="solution" edit={"1.0, epochs": "0.0, epochs"} loses={"epsilon_of_one_epoch": "no label is ever used", "epsilon_of_several_epochs": "no label is ever used"}
 
 # %% wrong="the textbook's formula, proved for ε up to 1" loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
 def label_epsilon(noise_multiplier, epochs, delta):

@@ -30,48 +30,15 @@ def logit_jacobian(x, hidden, top):
     above = np.stack([np.pad(hidden[:, :, None], ((0, 0), (0, 0), (c, top.shape[1] - 1 - c))) for c in range(top.shape[1])], axis=1)
     return below, above
 
-# %% wrong="forgets relu'" loses={"slopes_of_the_bottom_layer": "relu passes nothing on"}
-def logit_jacobian(x, hidden, top):
-    below = np.einsum("bp,jc->bcpj", x, top)
-    above = np.einsum("bj,ck->bcjk", hidden, np.eye(top.shape[1]))
-    return below, above
-
-# %% wrong="h in place of relu'" loses={"slopes_of_the_bottom_layer": "per unit of W₁"}
-def logit_jacobian(x, hidden, top):
-    below = np.einsum("bp,bj,jc->bcpj", x, hidden, top)
-    above = np.einsum("bj,ck->bcjk", hidden, np.eye(top.shape[1]))
-    return below, above
-
-# %% wrong="every logit depends on every column of W₂" loses={"slopes_of_the_top_layer": "does not depend on a weight that leads to logit"}
-def logit_jacobian(x, hidden, top):
-    below = np.einsum("bp,bj,jc->bcpj", x, hidden > 0, top)
-    above = np.einsum("bj,ck->bcjk", hidden, np.ones((top.shape[1], top.shape[1])))
-    return below, above
-
-# %% wrong="relu' in the top layer" loses={"slopes_of_the_top_layer": "per unit of W₂"}
-def logit_jacobian(x, hidden, top):
-    below = np.einsum("bp,bj,jc->bcpj", x, hidden > 0, top)
-    above = np.einsum("bj,ck->bcjk", hidden > 0, np.eye(top.shape[1]))
-    return below, above
-
-# %% wrong="the axes in another order" loses={"slopes_of_the_bottom_layer": "is wanted", "slopes_of_the_top_layer": "is wanted"}
-def logit_jacobian(x, hidden, top):
-    below = np.einsum("bp,bj,jc->bpjc", x, hidden > 0, top)
-    above = np.einsum("bj,ck->bjkc", hidden, np.eye(top.shape[1]))
-    return below, above
+# %% wrong="forgets relu'" of="solution" edit={'"bp,bj,jc->bcpj", x, hidden > 0, top': '"bp,jc->bcpj", x, top'} loses={"slopes_of_the_bottom_layer": "relu passes nothing on"}
+# %% wrong="h in place of relu'" of="solution" edit={"hidden > 0": "hidden"} loses={"slopes_of_the_bottom_layer": "per unit of W₁"}
+# %% wrong="every logit depends on every column of W₂" of="solution" edit={"np.eye(top.shape[1])": "np.ones((top.shape[1], top.shape[1]))"} loses={"slopes_of_the_top_layer": "does not depend on a weight that leads to logit"}
+# %% wrong="relu' in the top layer" of="solution" edit={'"bj,ck->bcjk", hidden': '"bj,ck->bcjk", hidden > 0'} loses={"slopes_of_the_top_layer": "per unit of W₂"}
+# %% wrong="the axes in another order" of="solution" edit={"->bcpj": "->bpjc", "->bcjk": "->bjkc"} loses={"slopes_of_the_bottom_layer": "is wanted", "slopes_of_the_top_layer": "is wanted"}
 
 # %% wrong="only the bottom layer" loses={"slopes_of_the_bottom_layer": "has 1 entries", "slopes_of_the_top_layer": "has 1 entries"}
 def logit_jacobian(x, hidden, top):
     return [np.einsum("bp,bj,jc->bcpj", x, hidden > 0, top)]
 
-# %% wrong="summed over the batch" loses={"slopes_of_the_bottom_layer": "is wanted", "slopes_of_the_top_layer": "is wanted"}
-def logit_jacobian(x, hidden, top):
-    below = np.einsum("bp,bj,jc->cpj", x, hidden > 0, top)
-    above = np.einsum("bj,ck->cjk", hidden, np.eye(top.shape[1]))
-    return below, above
-
-# %% wrong="forgets W₂" loses={"slopes_of_the_bottom_layer": "per unit of W₁"}
-def logit_jacobian(x, hidden, top):
-    below = np.einsum("bp,bj,jc->bcpj", x, hidden > 0, np.ones_like(top))
-    above = np.einsum("bj,ck->bcjk", hidden, np.eye(top.shape[1]))
-    return below, above
+# %% wrong="summed over the batch" of="solution" edit={"->bcpj": "->cpj", "->bcjk": "->cjk"} loses={"slopes_of_the_bottom_layer": "is wanted", "slopes_of_the_top_layer": "is wanted"}
+# %% wrong="forgets W₂" of="solution" edit={"hidden > 0, top": "hidden > 0, np.ones_like(top)"} loses={"slopes_of_the_bottom_layer": "per unit of W₁"}

@@ -1,3 +1,7 @@
+# %% right="no names"
+def multiplications(features, units, classes):
+    return classes * (features * units + units * classes), units * classes + features * units + units * classes
+
 # %% right="factored"
 def multiplications(features, units, classes):
     return classes * units * (features + classes), units * (features + 2 * classes)
@@ -20,39 +24,13 @@ def multiplications(features, units, classes):
     weights = np.array([features * units, units * classes])
     return np.array([classes * weights.sum(), weights.sum() + weights[1]])
 
-# %% wrong="forgets the classes" loses={"the_published_count": "every entry of its Jacobian"}
-def multiplications(features, units, classes):
-    return features * units + units * classes, units * classes + features * units + units * classes
-
-# %% wrong="leaves out the top layer" loses={"the_published_count": "you say"}
-def multiplications(features, units, classes):
-    return classes * features * units, units * classes + features * units + units * classes
-
-# %% wrong="forgets the signals" loses={"the_reordered_count": "relu'·W₂"}
-def multiplications(features, units, classes):
-    return classes * (features * units + units * classes), features * units + units * classes
-
-# %% wrong="multiplies the batch in" loses={"the_published_count": "the batch does not count", "the_reordered_count": "you say"}
-def multiplications(features, units, classes):
-    published = classes * (features * units + units * classes)
-    reordered = units * classes + features * units + units * classes
-    return 2048 * published, 2048 * reordered
-
-# %% wrong="the other way round" loses={"the_published_count": "you say", "the_reordered_count": "you say"}
-def multiplications(features, units, classes):
-    published = classes * (features * units + units * classes)
-    reordered = units * classes + features * units + units * classes
-    return reordered, published
-
-# %% wrong="leaves the Jacobian's zeros out" loses={"the_published_count": "every entry of its Jacobian"}
-def multiplications(features, units, classes):
-    published = classes * features * units + units * classes
-    reordered = units * classes + features * units + units * classes
-    return published, reordered
-
-# %% wrong="only one number" loses={"the_published_count": "is wanted", "the_reordered_count": "is wanted"}
-def multiplications(features, units, classes):
-    return classes * (features * units + units * classes)
+# %% wrong="forgets the classes" edit={"classes * (features": "(features"} loses={"the_published_count": "every entry of its Jacobian"}
+# %% wrong="leaves out the top layer" edit={"(features * units + units * classes)": "features * units"} loses={"the_published_count": "you say"}
+# %% wrong="forgets the signals" edit={"units * classes + features": "features"} loses={"the_reordered_count": "relu'·W₂"}
+# %% wrong="multiplies the batch in" of="solution" edit={"return published, reordered": "return 2048 * published, 2048 * reordered"} loses={"the_published_count": "the batch does not count", "the_reordered_count": "you say"}
+# %% wrong="the other way round" of="solution" edit={"return published, reordered": "return reordered, published"} loses={"the_published_count": "you say", "the_reordered_count": "you say"}
+# %% wrong="leaves the Jacobian's zeros out" of="solution" edit={"(features * units + units * classes)": "features * units + units * classes"} loses={"the_published_count": "every entry of its Jacobian"}
+# %% wrong="only one number" edit={", units * classes + features * units + units * classes": ""} loses={"the_published_count": "is wanted", "the_reordered_count": "is wanted"}
 
 # %% wrong="pixels times classes" loses={"the_reordered_count": "you say"}
 def multiplications(features, units, classes):

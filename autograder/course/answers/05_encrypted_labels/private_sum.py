@@ -1,3 +1,8 @@
+# %% right="a product and its noise"
+def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
+    scale = np.minimum(1, l2_norm_clip / worst_norms)
+    return scale @ gradients + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
+
 # %% right="in place of a product, a sum"
 def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
     clipped = gradients * np.minimum(1, l2_norm_clip / worst_norms)[:, None]
@@ -22,26 +27,10 @@ def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
     total = np.einsum("b,bw->w", scale, gradients)
     return list(total + l2_norm_clip * rng.normal(0, noise_multiplier, total.shape))
 
-# %% wrong="clips by the gradient's own norm" loses={"clipped_by_the_worst_norm": "must not see it"}
-def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
-    norms = np.maximum(np.linalg.norm(gradients, axis=1), 1e-12)
-    scale = np.minimum(1, l2_norm_clip / norms)
-    return scale @ gradients + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
-
-# %% wrong="scales short ones up" loses={"clipped_by_the_worst_norm": "scaled short gradients up"}
-def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
-    scale = l2_norm_clip / worst_norms
-    return scale @ gradients + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
-
-# %% wrong="a mean" loses={"clipped_by_the_worst_norm": "Yours is a mean"}
-def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
-    scale = np.minimum(1, l2_norm_clip / worst_norms)
-    return scale @ gradients / len(gradients) + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
-
-# %% wrong="noise without the clip" loses={"noise_hides_a_label": "Where is l2_norm_clip"}
-def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
-    scale = np.minimum(1, l2_norm_clip / worst_norms)
-    return scale @ gradients + rng.normal(0, noise_multiplier, gradients.shape[1])
+# %% wrong="clips by the gradient's own norm" edit={"scale = np": "norms = np.maximum(np.linalg.norm(gradients, axis=1), 1e-12); scale = np", "/ worst_norms": "/ norms"} loses={"clipped_by_the_worst_norm": "must not see it"}
+# %% wrong="scales short ones up" edit={"np.minimum(1, l2_norm_clip": "(l2_norm_clip"} loses={"clipped_by_the_worst_norm": "scaled short gradients up"}
+# %% wrong="a mean" edit={"@ gradients": "@ gradients / len(gradients)"} loses={"clipped_by_the_worst_norm": "Yours is a mean"}
+# %% wrong="noise without the clip" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier"} loses={"noise_hides_a_label": "Where is l2_norm_clip"}
 
 # %% wrong="noise for each example" loses={"noise_hides_a_label": "to the sum, once"}
 def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
@@ -49,30 +38,11 @@ def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
     noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape)
     return (scale * gradients + noise).sum(axis=0)
 
-# %% wrong="one number for all coordinates" loses={"noise_hides_a_label": "should have standard deviation", "noise_comes_from_rng": "the same noise"}
-def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
-    scale = np.minimum(1, l2_norm_clip / worst_norms)
-    return scale @ gradients + rng.normal(0, noise_multiplier * l2_norm_clip)
-
-# %% wrong="a generator of its own" loses={"noise_comes_from_rng": "draw from the rng"}
-def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
-    scale = np.minimum(1, l2_norm_clip / worst_norms)
-    return scale @ gradients + np.random.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
-
-# %% wrong="uniform noise" loses={"noise_hides_a_label": "of a Gaussian 68.3% is"}
-def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
-    scale = np.minimum(1, l2_norm_clip / worst_norms)
-    width = noise_multiplier * l2_norm_clip * 3**0.5
-    return scale @ gradients + rng.uniform(-width, width, gradients.shape[1])
-
-# %% wrong="no clipping" loses={"clipped_by_the_worst_norm": "should be"}
-def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
-    return gradients.sum(axis=0) + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
-
-# %% wrong="noise without the multiplier" loses={"clipped_by_the_worst_norm": "no noise", "noise_hides_a_label": "Where is noise_multiplier"}
-def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):
-    factors = np.minimum(1, l2_norm_clip / worst_norms)
-    return factors @ gradients + rng.normal(0, l2_norm_clip, gradients.shape[1])
+# %% wrong="one number for all coordinates" edit={"l2_norm_clip, gradients.shape[1])": "l2_norm_clip)"} loses={"noise_hides_a_label": "should have standard deviation", "noise_comes_from_rng": "the same noise"}
+# %% wrong="a generator of its own" edit={"rng.normal": "np.random.normal"} loses={"noise_comes_from_rng": "draw from the rng"}
+# %% wrong="uniform noise" edit={"return": "width = noise_multiplier * l2_norm_clip * 3**0.5; return", "rng.normal(0, noise_multiplier * l2_norm_clip,": "rng.uniform(-width, width,"} loses={"noise_hides_a_label": "of a Gaussian 68.3% is"}
+# %% wrong="no clipping" edit={"scale = np.minimum(1, l2_norm_clip / worst_norms)": "", "scale @ gradients": "gradients.sum(axis=0)"} loses={"clipped_by_the_worst_norm": "should be"}
+# %% wrong="noise without the multiplier" edit={"noise_multiplier * l2_norm_clip": "l2_norm_clip"} loses={"clipped_by_the_worst_norm": "no noise", "noise_hides_a_label": "Where is noise_multiplier"}
 
 # %% wrong="most of the noise from a generator of its own" loses={"noise_comes_from_rng": "draw from the rng"}
 def private_sum(gradients, worst_norms, l2_norm_clip, noise_multiplier, rng):

@@ -1,3 +1,8 @@
+# %% right="a name for half a step"
+def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
+    e = 0.5 / scaling_factor
+    return terms * (e * (largest_residual + largest_slope) + e * e)
+
 # %% right="multiplied out"
 def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
     e = 1 / (2 * scaling_factor)
@@ -28,34 +33,16 @@ def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
 def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
     return terms * (largest_residual + largest_slope) / (2 * scaling_factor)
 
-# %% wrong="a whole step" loses={"rounding_can_reach_it": "larger than it must be"}
-def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
-    e = 1 / scaling_factor
-    return terms * (e * (largest_residual + largest_slope) + e * e)
-
-# %% wrong="one term" loses={"rounding_never_exceeds_it": "your bound is"}
-def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
-    e = 0.5 / scaling_factor
-    return e * (largest_residual + largest_slope) + e * e
-
-# %% wrong="random errors: the square root of the terms" loses={"rounding_never_exceeds_it": "your bound is"}
-def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
-    e = 0.5 / scaling_factor
-    return terms**0.5 * (e * (largest_residual + largest_slope) + e * e)
+# %% wrong="a whole step" edit={"0.5 / scaling_factor": "1 / scaling_factor"} loses={"rounding_can_reach_it": "larger than it must be"}
+# %% wrong="one term" edit={"terms * (": "("} loses={"rounding_never_exceeds_it": "your bound is"}
+# %% wrong="random errors: the square root of the terms" edit={"terms *": "terms**0.5 *"} loses={"rounding_never_exceeds_it": "your bound is"}
 
 # %% wrong="the error of the product alone" loses={"rounding_never_exceeds_it": "your bound is"}
 def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
     return terms * 0.5 / scaling_factor**2
 
-# %% wrong="the whole product" loses={"rounding_never_exceeds_it": "says nothing", "rounding_can_reach_it": "larger than it must be"}
-def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
-    e = 0.5 / scaling_factor
-    return terms * (largest_residual + e) * (largest_slope + e)
-
-# %% wrong="negative" loses={"rounding_never_exceeds_it": "is not negative", "rounding_can_reach_it": "is not negative"}
-def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
-    e = 0.5 / scaling_factor
-    return -terms * (e * (largest_residual + largest_slope) + e * e)
+# %% wrong="the whole product" edit={"(e * (largest_residual + largest_slope) + e * e)": "(largest_residual + e) * (largest_slope + e)"} loses={"rounding_never_exceeds_it": "says nothing", "rounding_can_reach_it": "larger than it must be"}
+# %% wrong="negative" edit={"return terms": "return -terms"} loses={"rounding_never_exceeds_it": "is not negative", "rounding_can_reach_it": "is not negative"}
 
 # %% wrong="the slopes, as if they were not rounded" loses={"rounding_never_exceeds_it": "says nothing", "rounding_can_reach_it": "larger than it must be"}
 def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):

@@ -1,3 +1,10 @@
+# %% right="both products in the result"
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
+    signals = tf_shell.reduce_sum(residual * factor, axis=2)
+    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]
+
 # %% right="unit by unit"
 def reordered_gradient(encrypted_residual, x, hidden, top):
     on = tf.cast(hidden > 0, tf.float32)
@@ -44,25 +51,9 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
     below = tf_shell.reduce_sum(residual * jacobian, axis=1)
     return below, tf_shell.expand_dims(encrypted_residual, axis=1) * hidden[:, :, None]
 
-# %% wrong="forgets relu'" loses={"units_that_are_off_learn_nothing": "Where is relu'"}
-def reordered_gradient(encrypted_residual, x, hidden, top):
-    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
-    factor = tf.ones_like(hidden)[:, :, None] * top
-    signals = tf_shell.reduce_sum(residual * factor, axis=2)
-    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]
-
-# %% wrong="h in place of relu'" loses={"reordered_is_the_gradient": "rounding excuses"}
-def reordered_gradient(encrypted_residual, x, hidden, top):
-    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
-    signals = tf_shell.reduce_sum(residual * (hidden[:, :, None] * top), axis=2)
-    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]
-
-# %% wrong="one class only" loses={"reordered_is_the_gradient": "rounding excuses"}
-def reordered_gradient(encrypted_residual, x, hidden, top):
-    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
-    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
-    signals = (residual * factor)[:, :, 0]
-    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]
+# %% wrong="forgets relu'" edit={"tf.cast(hidden > 0, tf.float32)": "tf.ones_like(hidden)"} loses={"units_that_are_off_learn_nothing": "Where is relu'"}
+# %% wrong="h in place of relu'" edit={"factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top": "", "residual * factor": "residual * (hidden[:, :, None] * top)"} loses={"reordered_is_the_gradient": "rounding excuses"}
+# %% wrong="one class only" edit={"tf_shell.reduce_sum(residual * factor, axis=2)": "(residual * factor)[:, :, 0]"} loses={"reordered_is_the_gradient": "rounding excuses"}
 
 # %% wrong="relu' for W₂ in place of h" loses={"reordered_is_the_gradient": "for W₂"}
 def reordered_gradient(encrypted_residual, x, hidden, top):
@@ -71,19 +62,8 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
     signals = tf_shell.reduce_sum(residual * (on[:, :, None] * top), axis=2)
     return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * on[:, :, None]
 
-# %% wrong="the wrong sign" loses={"reordered_is_the_gradient": "rounding excuses"}
-def reordered_gradient(encrypted_residual, x, hidden, top):
-    residual = -tf_shell.expand_dims(encrypted_residual, axis=1)
-    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
-    signals = tf_shell.reduce_sum(residual * factor, axis=2)
-    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]
-
-# %% wrong="only W₁" loses={"reordered_is_the_gradient": "two ciphertexts", "units_that_are_off_learn_nothing": "two ciphertexts", "a_fraction_of_the_multiplications": "two ciphertexts"}
-def reordered_gradient(encrypted_residual, x, hidden, top):
-    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
-    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
-    signals = tf_shell.reduce_sum(residual * factor, axis=2)
-    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None]
+# %% wrong="the wrong sign" edit={"residual = tf_shell": "residual = -tf_shell"} loses={"reordered_is_the_gradient": "rounding excuses"}
+# %% wrong="only W₁" edit={", residual * hidden[:, :, None]": ""} loses={"reordered_is_the_gradient": "two ciphertexts", "units_that_are_off_learn_nothing": "two ciphertexts", "a_fraction_of_the_multiplications": "two ciphertexts"}
 
 # %% wrong="the signals are no gradient yet" loses={"reordered_is_the_gradient": "is wanted", "units_that_are_off_learn_nothing": "is wanted", "a_fraction_of_the_multiplications": "is wanted"}
 def reordered_gradient(encrypted_residual, x, hidden, top):
@@ -91,15 +71,5 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
     factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
     return tf_shell.reduce_sum(residual * factor, axis=2), residual * hidden[:, :, None]
 
-# %% wrong="forgets to return" loses={"reordered_is_the_gradient": "return", "units_that_are_off_learn_nothing": "return", "a_fraction_of_the_multiplications": "return"}
-def reordered_gradient(encrypted_residual, x, hidden, top):
-    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
-    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
-    signals = tf_shell.reduce_sum(residual * factor, axis=2)
-
-# %% wrong="nothing is left of the residuals" loses={"reordered_is_the_gradient": "rounding excuses", "units_that_are_off_learn_nothing": "nothing of the residuals", "a_fraction_of_the_multiplications": "nothing of the residuals"}
-def reordered_gradient(encrypted_residual, x, hidden, top):
-    residual = tf_shell.expand_dims(encrypted_residual - encrypted_residual, axis=1)
-    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
-    signals = tf_shell.reduce_sum(residual * factor, axis=2)
-    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]
+# %% wrong="forgets to return" edit={"return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]": ""} loses={"reordered_is_the_gradient": "return", "units_that_are_off_learn_nothing": "return", "a_fraction_of_the_multiplications": "return"}
+# %% wrong="nothing is left of the residuals" edit={"encrypted_residual, axis=1": "encrypted_residual - encrypted_residual, axis=1"} loses={"reordered_is_the_gradient": "rounding excuses", "units_that_are_off_learn_nothing": "nothing of the residuals", "a_fraction_of_the_multiplications": "nothing of the residuals"}

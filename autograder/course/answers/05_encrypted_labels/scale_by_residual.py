@@ -61,22 +61,12 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
     negative = encrypted_labels * tf.constant(-1.0)
     return tf_shell.expand_dims(negative + predictions, axis=-1) * jacobian
 
-# %% wrong="sums over the classes" loses={"residual_times_jacobian": "is wanted", "one_multiplication_deep": "is wanted"}
-def scale_by_residual(encrypted_labels, predictions, jacobian):
-    residual = encrypted_labels.__rsub__(predictions)
-    return tf_shell.reduce_sum(tf_shell.expand_dims(residual, axis=-1) * jacobian, axis=1)
+# %% wrong="sums over the classes" of="solution" edit={"return tf_shell": "return tf_shell.reduce_sum(tf_shell", "* jacobian": "* jacobian, axis=1)"} loses={"residual_times_jacobian": "is wanted", "one_multiplication_deep": "is wanted"}
 
 # %% wrong="the same product twice" loses={"one_multiplication_deep": "multiply once"}
 def scale_by_residual(encrypted_labels, predictions, jacobian):
     residual = tf_shell.expand_dims(encrypted_labels.__rsub__(predictions), axis=-1)
     return residual * jacobian + residual * tf.zeros_like(jacobian)
 
-# %% wrong="forgets to return" loses={"residual_times_jacobian": "return", "one_multiplication_deep": "return"}
-def scale_by_residual(encrypted_labels, predictions, jacobian):
-    residual = encrypted_labels.__rsub__(predictions)
-    tf_shell.expand_dims(residual, axis=-1) * jacobian
-
-# %% wrong="the labels cancel" loses={"residual_times_jacobian": "rounding excuses", "one_multiplication_deep": "only work on the encrypted labels counts"}
-def scale_by_residual(encrypted_labels, predictions, jacobian):
-    residual = encrypted_labels - encrypted_labels + predictions
-    return tf_shell.expand_dims(residual, axis=-1) * jacobian
+# %% wrong="forgets to return" of="solution" edit={"return tf": "tf"} loses={"residual_times_jacobian": "return", "one_multiplication_deep": "return"}
+# %% wrong="the labels cancel" of="solution" edit={"encrypted_labels.__rsub__(predictions)": "encrypted_labels - encrypted_labels + predictions"} loses={"residual_times_jacobian": "rounding excuses", "one_multiplication_deep": "only work on the encrypted labels counts"}

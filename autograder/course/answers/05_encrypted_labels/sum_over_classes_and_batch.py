@@ -28,46 +28,20 @@ def sum_over_classes_and_batch(products):
     batch, _, weights = products.shape
     return tf_shell.fast_reduce_sum(tf_shell.reshape(total, [batch, weights]))
 
-# %% wrong="only over the classes" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
-def sum_over_classes_and_batch(products):
-    return tf_shell.reduce_sum(products, axis=1)
-
-# %% wrong="only over the batch" loses={"classes_are_added": "is wanted", "both_halves_are_added": "is wanted"}
-def sum_over_classes_and_batch(products):
-    return tf_shell.fast_reduce_sum(products)
-
-# %% wrong="over the weights" loses={"classes_are_added": "is wanted", "both_halves_are_added": "is wanted"}
-def sum_over_classes_and_batch(products):
-    return tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products, axis=2))
-
-# %% wrong="one class for all" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
-def sum_over_classes_and_batch(products):
-    return tf_shell.fast_reduce_sum(products[:, 0])
-
-# %% wrong="one class is left out" loses={"classes_are_added": "Which axes", "both_halves_are_added": "Slot 0 should hold"}
-def sum_over_classes_and_batch(products):
-    return tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products[:, 1:], axis=1))
+# %% wrong="only over the classes" of="solution" edit={"tf_shell.fast_reduce_sum(": "("} loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+# %% wrong="only over the batch" of="solution" edit={"tf_shell.reduce_sum(products, axis=1)": "products"} loses={"classes_are_added": "is wanted", "both_halves_are_added": "is wanted"}
+# %% wrong="over the weights" of="solution" edit={"axis=1": "axis=2"} loses={"classes_are_added": "is wanted", "both_halves_are_added": "is wanted"}
+# %% wrong="one class for all" of="solution" edit={"tf_shell.reduce_sum(products, axis=1)": "products[:, 0]"} loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+# %% wrong="one class is left out" of="solution" edit={"(products, axis=1)": "(products[:, 1:], axis=1)"} loses={"classes_are_added": "Which axes", "both_halves_are_added": "Slot 0 should hold"}
 
 # %% wrong="decrypted in the mind" loses={"classes_are_added": "not a ciphertext", "both_halves_are_added": "not a ciphertext"}
 def sum_over_classes_and_batch(products):
     return np.zeros((2048, products.shape[2]))
 
-# %% wrong="adds the classes twice" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
-def sum_over_classes_and_batch(products):
-    total = tf_shell.reduce_sum(products, axis=1)
-    return tf_shell.fast_reduce_sum(total + total)
-
-# %% wrong="rotates without a key" loses={"classes_are_added": "raised", "both_halves_are_added": "raised"}
-def sum_over_classes_and_batch(products):
-    return tf_shell.reduce_sum(tf_shell.reduce_sum(products, axis=1), axis=0)
-
-# %% wrong="the second half only in the second row, negated" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
-def sum_over_classes_and_batch(products):
-    return tf_shell.fast_reduce_sum(-tf_shell.reduce_sum(products, axis=1))
-
-# %% wrong="forgets to return" loses={"classes_are_added": "return", "both_halves_are_added": "return"}
-def sum_over_classes_and_batch(products):
-    tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products, axis=1))
+# %% wrong="adds the classes twice" edit={"(over_classes)": "(over_classes + over_classes)"} loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+# %% wrong="rotates without a key" of="solution" edit={"tf_shell.fast_reduce_sum(": "tf_shell.reduce_sum(", "axis=1))": "axis=1), axis=0)"} loses={"classes_are_added": "raised", "both_halves_are_added": "raised"}
+# %% wrong="the second half only in the second row, negated" of="solution" edit={"fast_reduce_sum(tf": "fast_reduce_sum(-tf"} loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+# %% wrong="forgets to return" of="solution" edit={"return tf": "tf"} loses={"classes_are_added": "return", "both_halves_are_added": "return"}
 
 # %% wrong="a guess in the ciphertext's place" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
 def sum_over_classes_and_batch(products):

@@ -1,3 +1,10 @@
+# %% right="one dictionary"
+def trust_table():
+    return {
+        "images": "F", "labels": "L", "model weights": "F", "secret key": "L", "encrypted labels": "FL",
+        "masked sums": "FL", "masks": "F", "predictions": "F", "residuals": "", "gradient": "F",
+    }
+
 # %% right="a list of pairs"
 def trust_table():
     return dict([
@@ -28,61 +35,14 @@ def trust_table():
     everything = set(features) | set(labels) | {"residuals"}
     return {i: "F" * (i in features) + "L" * (i in labels) for i in everything}
 
-# %% wrong="F has the residuals" loses={"residuals_are_labels": "whoever has it and the prediction"}
-def trust_table():
-    return {
-        "images": "F", "labels": "L", "model weights": "F", "secret key": "L", "encrypted labels": "FL",
-        "masked sums": "FL", "masks": "F", "predictions": "F", "residuals": "F", "gradient": "F",
-    }
-
-# %% wrong="L has the residuals" loses={"residuals_are_labels": "labels party can see"}
-def trust_table():
-    return {
-        "images": "F", "labels": "L", "model weights": "F", "secret key": "L", "encrypted labels": "FL",
-        "masked sums": "FL", "masks": "F", "predictions": "F", "residuals": "L", "gradient": "F",
-    }
-
-# %% wrong="both learn the gradient" loses={"what_follows": "take the masks off"}
-def trust_table():
-    return {
-        "images": "F", "labels": "L", "model weights": "F", "secret key": "L", "encrypted labels": "FL",
-        "masked sums": "FL", "masks": "F", "predictions": "F", "residuals": "", "gradient": "FL",
-    }
-
-# %% wrong="predictions are sent to L" loses={"what_follows": "They take the images AND the weights"}
-def trust_table():
-    return {
-        "images": "F", "labels": "L", "model weights": "F", "secret key": "L", "encrypted labels": "FL",
-        "masked sums": "FL", "masks": "F", "predictions": "FL", "residuals": "", "gradient": "F",
-    }
-
-# %% wrong="F has the key as well" loses={"what_stays_at_home": "think of who makes it"}
-def trust_table():
-    return {
-        "images": "F", "labels": "L", "model weights": "F", "secret key": "FL", "encrypted labels": "FL",
-        "masked sums": "FL", "masks": "F", "predictions": "F", "residuals": "", "gradient": "F",
-    }
-
-# %% wrong="ciphertexts are seen by their maker only" loses={"what_crosses": "is not to see what is in it"}
-def trust_table():
-    return {
-        "images": "F", "labels": "L", "model weights": "F", "secret key": "L", "encrypted labels": "L",
-        "masked sums": "FL", "masks": "F", "predictions": "F", "residuals": "", "gradient": "F",
-    }
-
-# %% wrong="masked sums stay with L" loses={"what_crosses": "sent back to the other"}
-def trust_table():
-    return {
-        "images": "F", "labels": "L", "model weights": "F", "secret key": "L", "encrypted labels": "FL",
-        "masked sums": "L", "masks": "F", "predictions": "F", "residuals": "", "gradient": "F",
-    }
-
-# %% wrong="the labels party draws the masks" loses={"what_follows": "hide something from the key holder"}
-def trust_table():
-    return {
-        "images": "F", "labels": "L", "model weights": "F", "secret key": "L", "encrypted labels": "FL",
-        "masked sums": "FL", "masks": "L", "predictions": "F", "residuals": "", "gradient": "F",
-    }
+# %% wrong="F has the residuals" edit={'"residuals": ""': '"residuals": "F"'} loses={"residuals_are_labels": "whoever has it and the prediction"}
+# %% wrong="L has the residuals" edit={'"residuals": ""': '"residuals": "L"'} loses={"residuals_are_labels": "labels party can see"}
+# %% wrong="both learn the gradient" edit={'"gradient": "F"': '"gradient": "FL"'} loses={"what_follows": "take the masks off"}
+# %% wrong="predictions are sent to L" edit={'"predictions": "F"': '"predictions": "FL"'} loses={"what_follows": "They take the images AND the weights"}
+# %% wrong="F has the key as well" edit={'"secret key": "L"': '"secret key": "FL"'} loses={"what_stays_at_home": "think of who makes it"}
+# %% wrong="ciphertexts are seen by their maker only" edit={'"encrypted labels": "FL"': '"encrypted labels": "L"'} loses={"what_crosses": "is not to see what is in it"}
+# %% wrong="masked sums stay with L" edit={'"masked sums": "FL"': '"masked sums": "L"'} loses={"what_crosses": "sent back to the other"}
+# %% wrong="the labels party draws the masks" edit={'"masks": "F"': '"masks": "L"'} loses={"what_follows": "hide something from the key holder"}
 
 # %% wrong="names written out" loses={"what_stays_at_home": "write 'F', 'L'", "what_crosses": "write 'F', 'L'", "what_follows": "write 'F', 'L'", "residuals_are_labels": "write 'F', 'L'"}
 def trust_table():
@@ -92,12 +52,7 @@ def trust_table():
         "residuals": "nobody", "gradient": "features",
     }
 
-# %% wrong="a row is missing" loses={"what_follows": "is missing"}
-def trust_table():
-    return {
-        "images": "F", "labels": "L", "model weights": "F", "secret key": "L", "encrypted labels": "FL",
-        "masked sums": "FL", "masks": "F", "predictions": "F", "residuals": "",
-    }
+# %% wrong="a row is missing" edit={'"gradient": "F",': ""} loses={"what_follows": "is missing"}
 
 # %% wrong="residuals not filled in" loses={"residuals_are_labels": "is not filled in"}
 def trust_table():

@@ -1,3 +1,9 @@
+# %% right="all labels at once"
+def worst_label_norms(below, above, predictions):
+    batch, classes = predictions.shape
+    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
+    return np.linalg.norm((predictions[:, None] - np.eye(classes)) @ slopes, axis=2).max(axis=1)
+
 # %% right="a loop over the labels"
 def worst_label_norms(below, above, predictions):
     batch, classes = predictions.shape
@@ -37,23 +43,9 @@ def worst_label_norms(below, above, predictions):
     error = predictions - np.eye(classes)[predictions.argmax(axis=1)]
     return np.linalg.norm(np.einsum("bc,bcw->bw", error, slopes), axis=1)
 
-# %% wrong="the best label" loses={"worst_of_all_labels": "the smallest of them", "both_layers_count": "One norm"}
-def worst_label_norms(below, above, predictions):
-    batch, classes = predictions.shape
-    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
-    return np.linalg.norm((predictions[:, None] - np.eye(classes)) @ slopes, axis=2).min(axis=1)
-
-# %% wrong="the mean over labels" loses={"worst_of_all_labels": "the mean of them", "both_layers_count": "One norm"}
-def worst_label_norms(below, above, predictions):
-    batch, classes = predictions.shape
-    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
-    return np.linalg.norm((predictions[:, None] - np.eye(classes)) @ slopes, axis=2).mean(axis=1)
-
-# %% wrong="only the bottom layer" loses={"worst_of_all_labels": "you say", "both_layers_count": "Where only W₂"}
-def worst_label_norms(below, above, predictions):
-    batch, classes = predictions.shape
-    slopes = below.reshape(batch, classes, -1)
-    return np.linalg.norm((predictions[:, None] - np.eye(classes)) @ slopes, axis=2).max(axis=1)
+# %% wrong="the best label" edit={".max(axis=1)": ".min(axis=1)"} loses={"worst_of_all_labels": "the smallest of them", "both_layers_count": "One norm"}
+# %% wrong="the mean over labels" edit={".max(axis=1)": ".mean(axis=1)"} loses={"worst_of_all_labels": "the mean of them", "both_layers_count": "One norm"}
+# %% wrong="only the bottom layer" edit={"np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)": "below.reshape(batch, classes, -1)"} loses={"worst_of_all_labels": "you say", "both_layers_count": "Where only W₂"}
 
 # %% wrong="a norm for each layer, added" loses={"worst_of_all_labels": "you say"}
 def worst_label_norms(below, above, predictions):
@@ -62,20 +54,6 @@ def worst_label_norms(below, above, predictions):
     parts = [np.linalg.norm(errors @ j.reshape(batch, classes, -1), axis=2) for j in (below, above)]
     return (parts[0] + parts[1]).max(axis=1)
 
-# %% wrong="the squared norm" loses={"worst_of_all_labels": "its square", "both_layers_count": "One norm"}
-def worst_label_norms(below, above, predictions):
-    batch, classes = predictions.shape
-    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
-    return (((predictions[:, None] - np.eye(classes)) @ slopes) ** 2).sum(axis=2).max(axis=1)
-
-# %% wrong="forgets the prediction" loses={"worst_of_all_labels": "you say", "both_layers_count": "One norm"}
-def worst_label_norms(below, above, predictions):
-    batch, classes = predictions.shape
-    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
-    return np.linalg.norm(slopes, axis=2).max(axis=1)
-
-# %% wrong="one norm for the batch" loses={"worst_of_all_labels": "is wanted", "both_layers_count": "is wanted"}
-def worst_label_norms(below, above, predictions):
-    batch, classes = predictions.shape
-    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
-    return np.linalg.norm((predictions[:, None] - np.eye(classes)) @ slopes, axis=2).max()
+# %% wrong="the squared norm" edit={"np.linalg.norm((": "(((", "slopes, axis=2)": "slopes) ** 2).sum(axis=2)"} loses={"worst_of_all_labels": "its square", "both_layers_count": "One norm"}
+# %% wrong="forgets the prediction" edit={"(predictions[:, None] - np.eye(classes)) @ slopes": "slopes"} loses={"worst_of_all_labels": "you say", "both_layers_count": "One norm"}
+# %% wrong="one norm for the batch" edit={".max(axis=1)": ".max()"} loses={"worst_of_all_labels": "is wanted", "both_layers_count": "is wanted"}

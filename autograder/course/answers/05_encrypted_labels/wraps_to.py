@@ -39,14 +39,8 @@ def wraps_to(value, plaintext_modulus):
         return value
     return (value + plaintext_modulus // 2) % plaintext_modulus - plaintext_modulus // 2
 
-# %% wrong="saturates" loses={"what_does_not_fit_wraps": "only multiples of t", "a_ciphertext_agrees": "decrypts to"}
-def wraps_to(value, plaintext_modulus):
-    half = plaintext_modulus // 2
-    return max(-half, min(half, value))
-
-# %% wrong="a remainder with the number's sign" loses={"what_does_not_fit_wraps": "stand for negative ones", "a_ciphertext_agrees": "you predict"}
-def wraps_to(value, plaintext_modulus):
-    return int(math.fmod(value, plaintext_modulus))
+# %% wrong="saturates" of="solution" edit={"(value + half) % plaintext_modulus - half": "max(-half, min(half, value))"} loses={"what_does_not_fit_wraps": "only multiples of t", "a_ciphertext_agrees": "decrypts to"}
+# %% wrong="a remainder with the number's sign" of="math.remainder" edit={"math.remainder": "math.fmod"} loses={"what_does_not_fit_wraps": "stand for negative ones", "a_ciphertext_agrees": "you predict"}
 
 # %% wrong="wraps once only" loses={"what_does_not_fit_wraps": "stand for negative ones", "a_ciphertext_agrees": "you predict"}
 def wraps_to(value, plaintext_modulus):
@@ -56,10 +50,7 @@ def wraps_to(value, plaintext_modulus):
         value += plaintext_modulus
     return value
 
-# %% wrong="modulo t/2" loses={"what_fits_stays": "is decrypted", "what_does_not_fit_wraps": "only multiples of t", "a_ciphertext_agrees": "you predict"}
-def wraps_to(value, plaintext_modulus):
-    half = plaintext_modulus // 2
-    return value % half
+# %% wrong="modulo t/2" of="solution" edit={"(value + half) % plaintext_modulus - half": "value % half"} loses={"what_fits_stays": "is decrypted", "what_does_not_fit_wraps": "only multiples of t", "a_ciphertext_agrees": "you predict"}
 
 # %% wrong="forgets to return" loses={"what_fits_stays": "return", "what_does_not_fit_wraps": "return", "a_ciphertext_agrees": "return"}
 def wraps_to(value, plaintext_modulus):
