@@ -19,9 +19,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT))
 
+from autograder.labs.answers import read_answers  # noqa: E402
 from autograder.labs.build import release  # noqa: E402
 from autograder.labs.master import MASTERS, Lab, read_lab  # noqa: E402
-from autograder.labs.answers import read_answers  # noqa: E402
 from autograder.sandbox.pool import setup_cells  # noqa: E402
 
 LAB, EXERCISE, MISTAKE = "01_dp_sgd", "clip_per_example", "clips the batch as one vector"

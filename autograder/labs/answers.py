@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from autograder.labs.build import Lab, solution
+from autograder.labs.build import solution
+from autograder.labs.master import Lab
 from autograder.labs.percent import Cell, Malformed, read
 
 KEYS = ({"right"}, {"wrong", "loses"}, {"wrong", "edit", "loses"}, {"wrong", "of", "edit", "loses"})
