@@ -1,13 +1,12 @@
 """Choose which of a student's files counts, in the limits of `reader`: all it reads is theirs."""
 
-import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from autograder.intake import files
+from autograder.intake import files, salvage
 from autograder.intake.files import COPY, BadUsage, Entry, stem
 
 # What is read to tell an answered notebook from a blank one, and of how many.
@@ -21,7 +20,6 @@ MAX_NAMED = 20
 TIMESTAMP = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,6})? (UTC|[+-][0-9]{4})"
 )
-EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -169,15 +167,13 @@ def _answers_any(entry: Entry, blanks: Mapping[str, str]) -> bool:
         return False
     if len(content) > MAX_PEEK:
         return True
-    text = content.decode("utf-8", "replace")
-    del content
     try:
-        sources = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        sources = [text]  # a script, or damaged
+        cells = salvage.read(content).cells
+    except salvage.Unreadable:
+        return False
     return any(
-        f"def {name}(" in source and source != blank
-        for source in sources
+        f"def {name}(" in cell.source and cell.source != blank
+        for cell in cells
         for name, blank in blanks.items()
     )
 
@@ -207,6 +203,6 @@ def _timestamp(entry: Entry) -> tuple[datetime | None, str]:
         stamp = datetime.strptime(written, "%Y-%m-%d %H:%M:%S.%f %z").astimezone(UTC)
     except (ValueError, OverflowError):
         return None, "there is no such time"
-    if not EARLIEST <= stamp <= datetime.now(UTC):
+    if not files.EARLIEST <= stamp <= datetime.now(UTC):
         return None, "it was not handed in then"
     return stamp, ""

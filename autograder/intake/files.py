@@ -16,6 +16,8 @@ from autograder.sandbox.inside import clean
 
 # A notebook with hundreds of MB of output is a mistake that happens; one of more than this is not.
 MAX_FILE = 2**30
+# Nothing was handed in before; a time that somebody wrote may be any.
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 # Browsers add an ending to a text whose kind they do not know.
 NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json", ".py")
 # What Colab and others put before a copy's name, in some languages.

@@ -19,7 +19,7 @@ import socket
 import sys
 import zipfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -194,7 +194,7 @@ def _read(
         return answer | {"reason": f"`{choice.entry.shown}` cannot be read: {error}"}
     missing = [f"exercise `{name}` is missing" for name in rebuilt.missing]
     return answer | {
-        "notebook": rebuilt.notebook,
+        "answers": asdict(rebuilt.answers),
         "repairs": [*missing, *rebuilt.repairs],
     }
 

@@ -1,7 +1,8 @@
 """Have students' files read, by a program with limits in a sandbox; see reader.py.
 
-Nothing here unpacks or parses what is a student's. What comes back is bounded and cleaned, and one
-student's files that crash what reads them, or take too long, cost nobody else anything.
+Nothing here unpacks or parses what is a student's. What comes back is bounded and cleaned, and the
+answers among it are put on the release here. One student's files that crash what reads them, take
+it over, or take too long, cost nobody else anything.
 """
 
 import json
@@ -17,15 +18,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 
 from autograder.intake import files
+from autograder.intake.answers import Answers
 from autograder.intake.collect import Collected
 from autograder.intake.files import Entry
 from autograder.sandbox import confine
@@ -96,17 +97,17 @@ def read(
         _Reader(lab, release, kind, next(iter(archives), None)) as reader,
         ThreadPoolExecutor(min(jobs, MAX_JOBS)) as threads,
     ):
-        return list(threads.map(lambda each: _one(each, reader), found))
+        return list(threads.map(lambda each: _one(each, reader, release), found))
 
 
-def _one(student: Collected, reader: "_Reader") -> Read:
+def _one(student: Collected, reader: "_Reader", release: NotebookNode) -> Read:
     notes = list(student.notes)
     try:
         with ExitStack() as stack:
             job, fds, more = _job(student, stack)
             notes += more
             answer = reader.ask(job, fds)
-        return _understood(student, notes, answer)
+        return _understood(student, notes, answer, release)
     except NoReader:
         raise
     except Exception as error:  # whatever one student's files can do, it is done to nobody else
@@ -172,8 +173,10 @@ def _open(path: Path) -> int:
     return fd
 
 
-def _understood(student: Collected, notes: list[str], answer: dict[str, Any]) -> Read:
-    """Return what the reader found of a student's files, cleaned."""
+def _understood(
+    student: Collected, notes: list[str], answer: dict[str, Any], release: NotebookNode
+) -> Read:
+    """Return what the reader found of a student's files, cleaned, on the release."""
     said = [*notes, *answer.get("notes", ())]
     reason = clean.line(str(answer.get("reason", "")), 2000)
     handed_in = answer.get("handed_in")
@@ -182,17 +185,30 @@ def _understood(student: Collected, notes: list[str], answer: dict[str, Any]) ->
         student,
         notes=tuple(clean.line(str(note), 2000) for note in said[:MAX_NOTES]),
         graded=clean.line(str(answer.get("graded", "")), 200),
-        handed_in=datetime.fromisoformat(handed_in) if handed_in else None,
+        handed_in=None if reason and handed_in is None else _time(student, handed_in),
     )
-    notebook = answer.get("notebook")
-    if reason or not isinstance(notebook, dict):
+    if reason or "answers" not in answer:
         return read(reason=reason or "nothing could be read of it")
     repairs = dict.fromkeys(clean.line(str(each), 300) for each in answer["repairs"][:1000])
     shown, more = list(repairs)[:MAX_NOTES], len(repairs) - MAX_NOTES
     return read(
-        notebook=nbformat.from_dict(notebook),
+        notebook=Answers(**answer["answers"]).on(release),
         repairs=(*shown, f"and {more} repairs more") if more > 0 else tuple(shown),
     )
+
+
+def _time(student: Collected, told: str | None) -> datetime | None:
+    """Return when the file that counts was handed in.
+
+    Raises:
+        ValueError, TypeError: no file was, as far as an LMS or the file system knows; and there is
+            an LMS, or nbgrader's `timestamp.txt` cannot say so either.
+    """
+    time = None if told is None else datetime.fromisoformat(told)
+    seen = time in {entry.handed_in for entry in student.entries}
+    if not (seen or (time and not student.lms and files.EARLIEST <= time <= datetime.now(UTC))):
+        raise ValueError(f"none of its files was handed in at {told}")
+    return time
 
 
 class _Reader:

@@ -8,49 +8,72 @@ else by the function that the cell defines, and put in its place in a copy of th
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from functools import cached_property
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 
 from autograder.intake import salvage
+from autograder.intake.answers import Answers, is_demonstration
 from autograder.intake.cells import is_grade, is_locked, is_solution
-from autograder.intake.salvage import Cell, Unreadable
-from autograder.sandbox.inside import clean
+from autograder.intake.salvage import SubmittedCell, Unreadable, as_dict
 
 __all__ = ["Rebuilt", "Unreadable", "rebuild"]
 
-# The tag of cells that nbclient, and so nbgrader, does not execute.
-SKIP = "skip-execution"
 # How many pieces a cell may have been cut into.
 MAX_PIECES = 8
-# How much of an edited text is shown.
-MAX_PROSE = 100_000
 # Into how many paragraphs a cell is taken apart that is no Python as a whole.
 MAX_PARAGRAPHS = 1000
-# Of more cells in a row than this, one is made: each costs the grader a hundredth of a second.
-MAX_ROW = 100
 
 
 @dataclass
 class Rebuilt:
-    """A notebook ready to grade, what was repaired to get it, and which exercises it lacks."""
+    """What is the student's, what was repaired to find it, and which exercises it lacks."""
 
-    notebook: NotebookNode
+    release: NotebookNode = field(repr=False)
+    answers: Answers = field(default_factory=Answers)
     repairs: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
+    @cached_property
+    def notebook(self) -> NotebookNode:
+        """The release with the answers in place, ready to grade."""
+        return self.answers.on(self.release)
+
+
+@dataclass(eq=False)
+class _Placed:
+    """A cell in its place: one of the release's, or, without one, code of the student's own."""
+
+    name: str
+    source: str
+    released: NotebookNode | None = None
+    skipped: bool = False
+
+    @property
+    def names(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The global names that it binds, and those that it uses."""
+        if self.released is None or self.released.cell_type == "code":
+            return salvage.names(self.source)
+        return frozenset(), frozenset()
+
+    @property
+    def is_own(self) -> bool:
+        return self.released is None
+
+    @property
+    def is_answer(self) -> bool:
+        return self.released is not None and is_solution(self.released)
+
 
 def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
-    """Return the release with the answers of a submitted file in place.
+    """Return the answers of a submitted file, and the release with them in place.
 
     Cells of the student's own are kept, behind the cell that they follow in the submission. The
     text of checks and of locked set-up cells is the release's. Outputs are dropped. The lab's own
-    demonstrations are marked to be skipped, unless the student's code uses a name of theirs: no
-    check depends on them, and they take most of the time.
+    demonstrations are run only where the student's code uses a name of theirs.
 
     Args:
         submitted: the submitted file's content.
@@ -61,7 +84,7 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
     """
     document = salvage.read(submitted)
     exercises = [cell.id for cell in release.cells if is_solution(cell)]
-    result = Rebuilt(nbformat.from_dict(release), document.repairs)
+    result = Rebuilt(release, repairs=document.repairs)
     if document.metadata is not None:
         result.repairs += _kernel_repairs(document.metadata, release)
     cells, found = _arranged(document.cells, release, result.repairs)
@@ -73,135 +96,101 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
         result.repairs.append("the answers stood in a notebook inside a cell")
 
     extras = _extras(cells, found, release)
-    result.notebook.cells = extras.pop("", [])
-    for cell in nbformat.from_dict(release).cells:
-        mine = found.get(cell.id)
-        edited = mine is not None and mine.source.strip() != cell.source.strip()
-        if is_solution(cell):
-            cell.source = _answer(cell, found, result)
-        elif is_locked(cell):
-            if edited or mine is None:
-                kind = "check" if is_grade(cell) else "set-up cell"
-                fate = "edited" if edited else "missing"
-                result.repairs.append(f"{kind} `{cell.id}` was {fate}: restored")
-        elif mine is not None and edited:
-            prose = cell.cell_type != "code"
-            cell.source = clean.literal(mine.source, MAX_PROSE) if prose else mine.source
-        elif cell.cell_type == "code":
-            cell.metadata.tags = [SKIP]
-        result.notebook.cells += [cell, *extras.pop(cell.id, [])]
-    _lift_what_answers_need(result)
-    _keep_demonstrations_in_use(result.notebook, release)
-    result.notebook.cells = list(_in_short_rows(result.notebook.cells))
+    placed = extras.pop("", [])
+    for cell in release.cells:
+        text = _text(cell, found, result)
+        if text is not None:
+            result.answers.texts[cell.id] = text
+        source, skipped = cell.source if text is None else text, is_demonstration(cell)
+        placed.append(_Placed(cell.id, source, cell, skipped and text is None))
+        placed += extras.pop(cell.id, [])
+    anchor = ""
+    for each in _lifted(placed, result.repairs):
+        if each.is_own:
+            result.answers.own.setdefault(anchor, []).append(each.source)
+        else:
+            anchor = each.name
+    result.answers.demonstrated = _uses_demonstrations(placed, release)
     result.repairs = list(dict.fromkeys(result.repairs))
     return result
 
 
 def _arranged(
-    cells: list[Cell], release: NotebookNode, repairs: list[str]
-) -> tuple[list[Cell], dict[str, Cell]]:
+    cells: list[SubmittedCell], release: NotebookNode, repairs: list[str]
+) -> tuple[list[SubmittedCell], dict[str, SubmittedCell]]:
     """Return the cells as the student once wrote them, and which is which of the release's."""
     for step in (_unmerged, _rejoined, _taken_apart):
         cells = step(cells, release, repairs)
-    found, weakest = _find(cells, release)
-    repairs += weakest
-    return cells, found
+    search = _Search(cells, release)
+    repairs += search.notes()
+    return cells, search.found
 
 
-def _lift_what_answers_need(result: Rebuilt) -> None:
+def _text(cell: NotebookNode, found: dict[str, SubmittedCell], result: Rebuilt) -> str | None:
+    """Return the text that the student gave a cell of the release's, if it is the student's."""
+    mine = found.get(cell.id)
+    edited = mine is not None and mine.source.strip() != cell.source.strip()
+    if is_solution(cell):
+        return _answer(cell, found, result)
+    if is_locked(cell):
+        if edited or mine is None:
+            kind = "check" if is_grade(cell) else "set-up cell"
+            fate = "edited" if edited else "missing"
+            result.repairs.append(f"{kind} `{cell.id}` was {fate}: restored")
+        return None
+    return mine.source if mine is not None and edited else None
+
+
+def _lifted(cells: list[_Placed], repairs: list[str]) -> list[_Placed]:
     """Move cells of the student's own above the first answer that uses what they define.
 
     In a running notebook cells can be run in any order; here they run from top to bottom. An answer
     that another one needs is copied.
     """
-    binders: dict[str, NotebookNode] = {}
-    for own in (True, False):
-        for cell in result.notebook.cells:
-            if _is_extra(cell) if own else is_solution(cell):
-                for name in _names(cell)[0]:
-                    binders.setdefault(name, cell)
-    placed: dict[str, NotebookNode] = {}
+    binders: dict[str, _Placed] = {}
+    for cell in [*(c for c in cells if c.is_own), *(c for c in cells if c.is_answer)]:
+        for name in cell.names[0]:
+            binders.setdefault(name, cell)
+    placed: dict[str, _Placed] = {}
     above: set[str] = set()
 
-    def place(cell: NotebookNode, depth: int) -> None:
-        if cell.id in placed:
+    def place(cell: _Placed, depth: int) -> None:
+        if cell.name in placed:
             return
-        bound, used = _names(cell)
-        if depth < MAX_PIECES and (is_solution(cell) or _is_extra(cell)):
+        bound, used = cell.names
+        if depth < MAX_PIECES and (cell.is_answer or cell.is_own):
             for name in sorted(used - bound - above):
                 below = binders.get(name, cell)
-                if below is not cell and below.id not in placed and name not in above:
-                    answer = f"`{cell.id}`" if is_solution(cell) else "a cell of your own"
-                    result.repairs.append(f"{answer} needs a cell that stood below it: moved up")
-                    if is_solution(below):
-                        below = _own_cell(f"copy-{below.id}", below.source)
+                if below is not cell and below.name not in placed and name not in above:
+                    answer = f"`{cell.name}`" if cell.is_answer else "a cell of your own"
+                    repairs.append(f"{answer} needs a cell that stood below it: moved up")
+                    if below.is_answer:
+                        below = _Placed(f"copy-{below.name}", below.source)
                     place(below, depth + 1)
-        placed[cell.id] = cell
-        if _runs(cell):
+        placed[cell.name] = cell
+        if not cell.skipped:
             above.update(bound)
 
-    for cell in result.notebook.cells:
+    for cell in cells:
         place(cell, 0)
-    result.notebook.cells = list(placed.values())
+    return list(placed.values())
 
 
-def _own_cell(name: str, source: str) -> NotebookNode:
-    """Return a cell that is not one of the release's."""
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "id": f"extra-{name}",
-        "metadata": {"id": f"extra-{name}"},
-        "source": source,
-        "execution_count": None,
-        "outputs": [],
-    }
-    return nbformat.from_dict(cell)
-
-
-def _is_extra(cell: NotebookNode) -> bool:
-    return cell.id.startswith("extra-")
-
-
-def _runs(cell: NotebookNode) -> bool:
-    return cell.cell_type == "code" and SKIP not in cell.metadata.get("tags", ())
-
-
-def _in_short_rows(cells: list[NotebookNode]) -> Iterator[NotebookNode]:
-    """Make one cell, that runs each by itself, of very many that follow each other."""
-    for own, group in groupby(cells, _is_extra):
-        row = list(group)
-        if own and len(row) > MAX_ROW:
-            sources = "".join(f"    {cell.source!r},\n" for cell in row)
-            first = row[0]
-            first.source = (
-                f"# {len(row)} cells of your own, one after the other.\n"
-                f"for _source in (\n{sources}):\n    get_ipython().run_cell(_source)"
-            )
-            row = [first]
-        yield from row
-
-
-def _keep_demonstrations_in_use(notebook: NotebookNode, release: NotebookNode) -> None:
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    running = [cell for cell in code if _runs(cell)]
-    skipped = [cell for cell in code if not _runs(cell)]
+def _uses_demonstrations(cells: list[_Placed], release: NotebookNode) -> bool:
+    """Whether the student's code uses a name that only a demonstration binds."""
     released = {cell.source for cell in release.cells}
-    bound = {name for cell in running for name in _names(cell)[0]}
-    only_there = {name for cell in skipped for name in _names(cell)[0]} - bound
-    if any(only_there & _names(cell)[1] for cell in running if cell.source not in released):
-        for cell in skipped:
-            del cell.metadata["tags"]
-
-
-def _names(cell: NotebookNode) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the global names that a cell binds, and those that it uses."""
-    return salvage.names(cell.source) if cell.cell_type == "code" else (frozenset(), frozenset())
+    running = [cell for cell in cells if not cell.skipped]
+    bound = {name for cell in running for name in cell.names[0]}
+    only_there = {name for cell in cells if cell.skipped for name in cell.names[0]} - bound
+    return any(only_there & cell.names[1] for cell in running if cell.source not in released)
 
 
 # --- cells that were merged or cut ----------------------------------------------------------------
 
 
-def _unmerged(cells: list[Cell], release: NotebookNode, repairs: list[str]) -> list[Cell]:
+def _unmerged(
+    cells: list[SubmittedCell], release: NotebookNode, repairs: list[str]
+) -> list[SubmittedCell]:
     """Take the release's own text out of cells that were merged with something else."""
     exercises = [cell.id for cell in release.cells if is_solution(cell)]
     # Set-up cells run twice at no cost; their lines may well stand in an answer too.
@@ -233,7 +222,9 @@ def _unmerged(cells: list[Cell], release: NotebookNode, repairs: list[str]) -> l
     return result + blanks
 
 
-def _taken_apart(cells: list[Cell], release: NotebookNode, repairs: list[str]) -> list[Cell]:
+def _taken_apart(
+    cells: list[SubmittedCell], release: NotebookNode, repairs: list[str]
+) -> list[SubmittedCell]:
     """Split cells that hold several answers, and leave out what keeps an answer from running."""
     exercises = [cell.id for cell in release.cells if is_solution(cell)]
     result = []
@@ -252,7 +243,9 @@ def _taken_apart(cells: list[Cell], release: NotebookNode, repairs: list[str]) -
     return result
 
 
-def _without_what_is_no_python(cell: Cell, names: list[str], repairs: list[str]) -> Cell:
+def _without_what_is_no_python(
+    cell: SubmittedCell, names: list[str], repairs: list[str]
+) -> SubmittedCell:
     """Drop the paragraphs that keep a cell from running, if its answers do without."""
     valid = [piece for piece in _pieces(cell, names) if piece.tree is not None]
     if not any(piece.defines(name) for piece in valid for name in names):
@@ -261,7 +254,7 @@ def _without_what_is_no_python(cell: Cell, names: list[str], repairs: list[str])
     return replace(cell, source="\n\n".join(piece.source for piece in valid))
 
 
-def _pieces(cell: Cell, names: list[str]) -> list[Cell]:
+def _pieces(cell: SubmittedCell, names: list[str]) -> list[SubmittedCell]:
     """Split a cell so that each of the functions named stands in a piece of its own."""
     lines = cell.source.split("\n")
     if cell.tree is not None:
@@ -290,11 +283,13 @@ def _pieces(cell: Cell, names: list[str]) -> list[Cell]:
     return [replace(cell, source=source) for source in sources if source.strip()]
 
 
-def _rejoined(cells: list[Cell], release: NotebookNode, repairs: list[str]) -> list[Cell]:
+def _rejoined(
+    cells: list[SubmittedCell], release: NotebookNode, repairs: list[str]
+) -> list[SubmittedCell]:
     """Put answers together that were cut in pieces: what follows has no beginning of its own."""
     exercises = [cell.id for cell in release.cells if is_solution(cell)]
     released = {cell.source.strip() for cell in release.cells}
-    result: list[Cell] = []
+    result: list[SubmittedCell] = []
     at = 0
     while at < len(cells):
         cell, taken = cells[at], 1
@@ -321,79 +316,90 @@ def _rejoined(cells: list[Cell], release: NotebookNode, repairs: list[str]) -> l
 # --- finding the answers --------------------------------------------------------------------------
 
 # The release's named cells bear one name in all three places.
-KEYS: dict[str, Callable[[Cell], Any]] = {
+KEYS: dict[str, Callable[[SubmittedCell], Any]] = {
     "metadata.id": lambda cell: cell.metadata.get("id"),
-    "grade_id": lambda cell: _dict(cell.metadata.get("nbgrader")).get("grade_id"),
+    "grade_id": lambda cell: as_dict(cell.metadata.get("nbgrader")).get("grade_id"),
     "cell id": lambda cell: cell.id,
 }
 
 
-def _bears(cell: Cell, name: str) -> bool:
+def _bears(cell: SubmittedCell, name: str) -> bool:
     return any(key(cell) == name for key in KEYS.values())
 
 
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+class _Search:
+    """Which of the submitted cells is which of the release's; `found` has it by the latter's id."""
 
+    def __init__(self, cells: list[SubmittedCell], release: NotebookNode) -> None:
+        self._cells = cells
+        self._exercises = [cell.id for cell in release.cells if is_solution(cell)]
+        self._defines = {
+            mine: {name for name in self._exercises if mine.defines(name)} for mine in cells
+        }
+        self.found: dict[str, SubmittedCell] = {}
+        self._found_by: dict[str, str] = {}
+        self._taken: set[SubmittedCell] = set()
+        for how, key in KEYS.items():
+            named = _grouped(cells, key)
+            for cell in release.cells:
+                if cell.id not in self.found:
+                    self._take(cell, named.get(cell.id, []), how)
+        texts = _grouped(cells, lambda mine: mine.source.strip())
+        for cell in release.cells:
+            if is_solution(cell):
+                self._take_by_function(cell)
+            elif cell.id not in self.found and cell.cell_type == "code":
+                self._take(cell, texts.get(cell.source.strip(), []), "text")
 
-def _find(cells: list[Cell], release: NotebookNode) -> tuple[dict[str, Cell], list[str]]:
-    """Return the submitted cell for each of the release's cells, and how answers were found."""
-    exercises = [cell.id for cell in release.cells if is_solution(cell)]
-    defines = {mine: {name for name in exercises if mine.defines(name)} for mine in cells}
-    by_text: dict[str, list[Cell]] = {}
-    for each in cells:
-        by_text.setdefault(each.source.strip(), []).append(each)
-    found: dict[str, Cell] = {}
-    found_by: dict[str, str] = {}
-    taken: set[Cell] = set()
+    def notes(self) -> list[str]:
+        """Return how answers were found that do not bear their `metadata.id` any more."""
+        notes = []
+        for how in dict.fromkeys(self._found_by.values()):
+            names = [f"`{name}`" for name in self._exercises if self._found_by.get(name) == how]
+            if names and how != "metadata.id":
+                notes.append(f"{', '.join(names)}: found by {how}")
+        return notes
 
-    def take(cell: NotebookNode, candidates: Iterable[Cell], how: str) -> None:
-        free = [mine for mine in candidates if mine not in taken]
+    def _take_by_function(self, cell: NotebookNode) -> None:
+        """Look further if no cell bears its name, or that cell is blank or something else."""
+        mine = self.found.get(cell.id)
+        if mine is None or _worth(mine, cell) < (True, True, False):
+            others = [each for each in self._cells if cell.id in self._defines[each]]
+            if mine is not None:
+                others = [each for each in others if _worth(each, cell) > _worth(mine, cell)]
+            self._take(cell, others, "the function's name")
+
+    def _take(self, cell: NotebookNode, candidates: Iterable[SubmittedCell], how: str) -> None:
+        free = [mine for mine in candidates if mine not in self._taken]
         if is_solution(cell):
             # A cell that answers another exercise only bears this one's name by mistake.
-            free = [m for m in free if cell.id in defines[m] or not defines[m]]
+            free = [m for m in free if cell.id in self._defines[m] or not self._defines[m]]
             # Copied cells share their ids: the last one that was filled in is the answer.
             free.sort(key=lambda mine: _worth(mine, cell))
             free.reverse()
         else:
             # An answer that was written into a check or a set-up cell is an answer first.
-            free = [m for m in free if not defines[m]]
+            free = [m for m in free if not self._defines[m]]
         if not free:
             return
-        taken.discard(found.get(cell.id))
-        found[cell.id] = free[0]
-        found_by[cell.id] = how
-        taken.add(free[0])
-
-    for how, key in KEYS.items():
-        by_key: dict[str, list[Cell]] = {}
-        for each in cells:
-            if isinstance(name := key(each), str):
-                by_key.setdefault(name, []).append(each)
-        for cell in release.cells:
-            if cell.id not in found:
-                take(cell, by_key.get(cell.id, []), how)
-    for cell in release.cells:
-        if not is_solution(cell):
-            if cell.id not in found and cell.cell_type == "code":
-                take(cell, by_text.get(cell.source.strip(), []), "text")
-            continue
-        # No cell bears its name, or that cell is blank or something else.
-        mine = found.get(cell.id)
-        if mine is None or _worth(mine, cell) < (True, True, False):
-            others = [each for each in cells if cell.id in defines[each]]
-            if mine is not None:
-                others = [each for each in others if _worth(each, cell) > _worth(mine, cell)]
-            take(cell, others, "the function's name")
-    notes = []
-    for how in dict.fromkeys(found_by.values()):
-        names = [f"`{name}`" for name in exercises if found_by.get(name) == how]
-        if names and how != "metadata.id":
-            notes.append(f"{', '.join(names)}: found by {how}")
-    return found, notes
+        if cell.id in self.found:
+            self._taken.discard(self.found[cell.id])
+        self.found[cell.id] = free[0]
+        self._found_by[cell.id] = how
+        self._taken.add(free[0])
 
 
-def _worth(mine: Cell, cell: NotebookNode) -> tuple[bool, bool, bool]:
+def _grouped(
+    cells: list[SubmittedCell], key: Callable[[SubmittedCell], Any]
+) -> dict[str, list[SubmittedCell]]:
+    groups: dict[str, list[SubmittedCell]] = {}
+    for each in cells:
+        if isinstance(name := key(each), str):
+            groups.setdefault(name, []).append(each)
+    return groups
+
+
+def _worth(mine: SubmittedCell, cell: NotebookNode) -> tuple[bool, bool, bool]:
     """Order candidates for an answer: filled in, of the right name, valid Python."""
     still_blank = mine.source.strip() == cell.source.strip() or _stub(cell) in mine.source
     return not still_blank, mine.defines(cell.id), mine.tree is not None
@@ -404,7 +410,7 @@ def _stub(cell: NotebookNode) -> str:
     return next(line for line in reversed(cell.source.split("\n")) if line.strip()).strip()
 
 
-def _answer(cell: NotebookNode, found: dict[str, Cell], result: Rebuilt) -> str:
+def _answer(cell: NotebookNode, found: dict[str, SubmittedCell], result: Rebuilt) -> str | None:
     mine = found.get(cell.id)
     if mine is None:
         for name, host in found.items():
@@ -412,7 +418,7 @@ def _answer(cell: NotebookNode, found: dict[str, Cell], result: Rebuilt) -> str:
                 result.repairs.append(f"`{cell.id}`: found in the cell of `{name}`")
                 return host.source
         result.missing.append(cell.id)
-        return cell.source
+        return None
     if mine.kind != "code":
         result.repairs.append(f"`{cell.id}`: its cell was no code but {mine.kind}")
     return mine.source
@@ -420,7 +426,7 @@ def _answer(cell: NotebookNode, found: dict[str, Cell], result: Rebuilt) -> str:
 
 def _kernel_repairs(metadata: dict[str, Any], release: NotebookNode) -> list[str]:
     wanted = release.metadata.kernelspec.name
-    kernel = _dict(metadata.get("kernelspec")).get("name")
+    kernel = as_dict(metadata.get("kernelspec")).get("name")
     if kernel == wanted:
         return []
     if kernel is None:
@@ -429,8 +435,8 @@ def _kernel_repairs(metadata: dict[str, Any], release: NotebookNode) -> list[str
 
 
 def _extras(
-    cells: list[Cell], found: dict[str, Cell], release: NotebookNode
-) -> dict[str, list[NotebookNode]]:
+    cells: list[SubmittedCell], found: dict[str, SubmittedCell], release: NotebookNode
+) -> dict[str, list[_Placed]]:
     """Return the student's own code, by the id of the release's cell that it follows.
 
     An edited set-up cell counts as such too, and what was defined in an edited check: an `import`
@@ -439,7 +445,7 @@ def _extras(
     by_name = {cell.id: cell for cell in release.cells}
     released = {cell.source.strip() for cell in release.cells}
     name_of = {mine: name for name, mine in found.items()}
-    extras: dict[str, list[NotebookNode]] = {}
+    extras: dict[str, list[_Placed]] = {}
     anchor, count = "", 0
     for mine in cells:
         source = mine.source
@@ -453,11 +459,11 @@ def _extras(
         if mine.kind != "code" or source.strip() in released | {""}:
             continue
         count += 1
-        extras.setdefault(anchor, []).append(_own_cell(str(count), source))
+        extras.setdefault(anchor, []).append(_Placed(f"own {count}", source))
     return extras
 
 
-def _added_definitions(mine: Cell, cell: NotebookNode) -> str:
+def _added_definitions(mine: SubmittedCell, cell: NotebookNode) -> str:
     """Return what an edited cell defines or imports, and the released one does not."""
     kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
     lines = mine.source.split("\n")

@@ -52,7 +52,7 @@ class Unreadable(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class SubmittedCell:
     """A submitted cell: its type, its text, and what may say which one it is."""
 
     kind: str
@@ -82,7 +82,7 @@ class Cell:
 class Document:
     """The cells of a submitted file, its metadata if it has any, and what was wrong with it."""
 
-    cells: list[Cell]
+    cells: list[SubmittedCell]
     metadata: dict[str, Any] | None
     repairs: list[str] = field(default_factory=list)
 
@@ -217,12 +217,12 @@ def read(submitted: bytes) -> Document:
             document = inner
             repairs.append("the file was a text that holds a notebook")
     cells = _cells(document)
-    metadata = _dict(document).get("metadata")
+    metadata = as_dict(document).get("metadata")
     known = isinstance(metadata, dict) or not repairs
-    return Document(cells, _dict(metadata) if known else None, repairs)
+    return Document(cells, as_dict(metadata) if known else None, repairs)
 
 
-def notebooks_in(cells: list[Cell]) -> list[Cell]:
+def notebooks_in(cells: list[SubmittedCell]) -> list[SubmittedCell]:
     """Return the cells of notebooks that stand as text in cells."""
     inner = [_notebook(cell.source) for cell in cells]
     return [cell for document in inner if document is not None for cell in _cells(document)]
@@ -356,7 +356,7 @@ def _notebook(text: str) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _cells(document: Any) -> list[Cell]:
+def _cells(document: Any) -> list[SubmittedCell]:
     """Return the cells of a notebook of any format version."""
     if not isinstance(document, dict):
         raise Unreadable("the file is JSON, but no notebook")
@@ -365,21 +365,21 @@ def _cells(document: Any) -> list[Cell]:
         worksheets = document.get("worksheets")
         if not isinstance(worksheets, list):
             raise Unreadable("the file is JSON, but no notebook: it has no cells")
-        inside = [_dict(sheet).get("cells") for sheet in worksheets]
+        inside = [as_dict(sheet).get("cells") for sheet in worksheets]
         cells = [cell for each in inside if isinstance(each, list) for cell in each]
     if not isinstance(cells, list):
         raise Unreadable("the file is JSON, but no notebook: its cells are no list")
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"the file has {len(cells)} cells: no notebook has")
-    return [_cell(_dict(cell)) for cell in cells]
+    return [_cell(as_dict(cell)) for cell in cells]
 
 
-def _cell(cell: dict[str, Any]) -> Cell:
+def _cell(cell: dict[str, Any]) -> SubmittedCell:
     source = _joined(cell.get("source", cell.get("input")))
     source = clean.source(source)
     kind = cell.get("cell_type")
     kind = clean.line(kind, 40) if isinstance(kind, str) else "code"
-    return Cell(kind, source, _dict(cell.get("metadata")), cell.get("id"))
+    return SubmittedCell(kind, source, as_dict(cell.get("metadata")), cell.get("id"))
 
 
 def _joined(source: Any) -> str:
@@ -391,5 +391,6 @@ def _joined(source: Any) -> str:
     return source if isinstance(source, str) else ""
 
 
-def _dict(value: Any) -> dict[str, Any]:
+def as_dict(value: Any) -> dict[str, Any]:
+    """Return a dictionary as it is, and an empty one for anything else."""
     return value if isinstance(value, dict) else {}

@@ -28,7 +28,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.utils import is_grade, is_solution
 
-from autograder.intake.rebuild import SKIP
+from autograder.intake.answers import SKIP
 from autograder.judge.integrity import Report
 from autograder.sandbox.inside import clean
 from autograder.sandbox.kernel import CUT, INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut

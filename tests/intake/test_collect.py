@@ -158,6 +158,7 @@ def test_an_answered_notebook_is_chosen_before_a_blank_one(found):
     )
     blank, other = notebook(one, two), notebook("import math")
     answered = notebook(one, "def two():\n    return 2")
+    damaged = notebook(one, "def two():\n    return 2", one)[:-9]
     result = found(
         {
             "ann/mine.ipynb": answered,
@@ -169,13 +170,13 @@ def test_an_answered_notebook_is_chosen_before_a_blank_one(found):
             "dee/00_tiny.ipynb": answered,
             "dee/Copy of 00_tiny.ipynb": blank,
             "eve/00_tiny.ipynb": answered,
-            "eve/00_tiny-2.ipynb": answered[:-9],
+            "eve/00_tiny-2.ipynb": damaged,
         },
         blanks={"one": one, "two": two},
     )
     assert contents(result) == {
         "ann": answered, "bob": blank, "cem": "def one():\n    return 1", "dee": answered,
-        "eve": answered[:-9],
+        "eve": damaged,
     }  # fmt: skip
     assert result["ann"].notes == ("graded `mine.ipynb`; also there: 00_tiny.ipynb",)
 

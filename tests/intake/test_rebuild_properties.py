@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder.intake.rebuild import SKIP, rebuild
+from autograder.intake.answers import SKIP
+from autograder.intake.rebuild import rebuild
 from autograder.labs import build
 from autograder.labs.master import ROOT, read_lab
 from tests.tiny import FIXTURES
