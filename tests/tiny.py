@@ -6,18 +6,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-import psutil
+import nbformat
 
 from autograder.grade import main
+from autograder.intake.answers import SKIP
+from autograder.intake.cells import is_locked
 from autograder.labs import build
 from autograder.labs.master import ROOT, read_lab
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TINY = read_lab(FIXTURES / "masters" / "00_tiny.py")
+RELEASE = build.release(TINY)
 
 # The command line, on the fixtures' masters.
 COMMAND = (
@@ -45,6 +47,11 @@ def answered(**answers):
     return build.as_text(notebook)
 
 
+def own(source, kind="code"):
+    """Return a cell as an editor makes it that knows nothing of ids."""
+    return {"cell_type": kind, "source": source, "metadata": {}, "outputs": []}
+
+
 def double(*statements):
     return "\n    ".join(["def double(x):", *statements])
 
@@ -54,14 +61,24 @@ def rows(output):
         return {row["student"]: row for row in csv.DictReader(file)}
 
 
-def gone(pid, patience=10.0):
-    """Return whether a process ends in time."""
-    deadline = time.monotonic() + patience
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+def is_the_release(notebook):
+    """Assert that only answers and cells of the student's own set a notebook off from the release.
+
+    A demonstration may be marked to be skipped.
+    """
+    nbformat.validate(notebook)
+    build.as_text(notebook).encode("utf-8")
+    assert notebook.metadata == RELEASE.metadata
+    theirs = [cell for cell in notebook.cells if cell.id.startswith("extra-")]
+    for cell in theirs:
+        empty = {"metadata": {"id": cell.id}, "outputs": [], "execution_count": None}
+        assert cell == {"cell_type": "code", "id": cell.id, "source": cell.source, **empty}
+    rest = [cell for cell in notebook.cells if cell not in theirs]
+    for cell, released in zip(rest, RELEASE.cells, strict=True):
+        may = {} if is_locked(released) else {"source": cell.source}
+        assert {**cell, "metadata": {}} == {**released, **may, "metadata": {}}
+        skipped = {**released.metadata, "tags": [SKIP]}
+        assert cell.metadata == released.metadata or (may and cell.metadata == skipped)
 
 
 def grade(submissions, output, *more):

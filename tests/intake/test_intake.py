@@ -8,6 +8,9 @@ import re
 import threading
 import time
 import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -15,34 +18,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.intake import reading
-from autograder.intake.collect import BadUsage, collect
+from autograder.intake.collect import BadUsage, Collected, collect
+from autograder.intake.files import Entry
 from autograder.intake.rebuild import Unreadable, rebuild
 from autograder.labs import build
-from autograder.labs.master import ROOT, read_lab
+from autograder.labs.master import ROOT
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
-from tests.tiny import FIXTURES
+from tests.tiny import RELEASE, TINY, answered, is_the_release
 
 pytestmark = pytest.mark.grader
 
-LAB = read_lab(FIXTURES / "masters" / "00_tiny.py")
-RELEASE = build.release(LAB)
-SOLVED = build.as_text(build.solution(LAB)).encode()
+SOLVED = answered().encode()
 
 
 def read(source, kind="bwrap"):
     """Collect a class and have it read; return the students by key, and what was left aside."""
-    found, aside = collect(source, LAB.name)
-    result = reading.read(found, LAB.name, RELEASE, kind=kind, jobs=2)
+    found, aside = collect(source, TINY.name)
+    result = reading.read(found, TINY.name, RELEASE, kind=kind, jobs=2)
     assert [each.student for each in result] == [each.student for each in found]
     assert len({each.student for each in found}) == len(found)
     for each in result:
-        assert (each.notebook is None) == bool(each.reason), each
-        for text in (each.student, each.name, each.reason, *each.notes, *each.repairs):
-            assert clean.line(text, 2010) == text, ascii(text)
-        if each.notebook is not None:
-            nbformat.validate(each.notebook)
+        is_gradable_or_refused(each)
     return {each.student: each for each in result}, aside
+
+
+def is_gradable_or_refused(each):
+    assert (each.notebook is None) == bool(each.reason), each
+    for text in (each.student, each.name, each.reason, each.graded, *each.notes, *each.repairs):
+        assert clean.line(text, 2010) == text, ascii(text)
+    assert each.handed_in is None or each.handed_in.tzinfo is not None
+    if each.notebook is not None:
+        is_the_release(each.notebook)
 
 
 def packed(files):
@@ -122,39 +129,26 @@ def test_a_file_that_vanishes_or_becomes_a_pipe(tmp_path):
     (tmp_path / "in").mkdir()
     for name in ("ann", "bob", "cem"):
         (tmp_path / "in" / f"{name}.ipynb").write_bytes(SOLVED)
-    found, _ = collect(tmp_path / "in", LAB.name)
+    found, _ = collect(tmp_path / "in", TINY.name)
     (tmp_path / "in" / "ann.ipynb").unlink()
     (tmp_path / "in" / "bob.ipynb").unlink()
     os.mkfifo(tmp_path / "in" / "bob.ipynb")
-    ann, bob, cem = reading.read(found, LAB.name, RELEASE)
+    ann, bob, cem = reading.read(found, TINY.name, RELEASE)
     assert "No such file" in ann.reason and "no regular file" in bob.reason and not cem.reason
 
 
-# --- notebooks ------------------------------------------------------------------------------------
+# --- what reads is the student's, and lies --------------------------------------------------------
 
 KEYS = [
-    "cells",
-    "source",
-    "cell_type",
-    "metadata",
-    "id",
-    "outputs",
-    "nbgrader",
-    "grade_id",
-    "input",
-]
+    "cells", "source", "cell_type", "metadata", "id", "outputs", "nbgrader", "grade_id", "input",
+    "texts", "own", "demonstrated",
+]  # fmt: skip
 TEXTS = st.text(st.characters(codec=None), max_size=30) | st.sampled_from(
     [
-        "code",
-        "markdown",
-        "double",
-        "def double(x):\n  return x",
-        "```",
-        "%time x",
-        "\ud800",
-        "length",
+        "code", "markdown", "double", "def double(x):\n  return x", "```", "%time x", "\ud800",
+        "length", "pythagoras", "start-2", "", "2026-01-01", "2026-01-01T00:00:00+00:00",
     ]
-)
+)  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
     lambda inner: (
@@ -163,30 +157,108 @@ JSON = st.recursive(
     ),
     max_leaves=25,
 )
+FILE = Entry(("a.ipynb",), place=Path(__file__), handed_in=datetime(2026, 11, 1, tzinfo=UTC))
+HONEST = {"answers": {}, "repairs": [], "handed_in": FILE.handed_in.isoformat()}
 
 
-def is_graded_or_refused(content):
+def told(answer, lms=""):
+    """Return what is made of the reader's word on a student's files."""
+    reader = SimpleNamespace(ask=lambda job, fds: json.loads(json.dumps(answer)))
+    each = reading._one(Collected("ann", lms=lms, entries=(FILE,)), reader, RELEASE)
+    is_gradable_or_refused(each)
+    return each
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"texts": {"pythagoras": "pass"}},
+        {"texts": {"start-2": "import math\nprint = exit"}},
+        {"texts": {"double": "def double(x):\n    return 2 * x", "none": "x"}},
+        {"texts": {"double": 3}},
+        {"texts": ["double"]},
+        {"own": {"none": ["x = 1"]}},
+        {"own": {"double": [{"source": "x", "metadata": {"nbgrader": {"grade": True}}}]}},
+        {"cells": [], "texts": {}},
+        [],
+        None,
+    ],
+    ids=str,
+)
+def test_answers_in_what_is_not_the_students_are_refused(answers):
+    assert told(HONEST | {"answers": answers}).reason.startswith("it could not be read: ")
+
+
+def test_answers_are_put_where_they_belong_and_a_notebook_is_not_taken():
+    whole = told({"notebook": build.solution(TINY), "repairs": [], "handed_in": None})
+    assert whole.notebook is None and whole.reason
+    texts = {"double": "def double(x):\n    return '\ud800'", "start-1": "<script>"}
+    notebook = told(HONEST | {"answers": {"texts": texts, "own": {"": ["x"]}}}).notebook
+    sources = {cell.id: cell.source for cell in notebook.cells}
+    assert next(iter(sources.items())) == ("extra-1", "x")
+    assert sources["double"].endswith("return '\ufffd'")
+    assert sources["start-1"] == "```\n<script>\n```"
+
+
+@pytest.mark.parametrize(
+    ("time", "lms", "taken"),
+    [
+        (HONEST["handed_in"], "moodle", True), ("2026-10-31T00:00:00+00:00", "moodle", False),
+        (None, "moodle", False), (HONEST["handed_in"], "", True),
+        ("2020-01-01T00:00:00+00:00", "", True), ("1999-01-01T00:00:00+00:00", "", False),
+        ("2999-01-01T00:00:00+00:00", "", False), ("2020-01-01T00:00:00", "", False),
+        ("yesterday", "", False), (None, "", False),
+    ],
+)  # fmt: skip
+def test_when_it_was_handed_in_is_what_the_lms_says(time, lms, taken):
+    each = told(HONEST | {"handed_in": time}, lms)
+    assert (each.notebook is not None) == (each.handed_in is not None) == taken
+    refused = told(HONEST | {"handed_in": time, "reason": "no notebook"}, lms)
+    assert (refused.handed_in is not None) == taken
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "answers": JSON
+            | st.fixed_dictionaries(
+                {},
+                optional={
+                    "texts": st.dictionaries(TEXTS, TEXTS | JSON, max_size=4) | JSON,
+                    "own": st.dictionaries(TEXTS, st.lists(TEXTS) | JSON, max_size=4) | JSON,
+                    "demonstrated": JSON,
+                },
+            ),
+            "repairs": st.lists(TEXTS | JSON) | JSON, "notes": st.lists(TEXTS | JSON) | JSON,
+            "graded": JSON, "reason": JSON,
+            "handed_in": st.just(HONEST["handed_in"]) | TEXTS | JSON,
+        },
+    )
+)  # fmt: skip
+def test_whatever_it_says_is_graded_on_the_release_or_refused(answer):
+    told(answer)
+    told(HONEST | answer)
+
+
+# --- notebooks ------------------------------------------------------------------------------------
+
+
+def is_rebuilt_or_refused(content):
     try:
         rebuilt = rebuild(content, RELEASE)
     except Unreadable as error:
         assert str(error)
         return
-    text = build.as_text(rebuilt.notebook)
-    text.encode("utf-8")
-    notebook = nbformat.reads(text, as_version=4)
-    nbformat.validate(notebook)
-    named = {cell.id: cell for cell in notebook.cells}
-    for cell in RELEASE.cells:
-        assert named[cell.id].metadata.get("nbgrader") == cell.metadata.get("nbgrader")
-        if cell.id in LAB.checks:
-            assert named[cell.id].source == cell.source
+    is_the_release(rebuilt.notebook)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(JSON)
 def test_any_json_is_graded_or_refused(document):
-    is_graded_or_refused(json.dumps(document).encode())
-    is_graded_or_refused(json.dumps({"cells": [document, *json.loads(SOLVED)["cells"]]}).encode())
+    is_rebuilt_or_refused(json.dumps(document).encode())
+    is_rebuilt_or_refused(json.dumps({"cells": [document, *json.loads(SOLVED)["cells"]]}).encode())
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -198,7 +270,7 @@ def test_a_notebook_with_any_damage_is_graded_or_refused(seed):
             [b"", rng.randbytes(length), content[:length], b'"', b"\\", b"{[", b"\n"]
         )
         content[at : at + rng.choice([0, length])] = other
-    is_graded_or_refused(bytes(content))
+    is_rebuilt_or_refused(bytes(content))
 
 
 # --- names and archives ---------------------------------------------------------------------------
@@ -232,7 +304,7 @@ def test_every_file_of_a_folder_is_in_exactly_one_row(tmp_path, seed):
                 content[path.relative_to(source).parts] = path
         except OSError:
             continue  # a file is where a folder was to be
-    found, aside = collect(source, LAB.name)
+    found, aside = collect(source, TINY.name)
     placed = [entry.place for each in found for entry in each.entries]
     hidden = [p for p in content if any(re.match(r"\.(?!\.?$)", part) for part in p)]
     assert len(placed) + len(aside) + len(hidden) >= len(content)
@@ -265,6 +337,6 @@ def test_archives_of_any_bytes(tmp_path):
             data[rng.randrange(len(data) * 9 // 10, len(data))] = rng.randrange(256)
         path.write_bytes(data)
         try:
-            collect(path, LAB.name)
+            collect(path, TINY.name)
         except BadUsage as error:
             assert "\n" not in str(error)

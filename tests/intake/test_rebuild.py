@@ -3,7 +3,6 @@
 import copy
 import json
 
-import nbformat
 import nbgrader.utils
 import pytest
 
@@ -11,18 +10,10 @@ from autograder.intake import cells
 from autograder.intake.rebuild import Unreadable, rebuild
 from autograder.labs import build
 from autograder.labs.master import MASTERS, read_lab
-from tests.tiny import FIXTURES
+from tests.tiny import RELEASE, is_the_release, own
 
-LAB = read_lab(FIXTURES / "masters" / "00_tiny.py")
-RELEASE = build.release(LAB)
 DOUBLE = "def double(x):\n    return x + x"
 LENGTH = "def length(x, y):\n    return abs(complex(x, y))"
-
-
-def code(source, **metadata):
-    return nbformat.from_dict(
-        {"cell_type": "code", "source": source, "metadata": metadata, "outputs": []}
-    )
 
 
 @pytest.fixture
@@ -39,19 +30,8 @@ def cell(notebook, name):
 
 
 def graded(notebook):
-    """Rebuild, and check what holds for every rebuilt notebook: the release is all there."""
     rebuilt = rebuild(json.dumps(notebook).encode(), RELEASE)
-    nbformat.validate(rebuilt.notebook)
-    assert rebuilt.notebook.metadata == RELEASE.metadata
-    names = [cell.id for cell in RELEASE.cells]
-    assert [cell.id for cell in rebuilt.notebook.cells if cell.id in names] == names
-    for mine, released in zip(
-        (cell for cell in rebuilt.notebook.cells if cell.id in names), RELEASE.cells, strict=True
-    ):
-        assert mine.metadata.get("nbgrader") == released.metadata.get("nbgrader")
-        assert mine.cell_type == released.cell_type
-        if released.id in LAB.checks:
-            assert mine.source == released.source
+    is_the_release(rebuilt.notebook)
     return rebuilt
 
 
@@ -63,16 +43,6 @@ def test_an_intact_submission_needs_no_repair(submission):
     rebuilt = graded(submission)
     assert answers(rebuilt) == (DOUBLE, LENGTH)
     assert rebuilt.repairs == rebuilt.missing == []
-
-
-def test_outputs_are_dropped(submission):
-    cell(submission, "double").outputs = [
-        {"output_type": "stream", "name": "stdout", "text": "x" * 1000}
-    ]
-    cell(submission, "double").execution_count = 7
-    rebuilt = graded(submission)
-    assert not any(cell.get("outputs") for cell in rebuilt.notebook.cells)
-    assert not any(cell.get("execution_count") for cell in rebuilt.notebook.cells)
 
 
 @pytest.mark.parametrize(
@@ -114,17 +84,6 @@ def test_a_missing_exercise_is_named_and_stays_blank(submission):
     assert cell(rebuilt.notebook, "length") == cell(RELEASE, "length")
 
 
-def test_missing_and_edited_cells_are_restored(submission):
-    submission.cells.remove(cell(submission, "pythagoras"))
-    submission.cells.remove(cell(submission, "start-2"))
-    cell(submission, "doubles_integers").source = "pass"
-    assert graded(submission).repairs == [
-        "set-up cell `start-2` was missing: restored",
-        "check `doubles_integers` was edited: restored",
-        "check `pythagoras` was missing: restored",
-    ]
-
-
 def test_an_edited_set_up_cell_is_restored_and_the_edit_kept_behind_it(submission):
     cell(submission, "start-2").source += "\nimport cmath"
     rebuilt = graded(submission)
@@ -136,9 +95,9 @@ def test_an_edited_set_up_cell_is_restored_and_the_edit_kept_behind_it(submissio
 
 def test_helper_cells_stay_in_place_and_in_order(submission):
     at = submission.cells.index(cell(submission, "double"))
-    submission.cells[at:at] = [code("import cmath"), code("%matplotlib inline\nTWO = 2"), code(" ")]
-    submission.cells.insert(0, code("first = 1"))
-    submission.cells.append(code("last = 1"))
+    submission.cells[at:at] = [own("import cmath"), own("%matplotlib inline\nTWO = 2"), own(" ")]
+    submission.cells.insert(0, own("first = 1"))
+    submission.cells.append(own("last = 1"))
     rebuilt = graded(submission)
     names = [cell.id for cell in rebuilt.notebook.cells]
     at = names.index("double")
@@ -148,14 +107,9 @@ def test_helper_cells_stay_in_place_and_in_order(submission):
     assert rebuilt.repairs == []
 
 
-def test_cells_in_another_order_come_back_in_the_releases(submission):
-    submission.cells.reverse()
-    assert answers(graded(submission)) == (DOUBLE, LENGTH)
-
-
 def test_an_answer_written_in_another_cell_is_preferred_to_the_blank(submission):
     cell(submission, "double").source = cell(RELEASE, "double").source
-    submission.cells.append(code(DOUBLE))
+    submission.cells.append(own(DOUBLE))
     rebuilt = graded(submission)
     assert answers(rebuilt) == (DOUBLE, LENGTH)
     assert rebuilt.repairs == ["`double`: found by the function's name"]
@@ -175,40 +129,12 @@ def test_of_copied_cells_the_last_one_that_is_filled_in_counts(submission):
     assert len(names) == len(RELEASE.cells) + 1
 
 
-def test_two_answers_in_one_cell_serve_both_exercises(submission):
-    cell(submission, "double").source = f"{DOUBLE}\n\n{LENGTH}"
-    submission.cells.remove(cell(submission, "length"))
-    rebuilt = graded(submission)
-    assert rebuilt.missing == []
-    assert rebuilt.repairs == [
-        "`length`: found in the cell of `double`",
-        "`length`: found by the function's name",
-    ]
-    assert answers(rebuilt) == (DOUBLE, LENGTH)
-
-
-def test_an_answer_in_a_markdown_cell_is_read_as_code(submission):
-    cell(submission, "double").cell_type = "markdown"
-    rebuilt = graded(submission)
-    assert answers(rebuilt) == (DOUBLE, LENGTH)
-    assert rebuilt.repairs == ["`double`: its cell was no code but markdown"]
-
-
 def test_an_answer_that_is_no_python_is_still_found(submission):
     cell(submission, "double").source = "def double(x):\n    return 2 *"
     for each in submission.cells:
         each.metadata = {}
         del each["id"]
     assert answers(graded(submission))[0] == "def double(x):\n    return 2 *"
-
-
-def test_the_old_notebook_format_is_read(submission):
-    cells = [
-        {"cell_type": each.cell_type, "input": each.source.splitlines(True), "metadata": {}}
-        for each in submission.cells
-    ]
-    old = {"metadata": {}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": cells}]}
-    assert answers(graded(old)) == (DOUBLE, LENGTH)
 
 
 def test_a_plain_cell_is_the_students_to_change(submission):
@@ -265,8 +191,7 @@ def test_what_cannot_be_graded_is_refused_with_the_reason(content, reason):
 
 def test_a_lone_surrogate_can_be_written(submission):
     cell(submission, "double").source = DOUBLE + "  # \ud800"
-    rebuilt = rebuild(json.dumps(submission).encode(), RELEASE)
-    build.as_text(rebuilt.notebook).encode("utf-8")
+    assert answers(graded(submission))[0] == DOUBLE + "  # \ufffd"
 
 
 @pytest.mark.parametrize("master", sorted(MASTERS.glob("*.py")), ids=lambda path: path.stem)
