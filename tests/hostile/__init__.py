@@ -76,19 +76,27 @@ class Case:
         return self.name
 
 
-CASES: list[Case] = []
 FULL = {name: read_lab(path).points for name, path in MASTERS.items()}
 
 
-def case(**expected: Any) -> Callable:
-    """Add a function that makes a submission to the corpus, with what it must get."""
+def corpus() -> tuple[list[Case], Callable]:
+    """Return an empty list of cases, and what adds to it a function that makes a submission.
 
-    def add(make: Callable[[Notebook, Path], Made]) -> Callable[[Notebook, Path], Made]:
-        lab = expected.get("lab", "00_tiny")
-        CASES.append(Case(make.__name__, make, **{"points": FULL[lab]} | expected))
-        return make
+    It takes what the submission must get, as `Case` has it.
+    """
+    cases: list[Case] = []
 
-    return add
+    def case(**expected: Any) -> Callable:
+        def add(make: Callable[[Notebook, Path], Made]) -> Callable[[Notebook, Path], Made]:
+            full = FULL[expected.get("lab", Case.lab)]
+            cases.append(Case(make.__name__, make, **{"points": full} | expected))
+            return make
 
+        return add
+
+    return cases, case
+
+
+CASES, case = corpus()
 
 from tests.hostile import kernels, reach, resources, tamper  # noqa: E402, F401 - they add cases

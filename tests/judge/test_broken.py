@@ -42,4 +42,4 @@ def test_it_gets_what_it_must(graded, case):
 
 def test_nobody_is_left_out(graded):
     assert graded.keys() == {case.name for case in CASES}
-    assert sum(case.status == "graded" for case in CASES) >= 20
+    assert sum(case.status == "graded" for case in CASES) >= 15
