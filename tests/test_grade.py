@@ -20,7 +20,8 @@ from autograder.labs import build
 from autograder.labs.master import MASTERS
 from autograder.results import gradebook as gradebooks
 from autograder.results.gradebook import make_course
-from tests.tiny import COMMAND, FIXTURES, ROOT, TINY, answered, double, gone, rows, start
+from tests.processes import has_ended
+from tests.tiny import COMMAND, FIXTURES, ROOT, TINY, answered, double, rows, start
 
 pytestmark = pytest.mark.grader
 
@@ -196,7 +197,7 @@ def test_a_stopped_grader_leaves_no_process(tmp_path, number):
     stderr = run.communicate(timeout=60)[1]
     assert run.returncode != 0
     assert "Traceback" not in stderr
-    assert all(gone(process.pid) for process in family)
+    assert all(has_ended(process.pid) for process in family)
     assert not marked(mark)
 
 

@@ -322,16 +322,6 @@ def nested_answer(notebook, folder):
     )
 
 
-@case()
-def ten_thousand_cells(notebook, folder):
-    """Has ten thousand cells of its own."""
-    for _ in range(10):
-        notebook.before("double", "x = 1")
-    extra = notebook["cells"][notebook["cells"].index(notebook["double"]) - 1]
-    notebook["cells"] = [*notebook["cells"], *([extra] * 10000)]
-    return notebook
-
-
 @case(points=HALF, says={"doubles_integers": "the kernel died"}, flags=None)
 def watches_of_epoll(notebook, folder):
     """Watches a pipe by as many ways as there are, from many processes, some in sockets."""

@@ -682,12 +682,6 @@ def answers_twice_by_a_child(notebook, folder):
 
 
 @tiny(flags=None)
-def stops_serving(notebook, folder):
-    """Ends the loop that answers, as an interrupt would."""
-    return notebook.answer("double", "def double(x):\n    raise KeyboardInterrupt")
-
-
-@tiny(flags=None)
 def closes_its_link(notebook, folder):
     """Puts another socket where its link was, and speaks to itself."""
     return notebook.answer(

@@ -15,7 +15,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from autograder.intake.answers import SKIP
 from autograder.intake.rebuild import rebuild
 from autograder.labs import build
-from tests.tiny import RELEASE, TINY, is_the_release, own
+from tests.tiny import RELEASE, ROOT, TINY, is_the_release, own
 
 pytestmark = pytest.mark.grader
 

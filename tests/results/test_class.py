@@ -41,7 +41,8 @@ from autograder.results.course import FIRST_LINE
 from autograder.results.journal import Journal
 from autograder.sandbox import bubblewrap
 from autograder.workers import cluster, machine
-from tests.tiny import FIXTURES, TINY, answered, double, gone, grade, rows, start
+from tests.processes import has_ended
+from tests.tiny import FIXTURES, TINY, answered, double, grade, rows, start
 
 pytestmark = pytest.mark.grader
 
@@ -88,7 +89,7 @@ def test_after_kill_9_nothing_is_lost_and_nothing_graded_twice(tmp_path):
         family = psutil.Process(run.pid).children(recursive=True)
         run.kill()
     run.communicate()
-    assert all(gone(process.pid) for process in family)
+    assert all(has_ended(process.pid) for process in family)
     kept = entries(output)
     before = [json.loads(entry)["outcome"]["student"] for entry in kept.values()]
     assert 2 <= len(before) < len(students)
@@ -172,7 +173,7 @@ def test_a_cluster_grades_and_a_killed_worker_costs_nothing(tmp_path):
             os.kill(workers[0], signal.SIGKILL)
         stdout, stderr = run.communicate(timeout=600)
     assert (run.returncode, stderr) == (0, ""), stderr
-    assert all(gone(process.pid) for process in family)
+    assert all(has_ended(process.pid) for process in family)
     found = rows(output)
     assert sorted(graded_now(stdout)) == sorted([*students, "broken"])
     assert all(found[name].items() >= RIGHT.items() for name in students)

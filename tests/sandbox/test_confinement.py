@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,9 +20,10 @@ from autograder.labs import build
 from autograder.labs.master import ROOT, read_lab
 from autograder.sandbox import cgroup, confine, pool
 from autograder.sandbox.inside import jail, syscalls
-from autograder.sandbox.kernel import Died, Kernel, TimedOut
+from autograder.sandbox.kernel import Died, TimedOut
 from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 from tests.hostile import MASTERS
+from tests.kernels import kernel_in, said
 
 pytestmark = pytest.mark.grader
 
@@ -48,24 +48,6 @@ def places(kind):
 def place(request):
     with places(request.param) as place:
         yield place
-
-
-@contextmanager
-def kernels(place):
-    ours, theirs = socket.socketpair()
-    with ours:
-        kernel = Kernel(place, theirs)
-        try:
-            kernel.ready(180)
-            yield kernel
-        finally:
-            kernel.end()
-
-
-def said(kernel, source, seconds=120):
-    run = kernel.run(source, seconds)
-    assert run.error is None, run.error
-    return "".join(out.text for out in run.outputs if out.output_type == "stream")
 
 
 # --- system calls ---------------------------------------------------------------------------------
@@ -108,7 +90,7 @@ def old_call():
 @pytest.fixture(scope="module")
 def answers(place):
     """What each of the refused calls, and others, came to in a kernel."""
-    with kernels(place) as kernel:
+    with kernel_in(place) as kernel:
         rows = said(kernel, TRY + f"print(json.dumps({{n: call(k) for n, k in {ROWS!r}.items()}}))")
         others = said(
             kernel,
@@ -236,7 +218,7 @@ HOARDS = {
 def test_memory_is_limited(place, hoard, counted, monkeypatch):
     if counted == "one by one":
         monkeypatch.setattr(cgroup, "make", lambda _: None)
-    with kernels(replace(place, limits=Limits(memory=400 << 20))) as kernel:
+    with kernel_in(replace(place, limits=Limits(memory=400 << 20))) as kernel:
         try:
             run = kernel.run(HOARDS[hoard], 60)
         except Died as died:
@@ -262,7 +244,7 @@ except BlockingIOError:
 
 def test_a_connection_that_nobody_reads_holds_no_more_than_is_counted():
     # As an ordinary user, without a control group, a thousand of them held 7 GB.
-    with places("pool") as place, kernels(place) as kernel:
+    with places("pool") as place, kernel_in(place) as kernel:
         sent = max(int(said(kernel, CONNECTION)) for _ in range(5))
         assert sent < 2 * jail.MOST_BUFFERED
 
@@ -284,7 +266,7 @@ def test_a_control_group_counts_files_in_memory_too(place, group):
     before = mine()
     limits = Limits(memory=300 << 20, disk=400 << 20)
     place = replace(place, limits=limits)
-    with kernels(place) as kernel, pytest.raises(Died, match=r"more than 0\.293 GB"):
+    with kernel_in(place) as kernel, pytest.raises(Died, match=r"more than 0\.293 GB"):
         for name in ("/tmp", "/dev/shm"):
             kernel.run(
                 f"with open('{name}/x', 'wb') as file:\n"
@@ -348,7 +330,7 @@ def side_by_side(place):
     """Run two bombs and an honest kernel at once."""
     place = replace(place, limits=Limits(memory=1 << 30, processes=200))
     with ExitStack() as stack:
-        one, two, honest = (stack.enter_context(kernels(place)) for _ in range(3))
+        one, two, honest = (stack.enter_context(kernel_in(place)) for _ in range(3))
         one.begin(BOMB)
         two.begin(BOMB)
         time.sleep(0.5)
@@ -383,10 +365,10 @@ def files_on_their_way(place):
         resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     )
     confine.open_many_files()
-    with kernels(place) as hostile:
+    with kernel_in(place) as hostile:
         with suppress(Died):  # unless it was seen before
             assert said(hostile, ON_THEIR_WAY) == f"{errno.ETOOMANYREFS}\n"
-        with kernels(place) as honest:
+        with kernel_in(place) as honest:
             assert said(honest, HONEST) == "all of them\n"
 
 
@@ -414,7 +396,7 @@ time.sleep(60)
 def watches_of_epoll(place):
     """Have kernels that watch too much, where it can be seen and where not."""
     for ways in ({"sent": 0, "hidden": 0}, {"sent": 1, "hidden": 0}, {"sent": 0, "hidden": 1}):
-        with kernels(place) as hostile, kernels(place) as honest:
+        with kernel_in(place) as hostile, kernel_in(place) as honest:
             with pytest.raises(Died, match=r"watches of epoll|it hid a process"):
                 hostile.run(WATCHES.format(**ways), 30)
             assert said(honest, HONEST) == "all of them\n"

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -33,10 +33,12 @@ from autograder.sandbox.confine import NONE
 from autograder.sandbox.inside import judge, student, wire
 from autograder.sandbox.inside.judge import Session
 from autograder.sandbox.inside.wire import Decoder
-from autograder.sandbox.kernel import Died, Kernel, TimedOut
+from autograder.sandbox.kernel import Died, TimedOut
 from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 from autograder.workers import machine
 from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
+from tests.kernels import kernel_in, said
+from tests.processes import has_ended
 
 pytestmark = pytest.mark.grader
 
@@ -64,18 +66,8 @@ def place(request):
 
 @pytest.fixture
 def kernel(place):
-    ours, theirs = socket.socketpair()
-    with ours:
-        kernel = Kernel(place, theirs)
-        kernel.ready(120)
+    with kernel_in(place) as kernel:
         yield kernel
-        kernel.end()
-
-
-def said(kernel, source, seconds=60):
-    run = kernel.run(source, seconds)
-    assert run.error is None, run.error
-    return "".join(out.text for out in run.outputs if out.output_type == "stream")
 
 
 def test_it_runs_code_and_keeps_its_state(kernel):
@@ -128,20 +120,12 @@ def test_in_a_sandbox_nobody_can_be_root(kernel, place):
 def test_without_a_pool_it_reaches_no_more(case, tmp_path):
     """The corpus runs in the pool; these are the same attacks in kernels of their own."""
     notebook = case.make(solved(TINY), tmp_path)
-    with short_folder() as folder:
-        ours, theirs = socket.socketpair()
-        with ours, closing_kernel(Kernel(KernelSettings(folder), theirs)) as kernel:
-            kernel.ready(120)
-            for cell in notebook["cells"]:
-                if cell.cell_type == "code" and cell.id not in TINY.checks:
-                    run = kernel.run(cell.source, 60)
-                    assert run.error is None, run.error
-                    assert ESCAPED not in str(run.outputs)
-
-
-def closing_kernel(kernel):
-    kernel.close = kernel.end
-    return closing(kernel)
+    with short_folder() as folder, kernel_in(KernelSettings(folder)) as kernel:
+        for cell in notebook["cells"]:
+            if cell.cell_type == "code" and cell.id not in TINY.checks:
+                run = kernel.run(cell.source, 60)
+                assert run.error is None, run.error
+                assert ESCAPED not in str(run.outputs)
 
 
 def test_without_bubblewrap_it_says_how_to_get_it(monkeypatch, tmp_path):
@@ -196,10 +180,7 @@ def test_a_pool_has_run_the_set_up_for_all_its_kernels():
         assert pool.prepared(address) == [install, "set-up-0", "set-up-1"]
         born = []
         for _ in range(2):
-            ours, theirs = socket.socketpair()
-            place = KernelSettings(address.parent, pool=address)
-            with ours, closing_kernel(Kernel(place, theirs)) as kernel:
-                kernel.ready(120)
+            with kernel_in(KernelSettings(address.parent, pool=address)) as kernel:
                 born.append(said(kernel, "print(born())"))
                 # One namespace: what a cell binds anew, the set-up's functions see.
                 assert said(kernel, "BORN = 1\nprint(born(), __name__)") == "1 __main__\n"
@@ -227,11 +208,9 @@ def test_a_pool_ends_with_whoever_opened_it():
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
     address = run.stdout.decode().strip()
     assert address.endswith("/pool")
-    from tests.test_grade import gone  # a zombie counts as gone
-
     for process in Path("/proc").glob("[0-9]*"):
         if address in _command_line(process):
-            assert gone(int(process.name), patience=30)
+            assert has_ended(int(process.name))
 
 
 def _command_line(process):

@@ -10,7 +10,7 @@ import pytest
 from autograder.sandbox import confine, provisioner
 from autograder.sandbox.kernel import TimedOut
 from autograder.workers import machine, processes
-from tests.sandbox.test_confinement import kernels
+from tests.kernels import kernel_in
 from tests.tiny import answered, double, grade
 
 pytestmark = pytest.mark.grader
@@ -79,7 +79,7 @@ def test_a_kernel_without_a_sandbox_may_have_more(tmp_path):
     with provisioner.short_folder() as folder:
         resource.setrlimit(resource.RLIMIT_DATA, (processes.MOST_MEMORY, hard))
         try:
-            with kernels(provisioner.KernelSettings(folder, kind=confine.NONE)) as kernel:
+            with kernel_in(provisioner.KernelSettings(folder, kind=confine.NONE)) as kernel:
                 said = kernel.run("import resource; print(resource.getrlimit(2))", 30).outputs
         finally:
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
@@ -89,7 +89,7 @@ def test_a_kernel_without_a_sandbox_may_have_more(tmp_path):
 def test_an_interrupt_needs_no_connection_before_it(tmp_path):
     with (
         provisioner.short_folder() as folder,
-        kernels(provisioner.KernelSettings(folder)) as kernel,
+        kernel_in(provisioner.KernelSettings(folder)) as kernel,
     ):
         assert kernel._client._control_channel is None
         run = kernel.begin("import time; time.sleep(60)")
