@@ -249,3 +249,9 @@ def test_what_a_check_cannot_judge_fails_it():
 
     with pytest.raises(CheckFailed, match="cannot be judged by what it returned"):
         stumbles(lambda: 0, np.random.default_rng(0))
+
+
+def test_a_module_of_checks_needs_no_import_of_its_own():
+    assert checks.gdp_accounting.__name__ == "labkit.checks.gdp_accounting"
+    with pytest.raises(AttributeError, match="has no attribute 'no_lab'"):
+        checks.no_lab  # noqa: B018 - reading it is the test
