@@ -178,15 +178,7 @@ def forward_to_cut(bottom, x):
 
 
 # %% check="both_layers_end_in_relu" points=4 trials=3
-# %% check="weights_and_biases_are_in_their_place" points=4
-checks.split_learning.weights_and_biases_are_in_their_place(
-    forward_to_cut, checks.fresh_rng()
-)
-### BEGIN HIDDEN TESTS
-checks.split_learning.weights_and_biases_are_in_their_place(
-    forward_to_cut, checks.fresh_rng(), trials=3
-)
-### END HIDDEN TESTS
+# %% check="weights_and_biases_are_in_their_place" points=4 trials=3
 
 # %% [markdown]
 # ### Exercise 3 · `server_step` (medium, 10 minutes)
@@ -811,13 +803,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 
 
 # %% check="the_noise_has_the_stated_size" points=4 trials=3
-# %% check="every_example_gets_its_own_noise" points=2
-checks.split_learning.every_example_gets_its_own_noise(add_noise, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.split_learning.every_example_gets_its_own_noise(
-    add_noise, checks.fresh_rng(), trials=3
-)
-### END HIDDEN TESTS
+# %% check="every_example_gets_its_own_noise" points=2 trials=3
 
 # %% check="the_seed_decides" points=2 trials=3
 
