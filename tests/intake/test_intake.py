@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
-import nbformat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,7 +24,7 @@ from autograder.labs import build
 from autograder.labs.master import ROOT
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
-from tests.tiny import RELEASE, TINY, answered, is_the_release
+from tests.tiny import RELEASE, TINY, answered, is_the_release, write_class
 
 pytestmark = pytest.mark.grader
 
@@ -88,9 +87,7 @@ def test_what_reads_can_see_nothing_of_the_class(tmp_path):
 
 
 def test_a_reader_that_dies_costs_nobody_anything(tmp_path, monkeypatch):
-    (tmp_path / "in").mkdir()
-    for name in "abcdef":
-        (tmp_path / "in" / f"{name}.ipynb").write_bytes(SOLVED)
+    folder = write_class(tmp_path / "in", **{name: {} for name in "abcdef"})
     ask, asked = reading._Reader.ask, []
 
     def kill_and_ask(reader, *request):
@@ -100,14 +97,12 @@ def test_a_reader_that_dies_costs_nobody_anything(tmp_path, monkeypatch):
         return ask(reader, *request)
 
     monkeypatch.setattr(reading._Reader, "ask", kill_and_ask)
-    found, _ = read(tmp_path / "in")
+    found, _ = read(folder)
     assert [each.reason for each in found.values()] == [""] * 6
 
 
 def test_whoever_ends_the_reader_each_time_costs_nobody_else_anything(tmp_path, monkeypatch):
-    (tmp_path / "in").mkdir()
-    for name in ("ann", "mallory"):
-        (tmp_path / "in" / f"{name}.ipynb").write_text(nbformat.writes(RELEASE), "utf-8")
+    folder = write_class(tmp_path / "in", ann={}, mallory={})
     asked, both = reading._Reader._asked, threading.Barrier(2, timeout=60)
 
     def kill_or_ask(self, job, fds):
@@ -119,20 +114,18 @@ def test_whoever_ends_the_reader_each_time_costs_nobody_else_anything(tmp_path, 
         return asked(self, job, fds)
 
     monkeypatch.setattr(reading._Reader, "_asked", kill_or_ask)
-    found, _ = read(tmp_path / "in")
+    found, _ = read(folder)
     ann, mallory = found["ann"], found["mallory"]
     assert ann.notebook is not None and not ann.reason
     assert mallory.notebook is None and "ended" in mallory.reason
 
 
 def test_a_file_that_vanishes_or_becomes_a_pipe(tmp_path):
-    (tmp_path / "in").mkdir()
-    for name in ("ann", "bob", "cem"):
-        (tmp_path / "in" / f"{name}.ipynb").write_bytes(SOLVED)
-    found, _ = collect(tmp_path / "in", TINY.name)
-    (tmp_path / "in" / "ann.ipynb").unlink()
-    (tmp_path / "in" / "bob.ipynb").unlink()
-    os.mkfifo(tmp_path / "in" / "bob.ipynb")
+    folder = write_class(tmp_path / "in", ann={}, bob={}, cem={})
+    found, _ = collect(folder, TINY.name)
+    (folder / "ann.ipynb").unlink()
+    (folder / "bob.ipynb").unlink()
+    os.mkfifo(folder / "bob.ipynb")
     ann, bob, cem = reading.read(found, TINY.name, RELEASE)
     assert "No such file" in ann.reason and "no regular file" in bob.reason and not cem.reason
 

@@ -83,7 +83,7 @@ def assert_equal_to_brute_force(model, loss, x, y, tolerance=FLOAT32, one_pass=T
 
 
 def random_convolution(keras, rng, **choices):
-    """A convolution of random shape that its input fits, on an image of random shape."""
+    """A model with a convolution of random shape that its input, an image of random shape, fits."""
     groups = choices.setdefault("groups", 1)
     channels = groups * int(rng.integers(1, 5)) * int(rng.choice([1, 4]))
     choices.setdefault("strides", tuple(rng.integers(1, 4, 2).tolist()))
@@ -95,36 +95,28 @@ def random_convolution(keras, rng, **choices):
         use_bias=bool(rng.integers(2)),
         **choices,
     )
-    return layer, (*rng.integers(9, 14, 2).tolist(), channels)
+    image = keras.Input((*rng.integers(9, 14, 2).tolist(), channels))
+    return keras.Sequential([image, layer, keras.layers.Flatten(), keras.layers.Dense(CLASSES)])
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_random_convolutions(keras, seed):
     rng = np.random.default_rng(seed)
     if seed % 4 == 3:
-        layer, shape = random_convolution(keras, rng, strides=1, dilation_rate=(2, 1))
+        model = random_convolution(keras, rng, strides=1, dilation_rate=(2, 1))
     else:
-        layer, shape = random_convolution(keras, rng)
-    model = keras.Sequential(
-        [keras.Input(shape), layer, keras.layers.Flatten(), keras.layers.Dense(CLASSES)]
-    )
+        model = random_convolution(keras, rng)
     assert_equal_to_brute_force(model, loss_of(keras), *batch_for(model, rng))
 
 
 def test_float64_leaves_only_rounding(keras, rng):
     keras.backend.set_floatx("float64")
-    layer, shape = random_convolution(keras, rng, padding="same", strides=2)
-    model = keras.Sequential(
-        [keras.Input(shape), layer, keras.layers.Flatten(), keras.layers.Dense(CLASSES)]
-    )
+    model = random_convolution(keras, rng, padding="same", strides=2)
     assert_equal_to_brute_force(model, loss_of(keras), *batch_for(model, rng), tolerance=FLOAT64)
 
 
 def test_groups(keras, rng):
-    layer, shape = random_convolution(keras, rng, groups=2, strides=1)
-    model = keras.Sequential(
-        [keras.Input(shape), layer, keras.layers.Flatten(), keras.layers.Dense(CLASSES)]
-    )
+    model = random_convolution(keras, rng, groups=2, strides=1)
     assert_equal_to_brute_force(model, loss_of(keras), *batch_for(model, rng))
 
 

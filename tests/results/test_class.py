@@ -42,20 +42,12 @@ from autograder.results.journal import Journal
 from autograder.sandbox import bubblewrap
 from autograder.workers import cluster, machine
 from tests.processes import has_ended
-from tests.tiny import FIXTURES, TINY, answered, double, grade, rows, start
+from tests.tiny import FIXTURES, TINY, answered, double, grade, rows, start, write_class
 
 pytestmark = pytest.mark.grader
 
 RIGHT = {"score": "10", "status": "graded"}
 SLOW = double("import time; time.sleep(1)", "return 2 * x")
-
-
-def write_class(folder, **answers):
-    """Write `<student>.ipynb` for each student: solved, but for the exercises that are given."""
-    folder.mkdir()
-    for student, changed in answers.items():
-        (folder / f"{student}.ipynb").write_text(answered(**changed), "utf-8")
-    return folder
 
 
 def graded_now(stdout):

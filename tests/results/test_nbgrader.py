@@ -13,7 +13,7 @@ from nbgrader.api import Gradebook
 
 from autograder.labs import build
 from autograder.labs.master import ROOT
-from tests.tiny import answered, grade
+from tests.tiny import answered, grade, write_class
 
 pytestmark = pytest.mark.grader
 
@@ -50,12 +50,10 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("class")
     written = folder / "written"
     hostile = HERE.format(str(written), str(written))
-    (folder / "in").mkdir()
     source = "def double(x):\n    return 2 * x\n" + f"try:{hostile}except OSError: pass".replace(
         "\n", "\n    "
     ).replace("    except", "except")
-    (folder / "in" / "ann.ipynb").write_text(answered(double=source), "utf-8")
-    found, _ = grade(folder / "in", folder / "out")
+    found, _ = grade(write_class(folder / "in", ann={"double": source}), folder / "out")
     assert found["ann"]["score"] == "10" and not written.exists()
     return folder / "out", written
 

@@ -9,39 +9,23 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from autograder.judge.judge import environment
-from autograder.labs import build
-from autograder.labs.master import ROOT, read_lab
-from autograder.sandbox import cgroup, confine, pool
+from autograder.labs.master import ROOT
+from autograder.sandbox import cgroup, confine
 from autograder.sandbox.inside import jail, syscalls
 from autograder.sandbox.kernel import Died, TimedOut
-from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
-from tests.hostile import MASTERS
-from tests.kernels import kernel_in, said
+from autograder.sandbox.provisioner import Limits
+from tests.kernels import kernel_in, places, said
 
 pytestmark = pytest.mark.grader
 
-KINDS = ("pool", "plain")
+KINDS = ("pool", "bwrap")
 ROWS = {name: number for calls in syscalls.REFUSED.values() for name, number in calls.items()}
-
-
-@contextmanager
-def places(kind):
-    """Open a place for kernels: a pool, or without."""
-    with ExitStack() as stack:
-        if kind == "pool":
-            release = build.release(read_lab(MASTERS["00_tiny"]))
-            address = stack.enter_context(pool.serving(release, "bwrap", environment(1)))
-            assert address is not None
-            yield KernelSettings(address.parent, pool=address, limits=Limits(memory=1 << 30))
-        else:
-            yield KernelSettings(stack.enter_context(short_folder()), limits=Limits(memory=1 << 30))
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -417,7 +401,8 @@ def test_nor_does_it_harm_it_where_the_grader_is_not_root(kind, attack):
     if shutil.which("setpriv") is None or shutil.which("unshare") is None:
         pytest.skip("no setpriv, no unshare")
     program = (
-        f"from tests.sandbox.test_confinement import places, {attack.__name__} as attack\n"
+        "from tests.kernels import places\n"
+        f"from tests.sandbox.test_confinement import {attack.__name__} as attack\n"
         f"with places({kind!r}) as place: attack(place)\nprint('unharmed')"
     )
     done = subprocess.run(

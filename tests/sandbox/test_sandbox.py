@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -34,10 +34,10 @@ from autograder.sandbox.inside import judge, student, wire
 from autograder.sandbox.inside.judge import Session
 from autograder.sandbox.inside.wire import Decoder
 from autograder.sandbox.kernel import Died, TimedOut
-from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
+from autograder.sandbox.provisioner import KernelSettings, short_folder
 from autograder.workers import machine
 from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
-from tests.kernels import kernel_in, said
+from tests.kernels import kernel_in, places, said
 from tests.processes import has_ended
 
 pytestmark = pytest.mark.grader
@@ -49,19 +49,11 @@ ARRAYS = read_lab(MASTERS["00_arrays"])
 # --- kernels --------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=["plain", "pool", NONE])
+@pytest.fixture(scope="module", params=["bwrap", "pool", NONE])
 def place(request):
     """Where kernels run, in each of the three ways."""
-    with ExitStack() as stack:
-        if request.param == "pool":
-            serving = pool.serving(build.release(TINY), "bwrap", environment(1))
-            address = stack.enter_context(serving)
-            assert address is not None
-            yield KernelSettings(address.parent, pool=address, limits=Limits(memory=1 << 30))
-        else:
-            folder = stack.enter_context(short_folder())
-            kind = "bwrap" if request.param == "plain" else NONE
-            yield KernelSettings(folder, kind=kind, limits=Limits(memory=1 << 30))
+    with places(request.param) as place:
+        yield place
 
 
 @pytest.fixture

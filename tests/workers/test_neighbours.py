@@ -11,7 +11,7 @@ from autograder.sandbox import confine, provisioner
 from autograder.sandbox.kernel import TimedOut
 from autograder.workers import machine, processes
 from tests.kernels import kernel_in
-from tests.tiny import answered, double, grade
+from tests.tiny import double, grade, write_class
 
 pytestmark = pytest.mark.grader
 
@@ -54,11 +54,8 @@ def largest(pid, found):
     ("kind", "channel", "times"), [("long", 2, 1500), ("empty", 2, 100), ("empty", 4, 100)]
 )
 def test_a_message_without_end_fills_no_memory(tmp_path, kind, channel, times):
-    (tmp_path / "in").mkdir()
     attack = ENDLESS.format(kind=kind, channel=channel, times=times)
-    (tmp_path / "in" / "ann.ipynb").write_text(answered())
-    (tmp_path / "in" / "eve.ipynb").write_text(answered(double=attack + "\n" + RIGHT))
-    (tmp_path / "in" / "zoe.ipynb").write_text(answered())
+    write_class(tmp_path / "in", ann={}, eve={"double": attack + "\n" + RIGHT}, zoe={})
     found: dict = {}
     watching = threading.Thread(target=largest, args=(psutil.Process().pid, found))
     watching.start()
@@ -125,10 +122,8 @@ def test_a_grading_that_broke_is_tried_again_alone(tmp_path, ends):
     ways, together = ends
     aborted, too_long = "its process ended with SIGABRT", f"{processes.TOO_LONG} 9 s"
     ways |= {"bob": [aborted], "cem": [aborted, aborted], "dan": [too_long]}
-    (tmp_path / "in").mkdir()
-    for student in ("ann", "bob", "cem", "dan"):
-        (tmp_path / "in" / f"{student}.ipynb").write_text(answered())
-    rows, _ = grade(tmp_path / "in", tmp_path / "out")
+    folder = write_class(tmp_path / "in", ann={}, bob={}, cem={}, dan={})
+    rows, _ = grade(folder, tmp_path / "out")
     assert together == [["ann", "bob", "cem", "dan"], ["bob"], ["cem"]]
     assert {name: row["score"] for name, row in rows.items()} == {
         "ann": "10", "bob": "10", "cem": "0", "dan": "0",
