@@ -65,7 +65,7 @@ class Aside:
 
 
 @dataclass
-class _Student:
+class _HandedIn:
     """Everything that one name handed in."""
 
     name: str
@@ -222,8 +222,8 @@ def _without_the_courses_own(entries: list[Entry]) -> tuple[list[Entry], list[As
 # --- whose they are -------------------------------------------------------------------------------
 
 
-def _by_student(entries: list[Entry], lab: str) -> tuple[dict[str, _Student], list[Aside]]:
-    students: dict[str, _Student] = {}
+def _by_student(entries: list[Entry], lab: str) -> tuple[dict[str, _HandedIn], list[Aside]]:
+    students: dict[str, _HandedIn] = {}
     aside = []
     for entry in entries:
         top = entry.parts[0]
@@ -262,8 +262,8 @@ def _by_student(entries: list[Entry], lab: str) -> tuple[dict[str, _Student], li
 
 
 def _student(
-    students: dict[str, _Student], name: str, lms: str = "", lms_id: str = "", whole: str = ""
-) -> _Student:
+    students: dict[str, _HandedIn], name: str, lms: str = "", lms_id: str = "", whole: str = ""
+) -> _HandedIn:
     """Return the student of that name; in an LMS of that number, whatever the name.
 
     Without a name the student is whoever handed in the file of the name `whole`.
@@ -272,7 +272,7 @@ def _student(
         name, lms, lms_id = match["name"], "moodle", match["lms_id"]
     # No name of a file has a "/".
     key = f"{lms}/{lms_id}" if lms else name or f"{whole}/"
-    student = students.setdefault(key, _Student(name, lms, lms_id))
+    student = students.setdefault(key, _HandedIn(name, lms, lms_id))
     if lms and student.name != name:
         student.notes.append(f"number {lms_id} also goes by the name `{shown(name)}`")
     return student
@@ -293,7 +293,7 @@ def _owner(name: str, lab: str) -> str:
 # --- keys -----------------------------------------------------------------------------------------
 
 
-def _keys(students: dict[str, _Student]) -> dict[str, str]:
+def _keys(students: dict[str, _HandedIn]) -> dict[str, str]:
     """Return each student's key, which does not depend on who else is there."""
     keys: dict[str, str] = {}
     for each, student in students.items():

@@ -15,7 +15,7 @@ from autograder.labs.master import MASTERS, ROOT, read_lab
 from autograder.sandbox.inside import wire
 from labkit.checks import CheckFailed, encrypted_labels, guard
 from labkit.checks.encrypted_labels import _small
-from tests import outside
+from tests.outside import student as elsewhere
 
 pytestmark = pytest.mark.labs
 
@@ -45,7 +45,7 @@ def student():
         original(link, *parts)
 
     program = "\n".join([*sources, "functions = globals()"])
-    with pytest.MonkeyPatch.context() as patch, outside.student(program) as session:
+    with pytest.MonkeyPatch.context() as patch, elsewhere(program) as session:
         original = wire.send
         patch.setattr(wire, "send", send)
         stand_ins = {case: session.stand_in(name) for case, name in names.items()}

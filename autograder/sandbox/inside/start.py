@@ -70,7 +70,7 @@ def _run_kernel(job: dict, namespace: ModuleType | None = None) -> None:
 
     from autograder.sandbox.inside import wire
 
-    class Kernel(IPythonKernel):
+    class Prepared(IPythonKernel):
         user_module = Any(namespace)
 
     class App(IPKernelApp):
@@ -95,7 +95,7 @@ def _run_kernel(job: dict, namespace: ModuleType | None = None) -> None:
             self.debug_shell_socket.disconnect(self.shell_socket.last_endpoint)
 
     wire.adopt(job["link"])
-    app = App.instance(kernel_class=Kernel)
+    app = App.instance(kernel_class=Prepared)
     app.initialize(["--HistoryManager.enabled=False"])
     app.start()
 
