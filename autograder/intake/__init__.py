@@ -2,8 +2,9 @@
 
 `collect` lists the files and says whose they are; it opens none of a student's. `reading` has each
 student's files read by `reader`, a program with limits in a sandbox, which chooses among them
-(`choose`), reads the cells of whatever it is (`salvage`), and puts the answers on the release's
-skeleton (`rebuild`). What comes back is the release with answers: nothing later sees the file.
+(`choose`), reads the cells of whatever it is (`salvage`), and finds the answers (`rebuild`, with
+`pieces` and `search`). What comes back is `answers`, which `reading` puts on the release: nothing
+later sees the file.
 
 Of all that is in autograder the sandbox sees this folder and `inside`, so what runs there imports
 nothing else.
