@@ -1,7 +1,8 @@
 """Secure aggregation: a server learns the sum of its clients' vectors, and nothing else of them.
 
-The protocol of Bonawitz et al. 2017 (IACR ePrint 2017/281; arXiv:1611.04482) with double masking,
-also on the k-regular graphs of Bell et al. 2020 (IACR ePrint 2020/704).
+The protocol of Bonawitz et al. 2017 (IACR ePrint 2017/281) with double masking, signed keys and
+confirmed survivors, also on the k-regular graphs of Bell et al. 2020 (IACR ePrint 2020/704).
+`secure_sum` says against which servers and colluders.
 """
 
 from labkit.secagg.client import Client, Refused

@@ -73,60 +73,17 @@ def correlation(a, b):
 # %% [markdown]
 # ## Part 1 · Ten parties
 #
-# **Goal.** Ten parties (hospitals, phones) hold 32 images each and want to tell 0 from 1 together,
-# without showing each other a single image. We have to play all ten: deal the images out. (0 against 1
-# is easy: a party comes far on its own. What we are after is not accuracy, but who sees what.)
-#
-# ### Exercise 1 · `split_among` (easy, 6 minutes)
-#
-# Every example gets exactly one owner, at random, and the sizes of the parts differ by one at most.
-#
-# <details><summary>Hint</summary>
-#
-# `rng.permutation(len(x))` is a random order; `np.array_split` cuts it into nearly equal pieces. Index
-# images and labels with the same piece.
-#
-# </details>
-
-# %% exercise="split_among"
-def split_among(x, y, parties, rng):
-    """Deal the examples out among the parties, at random.
-
-    Args:
-        x: [examples, pixels], the images.
-        y: [examples], their labels.
-        parties: how many parties there are, at most as many as examples.
-        rng: numpy.random.Generator, the only source of randomness.
-
-    Returns:
-        A list with one pair (images, labels) of arrays for each party.
-    """
-    ### BEGIN SOLUTION
-    pieces = np.array_split(rng.permutation(len(x)), parties)
-    return [(x[piece], y[piece]) for piece in pieces]
-    ### END SOLUTION
-
-
-# %% check="every_example_has_one_owner" points=3
-checks.federated_masking.every_example_has_one_owner(split_among, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.every_example_has_one_owner(
-    split_among, checks.fresh_rng(), trials=5
-)
-### END HIDDEN TESTS
-
-# %% check="labels_stay_with_their_images" points=3 trials=3
-# %% check="sizes_differ_by_one_at_most" points=2
-checks.federated_masking.sizes_differ_by_one_at_most(split_among, checks.fresh_rng())
-### BEGIN HIDDEN TESTS
-checks.federated_masking.sizes_differ_by_one_at_most(
-    split_among, checks.fresh_rng(), trials=5
-)
-### END HIDDEN TESTS
-
-# %% check="parts_are_drawn_at_random" points=2 trials=2
+# Ten parties (hospitals, phones) hold 32 images each and want to tell 0 from 1 together, without showing
+# each other a single image. We play all ten, and deal the images out. (0 against 1 is easy: a party comes
+# far on its own. What we are after is not accuracy, but who sees what.)
 
 # %%
+def split_among(x, y, parties, rng):
+    """Deal the examples out at random: a list of one pair (images, labels) for each party."""
+    pieces = np.array_split(rng.permutation(len(x)), parties)
+    return [(x[piece], y[piece]) for piece in pieces]
+
+
 rng = np.random.default_rng(1)
 dealt = rng.choice(len(x_train), 32 * PARTIES, replace=False)
 parties = split_among(x_train[dealt], y_train[dealt], PARTIES, rng)
@@ -148,7 +105,7 @@ print("of which 1s:         ", [int(y.sum()) for _, y in parties])
 #
 # Keep an eye on that formula. It is all the attacker needs.
 #
-# ### Exercise 2 · `gradient` (easy, 6 minutes)
+# ### Exercise 1 · `gradient` (easy, 6 minutes)
 #
 # Compute that mean over a batch.
 #
@@ -212,7 +169,7 @@ print(
 # where party $k$ has $n_k$ of the $n$ images and the mean loss $L_k$ on them, and $\eta$ is the learning
 # rate.
 #
-# ### Exercise 3 · `federated_round` (medium, 8 minutes)
+# ### Exercise 2 · `federated_round` (medium, 8 minutes)
 #
 # Play the server: collect each party's gradient, and make the step.
 #
@@ -281,7 +238,7 @@ def published_call(weights, data):
 # dangerous. You need not trust your eyes. What a computation depends on can be found from outside:
 # **change one input, and see whether the output changes**.
 #
-# ### Exercise 4 · `reads` (medium, 10 minutes)
+# ### Exercise 3 · `reads` (medium, 10 minutes)
 #
 # Find out on which arrays a computation depends.
 #
@@ -375,7 +332,7 @@ print(
 # optimiser, and works too: [Zhu et al. 2019, arXiv:1906.08935](https://arxiv.org/abs/1906.08935);
 # [Geiping et al. 2020, arXiv:2003.14053](https://arxiv.org/abs/2003.14053).)
 #
-# ### Exercise 5 · `invert_gradient` (easy, 6 minutes)
+# ### Exercise 4 · `invert_gradient` (easy, 6 minutes)
 #
 # Give back the image. You know neither $p$ nor $y$, but you know that pixels are never negative and
 # that the darkest ink is 1.
@@ -452,7 +409,7 @@ plots.images(
 #
 # **The smaller id adds, the larger one subtracts.**
 #
-# ### Exercise 6 · `mask_gradient` (medium, 10 minutes)
+# ### Exercise 5 · `mask_gradient` (medium, 10 minutes)
 #
 # `masks` holds the masks of all pairs; a party uses those of its own pairs. Write it so that it works
 # for floats *and* for unsigned integers, which wrap around: in NumPy `uint32` sums are sums modulo
@@ -582,25 +539,84 @@ plots.images(
 # * `secagg.expand(seed, length)` stretches such a **seed** into `length` numbers of type `uint32`: a
 #   **pseudorandom generator** (AES in counter mode), which nobody can tell from uniform without the seed.
 #
-# ### A solved sibling: two parties
+# So a party's masks could be computed like this:
 
 # %%
-alice, bob = secagg.PrivateKey(), secagg.PrivateKey()
-seed = alice.agree(bob.public, context=b"a first try")
-print(seed == bob.agree(alice.public, context=b"a first try"), secagg.expand(seed, 3))
+def first_attempt(party, private_key, public_keys, round_number, length):
+    """Return the sum of a party's masks, with their signs; the context is the round's number."""
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        seed = private_key.agree(public_keys[other], context=b"round %d" % round_number)
+        mask = secagg.expand(seed, length)
+        total = total + mask if party < other else total - mask
+    return total
+
+
+def fresh_keys(parties):
+    """Return new private keys and their public ones, party → key."""
+    private_keys = {party: secagg.PrivateKey() for party in parties}
+    return private_keys, {party: key.public for party, key in private_keys.items()}
+
+
+private_keys, public_keys = fresh_keys(range(PARTIES))
+print("sum of all masks:", sum(first_attempt(p, private_keys[p], public_keys, 0, 3) for p in range(PARTIES)))
 
 # %% [markdown]
-# ### Exercise 7 · `pairwise_mask` (harder, 12 minutes)
+# **Attack it.** Public keys are public, and nobody has to prove that the key it announces is its own. A
+# colluder announces honest party $w$'s key. Then the victim agrees with the two of them on *one and the
+# same* secret, hence on the same mask. If one id is smaller than the victim's and the other larger, it
+# adds that mask and subtracts it: gone, though no colluder ever knew it.
 #
-# Compute *the one vector* that a party adds to its encoded gradient: the masks with all the others,
-# added if this party's id is the smaller one, subtracted if it is the larger. Put the round's number
-# into the context, or every round has the same masks.
+# ### Exercise 6 · `copied_keys` (medium, 8 minutes)
+#
+# Be the colluders: choose the key that each announces, so that `first_attempt` leaves the victim's vector
+# bare. Every honest party's mask with the victim must meet its copy on the victim's other side.
 #
 # <details><summary>Hint</summary>
 #
-# Start with `np.zeros(length, np.uint32)`. The context is `bytes`: `b"round %d" % round_number`. Both
-# parties of a pair must use the same one, so their ids don't belong in it in different orders. Leave
-# yourself out.
+# Colluders whose ids are smaller than the victim's copy honest parties whose ids are larger, one each, and
+# the other way round. `zip` pairs two lists, and `sorted` puts the smaller ids first.
+#
+# </details>
+
+# %% exercise="copied_keys"
+def copied_keys(victim, public_keys, colluders):
+    """Return the keys that colluders announce so that the victim's masks cancel.
+
+    Args:
+        victim: its id.
+        public_keys: a dictionary, id → public key (bytes), of the honest parties, the victim among
+            them.
+        colluders: a list of ids. As many are smaller than the victim's as other honest parties'
+            are larger, and as many larger as theirs are smaller.
+
+    Returns:
+        A dictionary, colluder → the public key that it announces.
+    """
+    ### BEGIN SOLUTION
+    others = public_keys.keys() - {victim}
+    larger_first = sorted(others, key=lambda other: (other < victim, other))
+    return {c: public_keys[o] for c, o in zip(sorted(colluders), larger_first)}
+    ### END SOLUTION
+
+
+# %% check="one_copy_bares_one_of_three" points=3 trials=5
+# %% check="a_victim_among_many_is_bare" points=5 trials=5
+
+# %% [markdown]
+# **Defence.** The two of a pair put into the context *who they are*: both ids, and both public keys. Then
+# no two pairs share a secret, whatever keys are announced; and two parties that were told different keys
+# share none at all. (To refuse equal keys is good, and not enough: on X25519 every key has twins, other
+# bytes that agree on the same secrets.)
+#
+# ### Exercise 7 · `pairwise_mask` (medium, 10 minutes)
+#
+# Mend `first_attempt`: the round's number, both ids and both public keys belong into the context.
+#
+# <details><summary>Hint</summary>
+#
+# Both parties of a pair must use the same context: smaller id first. `b" %d " % i + public_keys[i]` says
+# who $i$ is, as bytes. `sorted((party, other))` is the pair in order.
 #
 # </details>
 
@@ -620,10 +636,9 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
     """
     ### BEGIN SOLUTION
     total = np.zeros(length, np.uint32)
-    for other, public_key in public_keys.items():
-        if other == party:
-            continue
-        seed = private_key.agree(public_key, b"round %d" % round_number)
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
+        seed = private_key.agree(public_keys[other], b"round %d" % round_number + ends)
         mask = secagg.expand(seed, length)
         total = total + mask if party < other else total - mask
     return total
@@ -631,18 +646,34 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 
 
 # %% check="all_pair_masks_cancel" points=4 trials=5
-# %% check="every_other_party_counts" points=3 trials=3
-# %% check="every_round_has_fresh_masks" points=3 trials=3
+# %% check="every_other_party_counts" points=2 trials=3
+# %% check="every_round_has_fresh_masks" points=2 trials=3
 # %% check="a_mask_needs_a_private_key" points=2 trials=3
+# %% check="no_two_pairs_share_a_mask" points=4 trials=3
 
 # %% [markdown]
-# Train again. This time the server sees masked vectors only.
+# Your attack, on both: party 4 is the victim, 0 to 3 are honest, and 5 to 8 collude.
 
 # %%
-private_keys = [secagg.PrivateKey() for _ in range(PARTIES)]
-public_keys = {party: key.public for party, key in enumerate(private_keys)}
+honest = {party: public_keys[party] for party in range(5)}
+announced = honest | copied_keys(4, honest, [5, 6, 7, 8])
+seen_by_server = {"first attempt": [], "mended": []}
+for number, grad in enumerate(victim_gradients):
+    for name, masks_of in (("first attempt", first_attempt), ("mended", pairwise_mask)):
+        sent = fixed.encode(grad, PARTIES) + masks_of(4, private_keys[4], announced, number, 784)
+        seen_by_server[name].append(invert_gradient(fixed.decode(sent)))
+first, mended = ([*map(correlation, s, victims)] for s in seen_by_server.values())
+print(f"party 4 among copied keys: correlation at least {min(first):.4f} at the first attempt,")
+print(f"at most {max(np.abs(mended)):.3f} in size with both ends in the context")
+
+# %% [markdown]
+# Train again. This time the server sees masked vectors only. The keys are new in every round; part 7 shows
+# why.
+
+# %%
 weights, masked_accuracies = np.zeros(784), []
 for round_number in range(ROUNDS):
+    private_keys, public_keys = fresh_keys(range(PARTIES))
     total = np.zeros(784, np.uint32)  # all that the server keeps
     for party, (x, y) in enumerate(parties):
         vector = fixed.encode(gradient(weights, x, y), PARTIES)
@@ -703,34 +734,39 @@ except secagg.TooFewShares as error:
     print("five do not:", error)
 
 # %% [markdown]
-# **Attack the defence.** Party 3 was not dead, only slow: its vector arrives *after* the server got the
-# shares of its key. Or the server merely *says* that it never came.
+# **Attack the defence**, twice. The key takes off *whatever* party 3 masked with it. (1) Had it used that
+# key before, each of its earlier rounds would be open now: hence fresh keys in every round. (2) Party 3 was
+# not dead, only slow: its vector arrives *after* the server got the shares of its key. Or the server
+# merely *says* that it never came.
 
 # %%
 key_3 = secagg.PrivateKey(recovered)
-naked, doubly = [], []
-for number, grad in enumerate(victim_gradients):  # six attempts, with six images
-    round_number = 101 + number
-    vector = fixed.encode(grad, PARTIES)
-    late = vector + pairwise_mask(3, private_keys[3], public_keys, round_number, 784)
-    pair_masks = pairwise_mask(3, key_3, public_keys, round_number, 784)  # the server's own work
-    self_mask = secagg.expand(secrets.token_bytes(32), 784)
-    naked.append(invert_gradient(fixed.decode(late - pair_masks)))
-    doubly.append(invert_gradient(fixed.decode(late + self_mask - pair_masks)))
+taken = {"same key": [], "fresh key": [], "+ self mask": []}
+for round_number, grad in enumerate(victim_gradients):  # six rounds, with six images
+    vector, others_keys = fixed.encode(grad, PARTIES), fresh_keys(range(PARTIES))
+    for name, (private, public) in {
+        "same key": (private_keys, public_keys),
+        "fresh key": others_keys,
+        "+ self mask": (private_keys, public_keys),
+    }.items():
+        sent = vector + pairwise_mask(3, private[3], public, round_number, 784)
+        if name == "+ self mask":
+            sent = sent + secagg.expand(secrets.token_bytes(32), 784)
+        bare = sent - pairwise_mask(3, key_3, public, round_number, 784)  # the server's own work
+        taken[name].append(invert_gradient(fixed.decode(bare)))
+same, fresh, doubly = ([*map(correlation, images, victims)] for images in taken.values())
 print(
     "correlation with party 3's image after the server took the pair masks off:\nat least "
-    f"{min(map(correlation, naked, victims)):.4f} with pair masks only, "
-    f"at most {max(np.abs([*map(correlation, doubly, victims)])):.3f} with a self mask as well"
+    f"{min(same):.4f} with pair masks only, at most {max(np.abs(doubly)):.3f} with a self mask as well;\n"
+    f"in rounds with a key of their own at most {max(np.abs(fresh)):.3f}"
 )
 plots.images(
-    {
-        "true": np.reshape(victims, (-1, 28, 28)),
-        "pair masks": np.reshape(naked, (-1, 28, 28)),
-        "+ self mask": np.reshape(doubly, (-1, 28, 28)),
-    },
-    title="The key was revealed, then the vector came",
-    alt="Three rows of six images: the true digits, the same digits reconstructed by the server when "
-    "only pair masks protect them, and grey noise when a self mask is on them as well.",
+    {"true": np.reshape(victims, (-1, 28, 28))}
+    | {name: np.reshape(images, (-1, 28, 28)) for name, images in taken.items()},
+    title="Party 3's key was revealed",
+    alt="Four rows of six images: the true digits; the same digits, reconstructed by the server from "
+    "what the revealed key masked; grey noise for rounds with another key; and grey noise where a self "
+    "mask was on the vector as well.",
 )
 
 # %% [markdown]
@@ -797,11 +833,12 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
 # party 6 is named and excluded from helping; six others suffice.
 
 # %%
+private_keys, public_keys = fresh_keys(range(PARTIES))
 dropped = [3, 8]
 survivors = [party for party in range(PARTIES) if party not in dropped]
 self_seeds = {party: secrets.token_bytes(32) for party in survivors}
 pair_seeds = {
-    (i, j): private_keys[i].agree(public_keys[j], b"round 200")
+    (i, j): private_keys[i].agree(public_keys[j], b"%d %d " % (i, j) + public_keys[i] + public_keys[j])
     for i in range(PARTIES)
     for j in range(i + 1, PARTIES)
 }

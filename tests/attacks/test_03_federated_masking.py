@@ -1,0 +1,209 @@
+"""Attacks on secure aggregation: each takes a vector from the old protocol, none from the new one."""
+
+import contextlib
+from unittest import mock
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from labkit import secagg
+from labkit.secagg import client as clients_of
+from labkit.secagg import shamir
+
+pytestmark = pytest.mark.labs
+
+LENGTH = 8  # an attack that knows nothing is right in all 8 places with probability 2^−256
+
+
+@contextlib.contextmanager
+def contexts_without_ends():
+    """The old key derivation: the round's number and nothing of the two ends; no key refused."""
+    with (
+        mock.patch.object(clients_of, "between", lambda purpose, r, ends: b"%s %d" % (purpose, r)),
+        mock.patch.object(clients_of, "repeated", lambda announcements: False),
+    ):
+        yield
+
+
+def vectors(clients):
+    return np.random.default_rng().integers(0, 2**32, (clients, LENGTH), dtype=np.uint32)
+
+
+# --- a colluder announces somebody's key ----------------------------------------------------------
+
+P = 2**255 - 19
+
+
+def same(key):
+    return key
+
+
+def with_the_top_bit(key):
+    """The same point: X25519 ignores the highest bit (RFC 7748, section 5)."""
+    return key[:31] + bytes([key[31] | 0x80])
+
+
+def of_small_order_apart(key):
+    """u → 1/u adds the point of order 2: another key that agrees on the same secrets."""
+    return pow(int.from_bytes(key, "little"), -1, P).to_bytes(32, "little")
+
+
+class Round:
+    """A round, step by step: clients with identities, and a server of which nothing is honest."""
+
+    def __init__(self, clients, threshold):
+        self.everybody = range(clients)
+        self.identities = [Ed25519PrivateKey.generate() for _ in self.everybody]
+        roster = {u: key.public_key().public_bytes_raw() for u, key in enumerate(self.identities)}
+        graph = secagg.all_pairs(clients)
+        self.party = [
+            secagg.Client(u, graph[u], threshold, 0, self.identities[u], roster)
+            for u in self.everybody
+        ]
+        self.keys = {u: p.advertise() for u, p in enumerate(self.party)}
+
+    def announce(self, u, mask_key):
+        """Let a client sign another mask key in place of its own."""
+        channel = self.keys[u].channel_key
+        signature = self.identities[u].sign(clients_of.announced(u, 0, mask_key, channel))
+        self.keys[u] = clients_of.Announcement(mask_key, channel, signature)
+
+    def share(self):
+        letters = {u: p.share(self.keys) for u, p in enumerate(self.party)}
+        for v, p in enumerate(self.party):
+            assert p.open({u: letters[u][v] for u in self.everybody if u != v}) == set()
+
+
+# The victim stands in the middle: the honest others on one side, their copies on the other.
+@pytest.mark.parametrize("victim, honest, colluders", [(1, [2], [0]), (2, [1, 3], [4, 0])])
+@pytest.mark.parametrize("twin", [same, with_the_top_bit, of_small_order_apart])
+def test_a_copied_key_unmasks_nobody(victim, honest, colluders, twin):
+    def server_sees(bare):
+        run = Round(2 * len(honest) + 1, 3)
+        for colluder, other in zip(colluders, honest, strict=True):
+            run.announce(colluder, twin(run.keys[other].mask_key))
+        run.share()
+        masked = run.party[victim].mask(bare, run.everybody)
+        # The victim survives, so the server is handed shares of its self mask's seed.
+        shares = np.array([run.party[v]._held[victim][clients_of.SELF] for v in (0, 1, 2)])
+        (seed,) = secagg.recover(shares[:, None], [0, 1, 2], 3)
+        return masked - secagg.expand(seed, LENGTH)
+
+    bare = vectors(1)[0]
+    with contexts_without_ends():
+        assert np.array_equal(server_sees(bare), bare)
+    if twin is same:
+        with pytest.raises(secagg.Refused, match="twice"):
+            server_sees(bare)
+    else:
+        assert not np.any(server_sees(bare) == bare)  # fails with probability 8 · 2^−32 = 2e-9
+
+
+def test_a_server_that_follows_the_protocol_excludes_the_copy():
+    told = {}
+
+    def copying(stage, client, message):
+        told[stage, client] = message
+        if (stage, client) != ("keys", 2):
+            return message
+        # Signed by its own identity, which the roster holds: the copy is the only offence.
+        identity = identities[client]
+        copied = told["keys", 1].mask_key
+        signature = identity.sign(clients_of.announced(2, 0, copied, message.channel_key))
+        return clients_of.Announcement(copied, message.channel_key, signature)
+
+    identities = [Ed25519PrivateKey.generate() for _ in range(4)]
+    made = iter(identities)
+    with mock.patch.object(Ed25519PrivateKey, "generate", lambda: next(made)):
+        result = secagg.secure_sum(vectors(4), 3, tamper=copying)
+    assert result.excluded == {2: "one of its public keys is announced already"}
+
+
+def test_a_server_cannot_put_its_own_key_in_place_of_a_clients():
+    run = Round(3, 2)
+    middle = secagg.PrivateKey()
+    run.keys[1] = clients_of.Announcement(
+        middle.public, run.keys[1].channel_key, run.keys[1].signature
+    )
+    with pytest.raises(secagg.Refused, match="did not sign"):
+        run.party[0].share(run.keys)
+    with mock.patch.object(clients_of, "signed", lambda *_: True):
+        run.party[0].share(run.keys)  # unsigned, it would be taken, and the server have the seed
+
+
+# --- a server that tells several stories ----------------------------------------------------------
+
+
+def revealed_INSECURE(party, arrived, dropped):
+    """The old `Client.reveal`: no word with the others; one kind of share of each client, once."""
+    party._require_holders(len(party._partners(arrived)) + 1)
+    kinds = dict.fromkeys(arrived, clients_of.SELF) | dict.fromkeys(dropped, clients_of.PAIRS)
+    return {u: party._held[u][kind] for u, kind in kinds.items() if u in party._held}
+
+
+def test_no_sum_is_of_fewer_than_the_threshold():
+    """Ten clients, none colludes, t = 6 > n/2: each client is told other four dropouts.
+
+    Six shares of six keys, and ten of the other four seeds: the server has the sum of four, whose
+    pair masks with the six it computes. Only confirmed survivors keep it from that.
+    """
+    clients, threshold, kept = 10, 6, {6, 7, 8, 9}
+    lost = set(range(clients)) - kept
+    # Everybody is told of four of the six lost that they dropped out, and of none that asks itself.
+    told = {u: {(u + step) % 6 for step in (1, 2, 3, 4)} for u in lost}
+    told |= {u: {(u + step) % 6 for step in (0, 1, 2, 3)} for u in kept}
+
+    def attack(run):
+        x = vectors(clients)
+        sent = [p.mask(x[u], run.everybody) for u, p in enumerate(run.party)]
+        answers = {u: run.reveals(u, set(run.everybody) - told[u], told[u]) for u in run.everybody}
+
+        def secret(owner, kind):
+            said = [u for u in answers if (owner in told[u]) == (kind == clients_of.PAIRS)]
+            helpers = [u for u in said if answers[u]][:threshold]
+            rows = np.array([answers[u][owner] for u in helpers]).reshape(-1, 1, shamir.LIMBS)
+            return secagg.recover(rows, helpers, threshold)[0]
+
+        total = sum((sent[u] for u in kept), np.zeros(LENGTH, np.uint32))
+        for u in kept:
+            total -= secagg.expand(secret(u, clients_of.SELF), LENGTH)
+        for v in lost:
+            key = secagg.PrivateKey(secret(v, clients_of.PAIRS))
+            for u in kept:
+                seed = clients_of.pair_seed(key, v, u, run.keys[u], 0)
+                mask = secagg.expand(seed, LENGTH)
+                total = total - mask if u < v else total + mask
+        return total, x[sorted(kept)].sum(axis=0, dtype=np.uint32)
+
+    run = Round(clients, threshold)
+    run.share()
+    run.reveals = lambda u, arrived, dropped: revealed_INSECURE(run.party[u], arrived, dropped)
+    got, wanted = attack(run)
+    assert np.array_equal(got, wanted)
+
+    run = Round(clients, threshold)
+    run.share()
+    codes = {}
+
+    def asks(u, arrived, dropped):
+        if not codes:  # they tell each other what they were told; the server passes it on
+            for v in run.everybody:
+                codes[v] = run.party[v].confirm(set(run.everybody) - told[v])
+        with contextlib.suppress(secagg.TooFewShares):
+            return run.party[u].reveal({v: own[u] for v, own in codes.items() if u in own})
+        return {}
+
+    run.reveals = asks
+    with pytest.raises(shamir.TooFewShares):
+        attack(run)
+
+
+def test_nobody_is_told_to_mask_with_those_who_will_drop_out():
+    """The victim is told of t − 1 others, whose keys the server then has all others recover."""
+    clients, threshold, victim = 5, 3, 0
+    run = Round(clients, threshold)
+    run.share()
+    run.party[victim].mask(vectors(1)[0], {0, 1, 2})
+    with pytest.raises(secagg.Refused, match="two stories"):
+        run.party[victim].confirm({0, 3, 4})  # survivors with whom it made no masks
