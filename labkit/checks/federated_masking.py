@@ -946,9 +946,9 @@ def _cases(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
                 int(np.clip(threshold + rng.integers(-2, 2), 0, parties - 1)),
             )
         )
-        colluders = int(np.clip(2 * threshold - parties + rng.integers(-1, 2), 0, parties - 2))
+        colluders = int(np.clip(2 * threshold - parties + rng.integers(-1, 2), 0, parties - 1))
         cases.append((parties, threshold, 0, colluders))
-    return cases
+    return [*cases, (parties, parties, 0, parties - 1), (parties, parties, 0, parties - 2)]
 
 
 def _table(what_happens: Callable, rng: np.random.Generator, column: int, truth: Callable) -> None:
@@ -963,10 +963,17 @@ def _table(what_happens: Callable, rng: np.random.Generator, column: int, truth:
             f"the other {parties - colluders} that the victim dropped out, and the rest that it "
             "did not",
         }[column]
+        if column and colluders == parties - 1:
+            story = f"{colluders} collude, and know all of the sum but one vector"
         require(
             got == want,
             f"{parties} parties, threshold {threshold}: {story}. You say {got}; it is {want}.",
         )
+
+
+def _in_company(parties: int, colluders: int) -> bool:
+    """Tell whether the sum, without what the colluders added, is of two vectors at least."""
+    return len(range(colluders, parties)) > 1
 
 
 @check
@@ -994,7 +1001,7 @@ def a_curious_server(what_happens: Callable, rng: np.random.Generator) -> None:
         try:
             return secagg.recover(shares, own, threshold) != [bytes(32)]
         except secagg.TooFewShares:
-            return True
+            return _in_company(parties, colluders)
 
     _table(what_happens, rng, 1, truth)
 
@@ -1006,7 +1013,7 @@ def a_lying_server(what_happens: Callable, rng: np.random.Generator) -> None:
     def truth(parties, threshold, dropouts, colluders):
         # Every way of telling the honest parties two different stories.
         honest = parties - colluders
-        return not any(
+        return _in_company(parties, colluders) and not any(
             colluders + told >= threshold and colluders + honest - told >= threshold
             for told in range(honest + 1)
         )

@@ -207,3 +207,66 @@ def test_nobody_is_told_to_mask_with_those_who_will_drop_out():
     run.party[victim].mask(vectors(1)[0], {0, 1, 2})
     with pytest.raises(secagg.Refused, match="two stories"):
         run.party[victim].confirm({0, 3, 4})  # survivors with whom it made no masks
+
+
+# --- what no mask hides ---------------------------------------------------------------------------
+
+
+def test_of_one_among_colluders_the_sum_is_the_vector():
+    """Not refused, and not claimed: `secure_sum` speaks of c ≤ n − 2."""
+    x = vectors(4)
+    total = secagg.secure_sum(x, 4).total
+    assert np.array_equal(total - x[1:].sum(axis=0, dtype=np.uint32), x[0])
+
+
+# --- a key that is recovered, and what it masked before -------------------------------------------
+
+
+def pair_masks(party, key, public, round_number):
+    """The sum of a party's pair masks, as the lab's `pairwise_mask` computes it."""
+    total = np.zeros(LENGTH, np.uint32)
+    for other in public.keys() - {party}:
+        ends = {party: public[party], other: public[other]}
+        seed = key.agree(public[other], clients_of.between(b"mask", round_number, ends))
+        mask = secagg.expand(seed, LENGTH)
+        total = total + mask if party < other else total - mask
+    return total
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_key_recovered_from_a_dropout_opens_no_earlier_round(fresh):
+    """The server keeps what it saw in six rounds; then party 3 drops out, and shares give its key."""
+    keys = [secagg.PrivateKey() for _ in range(5)]
+    kept, x = [], vectors(6)
+    for number in range(6):
+        if fresh:
+            keys = [secagg.PrivateKey() for _ in range(5)]
+        public = {party: key.public for party, key in enumerate(keys)}
+        kept.append((x[number] + pair_masks(3, keys[3], public, number), public))
+    if fresh:
+        keys[3] = secagg.PrivateKey()
+    shares = secagg.share([bytes(keys[3])], 3, range(5))
+    (recovered,) = secagg.recover(shares[[0, 1, 2]], [0, 1, 2], 3)
+    server = secagg.PrivateKey(recovered)
+    opened = [
+        masked - pair_masks(3, server, public | {3: server.public}, number)
+        for number, (masked, public) in enumerate(kept)
+    ]
+    # By chance one of 48 places is right with probability 48 · 2^−32 = 1e-8.
+    assert np.mean(np.array(opened) == x) == (0 if fresh else 1)
+
+
+def test_a_client_of_each_round_has_keys_of_its_own():
+    """What was revealed of a round fits no other: a share, a key, a vector."""
+    seen = [{}, {}]
+    for number in (0, 1):
+        keep = seen[number]
+        secagg.secure_sum(
+            vectors(3),
+            2,
+            round_number=number,
+            dropouts={2: "masked"},
+            tamper=lambda stage, u, said, keep=keep: keep.setdefault((stage, u), said),
+        )
+    keys = [{said["keys", u].mask_key for u in range(3)} for said in seen]
+    assert not keys[0] & keys[1]

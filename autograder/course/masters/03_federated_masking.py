@@ -878,14 +878,21 @@ except secagg.TooFewShares as error:
 #
 # The **threshold** $t$ is how many shares it takes. A high one protects against parties that *collude*
 # (share with the server what they know), a low one against dropouts. Three questions about
-# $n$ parties, each of which holds a share of everybody's two secrets:
+# $n$ parties, each of which holds a share of everybody's two secrets, and $c$ of which collude. **Safe**
+# means: the server learns sums only, each of *at least two* honest vectors. (Of the sum of one honest
+# vector and their own, colluders subtract their own. No mask helps against that.)
 #
 # 1. **Does the sum come out** if $d$ of them drop out?
-# 2. **Is an honest party's vector safe** if $c$ of the others *collude* with a server that follows the
-#    protocol? They pool their shares of its private key; its self mask the server may take off anyway.
+# 2. **Is it safe if the server is curious**, and nobody drops out? It follows the protocol; the colluders
+#    pool their shares of a victim's private key. The self mask the server may take off anyway.
 # 3. **Is it safe if the server lies**, telling some honest parties that the victim dropped out and others
 #    that it did not? Each honest party, the victim among them, answers one question; colluders answer
-#    both. The server needs $t$ answers to each.
+#    both. The server needs $t$ answers to each. If it can't have both, it can still have all other honest
+#    parties "drop out" until $t$ are left.
+#
+# Against copied keys the contexts of exercise 7 stand, in both cases. Against a server that hands out keys
+# of its own, and against one that tells each party another story, the library's parties sign their keys
+# (Ed25519) and confirm to each other who survived before they answer (Bonawitz et al. 2017).
 #
 # ### Exercise 9 · `what_happens` (medium, 8 minutes)
 #
@@ -894,7 +901,7 @@ except secagg.TooFewShares as error:
 # <details><summary>Hint</summary>
 #
 # For the third: the $c$ colluders count twice, the $n - c$ others once. How many answers does the server
-# get in all, and how many does it need?
+# get in all, and how many does it need? And how many honest vectors are in a sum of all $n$?
 #
 # </details>
 
@@ -906,15 +913,16 @@ def what_happens(parties, threshold, dropouts, colluders):
         parties: n; each holds one share of each secret.
         threshold: t, how many shares give a secret.
         dropouts: d, how many fall silent, counting for the first question only.
-        colluders: c, how many side with the server, for the second and the third.
+        colluders: c < n, how many side with the server, for the second and the third.
 
     Returns:
         Three bools: the sum comes out; safe if the server is curious; safe if the server lies.
     """
     ### BEGIN SOLUTION
     comes_out = parties - dropouts >= threshold
-    safe_if_curious = colluders < threshold
-    safe_if_lying = parties + colluders < 2 * threshold
+    in_company = parties - colluders >= 2
+    safe_if_curious = in_company and colluders < threshold
+    safe_if_lying = in_company and parties + colluders < 2 * threshold
     return comes_out, safe_if_curious, safe_if_lying
     ### END SOLUTION
 
@@ -927,7 +935,7 @@ def what_happens(parties, threshold, dropouts, colluders):
 print("100 parties, a third of which may drop out, and some of which may collude:\n")
 print("threshold  dropouts  colluders    sum comes out  safe: curious  safe: lying")
 for threshold, dropouts, colluders in [
-    (34, 33, 33), (51, 33, 0), (51, 33, 33), (67, 33, 33), (68, 33, 33), (67, 34, 66),
+    (34, 33, 33), (51, 33, 0), (51, 33, 33), (67, 33, 33), (68, 33, 33), (67, 34, 66), (100, 0, 99),
 ]:
     answers = what_happens(100, threshold, dropouts, colluders)
     columns = "".join(f"{'yes' if answer else 'NO':>15}" for answer in answers)
@@ -935,7 +943,9 @@ for threshold, dropouts, colluders in [
 
 # %% [markdown]
 # With a third gone and a third bad, $t = 67$ is the largest threshold that lets the sum come out, and
-# against a liar it is the smallest that is safe. One dropout or one colluder more, and no threshold does it all.
+# against a liar it is the smallest that is safe. One dropout or one colluder more, and no threshold does it
+# all. And among 99 colluders nothing hides the hundredth. (Dropouts can leave it alone with them, too: a
+# curious server's sum is of $n - d - c$ honest vectors.)
 
 # %% [markdown]
 # ## Part 8 · What it costs
