@@ -6,6 +6,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from scipy import stats
 
 from labkit import secagg
 from labkit.secagg import client as clients_of
@@ -217,6 +218,43 @@ def test_of_one_among_colluders_the_sum_is_the_vector():
     x = vectors(4)
     total = secagg.secure_sum(x, 4).total
     assert np.array_equal(total - x[1:].sum(axis=0, dtype=np.uint32), x[0])
+
+
+# --- who draws the graph --------------------------------------------------------------------------
+
+
+class Seats:
+    """A server's 'randomness': it seats the victim in the middle of its colluders."""
+
+    def __init__(self, first):
+        self.first = first
+
+    def permutation(self, clients):
+        return np.array([*self.first, *sorted(set(range(clients)) - set(self.first))])
+
+
+def test_colluders_surround_a_victim_only_if_the_server_draws_the_graph():
+    clients, degree, threshold, victim = 500, 36, 23, 0
+    colluders = set(range(400, 500))
+    seats = [*range(400, 418), victim, *range(418, 436)]
+    around = secagg.regular(clients, degree, Seats(seats))[victim]
+    assert len(around & colluders) == degree  # 36 of 500 would do, with k + 1 holders in all
+    rng, most, rounds = np.random.default_rng(), 0, 20
+    for _ in range(rounds):
+        graph = secagg.regular(clients, degree, rng)
+        most = max(most, *(len(graph[u] & colluders) for u in range(400)))
+    # The lab's bound: 1e-6 a round.
+    assert stats.hypergeom.sf(threshold - 1, clients - 1, len(colluders), degree) * 400 < 1e-6
+    assert most < threshold  # fails with probability 20 · 1e-6
+
+
+def test_twenty_neighbours_of_five_hundred_are_too_few():
+    """k = 20, t = 13, a fifth collude: 4e-3 a round, not 1e-6; and a liar always wins."""
+    curious, lying = (
+        400 * stats.hypergeom.sf(enough - 1, 499, 100, 20) for enough in (13, 2 * 13 - 21)
+    )
+    assert 3e-3 < curious < 4e-3
+    assert lying > 1
 
 
 # --- a key that is recovered, and what it masked before -------------------------------------------

@@ -151,6 +151,17 @@ def test_lab_03_a_late_vector_is_bare_but_for_its_self_mask():
     )
     assert pairs >= 0.99
     assert both < 0.25
+    [[fresh]] = figures("03_federated_masking", r"key of their own at most (\S+)\n")
+    assert fresh < 0.25
+
+
+def test_lab_03_copied_keys_bare_the_first_attempt_and_not_the_mended_one():
+    [[first, mended]] = figures(
+        "03_federated_masking",
+        r"copied keys: correlation at least (\S+) at the first attempt,\nat most (\S+) in size",
+    )
+    assert first >= 0.99
+    assert mended < 0.25
 
 
 def test_lab_03_dropouts_and_a_tamperer_leave_the_sum_exact():
@@ -167,10 +178,17 @@ def test_lab_03_the_traffic_grows_as_the_fits_say():
     lab = "03_federated_masking"
     fits = figures(lab, r"(\d+) · n(?:²|·k) +([+-]\d+) · n bytes \(within (\d+)%\)")
     assert len(fits) == 2
-    # A pair costs two sealed pairs of shares, their hashes, keys and revealed shares.
-    assert all(400 < a < 700 and within <= 3 for a, _, within in fits)
+    # A pair costs two sealed pairs of shares, their hashes, signed keys, codes, revealed shares.
+    assert all(600 < a < 1000 and within <= 3 for a, _, within in fits)
     # The masked vector alone is 4 · 784 = 3136 bytes a party.
     assert all(2500 < b < 4500 for _, b, _ in fits)
+
+
+def test_lab_03_a_liar_needs_more_neighbours_than_a_curious_server():
+    rows = figures("03_federated_masking", r"curious k = (\d+), t = (\d+); lying k = (\d+), t = (\d+)")
+    assert rows[-1] == [54, 35, 114, 86]
+    assert all(curious < lying for curious, _, lying, _ in rows)
+    assert "k = 20, t = 2k/3: 4e-03 against a curious" in printed("03_federated_masking")
 
 
 def test_lab_03_secure_aggregation_costs_no_accuracy_in_tff():

@@ -952,9 +952,10 @@ for threshold, dropouts, colluders in [
 #
 # With all pairs, $n$ parties make $n(n-1)/2$ masks and send $n(n-1)$ letters: for 500 phones a quarter of a
 # million. [Bell et al. 2020](https://eprint.iacr.org/2020/704) let each party pair up with only $k$
-# random **neighbours**, who also hold its shares: $n \cdot k$. The price is luck: your $k$ neighbours may
-# happen to be bad. If $t$ or more of them collude, they have your key. (And if too many of them drop
-# out, the sum is lost.)
+# random **neighbours**, who hold its shares as it does itself: $n \cdot k$. The price is luck: your $k$
+# neighbours may happen to be bad. If $t$ of them collude, a curious server has your key. A lying one needs
+# $k + 1 + c \ge 2t$, as in part 7: $2t - k - 1$ colluders do. And if more than $k - t$ drop out, the sum is
+# lost.
 #
 # ### Exercise 10 · `privacy_risk` (medium, 8 minutes)
 #
@@ -976,11 +977,11 @@ def privacy_risk(parties, neighbours, threshold, colluders):
     Args:
         parties: n.
         neighbours: k, each party's random neighbours.
-        threshold: t; this many colluders among the k can take a party's masks off.
+        threshold: this many colluders among the k can take a party's masks off.
         colluders: c of the n parties side with the server.
 
     Returns:
-        The sum over honest parties of P[t or more of its k neighbours collude], at most 1.
+        The sum over honest parties of P[so many or more of its k neighbours collude], at most 1.
     """
     ### BEGIN SOLUTION
     one = stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours)
@@ -992,76 +993,91 @@ def privacy_risk(parties, neighbours, threshold, colluders):
 # %% check="risk_at_the_edges" points=2 trials=3
 
 # %%
-print("a fifth collude, 2/3 of the neighbours are the threshold, a risk below 1 in a million:")
-for n in (100, 500, 5000, 50000, 10**6):
-    k = next(k for k in range(6, n, 2) if privacy_risk(n, k, 2 * k // 3 + 1, n // 5) < 1e-6)
-    print(f"  {n:8} parties: {k} neighbours each, in place of {n - 1}")
+def neighbours(n, lying):
+    """Return the smallest k and a t: a fifth collude, a twentieth drop out, both risks below 1e-6."""
+    for k in range(4, n, 2):
+        for t in range(k // 2 + 1, k + 1):
+            enough = 2 * t - k - 1 if lying else t
+            if privacy_risk(n, k, enough, n // 5) < 1e-6:  # the smallest such t loses fewest sums
+                lost = n * stats.hypergeom.sf(k - t, n - 1, n // 20, k)
+                if lost < 1e-6:
+                    return k, t
+                break
+    return n - 1, 2 * n // 3 + 1
+
+
+crowds = (100, 200, 500, 5000, 50000, 10**6)
+needed = {name: [neighbours(n, name == "lying") for n in crowds] for name in ("curious", "lying")}
+for n, *both in zip(crowds, *needed.values()):
+    print(f"{n:8} parties:", *(f"{name} k = {k}, t = {t};" for name, (k, t) in zip(needed, both)))
+print(f"500 parties, k = 20, t = 2k/3: {privacy_risk(500, 20, 13, 100):.0e} against a curious server,")
+print(f"{privacy_risk(500, 20, 2 * 13 - 21, 100):.0f} against one that lies")
+plots.lines(
+    {f"a {name} server": (crowds, [k for k, _ in pairs]) for name, pairs in needed.items()},
+    xlabel="parties",
+    ylabel="neighbours of each party",
+    title="A fifth collude, a twentieth drop out; either risk below 1e-6",
+    alt="Neighbours that are needed against the number of parties on a logarithmic axis: two nearly "
+    "straight lines, that of the lying server about twice as high as that of the curious one.",
+    logx=True,
+)
 
 # %% [markdown]
-# $k$ grows with the *logarithm* of $n$: a phone in a crowd of a million needs about fifty neighbours. Now
-# measure. A round of `secagg.secure_sum`, 784 weights, a twentieth of the parties dropping out: all bytes
+# $k$ grows with the *logarithm* of $n$: in a crowd of a million, 54 neighbours against a curious server and
+# 114 against one that lies, with the thresholds printed above (with $t = 2k/3$, 498 even if nobody dropped
+# out). "About 20 for everybody" is none of this. And *who draws the graph?* The bound holds if it is
+# drawn after the colluders were chosen, from randomness that nobody controls. A server that draws it
+# seats its friends around you, and $k$ of a million are enough.
+#
+# Now measure. A round of `secagg.secure_sum`, 784 weights, a twentieth of the parties dropping out: all bytes
 # that go over the wire (but the model's), and the computing time (of the processor, whatever else it
 # does) of all parties and the server on this machine.
 
 # %%
 LENGTH = 784
-counts = budget(full=[10, 25, 50, 100, 200, 500], quick=[10, 20, 40])
 cost_rng = np.random.default_rng(7)
 
 
-def cost(n, k):
-    """Run a round of n parties with k neighbours each (None: all); return bytes and seconds."""
+def cost(n, k, t):
+    """Run a round of n parties with k neighbours each (n − 1: all); return bytes and seconds."""
     inputs = cost_rng.integers(0, 2**32, (n, LENGTH), dtype=np.uint32)
     silent = {int(p): "masked" for p in cost_rng.choice(n, n // 20, replace=False)}
-    graph = None if k is None else secagg.regular(n, k, cost_rng)
-    threshold = 2 * (n if k is None else k) // 3
+    graph = None if k == n - 1 else secagg.regular(n, k, cost_rng)
     began = time.process_time()
-    result = secagg.secure_sum(inputs, threshold, graph=graph, dropouts=silent)
+    result = secagg.secure_sum(inputs, t, graph=graph, dropouts=silent)
     seconds = time.process_time() - began
     there = [p for p in range(n) if p not in silent]
     assert np.array_equal(result.total, inputs[there].sum(axis=0, dtype=np.uint32))
     return sum(result.bytes_sent.values()) + sum(result.bytes_received.values()), seconds
 
 
-degrees = [min(20, (n - 1) // 2 * 2) for n in counts]
-cost(counts[0], None)  # not counted: the first round also sets up what the later ones find
-costs = {
-    "all pairs": np.array([cost(n, None) for n in counts]),
-    "20 neighbours": np.array([cost(n, k) for n, k in zip(counts, degrees)]),
+rounds = {
+    "all pairs": [(n, n - 1, 2 * n // 3) for n in budget(full=[10, 25, 50, 100, 200], quick=[10, 20, 40])],
+    "few neighbours": [
+        (n, *neighbours(n, lying=False)) for n in budget(full=[100, 200, 500], quick=[80, 100])
+    ],
 }
-growth = {"all pairs": (np.square(counts), "n²"), "20 neighbours": (np.multiply(counts, degrees), "n·k")}
-for name, measured in costs.items():
-    terms, symbol = growth[name]
+cost(10, 9, 6)  # not counted: the first round also sets up what the later ones find
+costs = {name: np.array([cost(*each) for each in sizes]) for name, sizes in rounds.items()}
+for (name, sizes), symbol in zip(rounds.items(), ("n²", "n·k")):
+    counts, degrees, _ = np.transpose(sizes)
+    terms = counts**2 if symbol == "n²" else counts * degrees
     # Relative errors are minimised, so that small rounds count as much as large ones.
     for column, unit, digits in ((0, "bytes", 0), (1, "ms", 3)):
-        y = measured[:, column] * (1000 if unit == "ms" else 1)
+        y = costs[name][:, column] * (1000 if unit == "ms" else 1)
         (a, b), *_ = np.linalg.lstsq(np.stack([terms / y, counts / y], 1), np.ones(len(y)), rcond=None)
-        off = np.abs((a * terms + b * np.array(counts)) / y - 1).max()
+        off = np.abs((a * terms + b * counts) / y - 1).max()
         print(f"{name:14}: {a:8.{digits}f} · {symbol} {b:+9.{digits}f} · n {unit} (within {off:.0%})")
-for name, measured in costs.items():
-    print(f"{name:14}: {counts[-1]} parties: {measured[-1, 0] / 1e6:.2f} MB, {measured[-1, 1]:.2f} s")
-
-# %%
+    print(f"{name:14}: {counts[-1]} parties: {costs[name][-1, 0] / 1e6:.2f} MB, {costs[name][-1, 1]:.2f} s")
 plots.lines(
-    {name: (counts, measured[:, 0] / counts / 1e3) for name, measured in costs.items()}
-    | {"the masked vectors alone": (counts, np.full(len(counts), 4 * LENGTH / 1e3))},
+    {name: ([n for n, *_ in sizes], [b / n / 1e3 for (n, *_), (b, _) in zip(sizes, costs[name])])
+     for name, sizes in rounds.items()}
+    | {"the masked vectors alone": ([10, 500], [4 * LENGTH / 1e3] * 2)},
     xlabel="parties",
     ylabel="kilobytes per party and round",
     title="Traffic",
     alt="Kilobytes per party against the number of parties, both axes logarithmic. All pairs: a "
-    "straight climb. Twenty neighbours: flat beyond twenty parties.",
-    logx=True,
-    logy=True,
-)
-
-# %%
-plots.lines(
-    {name: (counts, measured[:, 1]) for name, measured in costs.items()},
-    xlabel="parties",
-    ylabel="processor seconds per round, all parties together",
-    title="Computing time",
-    alt="Seconds per round against the number of parties, both axes logarithmic. All pairs climbs "
-    "with slope two, twenty neighbours with slope one.",
+    "straight climb. Few neighbours: nearly flat.",
     logx=True,
     logy=True,
 )
