@@ -9,6 +9,7 @@ from labkit.secagg.client import Client, Refused
 from labkit.secagg.encoding import FixedPoint
 from labkit.secagg.graph import all_pairs, regular
 from labkit.secagg.keys import PrivateKey
+from labkit.secagg.noise import NoisyEncoding
 from labkit.secagg.prg import expand
 from labkit.secagg.round import Round, secure_sum
 from labkit.secagg.server import Server
@@ -17,6 +18,7 @@ from labkit.secagg.shamir import TooFewShares, recover, share
 __all__ = [
     "Client",
     "FixedPoint",
+    "NoisyEncoding",
     "PrivateKey",
     "Refused",
     "Round",

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from labkit import secagg
+from labkit import accounting, secagg
 from labkit.secagg import shamir
 from labkit.secagg.client import PAIRS, SELF
 from labkit.secagg.keys import NotAuthentic, seal, unseal
+from labkit.secagg.noise import discrete_gaussian
 
 # Statistical tests fail a right implementation with this probability.
 FALSE_FAIL = 1e-9
@@ -61,6 +62,47 @@ def test_a_value_that_would_overflow_the_sum_is_refused():
         fixed.encode(np.array([np.nan]), 10)
     with pytest.raises(ValueError, match="uint32"):
         fixed.decode(np.zeros(3))
+
+
+# --- noise under the masks ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sigma", [0.7, 4.3])
+def test_noise_is_a_discrete_gaussian(sigma):
+    drawn = discrete_gaussian(sigma, 200_000, np.random.default_rng())
+    reach = round(3 * sigma)
+    inside = drawn[np.abs(drawn) <= reach]
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    counts = np.bincount(inside + reach, minlength=2 * reach + 1)
+    assert stats.chisquare(counts, weights / weights.sum() * len(inside)).pvalue > FALSE_FAIL
+    outside = 1 - weights.sum() / np.exp(-0.5 * (np.arange(-99, 100) / sigma) ** 2).sum()
+    assert stats.binomtest(len(drawn) - len(inside), len(drawn), outside).pvalue > FALSE_FAIL
+
+
+def test_no_vector_counts_for_more_than_the_clip_and_a_wrap_is_only_wrong():
+    rng = np.random.default_rng(1)
+    noisy = secagg.NoisyEncoding(0.5, 1e-3, 1)
+    for size in (1e-3, 1.0, 1e100):
+        sent = noisy.fixed.decode(noisy.encode(np.full(100, size), rng))
+        assert np.linalg.norm(sent) <= 0.5 + 100 * 1e-3 * 0.5
+    with pytest.raises(ValueError, match="cannot be clipped"):
+        noisy.encode(np.array([np.nan]), rng)
+    wild = secagg.NoisyEncoding(1.0, 2.0**16, 1).encode(np.zeros(1000), rng)
+    assert wild.dtype == np.uint32
+
+
+def test_noise_that_is_too_coarse_is_refused():
+    with pytest.raises(ValueError, match="at least 4"):
+        secagg.NoisyEncoding(1.0, 4.0, 20, secagg.FixedPoint(32, 2))
+    with pytest.raises(ValueError, match="at least 4"):
+        secagg.NoisyEncoding(1.0, np.nan, 20)
+
+
+def test_epsilon_is_above_the_gaussian_mechanisms_and_near_it():
+    for noise_multiplier in (1.0, 4.0):
+        exact = accounting.epsilon_pld(noise_multiplier, 1.0, 10, 1e-5)
+        epsilon = secagg.NoisyEncoding(1.0, noise_multiplier, 20).epsilon(10, 1e-5)
+        assert exact <= epsilon <= 1.1 * exact
 
 
 # --- Shamir ---------------------------------------------------------------------------------------

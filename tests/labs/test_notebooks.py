@@ -197,10 +197,14 @@ def test_lab_03_secure_aggregation_costs_no_accuracy_in_tff():
     )
     assert float(last["in the clear"]) >= 0.99
     assert float(last["secure aggregation"]) >= 0.99
-    assert figures("03_federated_masking", r"multiplier (\d), 10 rounds: ε = (\S+) per client") == [
-        [1, 17.9],
-        [5, 2.6],
-    ]
+
+
+def test_lab_03_noise_under_the_masks_hides_a_party_from_two_sums():
+    lab = "03_federated_masking"
+    [[bare, hidden]] = figures(lab, r"two sums: correlation at least (\S+) without noise,\nat most (\S+)")
+    assert bare >= 0.99
+    assert hidden < 0.25
+    assert figures(lab, r"10 rounds: ε = (\S+) per party") == [[3.62]]
 
 
 def test_lab_04_splitting_changes_nothing_and_alice_must_learn():
