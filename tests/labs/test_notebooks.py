@@ -109,10 +109,10 @@ def test_lab_03_the_leaks_of_the_published_notebook_are_found():
     assert "get_gradient, party 0 reads: everyone: images, everyone: labels\n" in text
     assert "published call, party 0 reads: party 0: images, party 1: labels\n" in text
     assert "ours, party 0 reads: party 0: images, party 0: labels\n" in text
-    [[everything, ours]] = figures(
-        "03_federated_masking", r"when all read everything: (\S+); ours: (\S+)\n"
+    [[same_batch, ours]] = figures(
+        "03_federated_masking", r"on the same 32 images: (\S+); ours: (\S+)\n"
     )
-    assert everything == ours  # the breach that no accuracy shows
+    assert abs(same_batch - ours) < 0.01  # the breach that the accuracy hardly shows
 
 
 def test_lab_03_masks_end_the_attack_and_cost_nothing():
