@@ -17,7 +17,6 @@ from labkit.checks import (
     as_number,
     at_home,
     check,
-    lent_rng,
     require,
     shown,
 )
@@ -25,150 +24,6 @@ from labkit.checks import (
 # Results in float64 over a few hundred terms are exact to 1e-12; students may use float32, which
 # is exact to 1e-5 there. No wrong answer that we know of is within 1e-3.
 ROUNDING = 1e-4
-
-
-# Part 1 · parties ---------------------------------------------------------------------------
-
-
-def _numbered(rng: np.random.Generator, examples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images that carry their number in the first pixel, sorted by label as data often are."""
-    x = rng.random((examples, 6))
-    x[:, 0] = np.arange(examples)
-    return x, (np.arange(examples) >= examples // 2).astype(np.int32)
-
-
-def _split(
-    split_among: Callable, x: np.ndarray, y: np.ndarray, parties: int, rng: np.random.Generator
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    result = split_among(x, y, parties, rng)
-    require(result is not None, "`split_among` returned None. Did you forget `return`?")
-    require(
-        isinstance(result, list | tuple),
-        f"`split_among` returned a value of type {type(result).__name__}; a list of pairs is "
-        "wanted. (A zip or a generator can be read only once.)",
-    )
-    require(
-        len(result) == parties,
-        f"`split_among` made {len(result)} parts for {parties} parties.",
-    )
-    pairs = []
-    for i, part in enumerate(result):
-        require(
-            isinstance(part, tuple | list) and len(part) == 2,
-            f"Part {i} is no pair (images, labels).",
-        )
-        images = as_array(part[0], f"part {i}'s images")
-        labels = as_array(part[1], f"part {i}'s labels")
-        require(
-            images.ndim == 2 and labels.shape == images.shape[:1],
-            f"Part {i} has images of shape {images.shape} and labels of shape {labels.shape}: "
-            "one label for each image is wanted.",
-        )
-        numbers = _numbers(images, x)
-        require(
-            numbers is not None and bool(np.allclose(images, x[numbers], rtol=0, atol=1e-5)),
-            f"Part {i} holds images that are none of those that came in.",
-        )
-        require(
-            bool(np.all(np.isin(labels, y))), f"Part {i} holds labels that none of the images has."
-        )
-        pairs.append((images, labels))
-    return pairs
-
-
-def _numbers(images: np.ndarray, x: np.ndarray) -> np.ndarray | None:
-    """Return the numbers that images carry, if they are numbers of images in x."""
-    if images.shape[1:] != x.shape[1:]:
-        return None
-    numbers = np.round(images[:, 0])
-    return numbers.astype(int) if np.all((numbers >= 0) & (numbers < len(x))) else None
-
-
-def _require_a_split(parts: list[tuple[np.ndarray, np.ndarray]], examples: int) -> None:
-    """Of no parts, and of copies of one, everything holds that is said of each part alone."""
-    total = sum(len(labels) for _, labels in parts)
-    require(
-        examples - len(parts) < total <= examples,
-        f"{examples} examples were to be split, and your parts hold {total} in all.",
-    )
-
-
-@check
-def every_example_has_one_owner(split_among: Callable, rng: np.random.Generator) -> None:
-    """the parts are disjoint, and together they are all the data."""
-    parties = int(rng.integers(3, 8))
-    examples = parties * int(rng.integers(8, 15)) + int(rng.integers(1, parties))  # a remainder
-    x, y = _numbered(rng, examples)
-    parts = _split(split_among, x, y, parties, lent_rng(rng))
-    owned = np.concatenate([_numbers(images, x) for images, _ in parts])
-    ids, counts = np.unique(owned, return_counts=True)
-    require(
-        bool(np.all(counts == 1)),
-        f"{int(np.sum(counts > 1))} of {examples} examples have more than one owner: parties must "
-        "not share data. Did you draw with replacement, or give everybody everything?",
-    )
-    require(
-        len(ids) == examples,
-        f"{examples - len(ids)} of {examples} examples belong to nobody when there are {parties} "
-        "parties. What happens to the remainder of the division?",
-    )
-
-
-@check
-def labels_stay_with_their_images(split_among: Callable, rng: np.random.Generator) -> None:
-    """each image still has its own label."""
-    x, _ = _numbered(rng, 80)
-    y = rng.integers(0, 2, 80).astype(np.int32)
-    parts = _split(split_among, x, y, 4, lent_rng(rng))
-    for i, (images, labels) in enumerate(parts):
-        wrong = int(np.sum(labels != y[_numbers(images, x)]))
-        # Labels shuffled on their own are all right with probability about 2^−80.
-        require(
-            wrong == 0,
-            f"{wrong} of {len(labels)} images of part {i} have somebody else's label. Shuffle "
-            "images and labels with the SAME order.",
-        )
-    _require_a_split(parts, 80)
-
-
-@check
-def sizes_differ_by_one_at_most(split_among: Callable, rng: np.random.Generator) -> None:
-    """no party has two examples more than another."""
-    parties = int(rng.integers(4, 9))
-    examples = parties * int(rng.integers(8, 15)) + parties - 1
-    x, y = _numbered(rng, examples)
-    parts = _split(split_among, x, y, parties, lent_rng(rng))
-    sizes = [len(labels) for _, labels in parts]
-    require(
-        max(sizes) - min(sizes) <= 1,
-        f"{examples} examples among {parties} parties: your parts have sizes {sizes}. Spread the "
-        "remainder, one each.",
-    )
-    _require_a_split(parts, examples)
-
-
-@check
-def parts_are_drawn_at_random(split_among: Callable, rng: np.random.Generator) -> None:
-    """sorted data do not stay sorted, and the same rng repeats the split."""
-    x, y = _numbered(rng, 400)
-    seed = int(rng.integers(2**32))
-    runs = [_split(split_among, x, y, 5, np.random.default_rng(s)) for s in (seed, seed, seed + 1)]
-    # A random part of 80 from half zeros and half ones has one label only with probability 2^−80.
-    one_sided = [i for i, (_, labels) in enumerate(runs[0]) if len(set(labels)) == 1]
-    require(
-        not one_sided,
-        f"The data come sorted by label, and parts {one_sided} have one label only: shuffle first.",
-    )
-    owned = [[np.sort(images[:, 0]).tolist() for images, _ in run] for run in runs]
-    require(
-        owned[0] == owned[1],
-        "The same rng gave two different splits: draw from the rng that is passed in.",
-    )
-    require(
-        not any(one == other for one, other in zip(owned[0], owned[2], strict=True)),
-        "Different rngs gave the same split: draw from the rng that is passed in, not from one of "
-        "your own.",
-    )
 
 
 # Part 2 · one party -------------------------------------------------------------------------
@@ -714,6 +569,67 @@ def exact_modulo_2_to_the_32(mask_gradient: Callable, rng: np.random.Generator) 
 
 # Part 6 · masks from keys -------------------------------------------------------------------
 
+FIELD = 2**255 - 19  # of X25519
+
+
+def _twin(public: bytes) -> bytes:
+    """Another public key that agrees on the same secrets: the point of order 2 is added to it."""
+    return pow(int.from_bytes(public, "little"), -1, FIELD).to_bytes(32, "little")
+
+
+def _left_on_the_victim(
+    copied_keys: Callable, rng: np.random.Generator, below: int, above: int
+) -> None:
+    """Require that `first_attempt` leaves nothing on a victim with so many honest ids around it."""
+    ids = sorted(int(i) for i in rng.choice(90, 2 * (below + above) + 1, replace=False))
+    victim = ids[below + above]
+    smaller = [int(i) for i in rng.permutation(ids[: below + above])]
+    larger = [int(i) for i in rng.permutation(ids[below + above + 1 :])]
+    honest = [*smaller[:below], *larger[:above], victim]
+    colluders = [int(i) for i in rng.permutation([*smaller[below:], *larger[above:]])]
+    private = {i: secagg.PrivateKey(rng.bytes(32)) for i in rng.permutation(honest).tolist()}
+    public = {i: key.public for i, key in private.items()}
+    got = copied_keys(victim, public, colluders)
+    require(got is not None, "`copied_keys` returned None. Did you forget `return`?")
+    story = f"Victim {victim}, other honest parties {sorted(honest[:-1])}, colluders "
+    story += f"{sorted(colluders)}: "
+    require(
+        isinstance(got, Mapping) and set(got) == set(colluders),
+        f"{story}`copied_keys` returned {shown(got)}; a dictionary, colluder → key, is wanted, "
+        "with one key for each colluder and for nobody else.",
+    )
+    require(
+        all(isinstance(key, bytes) and len(key) == 32 for key in got.values()),
+        f"{story}a public key is 32 bytes, such as those in `public_keys`.",
+    )
+    copied: dict[bytes, int] = {}
+    for other, key in [(i, public[i]) for i in honest[:-1]] + list(got.items()):
+        seed = private[victim].agree(key, b"round 0")
+        copied[seed] = copied.get(seed, 0) + (1 if victim < other else -1)
+    # Of other seeds 2^−256 agree.
+    left = sum(times != 0 for times in copied.values())
+    require(
+        left == 0,
+        f"{story}{left} of its masks are left on the victim. Each mask with an honest party goes if "
+        "one colluder copies that party's key, on the victim's other side: a smaller id if the "
+        "honest one is larger, and the other way round.",
+    )
+
+
+@check
+def one_copy_bares_one_of_three(copied_keys: Callable, rng: np.random.Generator) -> None:
+    """a colluder with a copied key takes the only honest mask off its victim."""
+    below = int(rng.integers(2))
+    _left_on_the_victim(copied_keys, rng, below, 1 - below)
+
+
+@check
+def a_victim_among_many_is_bare(copied_keys: Callable, rng: np.random.Generator) -> None:
+    """every honest mask meets its copy on the victim's other side."""
+    below, above = rng.choice([1, 2, 3, 4], 2, replace=False).tolist()
+    _left_on_the_victim(copied_keys, rng, below, above)
+
+
 
 def _keys(rng: np.random.Generator, parties: int) -> tuple[dict, dict]:
     ids = sorted(int(i) for i in rng.choice(50, parties, replace=False))
@@ -900,6 +816,39 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
     _require_agreement(pairwise_mask, rng, mask, *given)
 
 
+@check
+def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator) -> None:
+    """a copied key cancels nothing, and who was told another key has another mask."""
+    private, public = _keys(rng, 3)
+    round_number = 1 + 2 * int(rng.integers(128))  # odd, so that it makes nothing even
+    for honest in public:
+        for colluder in public.keys() - {honest}:
+            [victim] = public.keys() - {honest, colluder}
+            told = public | {colluder: public[honest]}
+            mask = _mask(pairwise_mask, victim, private[victim], told, round_number, 30)
+            # 30 even numbers have probability 2^−30.
+            require(
+                bool(np.any(mask % 2)),
+                f"Party {colluder} announced party {honest}'s key, and party {victim}'s mask is "
+                f"{mask[:3]}…: the masks with the two are the same, so that they cancel or double. "
+                "Put both ids into the context.",
+            )
+    first, second = sorted(rng.choice(list(public), 2, replace=False).tolist())
+    pair = {first: public[first], second: public[second]}
+    for party, other in ((first, second), (second, first)):
+        given = party, private[party], pair, round_number, 30
+        before = _mask(pairwise_mask, *given)
+        told = pair | {other: _twin(pair[other])}
+        after = _mask(pairwise_mask, party, private[party], told, round_number, 30)
+        require(
+            not np.array_equal(before, after),
+            f"Party {party} was told another key of party {other}'s, one that agrees on the same "
+            "secret, and has the same mask. Put both public keys into the context.",
+        )
+        _require_again(before, _mask(pairwise_mask, *given))
+        _require_agreement(pairwise_mask, rng, before, *given)
+
+
 # Part 7 · dropouts --------------------------------------------------------------------------
 
 
@@ -997,9 +946,9 @@ def _cases(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
                 int(np.clip(threshold + rng.integers(-2, 2), 0, parties - 1)),
             )
         )
-        colluders = int(np.clip(2 * threshold - parties + rng.integers(-1, 2), 0, parties - 2))
+        colluders = int(np.clip(2 * threshold - parties + rng.integers(-1, 2), 0, parties - 1))
         cases.append((parties, threshold, 0, colluders))
-    return cases
+    return [*cases, (parties, parties, 0, parties - 1), (parties, parties, 0, parties - 2)]
 
 
 def _table(what_happens: Callable, rng: np.random.Generator, column: int, truth: Callable) -> None:
@@ -1014,10 +963,17 @@ def _table(what_happens: Callable, rng: np.random.Generator, column: int, truth:
             f"the other {parties - colluders} that the victim dropped out, and the rest that it "
             "did not",
         }[column]
+        if column and colluders == parties - 1:
+            story = f"{colluders} collude, and know all of the sum but one vector"
         require(
             got == want,
             f"{parties} parties, threshold {threshold}: {story}. You say {got}; it is {want}.",
         )
+
+
+def _in_company(parties: int, colluders: int) -> bool:
+    """Tell whether the sum, without what the colluders added, is of two vectors at least."""
+    return len(range(colluders, parties)) > 1
 
 
 @check
@@ -1045,7 +1001,7 @@ def a_curious_server(what_happens: Callable, rng: np.random.Generator) -> None:
         try:
             return secagg.recover(shares, own, threshold) != [bytes(32)]
         except secagg.TooFewShares:
-            return True
+            return _in_company(parties, colluders)
 
     _table(what_happens, rng, 1, truth)
 
@@ -1057,7 +1013,7 @@ def a_lying_server(what_happens: Callable, rng: np.random.Generator) -> None:
     def truth(parties, threshold, dropouts, colluders):
         # Every way of telling the honest parties two different stories.
         honest = parties - colluders
-        return not any(
+        return _in_company(parties, colluders) and not any(
             colluders + told >= threshold and colluders + honest - told >= threshold
             for told in range(honest + 1)
         )

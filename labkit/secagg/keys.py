@@ -1,9 +1,11 @@
-"""Keys between two parties: X25519, HKDF, and sealed letters that a server can only pass on."""
+"""Keys between two parties: X25519, HKDF, Ed25519, and letters that a server can only pass on."""
 
 import os
+from collections.abc import Mapping
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -53,6 +55,32 @@ class PrivateKey:
             raise TypeError(f"context is {context!r}: bytes are wanted, such as b'round 7'.")
         shared = self._key.exchange(X25519PublicKey.from_public_bytes(public))
         return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=context).derive(shared)
+
+
+def between(purpose: bytes, round_number: int, ends: Mapping[int, bytes]) -> bytes:
+    """Return HKDF's context for a secret of two parties: what for, when, and who they are.
+
+    With both ids in it, no two pairs of a round derive the same secret, not even if one party
+    announces another's public key, or another point that agrees on the same secret (on X25519
+    every key has such twins, so that refusing equal bytes is not enough). With both keys in it,
+    two parties that were told different keys derive different secrets.
+
+    Args:
+        purpose: without spaces.
+        round_number: the round for which the secret is.
+        ends: id → public key of 32 bytes, of the two.
+    """
+    who = b"".join(b" %d " % party + ends[party] for party in sorted(ends))
+    return purpose + b" %d" % round_number + who
+
+
+def signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether `signature` is the one of `message` (Ed25519, RFC 8032) under a public key."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
 
 
 def seal(key: bytes, sender: int, receiver: int, letter: bytes) -> bytes:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from labkit.secagg.client import Client, Letter
+from labkit.secagg.client import Announcement, Client, Letter
 from labkit.secagg.graph import Graph, all_pairs
 from labkit.secagg.server import Server
 
-STAGES = ("keys", "shares", "masked", "reveal")
+STAGES = ("keys", "shares", "masked", "confirm", "reveal")
 ID_BYTES = 4
 
 
@@ -61,17 +62,25 @@ def secure_sum(
 ) -> Round:
     """Sum the clients' vectors modulo 2^k so that the server sees masked ones only.
 
-    Secure against a server that follows the protocol and colludes with fewer than `threshold` of
-    a client's holders. A server that lies about who dropped out is defeated if
-    2 · threshold > holders + colluders, as long as the network's letters come from whom they say.
+    With all pairs among n clients, c ≤ n − 2 of which side with the server and send whatever they
+    like, the server learns one sum, of at least `threshold` vectors, and nothing else, if it
+
+    * follows the protocol, and c < `threshold`; or
+    * lies, about keys and about who takes part, drops out or survives, and 2·`threshold` > n + c.
+
+    The clients must know each other's identities beforehand; here they are made on the spot. On a
+    sparse graph n and c count the holders of one client (see `graph.regular`), and that all
+    neighbourhoods are told the same is not guaranteed: no claim is made against a server that lies.
+    The sum is no secret: of n − 1 colluders and one other it is the other's vector. Nor is it
+    checked what a client adds.
 
     Args:
         vectors: [clients, length], unsigned integers: what each client wants to add.
         threshold: how many shares recover a secret; 2 to the number of a client's holders (itself
             and its neighbours).
         graph: each client's neighbours; all pairs if None.
-        dropouts: client → the stage ("keys", "shares", "masked", "reveal") before which it
-            falls silent.
+        dropouts: client → the stage ("keys", "shares", "masked", "confirm", "reveal")
+            before which it falls silent.
         round_number: binds every message to this round.
         tamper: called as tamper(stage, client, message); what it returns is sent instead, so that
             misbehaviour can be tried out.
@@ -85,8 +94,12 @@ def secure_sum(
     graph = all_pairs(clients) if graph is None else graph
     dropouts = dropouts or {}
     _require(vectors, threshold, graph, dropouts)
-    server = Server(graph, threshold, round_number, length, vectors.dtype)
-    party = [Client(u, graph[u], threshold, round_number) for u in range(clients)]
+    identities = [Ed25519PrivateKey.generate() for _ in range(clients)]
+    roster = {u: key.public_key().public_bytes_raw() for u, key in enumerate(identities)}
+    server = Server(graph, threshold, round_number, roster, length, vectors.dtype)
+    party = [
+        Client(u, graph[u], threshold, round_number, identities[u], roster) for u in range(clients)
+    ]
     at_client, at_server = _Clock(), _Clock()
     sent, received = dict.fromkeys(STAGES, 0), dict.fromkeys(STAGES, 0)
     masked = {}
@@ -110,7 +123,7 @@ def secure_sum(
         if u not in server.public:
             continue
         public = {v: server.public[v] for v in party[u].holders if v in server.public}
-        received["keys"] += _size(public) - len(public[u])
+        received["keys"] += _size(public) - _size(public[u])
         with at_client:
             letters = party[u].share(public)
         letters = say("shares", u, letters)
@@ -127,10 +140,11 @@ def secure_sum(
             sent["shares"] += ID_BYTES * len(bad)
             server.take_complaint(u, bad)
 
+    bitmap = (clients + 7) // 8  # a set of clients on the wire
     taking_part = frozenset(server.sharing)
     for u in present("masked"):
         if u in taking_part:
-            received["masked"] += ID_BYTES * len(graph[u] & taking_part)
+            received["masked"] += bitmap
             with at_client:
                 vector = party[u].mask(vectors[u], taking_part)
             vector = say("masked", u, vector)
@@ -139,13 +153,19 @@ def secure_sum(
             with at_server:
                 server.take_vector(u, vector)
 
-    for u in present("reveal"):
-        if u in server.arrived:
-            near = {*graph[u], u}
-            arrived, dropped = server.arrived & near, server.dropped & near
-            received["reveal"] += ID_BYTES * len(arrived | dropped)
+    survivors = frozenset(server.arrived)
+    for u in present("confirm"):
+        if u in survivors:
+            received["confirm"] += bitmap
             with at_client:
-                shares = party[u].reveal(arrived, dropped)
+                codes = party[u].confirm(survivors)
+            server.take_codes(u, say("confirm", u, codes))
+
+    for u in present("reveal"):
+        if u in survivors:
+            received["reveal"] += _size(server.codes[u])
+            with at_client:
+                shares = party[u].reveal(server.codes[u])
             shares = say("reveal", u, shares)
             with at_server:
                 server.take_shares(u, shares)
@@ -181,6 +201,8 @@ def _size(message: Any) -> int:
     """How many bytes a message is on the wire, addressing aside."""
     if isinstance(message, Letter):
         return len(message.sealed) + sum(map(len, message.commitments))
+    if isinstance(message, Announcement):
+        return len(message.mask_key) + len(message.channel_key) + len(message.signature)
     if isinstance(message, np.ndarray):
         return message.nbytes
     if isinstance(message, Mapping):

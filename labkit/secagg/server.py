@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from labkit.secagg import shamir
-from labkit.secagg.client import PAIRS, PUBLIC_KEYS_BYTES, SELF, Letter, commitment, pair_seed
+from labkit.secagg.client import PAIRS, SELF, Announcement, Letter, commitment, pair_seed, repeated
 from labkit.secagg.graph import Graph
 from labkit.secagg.keys import PrivateKey
 from labkit.secagg.prg import apply
@@ -22,19 +22,27 @@ class Server:
     Args:
         graph: each client's neighbours.
         threshold: how many shares recover a client's secret.
-        round_number: as the clients have it.
+        round_number, roster: as the clients have them.
         length, dtype: of the vectors.
     """
 
     def __init__(
-        self, graph: Graph, threshold: int, round_number: int, length: int, dtype: np.dtype
+        self,
+        graph: Graph,
+        threshold: int,
+        round_number: int,
+        roster: Mapping[int, bytes],
+        length: int,
+        dtype: np.dtype,
     ):
         self.graph, self.threshold, self.round_number = graph, threshold, round_number
-        self.public: dict[int, bytes] = {}
+        self.roster = roster
+        self.public: dict[int, Announcement] = {}
         self.commitments: dict[tuple[int, int], tuple[bytes, bytes]] = {}
         self.sharing: set[int] = set()
         self.arrived: set[int] = set()
         self.excluded: dict[int, str] = {}
+        self.codes: dict[int, dict[int, bytes]] = defaultdict(dict)  # reader → writer → code
         self._shares: dict[int, dict[int, np.ndarray]] = defaultdict(dict)  # owner → holder → share
         self._sum = np.zeros(length, dtype)
 
@@ -43,10 +51,14 @@ class Server:
         """The clients that shared their secrets and whose vectors never came."""
         return self.sharing - self.arrived
 
-    def take_keys(self, client: int, keys: bytes) -> None:
-        """Note a client's public keys."""
-        if not isinstance(keys, bytes) or len(keys) != PUBLIC_KEYS_BYTES:
-            self._exclude(client, f"its public keys are not {PUBLIC_KEYS_BYTES} bytes")
+    def take_keys(self, client: int, keys: Announcement) -> None:
+        """Note a client's public keys; of two clients with the same key the later is excluded."""
+        if not isinstance(keys, Announcement) or not keys.holds(
+            client, self.round_number, self.roster[client]
+        ):
+            self._exclude(client, "it did not sign two public keys for this round")
+        elif repeated([keys, *self.public.values()]):
+            self._exclude(client, "one of its public keys is announced already")
         else:
             self.public[client] = keys
 
@@ -87,6 +99,15 @@ class Server:
             self._sum += masked
             self.arrived.add(client)
 
+    def take_codes(self, client: int, codes: Mapping[int, bytes]) -> None:
+        """Keep what a client tells its neighbours of the survivors, to be passed on."""
+        good = isinstance(codes, Mapping) and all(isinstance(c, bytes) for c in codes.values())
+        if not good:
+            self.excluded[client] = "it did not confirm the survivors"
+            return
+        for reader in codes.keys() & self.arrived:
+            self.codes[reader][client] = codes[reader]
+
     def take_shares(self, client: int, shares: Mapping[int, np.ndarray]) -> None:
         """Keep the revealed shares of a client, all of them or none."""
         if not isinstance(shares, Mapping):
@@ -121,7 +142,8 @@ class Server:
             # Survivors with smaller ids added their mask with u; those with larger ones
             # subtracted it.
             key, survivors = PrivateKey(secrets[u]), self.graph[u] & self.arrived
-            seeds = {v: pair_seed(key, self.public[v], self.round_number) for v in survivors}
+            number = self.round_number
+            seeds = {v: pair_seed(key, u, v, self.public[v], number) for v in survivors}
             apply(
                 total,
                 plus=[seed for v, seed in seeds.items() if v > u],

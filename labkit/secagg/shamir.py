@@ -21,10 +21,10 @@ SHARE_BYTES = 4 * LIMBS
 class TooFewShares(ValueError):
     """Fewer shares than the threshold; `missing` says how many more are needed."""
 
-    def __init__(self, whose: str, there: int, threshold: int):
+    def __init__(self, whose: str, there: int, threshold: int, what: str = "shares"):
         self.missing = threshold - there
         super().__init__(
-            f"{whose}: {there} of the {threshold} shares that are needed are there, "
+            f"{whose}: {there} of the {threshold} {what} that are needed are there, "
             f"{self.missing} {'is' if self.missing == 1 else 'are'} missing."
         )
 

@@ -1,20 +1,23 @@
 """Secure aggregation: exact sums, who may drop out, who may collude, who is caught."""
 
+import dataclasses
 import hmac
 import itertools
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from labkit import secagg
+from labkit import accounting, secagg
 from labkit.secagg import shamir
 from labkit.secagg.client import PAIRS, SELF
 from labkit.secagg.keys import NotAuthentic, seal, unseal
+from labkit.secagg.noise import discrete_gaussian
 
 # Statistical tests fail a right implementation with this probability.
 FALSE_FAIL = 1e-9
@@ -59,6 +62,47 @@ def test_a_value_that_would_overflow_the_sum_is_refused():
         fixed.encode(np.array([np.nan]), 10)
     with pytest.raises(ValueError, match="uint32"):
         fixed.decode(np.zeros(3))
+
+
+# --- noise under the masks ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sigma", [0.7, 4.3])
+def test_noise_is_a_discrete_gaussian(sigma):
+    drawn = discrete_gaussian(sigma, 200_000, np.random.default_rng())
+    reach = round(3 * sigma)
+    inside = drawn[np.abs(drawn) <= reach]
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    counts = np.bincount(inside + reach, minlength=2 * reach + 1)
+    assert stats.chisquare(counts, weights / weights.sum() * len(inside)).pvalue > FALSE_FAIL
+    outside = 1 - weights.sum() / np.exp(-0.5 * (np.arange(-99, 100) / sigma) ** 2).sum()
+    assert stats.binomtest(len(drawn) - len(inside), len(drawn), outside).pvalue > FALSE_FAIL
+
+
+def test_no_vector_counts_for_more_than_the_clip_and_a_wrap_is_only_wrong():
+    rng = np.random.default_rng(1)
+    noisy = secagg.NoisyEncoding(0.5, 1e-3, 1)
+    for size in (1e-3, 1.0, 1e100):
+        sent = noisy.fixed.decode(noisy.encode(np.full(100, size), rng))
+        assert np.linalg.norm(sent) <= 0.5 + 100 * 1e-3 * 0.5
+    with pytest.raises(ValueError, match="cannot be clipped"):
+        noisy.encode(np.array([np.nan]), rng)
+    wild = secagg.NoisyEncoding(1.0, 2.0**16, 1).encode(np.zeros(1000), rng)
+    assert wild.dtype == np.uint32
+
+
+def test_noise_that_is_too_coarse_is_refused():
+    with pytest.raises(ValueError, match="at least 4"):
+        secagg.NoisyEncoding(1.0, 4.0, 20, secagg.FixedPoint(32, 2))
+    with pytest.raises(ValueError, match="at least 4"):
+        secagg.NoisyEncoding(1.0, np.nan, 20)
+
+
+def test_epsilon_is_above_the_gaussian_mechanisms_and_near_it():
+    for noise_multiplier in (1.0, 4.0):
+        exact = accounting.epsilon_pld(noise_multiplier, 1.0, 10, 1e-5)
+        epsilon = secagg.NoisyEncoding(1.0, noise_multiplier, 20).epsilon(10, 1e-5)
+        assert exact <= epsilon <= 1.1 * exact
 
 
 # --- Shamir ---------------------------------------------------------------------------------------
@@ -161,7 +205,7 @@ def test_a_regular_graph_is_regular_and_stays_connected(clients, seed, data):
 
 # --- whole rounds: exactness, dropouts, threshold -------------------------------------------------
 
-stages = st.sampled_from(["keys", "shares", "masked", "reveal"])
+stages = st.sampled_from(["keys", "shares", "masked", "confirm", "reveal"])
 
 
 @settings(max_examples=40, deadline=None)
@@ -173,7 +217,7 @@ def test_the_sum_is_exact_for_every_dropout_set_up_to_the_threshold(clients, dty
     dropouts = {u: data.draw(stages) for u in gone}
     x = vectors(clients, 20, data.draw(st.integers(0, 2**32 - 1)), dtype)
     result = secagg.secure_sum(x, threshold, dropouts=dropouts)
-    late = {u for u, stage in dropouts.items() if stage == "reveal"}
+    late = {u for u, stage in dropouts.items() if stage in ("confirm", "reveal")}
     assert result.arrived == set(range(clients)) - set(gone) | late
     assert np.array_equal(result.total, sum_of(x, result.arrived))
     assert result.excluded == {}
@@ -182,7 +226,7 @@ def test_the_sum_is_exact_for_every_dropout_set_up_to_the_threshold(clients, dty
 @pytest.mark.parametrize("clients", [50, 100, 200])
 def test_the_sum_of_many_is_exact_with_a_third_gone(clients):
     x = vectors(clients, 50)
-    stages = itertools.cycle(["keys", "shares", "masked", "reveal"])
+    stages = itertools.cycle(["keys", "shares", "masked", "confirm", "reveal"])
     dropouts = dict(zip(range(0, clients - clients % 3, 3), stages, strict=False))
     result = secagg.secure_sum(x, clients - len(dropouts), dropouts=dropouts)
     assert np.array_equal(result.total, sum_of(x, result.arrived))
@@ -201,7 +245,7 @@ def test_the_sum_is_exact_on_a_regular_graph(seed):
     assert np.array_equal(result.total, sum_of(x, set(range(clients)) - dropouts.keys()))
 
 
-@pytest.mark.parametrize("stage", ["keys", "shares", "masked", "reveal"])
+@pytest.mark.parametrize("stage", ["keys", "shares", "masked", "confirm", "reveal"])
 @pytest.mark.parametrize("beyond", [1, 3])
 def test_below_the_threshold_the_error_says_how_many_shares_are_missing(stage, beyond):
     dropouts = dict.fromkeys(range(4 + beyond), stage)
@@ -224,7 +268,7 @@ def test_before_unmasking_the_server_has_garbage():
     [
         ({"threshold": 1}, "from 2 to 5"),
         ({"threshold": 6}, "from 2 to 5"),
-        ({"threshold": 3, "dropouts": {0: "lunch"}}, "none of keys, shares, masked, reveal"),
+        ({"threshold": 3, "dropouts": {0: "lunch"}}, "none of keys, shares, masked, confirm, reveal"),
     ],
 )
 def test_a_round_that_cannot_be_is_refused(arguments, message):
@@ -262,12 +306,32 @@ def test_float_masks_leak_the_size_of_what_they_mask():
 def after_sharing(clients, threshold):
     """The clients of a round, at the point where each holds its shares."""
     graph = secagg.all_pairs(clients)
-    party = [secagg.Client(u, graph[u], threshold, 0) for u in range(clients)]
+    identities = [Ed25519PrivateKey.generate() for _ in range(clients)]
+    roster = {u: key.public_key().public_bytes_raw() for u, key in enumerate(identities)}
+    party = [
+        secagg.Client(u, graph[u], threshold, 0, identities[u], roster) for u in range(clients)
+    ]
     public = {u: party[u].advertise() for u in range(clients)}
     letters = {u: party[u].share(public) for u in range(clients)}
     for v in range(clients):
         assert party[v].open({u: letters[u][v] for u in range(clients) if u != v}) == set()
+        party[v].mask(np.zeros(3, np.uint32), range(clients))
     return party
+
+
+def revealed(party, stories):
+    """Return what each client reveals, or why not, when it is told its own story of who survived.
+
+    The server passes on what the clients tell each other.
+    """
+    codes = {u: party[u].confirm(story) for u, story in stories.items()}
+    told = {}
+    for u in stories:
+        try:
+            told[u] = party[u].reveal({v: own[u] for v, own in codes.items() if u in own})
+        except (secagg.Refused, secagg.TooFewShares) as refusal:
+            told[u] = refusal
+    return told
 
 
 def test_colluders_below_the_threshold_learn_no_secret_and_at_it_they_learn_all():
@@ -287,20 +351,31 @@ def test_a_server_that_lies_about_dropouts_needs_both_kinds_of_shares(clients, t
     party = after_sharing(clients, threshold)
     everybody = set(range(clients))
     half = clients // 2
-    seeds = [p.reveal(everybody, set())[0] for p in party[:half]]
-    keys = [p.reveal(everybody - {0}, {0})[0] for p in party[half:]]
+    stories = {u: everybody if u < half else everybody - {0} for u in everybody}
+    told = revealed(party, stories)
+    seeds = [u for u in told if u < half and isinstance(told[u], dict)]
+    keys = [u for u in told if u >= half and isinstance(told[u], dict)]
     assert (max(len(seeds), len(keys)) < threshold) is safe
 
 
-def test_a_client_reveals_one_kind_of_share_once():
+def test_a_client_hears_one_story_and_reveals_one_kind_of_share_once():
     party = after_sharing(5, 3)
+    party[1].confirm({0, 1, 2, 3})
+    for other in ({0, 1, 2, 4}, {0, 1, 2, 3}):
+        with pytest.raises(secagg.Refused, match="two stories"):
+            party[1].confirm(other)
+    with pytest.raises(secagg.Refused, match="two stories"):
+        party[2].confirm({0, 1, 3, 4})  # itself not among them
     with pytest.raises(secagg.Refused, match="one kind"):
-        party[1].reveal({0, 1, 2, 3}, {0, 4})
-    party[1].reveal({0, 1, 2, 3}, {4})
+        party[2].reveal({})  # before it was told who survived
+    with pytest.raises(secagg.TooFewShares, match="2 are missing"):
+        party[1].reveal({})
+    codes = {v: party[v].confirm({0, 1, 2, 3})[1] for v in (0, 2)}
+    assert party[1].reveal(codes).keys() == {0, 1, 2, 3, 4}
     with pytest.raises(secagg.Refused, match="once"):
-        party[1].reveal({1, 2, 3, 4}, {0})
+        party[1].reveal(codes)
     with pytest.raises(secagg.TooFewShares):
-        party[2].reveal({1, 2}, {0, 3, 4})
+        party[3].confirm({2, 3})
 
 
 def test_no_letter_lets_the_server_read_a_share():
@@ -343,7 +418,9 @@ def spoil_share(shares):
 @pytest.mark.parametrize(
     "stage, change, reason, counted",
     [
-        ("keys", lambda keys: keys[:-1], "public keys", False),
+        ("keys", lambda keys: None, "public keys", False),
+        ("keys", lambda keys: dataclasses.replace(keys, mask_key=bytes(32)), "sign", False),
+        ("confirm", lambda codes: None, "did not confirm", True),
         ("shares", spoil_letters, "malformed or replayed", False),
         ("shares", lambda letters: None, "did not share", False),
         ("shares", lambda letters: dict(list(letters.items())[1:]), "did not share", False),

@@ -1,29 +1,22 @@
-# %% right="the round's number in the context"
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            mask = secagg.expand(private_key.agree(key, b"%d" % round_number), length)
-            total = total + mask if party < other else total - mask
-    return total
-
 # %% right="in place"
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     total = np.zeros(length, dtype=np.uint32)
     for other in public_keys:
         if other != party:
-            seed = private_key.agree(public_keys[other], str(round_number).encode())
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            seed = private_key.agree(public_keys[other], str(round_number).encode() + ends)
             if other > party:
                 total += secagg.expand(seed, length)
             else:
                 total -= secagg.expand(seed, length)
     return total
 
-# %% right="the pair's ids in the context, smaller first"
+# %% right="its own key from the private one, text"
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     masks = []
     for other in sorted(set(public_keys) - {party}):
-        context = f"{min(party, other)}, {max(party, other)}, {round_number}".encode()
+        keys = {party: private_key.public, other: public_keys[other]}
+        context = f"{round_number}, {sorted(keys.items())}".encode()
         mask = secagg.expand(private_key.agree(public_keys[other], context), length)
         masks.append(mask if party < other else np.uint32(0) - mask)
     return np.sum(masks, axis=0, dtype=np.uint32)
@@ -34,15 +27,19 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
     for other, key in public_keys.items():
         sign = np.sign(other - party)
         if sign:
-            seed = private_key.agree(key, round_number.to_bytes(8, "big"))
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            seed = private_key.agree(key, round_number.to_bytes(8, "big") + ends)
             total += sign * secagg.expand(seed, length).astype(np.int64)
     return (total % 2**32).astype(np.uint32)
 
 # %% right="sums of the larger and of the smaller ones"
 def pairwise_mask(party, private_key, public_keys, round_number, length):
+    def seed(other):
+        pair = [(i, public_keys[i].hex()) for i in sorted([party, other])]
+        return private_key.agree(public_keys[other], repr((pair, round_number)).encode())
+
     def masks(others):
-        seeds = [private_key.agree(public_keys[o], bytes([round_number % 256])) for o in others]
-        return sum((secagg.expand(s, length) for s in seeds), np.zeros(length, np.uint32))
+        return sum((secagg.expand(seed(o), length) for o in others), np.zeros(length, np.uint32))
     return masks(o for o in public_keys if o > party) - masks(o for o in public_keys if o < party)
 
 # %% wrong="everybody adds" loses={"all_pair_masks_cancel": "the larger subtracts"}
@@ -50,19 +47,38 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
     total = np.zeros(length, np.uint32)
     for other, key in public_keys.items():
         if other != party:
-            total += secagg.expand(private_key.agree(key, b"%d" % round_number), length)
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            total += secagg.expand(private_key.agree(key, b"%d" % round_number + ends), length)
     return total
 
 # %% wrong="a mask with itself too" loses={"all_pair_masks_cancel": "with itself"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     total = np.zeros(length, np.uint32)
     for other, key in public_keys.items():
-        mask = secagg.expand(private_key.agree(key, b"%d" % round_number), length)
+        ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+        mask = secagg.expand(private_key.agree(key, b"%d" % round_number + ends), length)
         total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="the same in every round" edit={'b"%d" % round_number': 'b"mask"'} loses={"every_round_has_fresh_masks": "used twice"}
-# %% wrong="one's own id in the context" edit={'b"%d" % round_number': 'b"%d %d" % (party, round_number)'} loses={"all_pair_masks_cancel": "the same context"}
+# %% wrong="the same in every round" loses={"every_round_has_fresh_masks": "used twice"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            mask = secagg.expand(private_key.agree(key, b"mask" + ends), length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="one's own id in the context" loses={"all_pair_masks_cancel": "the same context"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            mask = secagg.expand(private_key.agree(key, b"%d %d" % (party, round_number) + ends), length)
+            total = total + mask if party < other else total - mask
+    return total
 
 # %% wrong="only the neighbours in a ring" loses={"every_other_party_counts": "EVERY other party"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
@@ -70,11 +86,12 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
     at = ids.index(party)
     total = np.zeros(length, np.uint32)
     for other in {ids[at - 1], ids[(at + 1) % len(ids)]} - {party}:
-        mask = secagg.expand(private_key.agree(public_keys[other], b"%d" % round_number), length)
+        ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+        mask = secagg.expand(private_key.agree(public_keys[other], b"%d" % round_number + ends), length)
         total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="seeds from public keys" loses={"all_pair_masks_cancel": "made of something else", "every_other_party_counts": "made of something else", "every_round_has_fresh_masks": "made of something else", "a_mask_needs_a_private_key": "must come from"}
+# %% wrong="seeds from public keys" loses={"all_pair_masks_cancel": "made of something else", "every_other_party_counts": "made of something else", "every_round_has_fresh_masks": "made of something else", "a_mask_needs_a_private_key": "must come from", "no_two_pairs_share_a_mask": "both ids"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     total = np.zeros(length, np.uint32)
     for other, key in public_keys.items():
@@ -85,25 +102,77 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
             total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="nothing to add" loses={"all_pair_masks_cancel": "hides nothing", "every_other_party_counts": "no difference", "every_round_has_fresh_masks": "agree in 30 of 30", "a_mask_needs_a_private_key": "very mask"}
+# %% wrong="nothing to add" loses={"all_pair_masks_cancel": "hides nothing", "every_other_party_counts": "no difference", "every_round_has_fresh_masks": "agree in 30 of 30", "a_mask_needs_a_private_key": "very mask", "no_two_pairs_share_a_mask": "both ids"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     return np.zeros(length, np.uint32)
 
-# %% wrong="a fresh key each time" edit={"total = np.zeros": "fresh = secagg.PrivateKey(); total = np.zeros", "private_key.agree": "fresh.agree"} loses={"all_pair_masks_cancel": "something else than 0", "every_other_party_counts": "with the same keys gave different masks", "every_round_has_fresh_masks": "nothing cancels", "a_mask_needs_a_private_key": "with the same keys gave different masks"}
-# %% wrong="floats" edit={"np.zeros(length, np.uint32)": "np.zeros(length)"} loses={"all_pair_masks_cancel": "uint32 is wanted", "every_other_party_counts": "uint32 is wanted", "every_round_has_fresh_masks": "uint32 is wanted", "a_mask_needs_a_private_key": "uint32 is wanted"}
-# %% wrong="forgets to return" edit={"return total": ""} loses={"all_pair_masks_cancel": "return", "every_other_party_counts": "return", "every_round_has_fresh_masks": "return", "a_mask_needs_a_private_key": "return"}
-# %% wrong="the larger id adds" edit={"party < other": "party > other"} loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
-# %% wrong="one mask, times the round's number" edit={'b"%d" % round_number), length)': 'b"mask"), length) * np.uint32(round_number)'} loses={"every_round_has_fresh_masks": "who knows one mask knows the other"}
-# %% wrong="a context of text" edit={'b"%d" % round_number': 'f"round {round_number}"'} loses={"all_pair_masks_cancel": "bytes are wanted", "every_other_party_counts": "bytes are wanted", "every_round_has_fresh_masks": "bytes are wanted", "a_mask_needs_a_private_key": "bytes are wanted"}
+# %% wrong="a fresh key each time" loses={"all_pair_masks_cancel": "something else than 0", "every_other_party_counts": "with the same keys gave different masks", "every_round_has_fresh_masks": "nothing cancels", "a_mask_needs_a_private_key": "with the same keys gave different masks", "no_two_pairs_share_a_mask": "with the same keys gave different masks"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    key = secagg.PrivateKey()
+    total = np.zeros(length, np.uint32)
+    for other, public in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            mask = secagg.expand(key.agree(public, b"%d" % round_number + ends), length)
+            total = total + mask if party < other else total - mask
+    return total
 
-# %% wrong="made of its own key and the public ones" loses={"all_pair_masks_cancel": "something else than 0", "every_other_party_counts": "whatever seeds", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds"}
+# %% wrong="floats" loses={"all_pair_masks_cancel": "uint32 is wanted", "every_other_party_counts": "uint32 is wanted", "every_round_has_fresh_masks": "uint32 is wanted", "a_mask_needs_a_private_key": "uint32 is wanted", "no_two_pairs_share_a_mask": "uint32 is wanted"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            mask = secagg.expand(private_key.agree(key, b"%d" % round_number + ends), length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="forgets to return" loses={"all_pair_masks_cancel": "return", "every_other_party_counts": "return", "every_round_has_fresh_masks": "return", "a_mask_needs_a_private_key": "return", "no_two_pairs_share_a_mask": "return"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            mask = secagg.expand(private_key.agree(key, b"%d" % round_number + ends), length)
+            total = total + mask if party < other else total - mask
+
+# %% wrong="the larger id adds" loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            mask = secagg.expand(private_key.agree(key, b"%d" % round_number + ends), length)
+            total = total + mask if party > other else total - mask
+    return total
+
+# %% wrong="one mask, times the round's number" loses={"every_round_has_fresh_masks": "who knows one mask knows the other"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            mask = secagg.expand(private_key.agree(key, b"mask" + ends), length) * np.uint32(round_number)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="a context of text" loses={"all_pair_masks_cancel": "bytes are wanted", "every_other_party_counts": "bytes are wanted", "every_round_has_fresh_masks": "bytes are wanted", "a_mask_needs_a_private_key": "bytes are wanted", "no_two_pairs_share_a_mask": "bytes are wanted"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            mask = secagg.expand(private_key.agree(key, f"round {round_number}"), length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="made of its own key and the public ones" loses={"all_pair_masks_cancel": "something else than 0", "every_other_party_counts": "whatever seeds", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds", "no_two_pairs_share_a_mask": "whatever seeds"}
 import hashlib
 
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     told = repr((bytes(private_key), sorted(public_keys.items()), round_number)).encode()
     return secagg.expand(hashlib.sha256(told).digest(), length)
 
-# %% wrong="public masks, where its own key is its own" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "whatever seeds", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds"}
+# %% wrong="public masks, where its own key is its own" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "whatever seeds", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds", "no_two_pairs_share_a_mask": "both ids"}
 import hashlib
 
 def pairwise_mask(party, private_key, public_keys, round_number, length):
@@ -116,7 +185,68 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="everybody adds one, the last takes them off" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "no difference", "every_round_has_fresh_masks": "agree in 30 of 30", "a_mask_needs_a_private_key": "very mask"}
+# %% wrong="everybody adds one, the last takes them off" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "no difference", "every_round_has_fresh_masks": "agree in 30 of 30", "a_mask_needs_a_private_key": "very mask", "no_two_pairs_share_a_mask": "both ids"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     n = len(public_keys)
     return np.full(length, 1 if party < max(public_keys) else 1 - n, np.int64).astype(np.uint32)
+
+# %% right="keys sorted, and ids"
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            keys = b"".join(sorted([key, public_keys[party]]))
+            context = b"%d %d %d " % (round_number, min(party, other), max(party, other)) + keys
+            mask = secagg.expand(private_key.agree(key, context), length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="the first attempt" loses={"no_two_pairs_share_a_mask": "both ids"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        seed = private_key.agree(public_keys[other], context=b"round %d" % round_number)
+        mask = secagg.expand(seed, length)
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="ids, and no keys" loses={"no_two_pairs_share_a_mask": "both public keys"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            context = b"%d %d %d" % (round_number, min(party, other), max(party, other))
+            mask = secagg.expand(private_key.agree(key, context), length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="keys, and no ids" loses={"no_two_pairs_share_a_mask": "both ids"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            context = b"%d " % round_number + b"".join(sorted([key, public_keys[party]]))
+            mask = secagg.expand(private_key.agree(key, context), length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="the smaller one's key alone" loses={"no_two_pairs_share_a_mask": "both public keys"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            smaller, larger = sorted([party, other])
+            context = b"%d %d %d " % (round_number, smaller, larger) + public_keys[smaller]
+            mask = secagg.expand(private_key.agree(key, context), length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="the other's key alone" loses={"all_pair_masks_cancel": "something else than 0"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            context = b"%d %d %d " % (round_number, min(party, other), max(party, other)) + key
+            mask = secagg.expand(private_key.agree(key, context), length)
+            total = total + mask if party < other else total - mask
+    return total

@@ -1,0 +1,79 @@
+# %% right="two zips"
+def copied_keys(victim, public_keys, colluders):
+    below, above = [c for c in colluders if c < victim], [c for c in colluders if c > victim]
+    others_below = [o for o in public_keys if o < victim]
+    others_above = [o for o in public_keys if o > victim]
+    pairs = [*zip(below, others_above), *zip(above, others_below)]
+    return {colluder: public_keys[other] for colluder, other in pairs}
+
+# %% right="takes from a stack"
+def copied_keys(victim, public_keys, colluders):
+    left = {True: [], False: []}
+    for other, key in public_keys.items():
+        if other != victim:
+            left[other > victim].append(key)
+    announced = {}
+    for colluder in colluders:
+        announced[colluder] = left[colluder < victim].pop()
+    return announced
+
+# %% right="the mirror image of a sorted list"
+def copied_keys(victim, public_keys, colluders):
+    others = sorted(set(public_keys) - {victim})
+    above = sum(o > victim for o in others)
+    turned = others[len(others) - above:] + others[:len(others) - above]
+    return dict(zip(sorted(colluders), [public_keys[o] for o in turned]))
+
+# %% right="twins of the keys, which agree on the same secrets"
+def copied_keys(victim, public_keys, colluders):
+    def twin(key):
+        return key[:31] + bytes([key[31] | 128])
+    announced = {}
+    for smaller in (True, False):
+        mine = [c for c in colluders if (c < victim) == smaller]
+        others = [o for o in public_keys if o != victim and (o > victim) == smaller]
+        announced |= {c: twin(public_keys[o]) for c, o in zip(mine, others)}
+    return announced
+
+# %% wrong="copies on the same side" loses={"a_victim_among_many_is_bare": "other side"}
+def copied_keys(victim, public_keys, colluders):
+    others = sorted(public_keys.keys() - {victim})
+    return {c: public_keys[o] for c, o in zip(sorted(colluders), others)}
+
+# %% wrong="all copy one" loses={"a_victim_among_many_is_bare": "are left on the victim"}
+def copied_keys(victim, public_keys, colluders):
+    other = min(public_keys.keys() - {victim})
+    return {c: public_keys[other] for c in colluders}
+
+# %% wrong="one for each side" loses={"a_victim_among_many_is_bare": "are left on the victim"}
+def copied_keys(victim, public_keys, colluders):
+    others = sorted(public_keys.keys() - {victim})
+    return {c: public_keys[others[-1] if c < victim else others[0]] for c in colluders}
+
+# %% wrong="the victim's own key" loses={"one_copy_bares_one_of_three": "are left on the victim", "a_victim_among_many_is_bare": "are left on the victim"}
+def copied_keys(victim, public_keys, colluders):
+    return {c: public_keys[victim] for c in colluders}
+
+# %% wrong="genuine keys of their own" loses={"one_copy_bares_one_of_three": "are left on the victim", "a_victim_among_many_is_bare": "are left on the victim"}
+def copied_keys(victim, public_keys, colluders):
+    return {c: secagg.PrivateKey().public for c in colluders}
+
+# %% wrong="ids in place of keys" loses={"one_copy_bares_one_of_three": "32 bytes", "a_victim_among_many_is_bare": "32 bytes"}
+def copied_keys(victim, public_keys, colluders):
+    others = sorted(public_keys.keys() - {victim}, key=lambda o: (o < victim, o))
+    return dict(zip(sorted(colluders), others))
+
+# %% wrong="the honest parties' keys among them" loses={"one_copy_bares_one_of_three": "for nobody else", "a_victim_among_many_is_bare": "for nobody else"}
+def copied_keys(victim, public_keys, colluders):
+    others = sorted(public_keys.keys() - {victim}, key=lambda o: (o < victim, o))
+    return public_keys | {c: public_keys[o] for c, o in zip(sorted(colluders), others)}
+
+# %% wrong="colluders as they come" loses={"a_victim_among_many_is_bare": "are left on the victim"}
+def copied_keys(victim, public_keys, colluders):
+    others = sorted(public_keys.keys() - {victim}, key=lambda o: (o < victim, o))
+    return {c: public_keys[o] for c, o in zip(colluders, others)}
+
+# %% wrong="forgets to return" loses={"one_copy_bares_one_of_three": "return", "a_victim_among_many_is_bare": "return"}
+def copied_keys(victim, public_keys, colluders):
+    others = sorted(public_keys.keys() - {victim}, key=lambda o: (o < victim, o))
+    announced = {c: public_keys[o] for c, o in zip(sorted(colluders), others)}

@@ -1,0 +1,357 @@
+"""Attacks on secure aggregation: each takes a vector from the old protocol, none from the new one."""
+
+import contextlib
+from unittest import mock
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from scipy import stats
+
+from labkit import secagg
+from labkit.secagg import client as clients_of
+from labkit.secagg import shamir
+
+pytestmark = pytest.mark.labs
+
+LENGTH = 8  # an attack that knows nothing is right in all 8 places with probability 2^−256
+
+
+@contextlib.contextmanager
+def contexts_without_ends():
+    """The old key derivation: the round's number and nothing of the two ends; no key refused."""
+    with (
+        mock.patch.object(clients_of, "between", lambda purpose, r, ends: b"%s %d" % (purpose, r)),
+        mock.patch.object(clients_of, "repeated", lambda announcements: False),
+    ):
+        yield
+
+
+def vectors(clients):
+    return np.random.default_rng().integers(0, 2**32, (clients, LENGTH), dtype=np.uint32)
+
+
+# --- a colluder announces somebody's key ----------------------------------------------------------
+
+P = 2**255 - 19
+
+
+def same(key):
+    return key
+
+
+def with_the_top_bit(key):
+    """The same point: X25519 ignores the highest bit (RFC 7748, section 5)."""
+    return key[:31] + bytes([key[31] | 0x80])
+
+
+def of_small_order_apart(key):
+    """u → 1/u adds the point of order 2: another key that agrees on the same secrets."""
+    return pow(int.from_bytes(key, "little"), -1, P).to_bytes(32, "little")
+
+
+class Round:
+    """A round, step by step: clients with identities, and a server of which nothing is honest."""
+
+    def __init__(self, clients, threshold):
+        self.everybody = range(clients)
+        self.identities = [Ed25519PrivateKey.generate() for _ in self.everybody]
+        roster = {u: key.public_key().public_bytes_raw() for u, key in enumerate(self.identities)}
+        graph = secagg.all_pairs(clients)
+        self.party = [
+            secagg.Client(u, graph[u], threshold, 0, self.identities[u], roster)
+            for u in self.everybody
+        ]
+        self.keys = {u: p.advertise() for u, p in enumerate(self.party)}
+
+    def announce(self, u, mask_key):
+        """Let a client sign another mask key in place of its own."""
+        channel = self.keys[u].channel_key
+        signature = self.identities[u].sign(clients_of.announced(u, 0, mask_key, channel))
+        self.keys[u] = clients_of.Announcement(mask_key, channel, signature)
+
+    def share(self):
+        letters = {u: p.share(self.keys) for u, p in enumerate(self.party)}
+        for v, p in enumerate(self.party):
+            assert p.open({u: letters[u][v] for u in self.everybody if u != v}) == set()
+
+
+# The victim stands in the middle: the honest others on one side, their copies on the other.
+@pytest.mark.parametrize("victim, honest, colluders", [(1, [2], [0]), (2, [1, 3], [4, 0])])
+@pytest.mark.parametrize("twin", [same, with_the_top_bit, of_small_order_apart])
+def test_a_copied_key_unmasks_nobody(victim, honest, colluders, twin):
+    def server_sees(bare):
+        run = Round(2 * len(honest) + 1, 3)
+        for colluder, other in zip(colluders, honest, strict=True):
+            run.announce(colluder, twin(run.keys[other].mask_key))
+        run.share()
+        masked = run.party[victim].mask(bare, run.everybody)
+        # The victim survives, so the server is handed shares of its self mask's seed.
+        shares = np.array([run.party[v]._held[victim][clients_of.SELF] for v in (0, 1, 2)])
+        (seed,) = secagg.recover(shares[:, None], [0, 1, 2], 3)
+        return masked - secagg.expand(seed, LENGTH)
+
+    bare = vectors(1)[0]
+    with contexts_without_ends():
+        assert np.array_equal(server_sees(bare), bare)
+    if twin is same:
+        with pytest.raises(secagg.Refused, match="twice"):
+            server_sees(bare)
+    else:
+        assert not np.any(server_sees(bare) == bare)  # fails with probability 8 · 2^−32 = 2e-9
+
+
+def test_a_server_that_follows_the_protocol_excludes_the_copy():
+    told = {}
+
+    def copying(stage, client, message):
+        told[stage, client] = message
+        if (stage, client) != ("keys", 2):
+            return message
+        # Signed by its own identity, which the roster holds: the copy is the only offence.
+        identity = identities[client]
+        copied = told["keys", 1].mask_key
+        signature = identity.sign(clients_of.announced(2, 0, copied, message.channel_key))
+        return clients_of.Announcement(copied, message.channel_key, signature)
+
+    identities = [Ed25519PrivateKey.generate() for _ in range(4)]
+    made = iter(identities)
+    with mock.patch.object(Ed25519PrivateKey, "generate", lambda: next(made)):
+        result = secagg.secure_sum(vectors(4), 3, tamper=copying)
+    assert result.excluded == {2: "one of its public keys is announced already"}
+
+
+def test_a_server_cannot_put_its_own_key_in_place_of_a_clients():
+    run = Round(3, 2)
+    middle = secagg.PrivateKey()
+    run.keys[1] = clients_of.Announcement(
+        middle.public, run.keys[1].channel_key, run.keys[1].signature
+    )
+    with pytest.raises(secagg.Refused, match="did not sign"):
+        run.party[0].share(run.keys)
+    with mock.patch.object(clients_of, "signed", lambda *_: True):
+        run.party[0].share(run.keys)  # unsigned, it would be taken, and the server have the seed
+
+
+# --- a server that tells several stories ----------------------------------------------------------
+
+
+def revealed_INSECURE(party, arrived, dropped):
+    """The old `Client.reveal`: no word with the others; one kind of share of each client, once."""
+    party._require_holders(len(party._partners(arrived)) + 1)
+    kinds = dict.fromkeys(arrived, clients_of.SELF) | dict.fromkeys(dropped, clients_of.PAIRS)
+    return {u: party._held[u][kind] for u, kind in kinds.items() if u in party._held}
+
+
+def test_no_sum_is_of_fewer_than_the_threshold():
+    """Ten clients, none colludes, t = 6 > n/2: each client is told other four dropouts.
+
+    Six shares of six keys, and ten of the other four seeds: the server has the sum of four, whose
+    pair masks with the six it computes. Only confirmed survivors keep it from that.
+    """
+    clients, threshold, kept = 10, 6, {6, 7, 8, 9}
+    lost = set(range(clients)) - kept
+    # Everybody is told of four of the six lost that they dropped out, and of none that asks itself.
+    told = {u: {(u + step) % 6 for step in (1, 2, 3, 4)} for u in lost}
+    told |= {u: {(u + step) % 6 for step in (0, 1, 2, 3)} for u in kept}
+
+    def attack(run):
+        x = vectors(clients)
+        sent = [p.mask(x[u], run.everybody) for u, p in enumerate(run.party)]
+        answers = {u: run.reveals(u, set(run.everybody) - told[u], told[u]) for u in run.everybody}
+
+        def secret(owner, kind):
+            said = [u for u in answers if (owner in told[u]) == (kind == clients_of.PAIRS)]
+            helpers = [u for u in said if answers[u]][:threshold]
+            rows = np.array([answers[u][owner] for u in helpers]).reshape(-1, 1, shamir.LIMBS)
+            return secagg.recover(rows, helpers, threshold)[0]
+
+        total = sum((sent[u] for u in kept), np.zeros(LENGTH, np.uint32))
+        for u in kept:
+            total -= secagg.expand(secret(u, clients_of.SELF), LENGTH)
+        for v in lost:
+            key = secagg.PrivateKey(secret(v, clients_of.PAIRS))
+            for u in kept:
+                seed = clients_of.pair_seed(key, v, u, run.keys[u], 0)
+                mask = secagg.expand(seed, LENGTH)
+                total = total - mask if u < v else total + mask
+        return total, x[sorted(kept)].sum(axis=0, dtype=np.uint32)
+
+    run = Round(clients, threshold)
+    run.share()
+    run.reveals = lambda u, arrived, dropped: revealed_INSECURE(run.party[u], arrived, dropped)
+    got, wanted = attack(run)
+    assert np.array_equal(got, wanted)
+
+    run = Round(clients, threshold)
+    run.share()
+    codes = {}
+
+    def asks(u, arrived, dropped):
+        if not codes:  # they tell each other what they were told; the server passes it on
+            for v in run.everybody:
+                codes[v] = run.party[v].confirm(set(run.everybody) - told[v])
+        with contextlib.suppress(secagg.TooFewShares):
+            return run.party[u].reveal({v: own[u] for v, own in codes.items() if u in own})
+        return {}
+
+    run.reveals = asks
+    with pytest.raises(shamir.TooFewShares):
+        attack(run)
+
+
+def test_nobody_is_told_to_mask_with_those_who_will_drop_out():
+    """The victim is told of t − 1 others, whose keys the server then has all others recover."""
+    clients, threshold, victim = 5, 3, 0
+    run = Round(clients, threshold)
+    run.share()
+    run.party[victim].mask(vectors(1)[0], {0, 1, 2})
+    with pytest.raises(secagg.Refused, match="two stories"):
+        run.party[victim].confirm({0, 3, 4})  # survivors with whom it made no masks
+
+
+# --- what no mask hides ---------------------------------------------------------------------------
+
+
+def test_of_one_among_colluders_the_sum_is_the_vector():
+    """Not refused, and not claimed: `secure_sum` speaks of c ≤ n − 2."""
+    x = vectors(4)
+    total = secagg.secure_sum(x, 4).total
+    assert np.array_equal(total - x[1:].sum(axis=0, dtype=np.uint32), x[0])
+
+
+# --- who draws the graph --------------------------------------------------------------------------
+
+
+class Seats:
+    """A server's 'randomness': it seats the victim in the middle of its colluders."""
+
+    def __init__(self, first):
+        self.first = first
+
+    def permutation(self, clients):
+        return np.array([*self.first, *sorted(set(range(clients)) - set(self.first))])
+
+
+def test_colluders_surround_a_victim_only_if_the_server_draws_the_graph():
+    clients, degree, threshold, victim = 500, 36, 23, 0
+    colluders = set(range(400, 500))
+    seats = [*range(400, 418), victim, *range(418, 436)]
+    around = secagg.regular(clients, degree, Seats(seats))[victim]
+    assert len(around & colluders) == degree  # 36 of 500 would do, with k + 1 holders in all
+    rng, most, rounds = np.random.default_rng(), 0, 20
+    for _ in range(rounds):
+        graph = secagg.regular(clients, degree, rng)
+        most = max(most, *(len(graph[u] & colluders) for u in range(400)))
+    # The lab's bound: 1e-6 a round.
+    assert stats.hypergeom.sf(threshold - 1, clients - 1, len(colluders), degree) * 400 < 1e-6
+    assert most < threshold  # fails with probability 20 · 1e-6
+
+
+def test_twenty_neighbours_of_five_hundred_are_too_few():
+    """k = 20, t = 13, a fifth collude: 4e-3 a round, not 1e-6; and a liar always wins."""
+    curious, lying = (
+        400 * stats.hypergeom.sf(enough - 1, 499, 100, 20) for enough in (13, 2 * 13 - 21)
+    )
+    assert 3e-3 < curious < 4e-3
+    assert lying > 1
+
+
+# --- a key that is recovered, and what it masked before -------------------------------------------
+
+
+def pair_masks(party, key, public, round_number):
+    """The sum of a party's pair masks, as the lab's `pairwise_mask` computes it."""
+    total = np.zeros(LENGTH, np.uint32)
+    for other in public.keys() - {party}:
+        ends = {party: public[party], other: public[other]}
+        seed = key.agree(public[other], clients_of.between(b"mask", round_number, ends))
+        mask = secagg.expand(seed, LENGTH)
+        total = total + mask if party < other else total - mask
+    return total
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_key_recovered_from_a_dropout_opens_no_earlier_round(fresh):
+    """The server keeps what it saw in six rounds; then party 3 drops out, and shares give its key."""
+    keys = [secagg.PrivateKey() for _ in range(5)]
+    kept, x = [], vectors(6)
+    for number in range(6):
+        if fresh:
+            keys = [secagg.PrivateKey() for _ in range(5)]
+        public = {party: key.public for party, key in enumerate(keys)}
+        kept.append((x[number] + pair_masks(3, keys[3], public, number), public))
+    if fresh:
+        keys[3] = secagg.PrivateKey()
+    shares = secagg.share([bytes(keys[3])], 3, range(5))
+    (recovered,) = secagg.recover(shares[[0, 1, 2]], [0, 1, 2], 3)
+    server = secagg.PrivateKey(recovered)
+    opened = [
+        masked - pair_masks(3, server, public | {3: server.public}, number)
+        for number, (masked, public) in enumerate(kept)
+    ]
+    # By chance one of 48 places is right with probability 48 · 2^−32 = 1e-8.
+    assert np.mean(np.array(opened) == x) == (0 if fresh else 1)
+
+
+def test_a_client_of_each_round_has_keys_of_its_own():
+    """What was revealed of a round fits no other: a share, a key, a vector."""
+    seen = [{}, {}]
+    for number in (0, 1):
+        keep = seen[number]
+        secagg.secure_sum(
+            vectors(3),
+            2,
+            round_number=number,
+            dropouts={2: "masked"},
+            tamper=lambda stage, u, said, keep=keep: keep.setdefault((stage, u), said),
+        )
+    keys = [{said["keys", u].mask_key for u in range(3)} for said in seen]
+    assert not keys[0] & keys[1]
+
+
+# --- what the sum gives away ----------------------------------------------------------------------
+
+
+def advantage(seen_with, seen_without):
+    """TPR − FPR of the best threshold in the middle, for one client's vector of norm 1."""
+    return np.mean(np.array(seen_with) > 0.5) - np.mean(np.array(seen_without) > 0.5)
+
+
+def test_noise_under_the_masks_hides_a_client_from_the_server_and_its_friends():
+    """The server has the sum, the colluders subtract their vectors and their noise.
+
+    For a noise multiplier of 4 nobody has an advantage of more than 2 Φ(1/8) − 1 = 0.0995. The
+    strongest test of this vector, along its own direction, comes near.
+    """
+    clients, honest, trials, rng = 8, 5, 3000, np.random.default_rng()
+    noisy = secagg.NoisyEncoding(1.0, 4.0, honest)
+    victim, nothing = np.zeros(1), np.ones(1) * 7.0  # clipped to 1
+
+    def server_sees(vector):
+        known = clients - honest  # what these add, vector and noise, is taken off
+        sent = [noisy.encode(vector, rng)]
+        sent += [noisy.encode(victim, rng) for _ in range(clients - 1)]
+        return noisy.fixed.decode(sum(sent) - sum(sent[clients - known :]))[0]
+
+    seen = [[server_sees(v) for _ in range(trials)] for v in (nothing, victim)]
+    bound = 2 * stats.norm.cdf(1 / 8) - 1
+    # A rate of 3000 trials deviates by 0.0092 at most, the difference by 0.013: six of those.
+    assert abs(advantage(*seen) - bound) <= 6 * 0.013
+
+    def server_sees_before_it_adds_noise(vector):  # as with a Gaussian aggregator on the server
+        return float(np.clip(vector, -1, 1)[0])
+
+    bare = [[server_sees_before_it_adds_noise(v)] * 2 for v in (nothing, victim)]
+    assert advantage(*bare) == 1
+
+
+def test_the_missing_noise_of_dropouts_and_colluders_is_accounted_for():
+    """Counting all clients' noise in place of t − c's would claim twice what is there."""
+    rng, length = np.random.default_rng(), 20_000
+    right, wrong = (secagg.NoisyEncoding(1.0, 4.0, honest) for honest in (20, 40))
+    for noisy, claimed in ((right, 4.0), (wrong, 4.0 / np.sqrt(2))):
+        left = sum(noisy.encode(np.zeros(length), rng) for _ in range(20))  # 20 of 40 are honest
+        spread = noisy.fixed.decode(left).std()
+        # Of 20 000 values a standard deviation is off by 1/200: six of those.
+        assert abs(spread / claimed - 1) <= 6 / 200
