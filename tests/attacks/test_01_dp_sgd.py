@@ -88,23 +88,13 @@ def test_delta_leaves_nobody_to_a_mechanism_that_publishes_records():
 
 def sum_without_noise(model, x, y, rngs):
     """What two first steps with different noise give away; returns its relative error."""
-    multipliers = 0.7, 1.3
-    (one, two), truth = (
-        [
-            trained(model, x, y, None, s, steps=1, rng=rng)[0]
-            for s, rng in zip(multipliers, rngs, strict=True)
-        ],
-        trained(
-            model,
-            x,
-            y,
-            7,
-            0,
-            steps=1,
-            no_noise_INSECURE=True,
-        )[0],
+    low, high = 0.7, 1.3
+    one, two = (
+        trained(model, x, y, None, s, steps=1, rng=rng)[0]
+        for s, rng in zip((low, high), rngs, strict=True)
     )
-    found = (multipliers[1] * one - multipliers[0] * two) / (multipliers[1] - multipliers[0])
+    truth, _ = trained(model, x, y, 7, 0, steps=1, no_noise_INSECURE=True)
+    found = (high * one - low * two) / (high - low)
     return np.linalg.norm(found - truth) / np.linalg.norm(truth)
 
 
@@ -152,3 +142,20 @@ def test_an_audit_refutes_a_true_epsilon_no_more_often_than_it_says():
     # cases, and here in 1 − 0.95⁴ = 18 % or a little less, for counts are whole.
     four = refuted.reshape(-1, 4).any(axis=1).mean()
     assert 0.05 < four <= 0.2 + 6 * np.sqrt(0.16 / 500)
+
+
+def test_the_best_of_several_numbers_of_guesses_refutes_too_often():
+    # Nothing leaks: scores and coins are independent, and ε = 0 holds.
+    rng, audits = np.random.default_rng(5), 400
+
+    def refuted(numbers):
+        included, scores = rng.random(500) < 0.5, rng.random(500)
+        p_values = (
+            audit.p_value(audit.guess(scores, included, r), r, 0.0, 0.0, 500) for r in numbers
+        )
+        return min(p_values) <= 0.05
+
+    # Of one number, Binomial(400, 0.05) is above 43 with probability 1e-6; of ten, from which a
+    # liar picks, more than twice as many.
+    assert sum(refuted([160]) for _ in range(audits)) <= 43
+    assert sum(refuted([10, 20, 40, 60, 80, 120, 160, 240, 320, 500]) for _ in range(audits)) > 43

@@ -5,7 +5,7 @@
 
 # %% [markdown]
 # A trained model remembers. In this lab you first *use* that against a model: from its losses alone
-# you tell who was in its training set. Then you build the defence, **differentially private
+# you guess, better than chance, who was in its training set. Then you build the defence, **differentially private
 # stochastic gradient descent** ([Abadi et al. 2016, arXiv:1607.00133](https://arxiv.org/abs/1607.00133)),
 # piece by piece: clip each example's gradient, add noise, sample batches by coin tosses, count what
 # it costs. You do the same with a library, find out why a published ε of 2321.94 says nothing about
@@ -269,8 +269,8 @@ def clip_per_example(per_example_grads, l2_norm_clip):
 # ## Part 3 · Noise: nobody's pull can be seen
 #
 # **Defence, second half.** The sum of the clipped gradients changes by at most $C$ when one example
-# joins or leaves. Gaussian noise of standard deviation $\sigma C$ on the *sum* drowns that change;
-# $\sigma$ is the `noise_multiplier`. The step then uses
+# joins or leaves. Gaussian noise of standard deviation $\sigma C$ on the *sum* hides that change, the better
+# the larger $\sigma$, the `noise_multiplier`. The step then uses
 #
 # $$\tilde g = \frac{1}{B}\left(\sum_i \bar g_i + \mathcal N(0, \sigma^2 C^2 I)\right).$$
 #
@@ -374,8 +374,8 @@ print(f"Poisson batches:                                 ε = {poisson_epsilon:.
 print(f"fixed batches, each example once per epoch:      ε = {fixed_epsilon:.2f}")
 
 # %% [markdown]
-# The second figure claims no amplification: one Gaussian mechanism per epoch. (Shuffling does
-# amplify, by less than is often assumed: [Chua et al. 2024, arXiv:2403.17673](https://arxiv.org/abs/2403.17673).)
+# The second figure claims no amplification: one Gaussian mechanism per epoch. (Its neighbours differ by one
+# example that is blanked out, so that all others stay in their batches. Shuffling does amplify, by less than is often assumed: [Chua et al. 2024, arXiv:2403.17673](https://arxiv.org/abs/2403.17673).)
 # Much published code shuffles, and quotes the first figure.
 #
 # ### Your DP-SGD step
@@ -1027,7 +1027,8 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
 # %% [markdown]
 # Three honest runs with less and less noise, and a **liar**: it claims the ε of the first run, but
 # adds the noise of a twentieth of its σ (in real code: one slip in a scale). The batches are the full
-# data (q = 1), where an audit sees most.
+# data (q = 1), so that no coin hides a canary. How many guesses to make is settled before the scores are
+# seen: the best of several numbers would refute true claims too often.
 
 # %%
 canary_rng = np.random.default_rng(6)
