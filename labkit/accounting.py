@@ -1,4 +1,7 @@
-"""Privacy of DP-SGD with Poisson batches, by privacy loss distributions."""
+"""Privacy of DP-SGD with Poisson batches, by privacy loss distributions.
+
+Every ε here is for neighbouring data sets that differ by adding or removing one example.
+"""
 
 import functools
 import math
@@ -118,7 +121,7 @@ def one_step(
 
 
 class Bracket(NamedTuple):
-    """Two certified bounds: the true ε lies between them."""
+    """Two certified bounds: the true ε (add or remove one example) lies between them."""
 
     low: float
     high: float

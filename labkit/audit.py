@@ -2,8 +2,8 @@
 
 The one-run audit of Steinke, Nasr and Jagielski, "Privacy Auditing with One (1) Training Run"
 (2023, arXiv:2305.08846): every canary is included by a fair coin of its own, the model is
-trained once, and the auditor guesses the coins. An (ε, δ)-DP run allows only so many right
-guesses; more refute it.
+trained once, and the auditor guesses the coins. An (ε, δ)-DP run hardly ever allows more than so
+many right guesses; more refute it, with a confidence that is chosen beforehand.
 """
 
 from typing import NamedTuple
@@ -40,7 +40,8 @@ def guess(scores: np.ndarray, included: np.ndarray, guesses: int) -> int:
     Args:
         scores: [canaries], higher where the model seems to remember the canary.
         included: [canaries], bool, the coins. They are used to count, not to guess.
-        guesses: how many guesses to make, even, at most the number of canaries.
+        guesses: how many guesses to make, even, at most the number of canaries, and settled before
+            the scores are seen: the p-value is not that of the best of several tries.
 
     Raises:
         ValueError: `guesses` is odd, not positive or larger than the number of canaries.
@@ -68,7 +69,8 @@ def p_value(correct: int, guesses: int, epsilon: float, delta: float, canaries: 
         canaries: how many coins were tossed, abstentions included.
 
     Returns:
-        A probability; an ε with a p-value of at most β is refuted with confidence 1 − β.
+        A probability; an ε with a p-value of at most β is refuted with confidence 1 − β: of runs
+        that are (ε, δ)-DP at most a share of β is refuted, one audit each.
 
     Raises:
         ValueError: an argument is outside its range.

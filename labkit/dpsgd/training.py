@@ -26,7 +26,8 @@ class History:
 
     Attributes:
         steps: how many steps were done.
-        epsilon: ε spent by then (an upper bound, by PLD), at the fit's δ.
+        epsilon: ε of the weights by then (an upper bound, by PLD) at the fit's δ, neighbours
+            differing by adding or removing one example.
         loss, accuracy: means over the training examples met since the last record. They are
             computed from the data without noise, so ε does not cover publishing them.
         validation_accuracy: share of the validation examples classified right.
@@ -59,6 +60,7 @@ def fit(
     l2_norm_clip: float,
     noise_multiplier: float,
     sampling_probability: float,
+    expected_batch_size: float,
     steps: int,
     rng: np.random.Generator,
     delta: float,
@@ -71,10 +73,15 @@ def fit(
 
     Every step draws a Poisson batch (each example independently with `sampling_probability`),
     sums the gradients clipped to norm `l2_norm_clip`, adds Gaussian noise of standard deviation
-    `noise_multiplier`·`l2_norm_clip` to every coordinate, divides by the EXPECTED batch size and
-    hands the result to `optimizer`. All weights after `steps` steps together are
+    `noise_multiplier`·`l2_norm_clip` to every coordinate, divides by `expected_batch_size` and
+    hands the result to `optimizer`. The weights after all `steps` steps, seen together, are
     (ε, `delta`)-differentially private with ε = `History.epsilon[-1]`, for neighbouring data sets
     that differ by adding or removing one example.
+
+    That holds where every other argument is a public constant, chosen without a look at the data,
+    its size included: whoever gives `sampling_probability`·len(x) as the expected batch size
+    publishes len(x) by the scale of the noise. It covers the weights only: neither the loss and
+    accuracy in the History, which it prints too, nor how long a step takes.
 
     Batches and noise follow from `rng`; Dropout's masks from TensorFlow's own generators. Neither
     NumPy's generators nor TensorFlow's Philox are cryptographically secure, and the noise is
@@ -91,9 +98,12 @@ def fit(
         l2_norm_clip: positive, in the gradient's units.
         noise_multiplier: positive; 0 only with `no_noise_INSECURE`.
         sampling_probability: in (0, 1].
+        expected_batch_size: positive, by what each noisy sum is divided: `sampling_probability`
+            times a public guess at the number of examples.
         steps: how many steps, 0 or more.
-        rng: where batches and noise come from.
-        delta: in (0, 1), well below 1 / len(x).
+        rng: where batches and noise come from: one of its own for every run, for two runs from one
+            seed share both.
+        delta: in (0, 1), well below one over the number of examples.
         validation_data: (x, y) to measure the accuracy on at every record.
         record_every: steps between records; by default an epoch, 1 / `sampling_probability`.
             The last step is always recorded.
@@ -103,7 +113,7 @@ def fit(
     Raises:
         ValueError: an argument is outside its domain; the message names it.
     """
-    require_positive(l2_norm_clip=l2_norm_clip)
+    require_positive(l2_norm_clip=l2_norm_clip, expected_batch_size=expected_batch_size)
     if not (no_noise_INSECURE and noise_multiplier == 0):
         require_positive(noise_multiplier=noise_multiplier)
     if not 0 < sampling_probability <= 1:
@@ -138,7 +148,7 @@ def fit(
                 clipped_sum.gradients,
                 tf.constant(rng.integers(INT64.min, INT64.max, 2, endpoint=True)),
                 tf.constant(noise_multiplier * l2_norm_clip, tf.float64),
-                tf.constant(sampling_probability * len(x), tf.float64),
+                tf.constant(expected_batch_size, tf.float64),
             )
             met += np.sum(clipped_sum.losses), np.sum(hits), len(batch)
             loss_so_far, accuracy_so_far = met[:2] / met[2] if met[2] else (math.nan, math.nan)

@@ -413,6 +413,7 @@ def arguments(keras, rng, **changes):
         "l2_norm_clip": 1.0,
         "noise_multiplier": 0.5,
         "sampling_probability": 0.1,
+        "expected_batch_size": 20,
         "steps": 25,
         "rng": np.random.default_rng(5),
         "delta": 1e-5,
@@ -451,12 +452,13 @@ def test_noise_is_what_is_paid_for(keras):
         l2_norm_clip=3.0,
         noise_multiplier=2.0,
         sampling_probability=0.4,
+        expected_batch_size=20,
         steps=1,
         rng=np.random.default_rng(1),
         delta=1e-5,
     )
     step = model.get_weights()[0] - before
-    expected = 0.5 * 2.0 * 3.0 / (0.4 * 50)
+    expected = 0.5 * 2.0 * 3.0 / 20
     # The deviation of n = 40000 samples has relative error 1/√(2n) = 0.35 %; 6 of those.
     np.testing.assert_allclose(np.std(step), expected, rtol=0.022)
     assert abs(np.mean(step)) < 6 * expected / 200
@@ -486,6 +488,7 @@ def test_batches_are_poisson(keras):
         noise_multiplier=0,
         no_noise_INSECURE=True,
         sampling_probability=q,
+        expected_batch_size=q * n,
         steps=steps,
         rng=np.random.default_rng(2),
         delta=1e-5,
@@ -558,6 +561,7 @@ def test_no_noise_only_when_asked_for(keras, rng):
         ({"noise_multiplier": -1.0}, "^noise_multiplier is -1.0: give"),
         ({"sampling_probability": 0}, "^sampling_probability is 0: give"),
         ({"sampling_probability": 1.1}, "^sampling_probability is 1.1: give"),
+        ({"expected_batch_size": 0.0}, "^expected_batch_size is 0.0: give"),
         ({"steps": -1}, "^steps is -1: give"),
         ({"steps": 2.5}, "^steps is 2.5: give"),
         ({"record_every": 0}, "^record_every is 0: give"),

@@ -1,0 +1,161 @@
+"""Lab 01 and what it rests on, attacked: each attack wins where the protection is left out."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autograder.labs.master import MASTERS
+from labkit import audit, checks, dpsgd
+
+pytestmark = pytest.mark.labs
+
+CROSS_ENTROPY = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")
+FEATURES = 2048
+MASTER = (MASTERS / "01_dp_sgd.py").read_text()
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """A model of 20 480 weights, one for all tests: it is traced once."""
+    return tf.keras.Sequential([tf.keras.layers.Dense(10, use_bias=False, input_shape=(FEATURES,))])
+
+
+def trained(model, x, y, seed, noise_multiplier=4.4, steps=5, **changes):
+    """Return the weights after DP-SGD from zero, and the ε that is claimed for them."""
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    plan = {
+        "optimizer": tf.keras.optimizers.SGD(1.0),
+        "l2_norm_clip": 1.0,
+        "noise_multiplier": noise_multiplier,
+        "sampling_probability": 1.0,
+        "expected_batch_size": 20,
+        "steps": steps,
+        "record_every": steps,
+        "rng": np.random.default_rng(seed),
+        "delta": 1e-5,
+    }
+    history = dpsgd.fit(model, CROSS_ENTROPY, x, y, **plan | changes)
+    return model.get_weights()[0].ravel(), history.epsilon[-1]
+
+
+def told_apart(model, x, y, divisor, trials=10):
+    """How often the scale of the final weights tells 20 examples from 21, of 2·`trials` runs.
+
+    The weights' norm is that of the noise: 4.4·√5 in each of 20 480 coordinates, over the divisor.
+    The attacker says 21 where it lies below the middle of what 20 and 21 give.
+    """
+    norms = np.array(
+        [
+            [
+                np.linalg.norm(
+                    trained(model, x[:n], y[:n], [n, trial], expected_batch_size=divisor(n))[0]
+                )
+                for trial in range(trials)
+            ]
+            for n in (20, 21)
+        ]
+    )
+    threshold = 4.4 * np.sqrt(5 * 20480) / 20.5
+    return int(np.sum(norms[0] > threshold) + np.sum(norms[1] <= threshold))
+
+
+def test_the_scale_of_the_noise_does_not_tell_how_many_examples_there_are(linear):
+    rng = np.random.default_rng(0)
+    x = rng.random((21, FEATURES)).astype(np.float32)
+    y = rng.integers(0, 10, 21)
+    assert trained(linear, x, y, 0)[1] == pytest.approx(1.98, abs=0.1)
+    # A norm of 20 480 normals varies by 1/√(2·20 480) = 0.49 %; 20 and 21 are 5 % apart.
+    assert told_apart(linear, x, y, divisor=lambda n: n) == 20
+    # Divided by a constant they differ by one clipped gradient a step, nearly orthogonal to the
+    # noise: (105² − 100²) / (2·1408²) = 0.03 % of the norm at most. So each guess is right with
+    # probability 1/2 or so, and Binomial(20, 0.5) is above 18 with probability 2e-5.
+    assert told_apart(linear, x, y, divisor=lambda n: 20) <= 18
+
+
+def someone_is_published(delta, people=60_000, trials=200):
+    """How often somebody is given away where each record is published with probability δ."""
+    published = np.random.default_rng(1).binomial(people, delta, trials)
+    return np.mean(published > 0)
+
+
+def test_delta_leaves_nobody_to_a_mechanism_that_publishes_records():
+    # 1 − (1 − δ)^60000 is 0.45 at δ = 1e-5, with a deviation of 0.035 over 200 trials; at 1e-7 it
+    # is 0.006, and Binomial(200, 0.006) is above 12 with probability 1e-8.
+    assert someone_is_published(1e-5) > 0.25
+    assert someone_is_published(checks.dp_sgd.DELTA) <= 12 / 200
+    assert f"\nDELTA = {checks.dp_sgd.DELTA:.0e}".replace("e-0", "e-") in MASTER
+
+
+def sum_without_noise(model, x, y, rngs):
+    """What two first steps with different noise give away; returns its relative error."""
+    low, high = 0.7, 1.3
+    one, two = (
+        trained(model, x, y, None, s, steps=1, rng=rng)[0]
+        for s, rng in zip((low, high), rngs, strict=True)
+    )
+    truth, _ = trained(model, x, y, 7, 0, steps=1, no_noise_INSECURE=True)
+    found = (high * one - low * two) / (high - low)
+    return np.linalg.norm(found - truth) / np.linalg.norm(truth)
+
+
+def test_two_runs_do_not_give_away_the_sum_without_noise(linear):
+    rng = np.random.default_rng(2)
+    x = rng.random((40, FEATURES)).astype(np.float32)
+    y = rng.integers(0, 10, 40)
+    # With one seed batch and noise are the same, and what is left are roundings.
+    assert sum_without_noise(linear, x, y, [np.random.default_rng(7) for _ in range(2)]) < 1e-4
+    # With one each the noise that is left has deviation 0.7·1.3·√2 / 0.6 = 2.1 C in each of 20 480
+    # coordinates, 307 C in norm, within 3 %; the sum of 40 clipped gradients has 40 C at most.
+    assert sum_without_noise(linear, x, y, np.random.default_rng(7).spawn(2)) > 300 / 40
+
+
+def test_the_best_of_three_runs_tells_more_than_its_own_epsilon():
+    rng, epsilon, trials = np.random.default_rng(3), 1.0, 100_000
+    honest = 1 / (1 + np.exp(-epsilon))
+    # Each run tells whether somebody is in, by randomized response, which is ε-DP exactly. The
+    # attacker says "out" at a 0.
+    runs_in = rng.random((trials, 3)) < honest
+    runs_out = rng.random((trials, 3)) < 1 - honest
+
+    def beats(epsilon, said_in, said_out):
+        # P(0 | out) <= e^ε P(0 | in), with six deviations of each frequency for chance.
+        out, mistaken = np.mean(~said_out), np.mean(~said_in)
+        chance = 6 * np.sqrt(0.25 / trials)
+        return out - chance > np.exp(epsilon) * (mistaken + 6 * np.sqrt(mistaken / trials))
+
+    assert beats(epsilon, runs_in.any(axis=1), runs_out.any(axis=1))
+    # 0.269³ = 0.0195 against 0.731³ = 0.391: e³ = 20.1 times. The sum of the three ε is safe, and a
+    # run chosen beforehand is.
+    assert not beats(3 * epsilon, runs_in.any(axis=1), runs_out.any(axis=1))
+    assert not beats(epsilon, runs_in[:, 0], runs_out[:, 0])
+
+
+def test_an_audit_refutes_a_true_epsilon_no_more_often_than_it_says():
+    rng, epsilon, guesses, audits = np.random.default_rng(4), 1.0, 160, 2000
+    # Randomized response again, which reaches the theorem's binomial.
+    correct = rng.binomial(guesses, 1 / (1 + np.exp(-epsilon)), audits)
+    p_values = {k: audit.p_value(k, guesses, epsilon, 0.0, guesses) for k in set(correct.tolist())}
+    refuted = np.array([p_values[k] <= 0.05 for k in correct.tolist()])
+    # Binomial(2000, 0.05) is above 147 with probability 2e-6.
+    assert 0 < refuted.sum() <= 147
+    # "The truth lies above all four marks" is another sentence: it fails in up to 4 · 5 % of the
+    # cases, and here in 1 − 0.95⁴ = 18 % or a little less, for counts are whole.
+    four = refuted.reshape(-1, 4).any(axis=1).mean()
+    assert 0.05 < four <= 0.2 + 6 * np.sqrt(0.16 / 500)
+
+
+def test_the_best_of_several_numbers_of_guesses_refutes_too_often():
+    # Nothing leaks: scores and coins are independent, and ε = 0 holds.
+    rng, audits = np.random.default_rng(5), 400
+
+    def refuted(numbers):
+        included, scores = rng.random(500) < 0.5, rng.random(500)
+        p_values = (
+            audit.p_value(audit.guess(scores, included, r), r, 0.0, 0.0, 500) for r in numbers
+        )
+        return min(p_values) <= 0.05
+
+    # Of one number, Binomial(400, 0.05) is above 43 with probability 1e-6; of ten, from which a
+    # liar picks, more than twice as many.
+    assert sum(refuted([160]) for _ in range(audits)) <= 43
+    assert sum(refuted([10, 20, 40, 60, 80, 120, 160, 240, 320, 500]) for _ in range(audits)) > 43
