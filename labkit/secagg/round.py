@@ -100,88 +100,115 @@ def secure_sum(
     party = [
         Client(u, graph[u], threshold, round_number, identities[u], roster) for u in range(clients)
     ]
-    at_client, at_server = _Clock(), _Clock()
-    sent, received = dict.fromkeys(STAGES, 0), dict.fromkeys(STAGES, 0)
-    masked = {}
+    protocol = _Protocol(server, party, dropouts, tamper)
+    protocol.keys()
+    protocol.shares()
+    masked = protocol.masked(vectors)
+    protocol.confirm()
+    return protocol.reveal(masked if keep_masked else {})
 
-    def say(stage: str, client: int, message: Any) -> Any:
-        message = message if tamper is None else tamper(stage, client, message)
-        sent[stage] += _size(message)
+
+class _Protocol:
+    """The messages of one round, stage by stage, each through `tamper`, weighed and timed."""
+
+    def __init__(
+        self,
+        server: Server,
+        party: list[Client],
+        dropouts: Mapping[int, str],
+        tamper: Callable[[str, int, Any], Any] | None,
+    ):
+        self._server, self._party, self._dropouts, self._tamper = server, party, dropouts, tamper
+        self._at_client, self._at_server = _Clock(), _Clock()
+        self._sent, self._received = dict.fromkeys(STAGES, 0), dict.fromkeys(STAGES, 0)
+        self._inbox: dict[int, dict[int, Letter]] = {u: {} for u in range(len(party))}
+        self._set_bytes = (len(party) + 7) // 8  # a set of clients on the wire
+
+    def _say(self, stage: str, client: int, message: Any) -> Any:
+        message = message if self._tamper is None else self._tamper(stage, client, message)
+        self._sent[stage] += _size(message)
         return message
 
-    def present(stage: str) -> list[int]:
+    def _present(self, stage: str) -> list[int]:
         gone = STAGES[: STAGES.index(stage) + 1]
-        return [u for u in range(clients) if dropouts.get(u) not in gone]
+        return [u for u in range(len(self._party)) if self._dropouts.get(u) not in gone]
 
-    for u in present("keys"):
-        with at_client:
-            keys = party[u].advertise()
-        server.take_keys(u, say("keys", u, keys))
+    def keys(self) -> None:
+        for u in self._present("keys"):
+            with self._at_client:
+                keys = self._party[u].advertise()
+            self._server.take_keys(u, self._say("keys", u, keys))
 
-    inbox: dict[int, dict[int, Letter]] = {u: {} for u in range(clients)}
-    for u in present("shares"):
-        if u not in server.public:
-            continue
-        public = {v: server.public[v] for v in party[u].holders if v in server.public}
-        received["keys"] += _size(public) - _size(public[u])
-        with at_client:
-            letters = party[u].share(public)
-        letters = say("shares", u, letters)
-        server.take_letters(u, letters)
-        if u in server.sharing:
-            for v in letters.keys() - {u}:
-                inbox[v][u] = letters[v]
+    def shares(self) -> None:
+        """Deal the shares, and have whoever got them open them."""
+        server = self._server
+        for u in self._present("shares"):
+            if u not in server.public:
+                continue
+            public = {v: server.public[v] for v in self._party[u].holders if v in server.public}
+            self._received["keys"] += _size(public) - _size(public[u])
+            with self._at_client:
+                letters = self._party[u].share(public)
+            letters = self._say("shares", u, letters)
+            server.take_letters(u, letters)
+            if u in server.sharing:
+                for v in letters.keys() - {u}:
+                    self._inbox[v][u] = letters[v]
+        for u in self._present("masked"):
+            if u in server.sharing:
+                self._received["shares"] += _size(self._inbox[u])
+                with self._at_client:
+                    bad = self._party[u].open(self._inbox[u])
+                self._sent["shares"] += ID_BYTES * len(bad)
+                server.take_complaint(u, bad)
 
-    for u in present("masked"):
-        if u in server.sharing:
-            received["shares"] += _size(inbox[u])
-            with at_client:
-                bad = party[u].open(inbox[u])
-            sent["shares"] += ID_BYTES * len(bad)
-            server.take_complaint(u, bad)
+    def masked(self, vectors: np.ndarray) -> dict[int, np.ndarray]:
+        """Send the masked vectors; returns them by client."""
+        taking_part, masked = frozenset(self._server.sharing), {}
+        for u in self._present("masked"):
+            if u in taking_part:
+                self._received["masked"] += self._set_bytes
+                with self._at_client:
+                    vector = self._party[u].mask(vectors[u], taking_part)
+                masked[u] = vector = self._say("masked", u, vector)
+                with self._at_server:
+                    self._server.take_vector(u, vector)
+        return masked
 
-    bitmap = (clients + 7) // 8  # a set of clients on the wire
-    taking_part = frozenset(server.sharing)
-    for u in present("masked"):
-        if u in taking_part:
-            received["masked"] += bitmap
-            with at_client:
-                vector = party[u].mask(vectors[u], taking_part)
-            vector = say("masked", u, vector)
-            if keep_masked:
-                masked[u] = vector
-            with at_server:
-                server.take_vector(u, vector)
+    def confirm(self) -> None:
+        """Have the survivors sign who they are."""
+        survivors = frozenset(self._server.arrived)
+        for u in self._present("confirm"):
+            if u in survivors:
+                self._received["confirm"] += self._set_bytes
+                with self._at_client:
+                    codes = self._party[u].confirm(survivors)
+                self._server.take_codes(u, self._say("confirm", u, codes))
 
-    survivors = frozenset(server.arrived)
-    for u in present("confirm"):
-        if u in survivors:
-            received["confirm"] += bitmap
-            with at_client:
-                codes = party[u].confirm(survivors)
-            server.take_codes(u, say("confirm", u, codes))
-
-    for u in present("reveal"):
-        if u in survivors:
-            received["reveal"] += _size(server.codes[u])
-            with at_client:
-                shares = party[u].reveal(server.codes[u])
-            shares = say("reveal", u, shares)
-            with at_server:
-                server.take_shares(u, shares)
-
-    with at_server:
-        total = server.unmask()
-    return Round(
-        total=total,
-        arrived=server.arrived,
-        excluded=server.excluded,
-        masked=masked,
-        bytes_sent=sent,
-        bytes_received=received,
-        client_seconds=at_client.seconds,
-        server_seconds=at_server.seconds,
-    )
+    def reveal(self, masked: dict[int, np.ndarray]) -> Round:
+        """Reveal the shares, and unmask the sum."""
+        server = self._server
+        survivors = frozenset(server.arrived)
+        for u in self._present("reveal"):
+            if u in survivors:
+                self._received["reveal"] += _size(server.codes[u])
+                with self._at_client:
+                    shares = self._party[u].reveal(server.codes[u])
+                shares = self._say("reveal", u, shares)
+                with self._at_server:
+                    server.take_shares(u, shares)
+        with self._at_server:
+            total = server.unmask()
+        return Round(
+            total=total,
+            arrived=server.arrived,
+            excluded=server.excluded,
+            masked=masked,
+            bytes_sent=self._sent,
+            bytes_received=self._received,
+            client_seconds=self._at_client.seconds,
+            server_seconds=self._at_server.seconds,
+        )
 
 
 def _require(vectors, threshold, graph, dropouts) -> None:
