@@ -14,8 +14,8 @@ from functools import cache
 import pytest
 
 from autograder.labs import build
-from autograder.labs.master import MASTERS, ROOT, read_lab
 from autograder.labs.answers import read_answers
+from autograder.labs.master import MASTERS, ROOT, read_lab
 
 pytestmark = pytest.mark.labs
 BY_LAB = True

@@ -187,7 +187,9 @@ MALFORMED = {
     "no points at all": (HEADER + EXERCISE + '# %% check="a" points=0\n', 10, "no positive number"),
     "trials without points": (HEADER + EXERCISE + '# %% check="a" trials=2\n', 10, "needs points"),
     "trials of an exercise": (
-        HEADER + EXERCISE.replace('"double"', '"double" trials=2'), 5, "cannot have exercise, trials",
+        HEADER + EXERCISE.replace('"double"', '"double" trials=2'),
+        5,
+        "cannot have exercise, trials",
     ),
     "trials are a name": (
         HEADER + EXERCISE + '# %% check="a" points=1 trials=ten\n', 10, "cannot understand",

@@ -37,7 +37,8 @@ submission = own_solution.submission(lab)
 cell = next(cell for cell in submission.notebook.cells if cell.id == "{EXERCISE}")
 graded = []
 with pool.serving(release(lab), "bwrap", environment(1)) as kernels:
-    for answer in [Answer("solution", cell.source, {{}}), *(each for each in answers if each.loses)]:
+    wrong = [each for each in answers if each.loses]
+    for answer in [Answer("solution", cell.source, {{}}), *wrong]:
         cell.source = answer.source
         outcome, _ = judge(submission, lab, Terms(seed=5), kernels)
         graded.append([answer.loses, outcome.scores, outcome.messages])

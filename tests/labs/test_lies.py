@@ -12,8 +12,8 @@ from labkit.checks import (
     federated_masking,
     split_learning,
 )
-from tests.outside import student
 from tests.labs.test_answers import ANSWERS
+from tests.outside import student
 
 pytestmark = pytest.mark.labs
 

@@ -204,7 +204,9 @@ def test_lab_03_the_traffic_grows_as_the_fits_say():
 
 
 def test_lab_03_a_liar_needs_more_neighbours_than_a_curious_server():
-    rows = figures("03_federated_masking", r"curious k = (\d+), t = (\d+); lying k = (\d+), t = (\d+)")
+    rows = figures(
+        "03_federated_masking", r"curious k = (\d+), t = (\d+); lying k = (\d+), t = (\d+)"
+    )
     assert rows[-1] == [54, 35, 114, 86]
     assert all(curious < lying for curious, _, lying, _ in rows)
     assert "k = 20, t = 2k/3: 4e-03 against a curious" in printed("03_federated_masking")
@@ -220,7 +222,9 @@ def test_lab_03_secure_aggregation_costs_no_accuracy_in_tff():
 
 def test_lab_03_noise_under_the_masks_hides_a_party_from_two_sums():
     lab = "03_federated_masking"
-    [[bare, hidden]] = figures(lab, r"two sums: correlation at least (\S+) without noise,\nat most (\S+)")
+    [[bare, hidden]] = figures(
+        lab, r"two sums: correlation at least (\S+) without noise,\nat most (\S+)"
+    )
     assert bare >= 0.99
     assert hidden < 0.25
     assert figures(lab, r"10 rounds: ε = (\S+) per party") == [[3.62]]

@@ -4,8 +4,8 @@ import zlib
 
 import pytest
 
-from tests.outside import student
 from tests.labs.test_answers import LABS, cases, judged, namespace
+from tests.outside import student
 
 pytestmark = pytest.mark.labs
 BY_LAB = True
