@@ -610,7 +610,7 @@ def _left_on_the_victim(
     left = sum(times != 0 for times in copied.values())
     require(
         left == 0,
-        f"{story}{left} of its masks are left on the victim. Each mask with an honest party goes if "
+        f"{story}{left} of its masks stay on the victim. Each mask with an honest party goes if "
         "one colluder copies that party's key, on the victim's other side: a smaller id if the "
         "honest one is larger, and the other way round.",
     )
@@ -628,7 +628,6 @@ def a_victim_among_many_is_bare(copied_keys: Callable, rng: np.random.Generator)
     """every honest mask meets its copy on the victim's other side."""
     below, above = rng.choice([1, 2, 3, 4], 2, replace=False).tolist()
     _left_on_the_victim(copied_keys, rng, below, above)
-
 
 
 def _keys(rng: np.random.Generator, parties: int) -> tuple[dict, dict]:
