@@ -1,7 +1,7 @@
 """Build every notebook from the masters: `python -m autograder.labs.build [--check]`.
 
-A master (`autograder/course/masters/*.py`) is the one source of a lab: prose, solutions, checks and
-hidden tests. From it come nbgrader's source notebook (in build/, not committed), the students' notebook
+A master (`autograder/course/masters/*.py`) is the one source of a lab: prose, solutions, checks
+and hidden tests. From it come nbgrader's source (in build/, not committed), the students' notebook
 in labs/ and the worked one in solutions/. nbgrader's own preprocessors do the stripping, and the
 output is the same byte for byte wherever and whenever it is built.
 """

@@ -610,8 +610,8 @@ def _left_on_the_victim(
     left = sum(times != 0 for times in copied.values())
     require(
         left == 0,
-        f"{story}{left} of its masks are left on the victim. Each mask with an honest party goes "
-        "if one colluder copies that party's key, on the victim's other side: a smaller id if the "
+        f"{story}{left} of its masks stay on the victim. Each mask with an honest party goes if "
+        "one colluder copies that party's key, on the victim's other side: a smaller id if the "
         "honest one is larger, and the other way round.",
     )
 

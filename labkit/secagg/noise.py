@@ -72,8 +72,9 @@ class NoisyEncoding:
             raise ValueError("values holds NaN or infinity, which cannot be clipped.")
         # Rounding towards zero makes no norm larger; the last factor outweighs float64's rounding.
         factor = min(1.0, self.clip / max(norm, 1e-300)) * (1 - 2**-40)
-        scaled = np.asarray(values, np.float64) * factor
-        whole = np.trunc(np.ldexp(scaled, self.fixed.fraction_bits))
+        whole = np.trunc(
+            np.ldexp(np.asarray(values, np.float64) * factor, self.fixed.fraction_bits)
+        )
         noise = discrete_gaussian(self.sigma, len(whole), rng)
         return (whole.astype(np.int64) + noise).astype(self.fixed.dtype)
 

@@ -1,4 +1,4 @@
-"""Attacks on secure aggregation: each takes a vector from the old protocol, none from the new."""
+"""Attacks on secure aggregation: each succeeds against the old protocol and fails on the new."""
 
 import contextlib
 from unittest import mock
@@ -273,7 +273,7 @@ def pair_masks(party, key, public, round_number):
 
 @pytest.mark.parametrize("fresh", [False, True])
 def test_a_key_recovered_from_a_dropout_opens_no_earlier_round(fresh):
-    """The server keeps what it saw in six rounds; then party 3 drops out: shares give its key."""
+    """The server keeps what it saw; six rounds later party 3 drops out, and shares give its key."""
     keys = [secagg.PrivateKey() for _ in range(5)]
     kept, x = [], vectors(6)
     for number in range(6):

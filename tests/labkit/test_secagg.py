@@ -268,7 +268,10 @@ def test_before_unmasking_the_server_has_garbage():
     [
         ({"threshold": 1}, "from 2 to 5"),
         ({"threshold": 6}, "from 2 to 5"),
-        ({"threshold": 3, "dropouts": {0: "lunch"}}, "none of keys, shares, masked, confirm"),
+        (
+            {"threshold": 3, "dropouts": {0: "lunch"}},
+            "none of keys, shares, masked, confirm, reveal",
+        ),
     ],
 )
 def test_a_round_that_cannot_be_is_refused(arguments, message):

@@ -1043,9 +1043,9 @@ def cost(n, k, t):
 
 
 rounds = {
-    "all pairs": [(n, n - 1, 2 * n // 3) for n in budget(full=[10, 25, 50, 100, 200], quick=[10, 20, 40])],
+    "all pairs": [(n, n - 1, 2 * n // 3) for n in budget(full=[10, 25, 50, 100], quick=[10, 20, 40])],
     "few neighbours": [
-        (n, *neighbours(n, lying=False)) for n in budget(full=[100, 200, 500], quick=[80, 100])
+        (n, *neighbours(n, lying=False)) for n in budget(full=[100, 200, 300], quick=[60, 80])
     ],
 }
 cost(10, 9, 6)  # not counted: the first round also sets up what the later ones find
@@ -1063,7 +1063,7 @@ for (name, sizes), symbol in zip(rounds.items(), ("n²", "n·k")):
 plots.lines(
     {name: ([n for n, *_ in sizes], [b / n / 1e3 for (n, *_), (b, _) in zip(sizes, costs[name])])
      for name, sizes in rounds.items()}
-    | {"the masked vectors alone": ([10, 500], [4 * LENGTH / 1e3] * 2)},
+    | {"the masked vectors alone": ([10, 300], [4 * LENGTH / 1e3] * 2)},
     xlabel="parties",
     ylabel="kilobytes per party and round",
     title="Traffic",

@@ -40,21 +40,21 @@ def copied_keys(victim, public_keys, colluders):
     others = sorted(public_keys.keys() - {victim})
     return {c: public_keys[o] for c, o in zip(sorted(colluders), others)}
 
-# %% wrong="all copy one" loses={"a_victim_among_many_is_bare": "are left on the victim"}
+# %% wrong="all copy one" loses={"a_victim_among_many_is_bare": "stay on the victim"}
 def copied_keys(victim, public_keys, colluders):
     other = min(public_keys.keys() - {victim})
     return {c: public_keys[other] for c in colluders}
 
-# %% wrong="one for each side" loses={"a_victim_among_many_is_bare": "are left on the victim"}
+# %% wrong="one for each side" loses={"a_victim_among_many_is_bare": "stay on the victim"}
 def copied_keys(victim, public_keys, colluders):
     others = sorted(public_keys.keys() - {victim})
     return {c: public_keys[others[-1] if c < victim else others[0]] for c in colluders}
 
-# %% wrong="the victim's own key" loses={"one_copy_bares_one_of_three": "are left on the victim", "a_victim_among_many_is_bare": "are left on the victim"}
+# %% wrong="the victim's own key" loses={"one_copy_bares_one_of_three": "stay on the victim", "a_victim_among_many_is_bare": "stay on the victim"}
 def copied_keys(victim, public_keys, colluders):
     return {c: public_keys[victim] for c in colluders}
 
-# %% wrong="genuine keys of their own" loses={"one_copy_bares_one_of_three": "are left on the victim", "a_victim_among_many_is_bare": "are left on the victim"}
+# %% wrong="genuine keys of their own" loses={"one_copy_bares_one_of_three": "stay on the victim", "a_victim_among_many_is_bare": "stay on the victim"}
 def copied_keys(victim, public_keys, colluders):
     return {c: secagg.PrivateKey().public for c in colluders}
 
@@ -68,7 +68,7 @@ def copied_keys(victim, public_keys, colluders):
     others = sorted(public_keys.keys() - {victim}, key=lambda o: (o < victim, o))
     return public_keys | {c: public_keys[o] for c, o in zip(sorted(colluders), others)}
 
-# %% wrong="colluders as they come" loses={"a_victim_among_many_is_bare": "are left on the victim"}
+# %% wrong="colluders as they come" loses={"a_victim_among_many_is_bare": "stay on the victim"}
 def copied_keys(victim, public_keys, colluders):
     others = sorted(public_keys.keys() - {victim}, key=lambda o: (o < victim, o))
     return {c: public_keys[o] for c, o in zip(colluders, others)}
