@@ -955,8 +955,8 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
 # 01, made fast.
 
 # %%
-epochs = budget(full=10, quick=2)
-examples = budget(full=N, quick=2500)
+epochs = budget(full=10, quick=1)
+examples = budget(full=N, quick=10000)
 tested = budget(full=len(x_test), quick=500)
 tf.keras.utils.set_random_seed(1)
 model = convolutional_network()
