@@ -68,14 +68,14 @@ def test_runs_convict_the_central_limit_theorem_and_not_the_accountant():
     clt = next(e for e in np.arange(0, 5, 1e-3) if gaussian_delta(e, mu) <= DELTA)
     low, high = accounting.epsilon_bracket(sigma, q, steps, DELTA)
     assert round(clt, 2) == 1.36 and clt < low
-    rng, runs = np.random.default_rng(3), 20000
+    rng, runs = np.random.default_rng(3), 8000
     losses = np.zeros(runs)
     for _ in range(steps):
         seen = sigma * rng.standard_normal(runs) + (rng.random(runs) < q)
         losses += accounting.log_likelihood_ratio(seen, sigma, q)
-    # By the accountant's δ(clt), 1.1e-3, a mean of 20 000 deviates by at most 2.4e-4.
+    # δ(clt) is 1.3e-3 by the accountant, and a mean of 8000 deviates by at most 4e-4.
     assert delta_of_losses(losses, clt) > 10 * DELTA
-    # At the true ε 0.2 runs of 20 000 are expected to count at all; 6 do with 1e-7 (Poisson).
+    # At the true ε 0.08 runs of 8000 are expected, each counted by at most 1: 6 come with 1e-7.
     assert delta_of_losses(losses, high) <= 6 / runs
 
 
@@ -155,7 +155,7 @@ def test_the_last_weights_alone_can_tell_as_much_as_every_step():
 def test_a_group_that_somebody_joins_is_not_one_that_is_added():
     """One step in which a group's clipped mean turns from −C to C, against what is printed."""
     q = BATCH / N
-    x = np.linspace(-12, 12, 480001)
+    x = np.linspace(-12, 12, 48001)
 
     def mixture(mean):
         return (1 - q) * stats.norm.pdf(x, 0, SIGMA) + q * stats.norm.pdf(x, mean, SIGMA)

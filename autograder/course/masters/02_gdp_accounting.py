@@ -631,12 +631,13 @@ print(f"CLT                          ε = {clt:.4f}   estimate: below the lower 
 # | RDP uniform 1.9683 | fresh uniform subsets of 250 | replace one, for noise 1.3 · 2C | guarantee |
 # | RDP uniform 7.1155 | fresh uniform subsets of 250 | replace one, for noise 1.3 · C | guarantee |
 # | PLD 16.53 | each example once an epoch, no amplification claimed | an example's gradients all zero or not | guarantee |
-# | PLD 18.61 | the published queue: here up to 18 times in 15 epochs | the same | guarantee for who is used 18 times |
+# | PLD 17.93, or 18.61 | the published queue: 17 times in 15 epochs, or 18 | the same | guarantee for who is used so often |
 #
 # *None* of the published figures is about the published training. It reads MNIST in order, from a random place
 # on, through a queue of 1000 images from which each batch is drawn; and it begins anew each epoch, so what is
 # still in the queue is lost, and other images come twice. The next cell computes the rows from "CLT uniform"
-# on, and replays the queue (full, whenever a batch is drawn).
+# on, and replays the queue (full, whenever a batch is drawn): in this replay an image is used 12 to 17 times, in
+# others up to 18.
 
 # %%
 def epsilon_rdp_uniform(noise_multiplier):
@@ -885,10 +886,9 @@ def rdp_tutorial(noise_multiplier, sampling_probability, steps, delta):
     )
 
 
-accountants = {"CLT": epsilon_clt, "RDP": rdp_tutorial}
-accountants |= budget(full={"PLD": accounting.epsilon_pld}, quick={})  # a second for each σ it tries
+accountants = {"CLT": epsilon_clt, "RDP": rdp_tutorial, "PLD": accounting.epsilon_pld}
 for target in budget(full=[0.5, 1.0, 4.0], quick=[1.0]):
-    for name, accountant in accountants.items():
+    for name, accountant in list(accountants.items())[: budget(full=3, quick=1)]:
         sigma = noise_for(target, DELTA, Q, STEPS, accountant)
         low, high = accounting.epsilon_bracket(sigma, Q, STEPS, DELTA)
         verdict = "kept" if high <= target else "BROKEN" if low > target else "within error"
@@ -943,8 +943,9 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
 # 01, made fast.
 
 # %%
-epochs = budget(full=10, quick=2)
+epochs = budget(full=10, quick=1)
 examples = budget(full=N, quick=10000)
+tested = budget(full=len(x_test), quick=500)
 tf.keras.utils.set_random_seed(1)
 model = convolutional_network()
 history = dpsgd.fit(
@@ -960,7 +961,7 @@ history = dpsgd.fit(
     steps=epochs * examples // BATCH_SIZE,
     rng=np.random.default_rng(1),
     delta=DELTA,
-    validation_data=(x_test, y_test),
+    validation_data=(x_test[:tested], y_test[:tested]),
 )
 
 # %%
@@ -1116,11 +1117,11 @@ def train_in_groups(group_size, steps):
         steps=steps,
         **plan,
     )
-    guessed = network.predict(x_test, batch_size=1000, verbose=0).argmax(axis=1)
-    return float(np.mean(guessed == y_test))
+    guessed = network.predict(x_test[:tested], batch_size=1000, verbose=0).argmax(axis=1)
+    return float(np.mean(guessed == y_test[:tested]))
 
 
-steps = budget(full=720, quick=20)
+steps = budget(full=720, quick=4)
 group_accuracy = {group_size: train_in_groups(group_size, steps) for group_size in (1, 5)}
 for group_size, reached in group_accuracy.items():
     print(f"groups of {group_size}, {steps} steps, σ = {NOISE_MULTIPLIER}: test accuracy {reached:.3f}")
@@ -1146,7 +1147,7 @@ def milliseconds_per_step(step, repeats=3):
 
 size = budget(full=100, quick=20)
 x, y = x_train[:size], y_train[:size]
-for group_size in (1, 5):
+for group_size in budget(full=(1, 5), quick=(5,)):
     model = convolutional_network()
     optimizer = tensorflow_privacy.DPKerasSGDOptimizer(
         l2_norm_clip=L2_NORM_CLIP,
@@ -1186,7 +1187,7 @@ print(f"groups of 5, after 15 epochs: ε = {two_steps[0]:.2f} at δ = {two_steps
 # * You showed that the CLT's 0.8237 is an estimate that claims too much privacy, by 3 % here and by a
 #   factor of 3 for a single step. A *limit theorem* is true; a figure that is read off before the
 #   limit is reached is no guarantee.
-# * You did not prove that the published run has any of these ε; 18.61 is what holds for its unluckiest images.
+# * You did not prove that the published run has any of these ε: for an image that its queue used 18 times, 18.61 holds.
 # * Nor that an attacker who sees only the *final* weights learns less. For every loss that can't be proved: there
 #   is a loss, not convex and made for the purpose, with which the last weights alone tell as much as all steps
 #   together ([Annamalai 2024, arXiv:2407.06496](https://arxiv.org/abs/2407.06496)). For losses of some kinds,
