@@ -100,13 +100,11 @@ def element_INSECURE(identity):
 
 def test_the_elements_of_the_intersection_lie_in_the_group_of_prime_order(lab):
     """Raised to an odd secret a number keeps its symbol, which rules half of the identities out."""
-    names = [f"patient {i:04}" for i in range(12)]
+    names = [f"patient {i:04}" for i in range(8)]
     secret = 2**255 + 1
     bare = [symbol(element_INSECURE(name), lab) for name in names]
     [*leaked] = (symbol(pow(element_INSECURE(n), secret, lab["PRIME"]), lab) for n in names)
-    assert (
-        leaked == bare and len(set(bare)) == 2
-    )  # all alike by chance: 2⁻¹¹, and the names are fixed
+    assert leaked == bare and len(set(bare)) == 2  # the names are fixed: both symbols occur
     masked = lab["masked"](map(lab["element"], names), secret)
     assert {symbol(value, lab) for value in masked} == {1}
 

@@ -838,15 +838,15 @@ checks.split_learning.every_example_gets_its_own_noise(
 
 # %% [markdown]
 # **Attack it again.** "As long as the longest gradient" sounds like safety, but the noise fills 640 dimensions, and the
-# gradients do not: $g = W (p - e_y) / n$, where $p - e_y$ adds up to 0, lies in **nine**. So three attacks, each with one
-# known label of each digit:
+# gradients do not: $g = W (p - e_y) / n$, where $p - e_y$ adds up to 0, lies in **nine** while $W$ stays, and it moves
+# slowly. So three attacks, each with one known label of each digit:
 #
 # * *direction*: Exercise 8, as it is;
 # * *projected*: onto the nine directions in which the gradients of the first 32 steps vary most, which leaves 9/640 of the
 #   noise's energy; then k-means on directions, started at the ten known ones
 #   ([Liu et al. 2022, arXiv:2203.05222](https://arxiv.org/abs/2203.05222), cluster too);
-# * *regressed*: noise does not depend on alice's own smashed data, so the best linear map from these to the gradients of
-#   the first 200 steps (your `fit_decoder`) averages it out; then as before, on what the map predicts. (Labels as the
+# * *regressed*: noise does not depend on alice's images, so the best linear map from their smashed data to the gradients
+#   of the first 200 steps (your `fit_decoder`) averages it out; then as before, on what the map predicts. (Labels as the
 #   unknowns of a fit to the gradients: [Kariyappa and Qureshi 2021, arXiv:2112.01299](https://arxiv.org/abs/2112.01299).)
 #
 # Part 2 showed that one process computes what two compute, so the runs below use one, and repeat each with three seeds.
