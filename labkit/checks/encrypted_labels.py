@@ -852,13 +852,13 @@ def a_fraction_of_the_multiplications(
 
 
 def _recovered(recover_labels: Callable, rng: np.random.Generator, spread: float) -> None:
-    """Hand a gradient of 48 random labels over; with spread 0 all predictions are 0."""
-    batch, features, units, classes = 48, 96, 20, 5
+    """Hand a gradient of 64 random labels over; with spread 0 all predictions are 0."""
+    batch, features, units, classes = 64, 128, 20, 4
     # More features than examples, and in general position: each unit's equations have one solution.
-    # An example's ten active units then determine the five unknowns of its label.
-    x, top = rng.normal(0, 1, (batch, features)), rng.normal(0, 1, (units, classes))
+    # An example's seven active units then determine the four unknowns of its label.
+    x, top = rng.normal(1, 1, (batch, features)), rng.normal(0, 1, (units, classes))
     hidden = np.exp(rng.normal(0, 1.5, (batch, units)))
-    hidden *= rng.permuted(np.tile(np.arange(units) < 10, (batch, 1)), axis=1)
+    hidden *= rng.permuted(np.tile(np.arange(units) < 7, (batch, 1)), axis=1)
     predictions = expit(rng.normal(0, spread, (batch, classes))) * (spread > 0)
     labels = rng.integers(0, classes, batch)
     signals = ((predictions - np.eye(classes)[labels]) @ top.T) * (hidden > 0)
