@@ -1,4 +1,10 @@
-"""Training a network on labels that nobody but their owner ever sees.
+"""Training a network on labels that cross to its owner encrypted only.
+
+What the messages show, and what the result shows, are two questions. From the messages F learns the
+gradient, and nothing else as long as ring-LWE is hard. But F knows images and weights, so the
+gradient is a system of linear equations in the labels, with more equations than unknowns: without
+label differential privacy F solves it, for every label of a batch (`inversion`). Encryption hides
+the labels in transit; only the noise hides them in the result.
 
 Two parties, both semi-honest: F has the images and the model, L the labels and the key. The
 gradient of a two-layer network is linear in the labels, so F computes the predictions' part in the
@@ -13,13 +19,14 @@ clear and only the labels' part goes through ciphertexts (BGV, by tf-shell), in 
 
 Files, in reading order: `parameters` (rings, security, noise), `coefficients` and `packing` (inner
 products from polynomials), `ring` (encryption and blinding), `messages` (all that crosses between
-the parties), `labels_party`, `features_party`, `label_dp`, `training`, `process` (L in a process
-of its own).
+the parties), `labels_party`, `features_party`, `inversion`, `label_dp`, `training`, `process` (L in
+a process of its own).
 """
 
 from labkit.encrypted import coefficients
 from labkit.encrypted.features_party import FeaturesParty, live_columns
-from labkit.encrypted.label_dp import LabelPrivacy, largest_norms
+from labkit.encrypted.inversion import least_squares
+from labkit.encrypted.label_dp import LabelPrivacy, guessing_limit, label_sensitivity
 from labkit.encrypted.labels_party import LabelsParty
 from labkit.encrypted.layout import Layout
 from labkit.encrypted.network import Network
@@ -50,8 +57,10 @@ __all__ = [
     "coefficients",
     "cosine",
     "encrypted_gradients",
+    "guessing_limit",
+    "label_sensitivity",
     "large_ring",
-    "largest_norms",
+    "least_squares",
     "live_columns",
     "ntt_primes",
     "small_ring",

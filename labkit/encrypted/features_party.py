@@ -1,4 +1,4 @@
-"""The features party: has the images and the model, and trains it without seeing a label."""
+"""The features party: has the images and the model, and trains it; no message shows it a label."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import tf_shell
 
 from labkit.encrypted import messages
 from labkit.encrypted.coefficients import centred
-from labkit.encrypted.label_dp import LabelPrivacy, largest_norms
+from labkit.encrypted.label_dp import LabelPrivacy, label_sensitivity
 from labkit.encrypted.layout import Layout
 from labkit.encrypted.network import Network
 from labkit.encrypted.parameters import NOISE_VARIANCE, TAIL, Parameters, WrongParameters
@@ -47,13 +47,14 @@ class Rounded:
 class FeaturesParty:
     """Trains a network on its images and the other party's labels, message by message.
 
-    Semi-honest: it follows the protocol, and may look at all it gets.
+    Semi-honest: it follows the protocol, and may look at all it gets. What it gets in the end is
+    the gradient, and without label differential privacy it can solve that for the labels.
 
     Args:
         parameters: agreed on with the labels party; `features` must be `live_columns(images)`.
         images: [examples, columns], from 0 to 1.
         network: the model and its optimizer.
-        privacy: to what it clips each example's gradient; None: not at all.
+        privacy: to what it clips how far a label moves each example's gradient; None: not at all.
 
     Raises:
         WrongParameters: see `Parameters.check`; or images or network are of other sizes.
@@ -93,10 +94,27 @@ class FeaturesParty:
             math.sqrt(self.layout.bottom.rows * self.layout.bottom.u) * 2**LOG2_FEATURE_SCALE,
         )
         self._noise = tuple(TAIL * math.sqrt(NOISE_VARIANCE) * norm for norm in norms)
+        # By how many bits flooding is wider than the errors of one coefficient, a number a round.
         self.flooding = tuple(
             ring.flooding(noise)[2]
             for ring, noise in zip((self._first, self._second), self._noise, strict=True)
         )
+
+    def leakage(self, batches: int) -> tuple[float, float]:
+        """Return log2 of how well L can tell F's data by its ciphertexts' errors, a number a round.
+
+        The bound on the statistical distance between the errors that L sees in `batches` batches
+        and flooding alone: each coefficient's is at most 2^−`flooding`, and they add up. Above 0
+        the round has no bound.
+        """
+        layout, parts = self.layout, self.parameters.parts
+        first, second = (ring.degree for ring in self.parameters.rings)
+        answers = (
+            (layout.groups + parts * layout.top.answers) * first,
+            parts * layout.bottom.answers * second,
+        )
+        found = [math.log2(batches * n) - f for n, f in zip(answers, self.flooding, strict=True)]
+        return found[0], found[1]
 
     def receive_key(self, message: messages.PublicKey) -> messages.Probe:
         """Take the other party's key, and encrypt random numbers under it as a proof.
@@ -125,7 +143,7 @@ class FeaturesParty:
             WrongParameters: see `round`.
         """
         images = self.images[batch]
-        self.round(images[:, self.live], *self.network.forward(images))
+        self.round(images[:, self.live], self.network.forward(images)[0])
 
     # --- round 1 ---------------------------------------------------------------------------------
 
@@ -141,7 +159,7 @@ class FeaturesParty:
         ring, layout, parameters = self._first, self.layout, self.parameters
         images = self.images[batch]
         hidden, predictions = self.network.forward(images)
-        rounded = self._rounded = self.round(images[:, self.live], hidden, predictions)
+        rounded = self._rounded = self.round(images[:, self.live], hidden)
         self._plain = self._contribution(rounded, predictions)
 
         labels = tf_shell.expand_dims(ring.receive(message.slots), axis=1)
@@ -179,7 +197,7 @@ class FeaturesParty:
             sent[: len(chunks)], sent[len(chunks) :], np.array(rounded.log2_scales)
         )
 
-    def round(self, features: np.ndarray, hidden: np.ndarray, predictions: np.ndarray) -> Rounded:
+    def round(self, features: np.ndarray, hidden: np.ndarray) -> Rounded:
         """Clip, and choose the largest scales (steps of 2^¼) at which no sum can wrap around.
 
         Raises:
@@ -193,14 +211,12 @@ class FeaturesParty:
         hidden = np.hstack([hidden, ones])
         deviation = 0.0
         if self.privacy is not None:
-            norms = largest_norms(
-                features[:, :-1] * 2.0**-LOG2_FEATURE_SCALE, hidden[:, :-1], predictions, top
+            moved = label_sensitivity(
+                features[:, :-1] * 2.0**-LOG2_FEATURE_SCALE, hidden[:, :-1], top
             )
-            clip = np.minimum(1, self.privacy.l2_norm_clip / norms)
+            clip = np.minimum(1, self.privacy.l2_norm_clip / moved)
             factors, hidden = factors * clip[:, None, None], hidden * clip[:, None]
             deviation = 8 * self.privacy.standard_deviation
-        # Rounded towards zero, a clipped gradient stays within the clip.
-        to_integers = np.rint if self.privacy is None else np.trunc
         largest = np.abs(factors).max(axis=2)
 
         def sums(left: np.ndarray, right: np.ndarray) -> float:
@@ -228,10 +244,18 @@ class FeaturesParty:
                 f"largest weight would fit below t/2 = {t // 2}; {LEAST_LEVELS} are needed. Take "
                 "a larger t, or more parts."
             )
+        if self.privacy is not None:
+            # Rounding two classes' factors moves their difference by a step at most in each active
+            # unit: room for that within the clip. Of hidden, rounding down takes nothing away.
+            active = np.count_nonzero(largest, axis=1)
+            step = 2.0 ** -(bottom + LOG2_FEATURE_SCALE)
+            rounding = step * np.sqrt(active * np.sum(np.square(features), axis=1))
+            room = np.maximum(0, 1 - rounding / self.privacy.l2_norm_clip)
+            factors, hidden = factors * room[:, None, None], hidden * room[:, None]
         return Rounded(
             features,
-            to_integers(factors * 2.0**bottom),
-            to_integers(hidden * 2.0**upper),
+            np.rint(factors * 2.0**bottom),
+            (np.rint if self.privacy is None else np.floor)(hidden * 2.0**upper),
             (bottom + LOG2_FEATURE_SCALE, upper),
         )
 

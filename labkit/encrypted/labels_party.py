@@ -1,4 +1,4 @@
-"""The labels party: has the labels and the key, and never lets either out of this object."""
+"""The labels party: has the labels and the key; what it sends is encrypted, or masked by F."""
 
 import numpy as np
 import tensorflow as tf
@@ -19,8 +19,8 @@ class LabelsParty:
     Args:
         parameters: agreed on with the features party.
         labels: [examples], integers from 0 to classes − 1.
-        privacy: the noise that it adds to what it opens; None: no noise, and a gradient tells all
-            that a gradient can tell about labels.
+        privacy: the noise that it adds to what it opens; None: no noise, and whoever knows the
+            images and the weights computes the labels from the gradient.
         rng: where the noise comes from; None: seeded by the operating system.
 
     Raises:

@@ -123,7 +123,7 @@ class MaskedGradient(Message):
     """L → F: the same, decrypted, still masked (and with L's noise, if any).
 
     F takes its masks off and learns what the labels contribute to the gradient: the one thing
-    that it is meant to learn.
+    that it is meant to learn. Without noise that is as good as the labels: see `inversion`.
     """
 
     bottom: np.ndarray

@@ -141,8 +141,8 @@ class Parameters:
         classes: units of the output layer.
         plaintext_modulus: the prime t, 1 modulo both rings' 2N.
         circuit_private: both rounds in the large ring, where the noise is flooded by 2^40 or
-            more; otherwise the second round is in the small one, where there is room for about
-            2^16 (see `labkit.encrypted.ring`).
+            more; otherwise the second round is in the small one, where the default sizes leave
+            2^14.3: over an epoch no bound (see `FeaturesParty.leakage`).
     """
 
     batch: int = 2048

@@ -16,7 +16,7 @@ from labkit.encrypted.parameters import NOISE_VARIANCE, TAIL, RingParameters, Wr
 from labkit.secagg import prg
 
 # How much wider than what it hides the flooding noise is, in bits, where the ring has room: each
-# coefficient's distribution then depends on the hidden part by 2^−40 at most.
+# coefficient's distribution then depends on the hidden part by 2^−40 at most. Coefficients add up.
 FLOODING_BITS = 40
 # Re-randomisers are uniform between −8 and 8: standard deviation 4.9, above the standard's 3.2.
 RERANDOMISER = 8

@@ -23,8 +23,8 @@ from labkit.encrypted import (
     batches,
     cosine,
     encrypted_gradients,
+    label_sensitivity,
     large_ring,
-    largest_norms,
     messages,
     ntt_primes,
     small_ring,
@@ -333,8 +333,8 @@ def test_no_label_can_make_a_sum_wrap_around():
     features, _ = pair()
     images, _ = data()
     features.network.model.layers[1].kernel.assign(np.full((6, 3), 2.5))
-    hidden, predictions = features.network.forward(images[:64])
-    rounded = features.round(images[:64], hidden, predictions)
+    hidden, _ = features.network.forward(images[:64])
+    rounded = features.round(images[:64], hidden)
     for rows in (slice(0, 32), slice(32, 64)):
         largest = np.abs(rounded.factors[rows]).max(axis=2)
         assert (rounded.features[rows].T @ largest).max() < T / 2
@@ -536,36 +536,40 @@ def test_the_labels_process_ends_with_its_context_and_says_why_it_failed(two_pro
 # --- label differential privacy -------------------------------------------------------------------
 
 
-def test_the_largest_norm_is_that_of_the_worst_label():
+def test_the_sensitivity_is_how_far_the_worst_pair_of_labels_is_apart():
     images, _ = data()
     net = network()
-    hidden, predictions = net.forward(images[:40])
-    got = largest_norms(images[:40], hidden, predictions, net.weights[2])
+    hidden, _ = net.forward(images[:40])
+    got = label_sensitivity(images[:40], hidden, net.weights[2])
     for i in range(40):
-        norms = [
-            math.sqrt(sum(np.sum(g**2) for g in net.gradient(images[i : i + 1], np.array([c]))))
+        by_label = [
+            np.concatenate([g.ravel() for g in net.gradient(images[i : i + 1], np.array([c]))])
             for c in range(3)
         ]
-        assert got[i] == pytest.approx(max(norms), rel=1e-9)
+        apart = [np.linalg.norm(a - b) for a in by_label for b in by_label]
+        assert got[i] == pytest.approx(max(apart), rel=1e-9)
 
 
-def test_a_replaced_label_moves_a_clipped_sum_by_at_most_twice_the_clip():
-    clip = 0.7
+@pytest.mark.parametrize("clip", [0.05, 0.7, 3.0])
+def test_a_replaced_label_moves_the_integers_by_at_most_the_clip(clip):
     features, _ = pair(LabelPrivacy(clip, 0.0))
     images, _ = data()
-    hidden, predictions = features.network.forward(images[:64])
-    rounded = features.round(images[:64], hidden, predictions)
-    moved = 0.0
-    for i in range(64):
-        for c in range(3):
-            error = predictions[i] - np.eye(3)[c]
-            signal = rounded.factors[i] @ error * 2.0 ** -rounded.log2_scales[0]
-            below = np.linalg.norm(rounded.features[i]) * np.linalg.norm(signal)
-            above = np.linalg.norm(rounded.hidden[i]) * 2.0 ** -rounded.log2_scales[1]
-            norm = math.hypot(below, above * np.linalg.norm(error))
-            assert norm <= clip * (1 + 1e-9)
-            moved = max(moved, norm)
-    assert moved > 0.9 * clip
+    hidden, _ = features.network.forward(images[:64])
+    rounded = features.round(images[:64], hidden)
+    below, above = (2.0**-scale for scale in rounded.log2_scales)
+    moved = [
+        math.hypot(
+            np.linalg.norm(rounded.features[i])
+            * np.linalg.norm(rounded.factors[i, :, c] - rounded.factors[i, :, other])
+            * below,
+            math.sqrt(2) * np.linalg.norm(rounded.hidden[i]) * above,
+        )
+        for i in range(64)
+        for c in range(3)
+        for other in range(c)
+    ]
+    assert max(moved) <= clip * (1 + 1e-9)
+    assert max(moved) > 0.95 * clip  # and little is given away
 
 
 def test_the_noise_has_the_agreed_size_and_only_that():

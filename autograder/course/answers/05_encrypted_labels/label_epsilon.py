@@ -2,7 +2,7 @@
 def label_epsilon(noise_multiplier, epochs, delta):
     from scipy.special import ndtr
 
-    mu = 2 * math.sqrt(epochs) / noise_multiplier
+    mu = math.sqrt(epochs) / noise_multiplier
 
     def reached(eps):
         return ndtr(-eps / mu + mu / 2) - math.exp(eps) * ndtr(-eps / mu - mu / 2)
@@ -15,13 +15,13 @@ def label_epsilon(noise_multiplier, epochs, delta):
 
 # %% right="one mechanism with less noise"
 def label_epsilon(noise_multiplier, epochs, delta):
-    return accounting.epsilon_pld(noise_multiplier / (2 * math.sqrt(epochs)), 1.0, 1, delta)
+    return accounting.epsilon_pld(noise_multiplier / math.sqrt(epochs), 1.0, 1, delta)
 
 # %% right="dp_accounting's PLD"
 def label_epsilon(noise_multiplier, epochs, delta):
     from dp_accounting.pld import privacy_loss_distribution
 
-    one = privacy_loss_distribution.from_gaussian_mechanism(noise_multiplier, sensitivity=2.0)
+    one = privacy_loss_distribution.from_gaussian_mechanism(noise_multiplier, sensitivity=1.0)
     return one.self_compose(epochs).get_epsilon_for_delta(delta)
 
 # %% right="Rényi DP, a guarantee too"
@@ -29,26 +29,51 @@ def label_epsilon(noise_multiplier, epochs, delta):
     import dp_accounting
 
     accountant = dp_accounting.rdp.RdpAccountant()
-    event = dp_accounting.GaussianDpEvent(noise_multiplier / 2)
+    event = dp_accounting.GaussianDpEvent(noise_multiplier)
     accountant.compose(event, epochs)
     return accountant.get_epsilon(delta)
 
-# %% wrong="sensitivity C" of="solution" edit={"noise_multiplier / 2": "noise_multiplier"} loses={"epsilon_of_one_epoch": "REPLACED label", "epsilon_of_several_epochs": "REPLACED label"}
-# %% wrong="only one epoch" of="solution" edit={"1.0, epochs": "1.0, 1"} loses={"epsilon_of_several_epochs": "you promise"}
-# %% wrong="adds the epochs' ε up" of="solution" edit={"return accounting": "return epochs * accounting", "1.0, epochs": "1.0, 1"} loses={"epsilon_of_several_epochs": "How do Gaussian mechanisms compose"}
-# %% wrong="the classical formula's noise is linear in epochs" of="one mechanism with less noise" edit={"math.sqrt(epochs)": "epochs"} loses={"epsilon_of_several_epochs": "far more"}
-# %% wrong="amplified by sampling that does not happen" of="solution" edit={"1.0, epochs": "2048 / 60000, epochs"} loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
-# %% wrong="doubles the noise in place of halving it" of="solution" edit={"noise_multiplier / 2": "2 * noise_multiplier"} loses={"epsilon_of_one_epoch": "DIVIDED by", "epsilon_of_several_epochs": "DIVIDED by"}
-# %% wrong="a mechanism for each batch" of="solution" edit={"1.0, epochs": "1.0, 29 * epochs"} loses={"epsilon_of_one_epoch": "far more", "epsilon_of_several_epochs": "far more"}
-# %% wrong="sensitivity 4C" of="solution" edit={"noise_multiplier / 2": "noise_multiplier / 4"} loses={"epsilon_of_one_epoch": "far more", "epsilon_of_several_epochs": "far more"}
+# %% wrong="sensitivity 2C" loses={"epsilon_of_one_epoch": "bounds the move itself", "epsilon_of_several_epochs": "bounds the move itself"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return accounting.epsilon_pld(noise_multiplier / 2, 1.0, epochs, delta)
+
+# %% wrong="only one epoch" loses={"epsilon_of_several_epochs": "you promise"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return accounting.epsilon_pld(noise_multiplier, 1.0, 1, delta)
+
+# %% wrong="adds the epochs' ε up" loses={"epsilon_of_several_epochs": "How do Gaussian mechanisms compose"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return epochs * accounting.epsilon_pld(noise_multiplier, 1.0, 1, delta)
+
+# %% wrong="the classical formula's noise is linear in epochs" loses={"epsilon_of_several_epochs": "far more"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return accounting.epsilon_pld(noise_multiplier / epochs, 1.0, 1, delta)
+
+# %% wrong="amplified by sampling that does not happen" loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return accounting.epsilon_pld(noise_multiplier, 2048 / 60000, epochs, delta)
+
+# %% wrong="doubles the noise" loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return accounting.epsilon_pld(2 * noise_multiplier, 1.0, epochs, delta)
+
+# %% wrong="a mechanism for each batch" loses={"epsilon_of_one_epoch": "far more", "epsilon_of_several_epochs": "far more"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return accounting.epsilon_pld(noise_multiplier, 1.0, 29 * epochs, delta)
+
+# %% wrong="sensitivity 4C" loses={"epsilon_of_one_epoch": "far more", "epsilon_of_several_epochs": "far more"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return accounting.epsilon_pld(noise_multiplier / 4, 1.0, epochs, delta)
 
 # %% wrong="returns μ" loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
 def label_epsilon(noise_multiplier, epochs, delta):
-    return 2 * math.sqrt(epochs) / noise_multiplier
+    return math.sqrt(epochs) / noise_multiplier
 
-# %% wrong="a sampling probability of 0" of="solution" edit={"1.0, epochs": "0.0, epochs"} loses={"epsilon_of_one_epoch": "no label is ever used", "epsilon_of_several_epochs": "no label is ever used"}
+# %% wrong="a sampling probability of 0" loses={"epsilon_of_one_epoch": "no label is ever used", "epsilon_of_several_epochs": "no label is ever used"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return accounting.epsilon_pld(noise_multiplier, 0.0, epochs, delta)
 
 # %% wrong="the textbook's formula, proved for ε up to 1" loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
 def label_epsilon(noise_multiplier, epochs, delta):
-    sensitivity = 2 * math.sqrt(epochs)
+    sensitivity = math.sqrt(epochs)
     return sensitivity * math.sqrt(2 * math.log(1.25 / delta)) / noise_multiplier

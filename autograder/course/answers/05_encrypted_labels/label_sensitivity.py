@@ -1,0 +1,84 @@
+# %% right="a loop over the pairs"
+def label_sensitivity(below, above):
+    batch, classes = below.shape[:2]
+    worst = np.zeros(batch)
+    for c in range(classes):
+        for other in range(c):
+            first, second = ((j[:, c] - j[:, other]).reshape(batch, -1) for j in (below, above))
+            worst = np.maximum(worst, np.sqrt((first**2).sum(1) + (second**2).sum(1)))
+    return worst
+
+# %% right="example by example, a list"
+def label_sensitivity(below, above):
+    norms = []
+    for b, a in zip(below, above):
+        slopes = np.hstack([b.reshape(len(b), -1), a.reshape(len(a), -1)])
+        norms.append(max(np.linalg.norm(s - t) for s in slopes for t in slopes))
+    return norms
+
+# %% right="TensorFlow, float32"
+def label_sensitivity(below, above):
+    batch, classes = below.shape[:2]
+    slopes = tf.concat([tf.reshape(tf.cast(j, tf.float32), [batch, classes, -1]) for j in (below, above)], axis=2)
+    return tf.reduce_max(tf.norm(slopes[:, :, None] - slopes[:, None], axis=3), axis=[1, 2])
+
+# %% right="by Gram matrices"
+def label_sensitivity(below, above):
+    gram = np.einsum("bcpj,bdpj->bcd", below, below) + np.einsum("bcjk,bdjk->bcd", above, above)
+    own = np.einsum("bcc->bc", gram)
+    return np.sqrt((own[:, :, None] + own[:, None] - 2 * gram).max(axis=(1, 2)))
+
+# %% wrong="the norm of one label's slopes" loses={"farthest_pair_of_labels": "not of a difference", "both_layers_count": "One norm"}
+def label_sensitivity(below, above):
+    batch, classes = below.shape[:2]
+    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
+    return np.linalg.norm(slopes, axis=2).max(axis=1)
+
+# %% wrong="twice the longest slopes" loses={"farthest_pair_of_labels": "you say", "both_layers_count": "One norm"}
+def label_sensitivity(below, above):
+    batch, classes = below.shape[:2]
+    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
+    return 2 * np.linalg.norm(slopes, axis=2).max(axis=1)
+
+# %% wrong="the nearest pair" loses={"farthest_pair_of_labels": "the smallest of them", "both_layers_count": "One norm"}
+def label_sensitivity(below, above):
+    batch, classes = below.shape[:2]
+    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
+    return np.min([np.linalg.norm(slopes[:, c] - slopes[:, d], axis=1) for c in range(classes) for d in range(c)], axis=0)
+
+# %% wrong="the mean over pairs" loses={"farthest_pair_of_labels": "the mean of them", "both_layers_count": "One norm"}
+def label_sensitivity(below, above):
+    batch, classes = below.shape[:2]
+    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
+    return np.mean([np.linalg.norm(slopes[:, c] - slopes[:, d], axis=1) for c in range(classes) for d in range(c)], axis=0)
+
+# %% wrong="only the bottom layer" loses={"farthest_pair_of_labels": "you say", "both_layers_count": "Where only W₂"}
+def label_sensitivity(below, above):
+    batch, classes = below.shape[:2]
+    slopes = below.reshape(batch, classes, -1)
+    return np.max([np.linalg.norm(slopes - slopes[:, [c]], axis=2).max(axis=1) for c in range(classes)], axis=0)
+
+# %% wrong="a norm for each layer, added" loses={"farthest_pair_of_labels": "you say"}
+def label_sensitivity(below, above):
+    def one(j):
+        flat = j.reshape(*j.shape[:2], -1)
+        return np.linalg.norm(flat[:, :, None] - flat[:, None], axis=3)
+    return (one(below) + one(above)).max(axis=(1, 2))
+
+# %% wrong="the squared norm" loses={"farthest_pair_of_labels": "the square", "both_layers_count": "One norm"}
+def label_sensitivity(below, above):
+    batch, classes = below.shape[:2]
+    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
+    return ((slopes[:, :, None] - slopes[:, None]) ** 2).sum(axis=3).max(axis=(1, 2))
+
+# %% wrong="against the first label only" loses={"farthest_pair_of_labels": "you say", "both_layers_count": "One norm"}
+def label_sensitivity(below, above):
+    batch, classes = below.shape[:2]
+    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
+    return np.linalg.norm(slopes - slopes[:, :1], axis=2).max(axis=1)
+
+# %% wrong="one norm for the batch" loses={"farthest_pair_of_labels": "is wanted", "both_layers_count": "is wanted"}
+def label_sensitivity(below, above):
+    batch, classes = below.shape[:2]
+    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
+    return np.linalg.norm(slopes[:, :, None] - slopes[:, None], axis=3).max()

@@ -1,0 +1,180 @@
+"""Attacks on lab 05: labels from the result, errors under a flood, and what rounding takes away."""
+
+import math
+from functools import cache
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from labkit.data import load_mnist
+from labkit.encrypted import (
+    FeaturesParty,
+    LabelPrivacy,
+    LabelsParty,
+    Network,
+    Parameters,
+    agree,
+    batches,
+    cosine,
+    encrypted_gradients,
+    guessing_limit,
+    label_sensitivity,
+    least_squares,
+    live_columns,
+)
+
+pytestmark = pytest.mark.labs
+
+
+@cache
+def mnist():
+    (images, labels), _ = load_mnist()
+    return images.reshape(-1, 784) / np.float32(255), labels.astype(np.int64)
+
+
+def network():
+    """The lab's, at the start."""
+    tf.keras.utils.set_random_seed(1)
+    model = tf.keras.Sequential(
+        [
+            tf.keras.Input((784,)),
+            tf.keras.layers.Dense(64, "relu"),
+            tf.keras.layers.Dense(10, "sigmoid"),
+        ]
+    )
+    model.compile("adam")
+    return Network(model)
+
+
+@cache
+def trained():
+    """The same after 28 batches in the clear, as in part 3."""
+    images, labels = mnist()
+    net = network()
+    for rows in batches(60000, 2048, np.random.default_rng(1))[:28]:
+        for half in np.split(rows, 2):
+            net.step(net.gradient(images[half], labels[half]))
+    return net
+
+
+# --- labels from the result -----------------------------------------------------------------------
+
+
+def recovered(privacy, net=network):
+    """Run the protocol for 256 random labels; return the share that F solves for, of 128."""
+    images = mnist()[0][:256]
+    labels = np.random.default_rng(3).integers(0, 10, 256)
+    parameters = Parameters(batch=256, features=len(live_columns(images)))
+    features = FeaturesParty(parameters, images, net(), privacy)
+    party = LabelsParty(parameters, labels, privacy, np.random.default_rng(4))
+    agree(features, party)
+    below, bias, *_ = encrypted_gradients(features, party, np.arange(256))[0]
+    # What F holds: its integers, its scales, and the gradient.
+    pixels, factors = features._rounded.features[:128], features._rounded.factors[:128]
+    scale = 2.0 ** -features._rounded.log2_scales[0]
+    gradient = np.vstack([below[features.live], bias])
+    target = scale * features._plain[0][0] - gradient
+    deviation = privacy.standard_deviation if privacy else 0.0
+    y = least_squares(
+        lambda y: scale * pixels.T @ np.einsum("ijc,ic->ij", factors, y),
+        lambda g: scale * np.einsum("ijc,ij->ic", factors, pixels @ g),
+        target,
+        deviation / 0.3,
+    )
+    return float(np.mean(y.argmax(axis=1) == labels[:128]))
+
+
+@pytest.mark.parametrize("net", [network, trained], ids=["start", "trained"])
+def test_without_noise_every_label_comes_out_of_one_decrypted_gradient(net):
+    # Hundreds of pixels for each of 64 units against 1280 unknowns: the equations determine all.
+    assert recovered(None, net) == 1.0
+
+
+def test_with_label_dp_the_same_attack_stays_below_the_ceiling():
+    privacy = LabelPrivacy(16.0, 1.0)
+    # Of 128 independent guesses that are each right with at most p: 5.6 deviations, 1e-8.
+    limit = guessing_limit(1.0, 10)
+    found = recovered(privacy)
+    assert found <= limit + 5.6 * math.sqrt(limit * (1 - limit) / 128)
+
+
+@pytest.mark.parametrize("mu", [0.25, 1.0, 2.0, 4.0])
+def test_no_attacker_who_knows_all_other_labels_passes_the_ceiling(mu):
+    """Ten gradients, each μ deviations from each other: the likeliest one is the best guess."""
+    rng, tries = np.random.default_rng(5), 40_000
+    labels = rng.integers(0, 10, tries)
+    seen = np.eye(10)[labels] * mu / math.sqrt(2) + rng.normal(0, 1, (tries, 10))
+    found, limit = np.mean(seen.argmax(axis=1) == labels), guessing_limit(mu, 10)
+    # A share of 40 000 tries is off by 5.6 deviations with probability 1e-8.
+    assert 0.1 < found <= limit + 5.6 * math.sqrt(limit * (1 - limit) / tries)
+    assert guessing_limit(0.0, 10) == pytest.approx(0.1)
+
+
+def test_a_label_moves_a_gradient_by_less_than_twice_its_worst_norm():
+    """Clipping each gradient's norm to C, and claiming 2C: valid, and noise for nothing."""
+    images, ratios = mnist()[0][:300], []
+    for net in (network(), trained()):
+        hidden, predictions = net.forward(images)
+        moves = label_sensitivity(images, hidden, net.weights[2])
+        above, below = (1 + np.sum(v**2, axis=1) for v in (hidden, images))
+        squared = []
+        for label in range(10):
+            error = predictions - np.eye(10)[label]
+            signals = (error @ net.weights[2].T) * (hidden > 0)
+            squared.append(np.sum(error**2, axis=1) * above + np.sum(signals**2, axis=1) * below)
+        ratios.append(moves / np.sqrt(np.max(squared, axis=0)))
+    assert np.min(ratios) > 0.5 and np.max(ratios) < 1.7 < 2
+
+
+# --- errors under a flood -------------------------------------------------------------------------
+
+
+def test_a_narrow_flood_shows_errors_at_its_edges_and_a_wide_one_does_not():
+    images = mnist()[0]
+    features = FeaturesParty(Parameters(features=len(live_columns(images))), images, network())
+    wide, narrow = features.flooding
+    first, second = features.leakage(29)
+    assert 14 < narrow < 14.5 and second > 0  # no bound
+    assert wide > 51.5 and first < -28
+    # L counts coefficients beyond what flooding alone can reach: of 2^22, each a seventh of the
+    # largest error (one deviation of seven), 2^22·2^−14.35/7 = 29 are; none with chance e^−29. An
+    # epoch's round 2 has 2^25.3.
+    width = 2.0**narrow
+    seen = np.random.default_rng(6).uniform(0, width, 1 << 22) + 1 / 7
+    assert np.count_nonzero(seen > width) > 0
+    # Under the wide flood an epoch shows one with chance 2^first at most.
+    seen = np.random.default_rng(6).uniform(0, 2.0**wide, 1 << 22) + 1 / 7
+    assert np.count_nonzero(seen > 2.0**wide) == 0
+
+
+# --- what rounding takes away ---------------------------------------------------------------------
+
+
+def replayed(net, rows, of):
+    """The cosine of W₁'s gradient, eight units, with residuals or slopes in steps of 1/3."""
+    images, labels = (part[rows] for part in mnist())
+    hidden, predictions = net.forward(images)
+    residual = predictions - np.eye(10)[labels]
+    if of == "residuals":
+        residual = np.rint(3 * residual) / 3
+    total = np.zeros((784, 8))
+    for unit in range(8):
+        on = hidden[:, unit] > 0
+        for label in range(10):
+            slopes = images[on] * net.weights[2][unit, label]
+            slopes = np.rint(3 * slopes) / 3 if of == "slopes" else slopes
+            total[:, unit] += slopes.T @ residual[on, label]
+    true = net.gradient(images, labels)[0][:, :8]
+    return cosine([total], [true]), float(np.mean(residual == 0))
+
+
+def test_at_the_end_it_is_the_residuals_that_scaling_factor_3_rounds_away():
+    rows = batches(60000, 2048, np.random.default_rng(1))[28][:1024]
+    start, end = (
+        {of: replayed(net, rows, of) for of in ("residuals", "slopes")}
+        for net in (network(), trained())
+    )
+    assert start["residuals"][0] > 0.99 and start["residuals"][1] == 0
+    assert end["residuals"][0] < 0.8 and end["residuals"][1] > 0.7
+    assert start["slopes"][0] - end["slopes"][0] < 0.15  # far less is the slopes' doing
