@@ -142,7 +142,8 @@ class Party:
         try:
             answer, _ = self._ask(request, doing=doing, seconds=seconds)
         except KeyboardInterrupt:
-            self._stop(written)
+            with contextlib.suppress(PartyError):
+                self._forget([written], SECONDS_TO_STOP)
             raise
         return self._results(written.structure, kept, answer["shapes"], name or what)
 
@@ -210,10 +211,10 @@ class Party:
         self._trash.extend(numbers)
 
     def discard_all(self) -> None:
-        """Free all that the party holds for this notebook, now."""
+        """Have the party forget, now, all that it holds and knows for this notebook."""
         for remote in self.store():
             self.discard(remote.numbers)
-        self._ask({"do": "count"}, doing="freeing tensors")
+        self._forget(list(self._programs.values()))
 
     def _tap(self, numbers: list[int], spec: tf.TypeSpec) -> np.ndarray | None:
         """Read what has just arrived, if it is one tensor that NumPy understands."""
@@ -228,16 +229,19 @@ class Party:
         self, head: dict[str, Any], *parts: Part, doing: str, seconds: float | None = None
     ) -> tuple[dict[str, Any], list[memoryview]]:
         """Make a request, and have freed what the notebook has no name for any more."""
-        free = list(self._trash)
+        free: list[int] = []
+        with contextlib.suppress(IndexError):
+            while True:
+                free.append(self._trash.popleft())
         try:
-            answer = self._peer.ask(
+            return self._peer.ask(
                 head | {"free": free}, *parts, seconds=seconds or self.timeout, doing=doing
             )
-        except Refusal as refusal:
-            raise self._explained(refusal, doing) from None
-        for _ in free:
-            self._trash.popleft()
-        return answer
+        except BaseException as error:
+            self._trash.extend(free)  # to free it twice does no harm
+            if isinstance(error, Refusal):
+                raise self._explained(error, doing) from None
+            raise
 
     def _explained(self, refusal: Refusal, doing: str) -> Exception:
         """What TensorFlow raises where it computes here."""
@@ -279,12 +283,11 @@ class Party:
             self._programs[kind] = written
         return self._programs[kind]
 
-    def _stop(self, written: Program) -> None:
-        """Stop what nobody awaits any more."""
-        self._programs = {kind: p for kind, p in self._programs.items() if p is not written}
-        with contextlib.suppress(PartyError):
-            request = {"do": "stop", "computation": written.number}
-            self._ask(request, doing="stopping", seconds=SECONDS_TO_STOP)
+    def _forget(self, programs: Sequence[Program], seconds: float | None = None) -> None:
+        """Have the party forget them, and stop those that run."""
+        self._programs = {kind: p for kind, p in self._programs.items() if p not in programs}
+        request = {"do": "forget", "computations": [p.number for p in programs]}
+        self._ask(request, doing="stopping", seconds=seconds)
 
     # --- what it holds ----------------------------------------------------------------------
 

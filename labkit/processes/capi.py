@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import math
 import os
 from collections.abc import Iterator, Sequence
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
@@ -53,6 +54,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "TF_NewSessionOptions": (c_void_p, []),
     "TF_NewSession": (c_void_p, [c_void_p, c_void_p, c_void_p]),
     "TF_CloseSession": (None, [c_void_p, c_void_p]),
+    "TF_DeleteSession": (None, [c_void_p, c_void_p]),
+    "TF_DeleteGraph": (None, [c_void_p]),
     "TF_SessionRun": (
         None,
         [
@@ -130,6 +133,8 @@ class Tensor:
         if _tf.TF_DataTypeSize(dtype) == 0:  # no plain numbers
             [parsed] = _parser(dtype).run([cls._text(bytes(data))])
             return parsed
+        if len(data) != _tf.TF_DataTypeSize(dtype) * math.prod(shape):
+            raise ValueError(f"{len(data)} bytes are no {list(shape)} of dtype {dtype}")
         tensor = cls._allocated(dtype, shape, len(data))
         if data:
             ctypes.memmove(_tf.TF_TensorData(tensor._pointer), bytes(data), len(data))
@@ -171,7 +176,10 @@ class Tensor:
 
 
 class Computation:
-    """Operations that are run together, with a TensorFlow session of their own."""
+    """Operations that are run together, with a TensorFlow session of their own.
+
+    The graph is its own from then on.
+    """
 
     def __init__(
         self,
@@ -183,8 +191,15 @@ class Computation:
         self._inputs = (_Output * len(inputs))(*inputs)
         self._outputs = (_Output * len(outputs))(*outputs)
         self._targets = (c_void_p * len(targets))(*targets)
+        self._graph, self._session = graph, None
         with _status() as status:
             self._session = _tf.TF_NewSession(graph, _tf.TF_NewSessionOptions(), status)
+
+    def __del__(self) -> None:
+        if self._session is not None:
+            with _status() as status:
+                _tf.TF_DeleteSession(self._session, status)
+        _tf.TF_DeleteGraph(self._graph)
 
     @classmethod
     def from_definition(

@@ -28,7 +28,7 @@ class TensorParty:
         self._role = role
         self._held: dict[int, Tensor] = {}
         self._computations: dict[int, Computation] = {}
-        self._others: dict[str, Peer] = {}
+        self._others: dict[tuple[str, str, int], Peer] = {}
 
     def answer(self, head: dict[str, Any], parts: list[memoryview]) -> Reply:
         """The request's answer."""
@@ -52,12 +52,12 @@ class TensorParty:
 
     def do_pass_on(self, head: dict[str, Any], parts: list[memoryview]) -> Reply:
         """Give copies of tensors to another party, which keeps them under other numbers."""
-        name, host, port = head["to"]
-        if name not in self._others:
+        name, host, port = other = tuple(head["to"])
+        if other not in self._others:
             role = self._role
-            self._others[name] = Peer(name, (host, port), role.key, role.ledger, role.name)
+            self._others[other] = Peer(name, (host, port), role.key, role.ledger, role.name)
         shown, data = self.do_show(head, parts)
-        self._others[name].ask(
+        self._others[other].ask(
             {"do": "keep", "numbers": head["as"], **shown},
             *data,
             seconds=head["seconds"],
@@ -80,9 +80,10 @@ class TensorParty:
         self._held.update(zip(head["as"], outputs, strict=True))
         return {"shapes": [tensor.shape for tensor in outputs]}, []
 
-    def do_stop(self, head: dict[str, Any], parts: list[memoryview]) -> Reply:
-        """Stop a computation that nobody awaits any more, and forget it."""
-        self._computations.pop(head["computation"]).stop()
+    def do_forget(self, head: dict[str, Any], parts: list[memoryview]) -> Reply:
+        """Forget computations, and stop those that run."""
+        for number in head["computations"]:
+            self._computations.pop(number).stop()
         return {}, []
 
     def do_count(self, head: dict[str, Any], parts: list[memoryview]) -> Reply:
