@@ -10,13 +10,13 @@ import functools
 import os
 import types
 
-from labkit.child import Child
+from labkit.processes.child import Child
 
 
 class Worker(Child):
     """`Child`, called as TFF calls `subprocess.Popen`: with options that it must not have."""
 
-    # TFF ends its worker by SIGINT and waits for it: see `labkit.child`.
+    # TFF ends its worker by SIGINT and waits for it: see `labkit.processes.child`.
     def __init__(self, args, **_):
         super().__init__(args)
 

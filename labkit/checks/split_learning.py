@@ -69,7 +69,7 @@ class _Move(NamedTuple):
 
 def _moves(together: Parties) -> list[_Move]:
     return [
-        _Move(move.sender, move.receiver, move.nbytes, move.value, str(move))
+        _Move(move.sender, move.receiver, move.nbytes, move.data, str(move))
         for move in together.crossings
     ]
 

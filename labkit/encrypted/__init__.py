@@ -39,18 +39,25 @@ from labkit.encrypted.parameters import (
     ntt_primes,
     small_ring,
 )
-from labkit.encrypted.training import History, agree, batches, cosine, encrypted_gradients, train
+from labkit.encrypted.training import (
+    TrainingHistory,
+    agree,
+    batches,
+    cosine,
+    encrypted_gradients,
+    train,
+)
 
 __all__ = [
     "LOG2_Q_128",
     "FeaturesParty",
-    "History",
     "LabelPrivacy",
     "LabelsParty",
     "Layout",
     "Network",
     "Parameters",
     "RingParameters",
+    "TrainingHistory",
     "WrongParameters",
     "agree",
     "batches",

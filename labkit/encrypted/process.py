@@ -4,16 +4,10 @@ with LabelsProcess(parameters, labels_file) as labels:
     train(features, labels, order, test)
 """
 
-import json
-import secrets
-import subprocess
-import sys
-import tempfile
-import time
-from dataclasses import asdict, dataclass
-from multiprocessing.connection import Client, Connection, Listener
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -22,11 +16,19 @@ from labkit.encrypted import messages
 from labkit.encrypted.label_dp import LabelPrivacy
 from labkit.encrypted.labels_party import LabelsParty
 from labkit.encrypted.parameters import Parameters, WrongParameters
+from labkit.processes import wire
+from labkit.processes.errors import PartyError, Refusal
+from labkit.processes.ledger import Crossing, Ledger
+from labkit.processes.peer import Peer, read
+from labkit.processes.serving import Answer, Role, serve
+from labkit.processes.wire import Part
 
-Answer = TypeVar("Answer", bound=messages.Message)
+Reply = TypeVar("Reply", bound=messages.Message)
 
 # Importing TensorFlow takes seconds, on a busy machine many.
-START_SECONDS = 180
+START_SECONDS = 180.0
+# A message is a second's work.
+ANSWER_SECONDS = 600.0
 
 # What may be asked of the labels party, and what it is sent with the request.
 CALLS: dict[str, type[messages.Message] | None] = {
@@ -36,55 +38,26 @@ CALLS: dict[str, type[messages.Message] | None] = {
     "encrypt_share": messages.MaskedSignals,
     "open": messages.MaskedProducts,
 }
-ANSWERS = {
-    cls.__name__: cls
-    for cls in (
-        messages.PublicKey,
-        messages.EncryptedLabels,
-        messages.EncryptedShare,
-        messages.MaskedGradient,
-    )
-}
 
 
-class PartyLost(RuntimeError):
-    """The labels party's process has ended."""
+def pack(kind: str, tensors: dict[str, tf.Tensor]) -> tuple[dict[str, Any], list[Part]]:
+    """Return head and parts of a frame, see `labkit.processes.wire`: a tensor is a part."""
+    dtypes = {name: tensor.dtype.name for name, tensor in tensors.items()}
+    data = [tf.io.serialize_tensor(tensor).numpy() for tensor in tensors.values()]
+    return {"kind": kind, "tensors": dtypes}, data
 
 
-@dataclass(frozen=True)
-class Crossing:
-    """One message on the wire.
-
-    Attributes:
-        sender: "features" or "labels".
-        kind: the message's name.
-        data: all its bytes, as they were sent.
-    """
-
-    sender: str
-    kind: str
-    data: bytes
-
-
-def pack(kind: str, message: messages.Message | None, batch: np.ndarray | None = None) -> bytes:
-    """Return a frame: a JSON line with names, types and lengths, then the tensors; no pickles."""
-    tensors = message.to_tensors() if message is not None else {}
-    if batch is not None:
-        tensors["batch"] = tf.constant(batch, tf.int64)
-    data = {name: tf.io.serialize_tensor(tensor).numpy() for name, tensor in tensors.items()}
-    parts = {name: [tensors[name].dtype.name, len(data[name])] for name in tensors}
-    return json.dumps({"kind": kind, "parts": parts}).encode() + b"\n" + b"".join(data.values())
-
-
-def unpack(frame: bytes) -> tuple[str, dict[str, tf.Tensor]]:
+def unpack(frame: bytes | bytearray) -> tuple[str, dict[str, tf.Tensor]]:
     """Return a frame's kind and tensors."""
-    head, _, body = frame.partition(b"\n")
-    described = json.loads(head)
-    tensors, at = {}, 0
-    for name, (dtype, length) in described["parts"].items():
-        tensors[name] = tf.io.parse_tensor(body[at : at + length], tf.as_dtype(dtype))
-        at += length
-    return described["kind"], tensors
+    return _unpacked(*wire.unpack(frame))
+
+
+def _unpacked(head: dict[str, Any], parts: list[memoryview]) -> tuple[str, dict[str, tf.Tensor]]:
+    named = zip(head["tensors"].items(), parts, strict=True)
+    return head["kind"], {
+        name: tf.io.parse_tensor(part.tobytes(), tf.as_dtype(dtype))
+        for (name, dtype), part in named
+    }
 
 
 class LabelsProcess:
@@ -100,57 +73,32 @@ class LabelsProcess:
         privacy: see `LabelsParty`.
 
     Attributes:
-        crossings: everything that crossed the wire, in order, byte for byte.
+        crossings: everything that crossed the wire, in order, byte for byte: a `Crossing` whose
+            sender is "features" or "labels", whose kind is the message's name, and whose data are
+            all bytes of its frame.
 
     Raises:
         PartyLost: the process does not start, or ends before it is told to.
         WrongParameters: what `LabelsParty` raises.
+        Refusal: anything else that it raises, such as that there is no such file.
     """
 
     def __init__(
         self, parameters: Parameters, labels: Path, privacy: LabelPrivacy | None = None
     ) -> None:
-        self.crossings: list[Crossing] = []
-        key = secrets.token_bytes(32)
-        # Not a pipe: one that nobody reads fills up, and stops who writes.
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
+        ledger = Ledger()
+        self.crossings = ledger.crossings
         settings = {
             "parameters": asdict(parameters),
             "labels": str(labels),
             "privacy": None if privacy is None else asdict(privacy),
         }
-        with Listener(("127.0.0.1", 0), authkey=key) as listener:
-            settings["address"] = listener.address
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "labkit.encrypted.process"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-            )
-            # The secret that opens the wire goes through a pipe: others can read a command line.
-            assert self._process.stdin is not None
-            self._process.stdin.write(key.hex().encode() + b"\n")
-            self._process.stdin.write(json.dumps(settings).encode() + b"\n")
-            self._process.stdin.close()
-            self._wire = self._accepted(listener)
-        self._received()
-
-    def _accepted(self, listener: Listener) -> Connection:
-        listener._listener._socket.settimeout(1.0)  # type: ignore[attr-defined]  # private
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                break
-            try:
-                return listener.accept()
-            except TimeoutError:
-                continue
-        self.close()
-        raise PartyLost(f"The labels party's process did not start: {self._last_words()}")
-
-    def _last_words(self) -> str:
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace").strip()[-500:]
+        self.peer = Peer.start("L", "labkit.encrypted.process", settings, ledger=ledger)
+        try:
+            self._exchange(*pack("ready", {}), seconds=START_SECONDS)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -160,57 +108,51 @@ class LabelsProcess:
 
     def close(self) -> None:
         """End the process; may be called again."""
-        if wire := getattr(self, "_wire", None):
-            wire.close()  # the sign to leave
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self.peer.close()
 
-    def _received(self) -> tuple[str, bytes]:
+    def _exchange(
+        self, head: dict[str, Any], parts: list[Part], seconds: float = ANSWER_SECONDS
+    ) -> tuple[bytes, bytes | bytearray]:
+        request = wire.pack(head, *parts)
+        answer = self.peer.exchange(request, seconds, f"answering `{head['kind']}`")
         try:
-            frame = self._wire.recv_bytes()
-        except (EOFError, OSError):
-            self.close()
-            raise PartyLost(f"The labels party is gone: {self._last_words()}") from None
-        kind = json.loads(frame.partition(b"\n")[0])["kind"]
-        if kind == "error":
-            raise WrongParameters(json.loads(frame.partition(b"\n")[0])["parts"]["text"])
-        return kind, frame
+            read(answer)
+        except Refusal as refusal:
+            if refusal.kind != WrongParameters.__name__:
+                raise
+            raise WrongParameters(refusal.arguments[0]) from None
+        return request, answer
 
     def _ask(
         self,
         call: str,
         message: messages.Message | None = None,
         batch: np.ndarray | None = None,
-    ) -> messages.Message | None:
-        frame = pack(call, message, batch)
+    ) -> tuple[str, dict[str, tf.Tensor]]:
+        tensors = message.to_tensors() if message is not None else {}
+        if batch is not None:
+            tensors["batch"] = tf.constant(batch, tf.int64)
+        request, answer = self._exchange(*pack(call, tensors))
+        kind, tensors = unpack(answer)
         sent = type(message).__name__ if message else call
-        self.crossings.append(Crossing("features", sent, frame))
-        try:
-            self._wire.send_bytes(frame)
-        except OSError:
-            self.close()
-            raise PartyLost(f"The labels party is gone: {self._last_words()}") from None
-        kind, frame = self._received()
-        self.crossings.append(Crossing("labels", kind, frame))
-        if kind == "done":
-            return None
-        cls = ANSWERS[kind]
-        return cls.from_tensors(unpack(frame)[1])
+        self._record("features", "labels", sent, request)
+        self._record("labels", "features", kind, answer)
+        return kind, tensors
+
+    def _record(self, sender: str, receiver: str, kind: str, frame: bytes | bytearray) -> None:
+        self.crossings.append(Crossing(sender, receiver, kind, len(frame), bytes(frame)))
 
     def _asked(
         self,
-        cls: type[Answer],
+        cls: type[Reply],
         call: str,
         message: messages.Message | None = None,
         batch: np.ndarray | None = None,
-    ) -> Answer:
-        answer = self._ask(call, message, batch)
-        if not isinstance(answer, cls):
-            raise TypeError(f"The labels party answers `{call}` by {type(answer).__name__}.")
-        return answer
+    ) -> Reply:
+        kind, tensors = self._ask(call, message, batch)
+        if kind != cls.__name__:
+            raise PartyError(f"The labels party answers `{call}` by {kind}.")
+        return cls.from_tensors(tensors)
 
     def public_key(self) -> messages.PublicKey:
         """As `LabelsParty.public_key`."""
@@ -233,40 +175,34 @@ class LabelsProcess:
         return self._asked(messages.MaskedGradient, "open", message)
 
     def bytes_sent(self) -> dict[str, int]:
-        """Bytes that each party has sent so far."""
-        return {
-            party: sum(len(c.data) for c in self.crossings if c.sender == party)
-            for party in ("features", "labels")
-        }
+        """Bytes of all messages that each party has sent so far."""
+        total = Counter({"features": 0, "labels": 0})
+        for crossing in self.crossings:
+            total[crossing.sender] += len(crossing.data)
+        return total
 
 
-def serve() -> None:
-    """The process: connect, then answer until the other side hangs up."""
-    authkey = bytes.fromhex(sys.stdin.readline())
-    settings = json.loads(sys.stdin.readline())
+def prepare(role: Role) -> Answer:
+    """Be the labels party of these settings."""
+    settings = role.settings
     privacy = settings["privacy"] and LabelPrivacy(**settings["privacy"])
-    with Client(tuple(settings["address"]), authkey=authkey) as wire:
-        try:
-            labels = np.load(settings["labels"], allow_pickle=False)
-            party = LabelsParty(Parameters(**settings["parameters"]), labels, privacy)
-            wire.send_bytes(pack("ready", None))
-            while True:
-                frame = wire.recv_bytes()
-                call, tensors = unpack(frame)
-                if call == "encrypt_labels":
-                    arguments = [tensors["batch"].numpy()]
-                else:
-                    cls = CALLS[call]
-                    arguments = [cls.from_tensors(tensors)] if cls else []
-                answer = getattr(party, call)(*arguments)
-                kind = type(answer).__name__ if answer is not None else "done"
-                wire.send_bytes(pack(kind, answer))
-        except EOFError:
-            pass  # the other side has hung up
-        except (WrongParameters, OSError, ValueError) as error:
-            head = json.dumps({"kind": "error", "parts": {"text": str(error)}})
-            wire.send_bytes(head.encode() + b"\n")
+    labels = np.load(settings["labels"], allow_pickle=False)
+    party = LabelsParty(Parameters(**settings["parameters"]), labels, privacy)
+
+    def answer(head: dict[str, Any], parts: list[memoryview]) -> tuple[dict[str, Any], list[Part]]:
+        call, tensors = _unpacked(head, parts)
+        if call == "ready":
+            return pack("done", {})
+        if call == "encrypt_labels":
+            arguments = [tensors["batch"].numpy()]
+        else:
+            cls = CALLS[call]
+            arguments = [cls.from_tensors(tensors)] if cls else []
+        reply = getattr(party, call)(*arguments)
+        return pack(type(reply).__name__, reply.to_tensors()) if reply else pack("done", {})
+
+    return answer
 
 
-if __name__ == "__main__":
-    serve()
+def main() -> None:
+    serve(prepare)

@@ -25,7 +25,7 @@ class Labels(Protocol):
 
 
 @dataclass
-class History:
+class TrainingHistory:
     """What a run was like, a number for each batch.
 
     Attributes:
@@ -71,7 +71,7 @@ def train(
     *,
     logs: Path | None = None,
     plaintext: Callable[[np.ndarray], list[np.ndarray]] | None = None,
-) -> History:
+) -> TrainingHistory:
     """Train on encrypted labels, and show how far it is.
 
     Args:
@@ -91,7 +91,7 @@ def train(
     """
     features.check_range(order[0])
     agree(features, labels)
-    history = History()
+    history = TrainingHistory()
     writer = tf.summary.create_file_writer(str(logs)) if logs else tf.summary.create_noop_writer()
     with writer.as_default(), Progress(len(order), "training on encrypted labels") as progress:
         for step, batch in enumerate(order):

@@ -8,13 +8,16 @@
         z = y.send(bob)                  # from alice to bob
         print(bob.run(tf.reduce_sum, z).get())   # 6.0, moved home and freed
 
-Each party is TensorFlow's own gRPC server (`labkit.parties.process`). The notebook says what is
-computed; values move by `send` and `get` only, and each such move is recorded.
+Each party is a process that computes with TensorFlow (`labkit.processes.tensor_party`). The
+notebook says what is computed; values move by `send` and `get` only, and each such move is
+recorded.
 """
 
-from labkit.parties.errors import AddressError, PartyError, PartyLost, PartyTimeout, WrongParty
-from labkit.parties.network import Crossing, Parties, Party, parties
+from labkit.parties.network import Parties, parties
+from labkit.parties.party import Party
 from labkit.parties.remote import RemoteTensor
+from labkit.processes.errors import AddressError, PartyError, PartyLost, PartyTimeout, WrongParty
+from labkit.processes.ledger import Crossing
 
 __all__ = [
     "AddressError",

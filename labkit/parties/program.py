@@ -1,153 +1,58 @@
-"""What a party is told to do: a piece of a TensorFlow graph, written down once and then called.
-
-A party keeps its tensors in TensorFlow's staging maps, one for each dtype, under numbers that the
-notebook gives out. So a program's inputs and outputs are numbers, and the same program serves every
-tensor of that kind.
-"""
+"""What a party is told to do: a function of TensorFlow's, written down once and then called."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from labkit.parties.errors import PartyError, WrongParty
 from labkit.parties.remote import RemoteTensor, components, reader, text_of
-
-v1 = tf.compat.v1
-ops = tf.raw_ops
+from labkit.processes.errors import PartyError, WrongParty
 
 # A function's constants are part of the program that a party is given. Data are not: they are sent.
 PROGRAM_CONSTANT_BYTES = 1024
 
 
-@dataclass
+@dataclass(frozen=True)
 class Program:
-    """Placeholders, what to fetch, and what comes out.
+    """A function as a party learns it.
 
     Attributes:
-        keys: a placeholder for the number of each tensor that is read, then of each that is kept.
-        values: placeholders for values from the notebook.
-        fetches: what is computed: operations, and values for the notebook.
-        kept: the specs of the tensors that are kept.
-        structure: what the function returned, with the spec of each tensor in its place.
+        number: what the party knows it by.
+        definition: its graph, a serialised tf.GraphDef.
+        inputs, outputs: the names of plain tensors in it.
+        targets: the names of operations that are run for what they do, such as assertions.
+        structure: what the function returns, with the spec of each tensor in its place.
     """
 
-    keys: list[tf.Tensor] = field(default_factory=list)
-    values: list[tf.Tensor] = field(default_factory=list)
-    fetches: list[Any] = field(default_factory=list)
-    kept: list[tf.TensorSpec] = field(default_factory=list)
-    structure: Any = None
-
-    def key(self) -> tf.Tensor:
-        self.keys.append(v1.placeholder(tf.int64, []))
-        return self.keys[-1]
+    number: int
+    definition: bytes
+    inputs: list[str]
+    outputs: list[str]
+    targets: list[str]
+    structure: Any
 
 
-def _store(dtype: tf.DType) -> dict[str, Any]:
-    return {"dtypes": [dtype], "shared_name": f"tensors of {dtype.name}"}
-
-
-def _keep(program: Program, value: tf.Tensor) -> None:
-    stage = ops.MapStage(
-        key=program.key(), indices=tf.constant([0]), values=[value], **_store(value.dtype)
-    )
-    program.fetches.append(stage)
-    program.kept.append(tf.TensorSpec(value.shape, value.dtype))
-
-
-def _read(program: Program, dtype: tf.DType, read: Callable = ops.MapPeek) -> tf.Tensor:
-    return read(key=program.key(), indices=tf.constant([0]), **_store(dtype))[0]
-
-
-def put(graph: tf.Graph, device: str, dtype: tf.DType) -> Program:
-    """Keep a value of the notebook's."""
-    program = Program()
-    with graph.as_default(), tf.device(device):
-        program.values.append(v1.placeholder(dtype))
-        _keep(program, program.values[0])
-    return program
-
-
-def take(graph: tf.Graph, device: str, dtype: tf.DType) -> Program:
-    """Free a tensor and give its value to the notebook."""
-    program = Program()
-    with graph.as_default(), tf.device(device):
-        program.fetches.append(_read(program, dtype, ops.MapUnstage))
-    return program
-
-
-def tap(graph: tf.Graph, device: str, dtype: tf.DType) -> Program:
-    """Give a tensor's value to the notebook, and keep it."""
-    program = Program()
-    with graph.as_default(), tf.device(device):
-        program.fetches.append(_read(program, dtype))
-    return program
-
-
-def pass_on(graph: tf.Graph, device: str, to: str, dtypes: Sequence[tf.DType]) -> Program:
-    """Copy tensors to another party."""
-    program = Program()
-    with graph.as_default(), tf.device(device):
-        values = [_read(program, dtype) for dtype in dtypes]
-    with graph.as_default(), tf.device(to):
-        for value in values:
-            _keep(program, value)
-    return program
-
-
-def count(graph: tf.Graph, device: str, dtype: tf.DType) -> Program:
-    """Count the tensors that are kept."""
-    program = Program()
-    with graph.as_default(), tf.device(device):
-        program.fetches.append(ops.MapSize(**_store(dtype)))
-    return program
-
-
-def free(graph: tf.Graph, device: str, dtype: tf.DType) -> Program:
-    """Free the tensors whose numbers are given as one vector."""
-    program = Program()
-    with graph.as_default(), tf.device(device):
-        numbers = v1.placeholder(tf.int64, [None])
-        program.values.append(numbers)
-
-        def next_one(i):
-            gone = ops.MapUnstage(key=numbers[i], indices=tf.constant([0]), **_store(dtype))
-            with tf.control_dependencies(gone):
-                return i + 1
-
-        done = tf.while_loop(lambda i: i < tf.size(numbers), next_one, [0], parallel_iterations=1)
-        program.fetches.append(tf.group(done))
-    return program
-
-
-def call(graph: tf.Graph, device: str, party: str, function: Callable, args: Any) -> Program:
-    """Compute function(*args), whose RemoteTensors are read, and keep what it returns.
+def program(number: int, party: str, function: Callable, args: Any) -> Program:
+    """Write down function(*args), where args hold RemoteTensors and Python values.
 
     Raises:
         WrongParty: the function reads what nobody sent to the party.
         PartyError: it returns nothing, or is not made of TensorFlow operations.
     """
-    concrete, specs, structure = write_down(party, function, args)
-    program = Program(structure=structure)
-    with graph.as_default(), tf.device(device):
-        inputs = []
-        for spec in specs:
-            value = _read(program, spec.dtype)
-            value.set_shape(spec.shape)
-            inputs.append(value)
-        outputs = concrete(*inputs)
-        for value in outputs:
-            _keep(program, value)
-        for value in outputs:
-            if not value.shape.is_fully_defined():
-                program.fetches.append(tf.shape(value))
-    return program
+    traced, _, structure = write_down(party, function, args)
+    graph = traced.graph
+    return Program(
+        number,
+        graph.as_graph_def().SerializeToString(),
+        [tensor.name for tensor in graph.inputs],
+        [tensor.name for tensor in graph.outputs],
+        [operation.name for operation in graph.control_outputs],
+        structure,
+    )
 
 
-def write_down(
-    party: str, function: Callable, args: Any
-) -> tuple[Callable, list[tf.TensorSpec], Any]:
+def write_down(party: str, function: Callable, args: Any) -> tuple[Any, list[tf.TensorSpec], Any]:
     """Turn function(*args) into a TensorFlow function of the plain tensors in args.
 
     Args:
@@ -159,7 +64,7 @@ def write_down(
         The TensorFlow function, which returns a list of plain tensors; the specs of its inputs;
         and what `function` returns, with a tf.TypeSpec in place of each tensor.
 
-    Raises: as `call` does.
+    Raises: as `program` does.
     """
     name = getattr(function, "__name__", repr(function))
     leaves = tf.nest.flatten(args)

@@ -4,20 +4,28 @@ import operator
 import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import tensorflow as tf
 
-from labkit.parties.errors import PartyError, WrongParty
+from labkit.processes.errors import PartyError, WrongParty
+from labkit.processes.ledger import NOTEBOOK
 
-if TYPE_CHECKING:
-    from labkit.parties.network import Party
-
-NOTEBOOK = "notebook"
 # Dtypes of which NumPy has no values.
 NO_NUMBERS = (tf.variant, tf.resource)
 # Whose computation is being written down just now; the notebook's own by default.
 reader: ContextVar[str] = ContextVar("reader", default=NOTEBOOK)
+
+
+class Owner(Protocol):
+    """What a remote tensor asks of the party that holds it."""
+
+    name: str
+
+    def run(self, function: Callable, *args: Any, name: str | None = None) -> Any: ...
+    def pass_on(self, remote: "RemoteTensor", receiver: Any, name: str) -> "RemoteTensor": ...
+    def take(self, remote: "RemoteTensor") -> Any: ...
+    def discard(self, numbers: list[int]) -> None: ...
 
 
 class RemoteTensor:
@@ -39,9 +47,9 @@ class RemoteTensor:
     # NumPy must not try to take it apart: `array + remote` becomes our __radd__.
     __array_ufunc__ = None
 
-    def __init__(self, owner: "Party", name: str, spec: tf.TypeSpec, numbers: list[int]):
+    def __init__(self, owner: Owner, name: str, spec: tf.TypeSpec, numbers: list[int]):
         self.owner, self.name, self.spec, self.numbers = owner, name, spec, numbers
-        self._free = weakref.finalize(self, owner._discard, numbers, dtypes_of(spec))
+        self._free = weakref.finalize(self, owner.discard, numbers)
         self._free.atexit = False
 
     @property
@@ -62,9 +70,9 @@ class RemoteTensor:
         """The size of its values in bytes; None where only its owner can say, as of ciphertexts."""
         return size_of(self.spec)
 
-    def send(self, receiver: "Party", name: str | None = None) -> "RemoteTensor":
+    def send(self, receiver: Any, name: str | None = None) -> "RemoteTensor":
         """Copy it to another party, straight from its owner, and return the copy."""
-        return self.owner._pass_on(self, receiver, name or self.name)
+        return self.owner.pass_on(self, receiver, name or self.name)
 
     def get(self) -> Any:
         """Move it home: its owner frees it, and the notebook has its value.
@@ -76,7 +84,7 @@ class RemoteTensor:
             PartyError: it has been moved home before, or holds what cannot leave (a ciphertext's
                 internals, say): `send` such a thing to another party.
         """
-        value = self.owner._take(self)
+        value = self.owner.take(self)
         self._free.detach()
         return value
 
@@ -156,10 +164,6 @@ for _name in ("neg", "abs"):
 def components(spec: tf.TypeSpec) -> list[tf.TensorSpec]:
     """The specs of the plain tensors that a value of this spec consists of."""
     return tf.nest.flatten(spec, expand_composites=True)
-
-
-def dtypes_of(spec: tf.TypeSpec) -> list[tf.DType]:
-    return [part.dtype for part in components(spec)]
 
 
 def size_of(spec: tf.TypeSpec) -> int | None:

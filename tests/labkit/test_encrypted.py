@@ -1,6 +1,8 @@
 """Training on encrypted labels: exact, and silent about what it must be silent about."""
 
 import math
+import os
+import signal
 from functools import cache
 
 import numpy as np
@@ -27,14 +29,16 @@ from labkit.encrypted import (
     large_ring,
     messages,
     ntt_primes,
+    process,
     small_ring,
     train,
 )
 from labkit.encrypted.coefficients import Transform
 from labkit.encrypted.packing import Packing, cheapest
 from labkit.encrypted.parameters import is_prime
-from labkit.encrypted.process import LabelsProcess, PartyLost, unpack
+from labkit.encrypted.process import LabelsProcess, unpack
 from labkit.encrypted.ring import KeyedRing, raw, uniform
+from labkit.processes.errors import PartyError, PartyLost
 
 pytestmark = pytest.mark.labs
 
@@ -426,8 +430,11 @@ def two_processes(tmp_path_factory):
             (images, y),
             plaintext=lambda rows: features.network.gradient(images[rows], y[rows]),
         )
-        pid = labels._process.pid
-    return labels, features, history, order, pid
+        pid = labels.peer.pid
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(PartyLost) as lost:
+            labels.public_key()
+    return labels, features, history, order, lost
 
 
 def test_two_processes_train_as_one_does(two_processes):
@@ -521,16 +528,29 @@ def _variant_kind(tensor):
     return data[start : start + 8]
 
 
-def test_the_labels_process_ends_with_its_context_and_says_why_it_failed(two_processes, tmp_path):
-    import psutil
+def test_a_labels_process_that_is_killed_is_one_clear_error(two_processes):
+    *_, lost = two_processes
+    assert "L's process has ended (killed by SIGKILL) while answering `public_key`" in str(
+        lost.value
+    )
 
-    *_, pid = two_processes
-    assert not psutil.pid_exists(pid)
+
+def test_the_labels_process_says_why_it_failed(in_thread, monkeypatch, tmp_path):
+    started = []
+
+    def start(name, module, settings, ledger):
+        assert module == process.__name__
+        started.append(in_thread(process.prepare, name, settings, ledger))
+        return started[-1]
+
+    # What a process says of its start arrives in the same way, and sooner: TensorFlow is here.
+    monkeypatch.setattr(process.Peer, "start", start)
     np.save(tmp_path / "labels.npy", np.array([0, 7]))
     with pytest.raises(WrongParameters, match="go from 0 to 7"):
         LabelsProcess(Parameters(**SIZES), tmp_path / "labels.npy")
-    with pytest.raises((WrongParameters, PartyLost), match="No such file"):
+    with pytest.raises(PartyError, match=r"No such file .*none\.npy"):
         LabelsProcess(Parameters(**SIZES), tmp_path / "none.npy")
+    assert [peer.closed for peer in started] == [True, True]
 
 
 # --- label differential privacy -------------------------------------------------------------------

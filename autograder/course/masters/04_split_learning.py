@@ -53,8 +53,8 @@ LEARNING_RATE = 0.03
 # %% [markdown]
 # ## Part 1 · Two processes
 #
-# `parties` starts processes: alice and bob, and carol and dave for the end of the lab. Each is TensorFlow's
-# own gRPC server, with its own memory. They reach each other over the loopback network of this machine; with
+# `parties` starts processes: alice and bob, and carol and dave for the end of the lab. Each runs TensorFlow
+# and has its own memory. They reach each other over the loopback network of this machine; with
 # `addresses={…}` they may as well stand in two buildings. This notebook is the conductor: it tells the
 # parties what to compute, and could read everything. What a party holds moves by `send` and `get` only:
 # labkit refuses to let one party read another's tensors, and keeps a record of each move.
@@ -381,9 +381,9 @@ print(
 # ### Exercise 6 · `bytes_per_epoch` (easy, 6 minutes)
 #
 # Predict before you measure: how many bytes cross the cut in one epoch? Smashed data go one way and their
-# gradient the other, four bytes a number. Each message carries some overhead of the protocol (gRPC on
-# HTTP/2), the same for a small one and a large one. The last batch may be smaller; it is two messages all
-# the same.
+# gradient the other, four bytes a number. Each message carries some overhead of the protocol (what it is,
+# and for whom), the same for a small one and a large one. The last batch may be smaller; it is two messages
+# all the same.
 #
 # <details><summary>Hint</summary>
 #
@@ -416,8 +416,8 @@ def bytes_per_epoch(examples, batch_size, cut_width, overhead):
 
 # %% [markdown]
 # Now train, as published: SGD with learning rate 0.03, batches of 64, five epochs on all of MNIST. Then once more
-# with steps 7 and 8 left out: alice still receives the gradient, and ignores it. The traffic is read from the
-# kernel's own counters of the two processes' sockets (`network.bytes_on_the_wire()`).
+# with steps 7 and 8 left out: alice still receives the gradient, and ignores it. The traffic is what the two
+# processes count at their sockets (`network.bytes_on_the_wire()`).
 
 # %%
 def correct(top, smashed, labels):
@@ -530,7 +530,7 @@ evaluations = 4 * CUT * TEST * EPOCHS  # smashed test data went to bob after eac
 per_step = (to_bob + to_alice - evaluations) / steps
 payload = bytes_per_epoch(TRAIN, BATCH, CUT, 0) * EPOCHS / steps
 print(f"time per step:  {1e3 * seconds / steps:.1f} ms in two processes, {1e3 * one_process:.1f} ms in one")
-print(f"bytes per step: {per_step:.0f} across the cut by the kernel's count; {payload:.0f} predicted")
+print(f"bytes per step: {per_step:.0f} across the cut by the sockets' count; {payload:.0f} predicted")
 print(f"overhead:       {(per_step - payload) / 2:.0f} bytes a message, {per_step / payload - 1:.2%}")
 print(f"an epoch:       {per_step * steps / EPOCHS / 1e6:.1f} MB; the images themselves are {TRAIN * 784 / 1e6:.1f} MB")
 
@@ -1156,8 +1156,7 @@ network.close()
 # * Both were curious, not malicious: a bob who sends other gradients than his loss's can train alice's bottom to be
 #   inverted ([Pasquini et al. 2021, arXiv:2012.02670](https://arxiv.org/abs/2012.02670)).
 # * The notebook conducts both parties. Between two firms each would run its own program and refuse orders; the messages
-#   would be those that you wrote. TensorFlow's gRPC neither encrypts nor asks who calls: between machines it needs a
-#   tunnel.
+#   would be those that you wrote. What crosses here is not encrypted either: between machines it needs a tunnel.
 #
 # ## Further reading
 #

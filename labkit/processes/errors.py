@@ -19,3 +19,16 @@ class PartyTimeout(PartyError):
 
 class AddressError(PartyError):
     """A party cannot listen at its address, or nobody listens there."""
+
+
+class Refusal(PartyError):
+    """A party answers that it cannot do what it was asked.
+
+    Args:
+        kind: the name of what was raised in the party's process.
+        arguments: what that was raised with: text and whole numbers.
+    """
+
+    def __init__(self, kind: str, *arguments: str | int):
+        self.kind, self.arguments = kind, arguments
+        super().__init__(": ".join(map(str, (kind, *arguments))))
