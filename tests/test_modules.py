@@ -7,8 +7,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 MOST_LINES = 500
 LONG = {"labkit/checks"}  # a lab's checks are read one by one
-# These keep to it when their parties share one way to start a process.
-LATER = {"labkit/parties", "labkit/encrypted"}
 MODULES = {
     str(path.relative_to(ROOT)): path.read_text("utf-8")
     for folder in ("autograder", "labkit")
@@ -25,7 +23,7 @@ def test_no_two_classes_share_a_name():
     places = defaultdict(list)
     for module, text in MODULES.items():
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ClassDef) and not is_in(module, LATER):
+            if isinstance(node, ast.ClassDef):
                 places[node.name].append(f"{module}:{node.lineno}")
     assert not {name: found for name, found in places.items() if len(found) > 1}
 
@@ -35,5 +33,5 @@ def test_no_module_is_long():
     assert not {
         module: count
         for module, count in lines.items()
-        if count > MOST_LINES and not is_in(module, LONG | LATER)
+        if count > MOST_LINES and not is_in(module, LONG)
     }
