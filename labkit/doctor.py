@@ -133,9 +133,9 @@ def _sandbox() -> Found:
     if not (ROOT / "autograder").is_dir():
         return "not looked for: there is no autograder here", ""
     program, problem = _run(
-        "from autograder import bubblewrap, sandbox\n"
-        "try: sandbox.require(); print(bubblewrap.find())\n"
-        "except sandbox.NoSandbox as error: raise SystemExit(str(error))"
+        "from autograder.sandbox import bubblewrap, confine\n"
+        "try: confine.require(); print(bubblewrap.find())\n"
+        "except confine.NoSandbox as error: raise SystemExit(str(error))"
     )
     if problem:
         return "submissions cannot be graded", problem
