@@ -3,15 +3,16 @@
     course/    masters and answers: what is taught, and right and wrong answers to it
     labs/      masters → notebooks
     intake/    what was handed in → a clean notebook for each student
-    sandbox/   kernels that can reach nothing
+    sandbox/   kernels that reach no file, process or network of anybody else
     judge/     a clean notebook → points
     workers/   where submissions are judged: on this machine, or on a cluster
     results/   points → journal, gradebook, pages, tables
     run.py     a class from plan to results; grade.py is its command line
 
 A submission's way: `intake.collect` lists the files; `intake.reading` hands them to `intake.reader`
-in the sandbox, which chooses one (`choose`), parses it, once (`salvage`), and finds the answers
+in the sandbox, which chooses one (`choose`), parses it (`salvage`), and finds the answers
 (`rebuild`). `run` plans who is graded; `workers.machine` starts a process, in which `judge.judge`
-has `judge.execution` run the cells. `results.journal` writes the executed notebook, once;
-`results.gradebook` records the points in the one database, and `results.report` makes the page.
+has `judge.execution` run the cells, and what comes back is in memory. `results.journal` writes the
+executed notebook, `results.course` the clean one, where nbgrader looks for them;
+`results.gradebook` records the points, and `results.report` makes the page.
 """

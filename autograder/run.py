@@ -1,8 +1,8 @@
 """Grade a class: plan what is to be graded, run it, record it.
 
 What has been graded is on disk at once: stopped at any moment and started again, the grader goes on
-where it was. A submission that breaks whatever looks at it is graded as broken; the others never
-notice.
+where it was. A submission that breaks whatever looks at it is graded as broken, and changes no
+other one's grade.
 """
 
 import errno
@@ -198,16 +198,21 @@ def _run(plan: Plan, lab: Lab, journal: Journal, settings: Settings) -> dict[str
     progress = _Progress(len(plan.wanted), lab.points)
     outcomes: dict[str, Outcome] = {}
 
-    def keep(submission: Submission, graded: Graded) -> None:
-        outcome = _kept(journal, keys[submission.student], submission, graded, lab, settings.terms)
+    def keep(submission: Submission, graded: Graded, final: bool = True) -> None:
+        if final:
+            key = keys[submission.student]
+            outcome = _kept(journal, key, submission, graded, lab, settings.terms)
+        else:
+            outcome = graded[0]
+            _put(journal, *graded)
         outcomes[submission.student] = outcome
         progress.show(outcome)
 
     with _ready(lab, settings) if readable else nullcontext() as kernels:
         for submission in refused:
             keep(submission, refuse(submission, lab, settings.terms))
-        for submission, graded in _graded(readable, lab, settings, kernels):
-            keep(submission, graded)
+        for submission, graded, final in _graded(readable, lab, settings, kernels):
+            keep(submission, graded, final)
     return outcomes
 
 
@@ -234,20 +239,25 @@ def _usable() -> Iterator[None]:
 
 def _graded(
     submissions: list[Submission], lab: Lab, settings: Settings, kernels: Path | None
-) -> Iterator[tuple[Submission, Graded]]:
+) -> Iterator[tuple[Submission, Graded, bool]]:
     """Grade where the settings say; where a process breaks, refuse the submission for that.
 
-    It is refused only if it breaks again, when no other is graded beside it.
+    What took too long is refused at once. What broke otherwise is refused if it breaks again, when
+    no other is graded beside it, and not for good: a next run grades it anew.
+
+    Yields:
+        (submission, what grading it gave, whether that is final).
     """
     again = []
     for submission, graded, problem in _attempts(submissions, lab, settings, kernels):
         if graded is not None or problem.startswith(processes.TOO_LONG):
-            yield submission, graded or _broken(submission, problem, lab, settings.terms)
+            yield submission, graded or _broken(submission, problem, lab, settings.terms), True
         else:  # it may be what another one did to this machine
             again.append(submission)
     for alone in again:
         for submission, graded, problem in _attempts([alone], lab, settings, kernels):
-            yield submission, graded or _broken(submission, problem, lab, settings.terms)
+            final = graded is not None
+            yield submission, graded or _broken(submission, problem, lab, settings.terms), final
 
 
 def _attempts(
@@ -293,12 +303,12 @@ def _kept(
         reason = f"could not be graded: {type(error).__name__}: {error}"
         refused = Submission(submission.student, None, submission.repairs, reason)
         outcome, notebook = refuse(refused, lab, terms)
-        _show(journal, outcome, notebook)
+        _put(journal, outcome, notebook)
     return outcome
 
 
-def _show(journal: Journal, outcome: Outcome, notebook: NotebookNode) -> None:
-    """Put a notebook where its student's page is made of, without an entry."""
+def _put(journal: Journal, outcome: Outcome, notebook: NotebookNode) -> None:
+    """Put a notebook where the student's page is made from, without an entry in the journal."""
     with suppress(Exception):
         write_whole(journal.notebook(outcome.student), as_text(notebook).encode())
 

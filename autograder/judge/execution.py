@@ -1,13 +1,14 @@
-"""Execute a submission so that nothing it does can win, or stop the grading.
+"""Execute a submission: nothing that it does forges a verdict, or stops the grading.
 
 The student's cells run in one kernel, the checks in another, the judge's, which runs the lab's
 set-up cells and nothing of the student's: there the exercises' functions are stand-ins that call
 the student's across a socket (sandbox/inside/judge.py). No code of the student's can forge a
 verdict.
 
-A cell over its time limit, or whose kernel dies, gets an error output that says so, and the cells
-after it run in a fresh kernel, which has run the answers before it again. When the notebook's time
-is up, every check that is left gets such an output.
+A cell over its time limit is interrupted, and has an error output that says so, as has a cell
+whose kernel dies. A kernel that died, or ignored the interrupt, is replaced by a fresh one, which
+runs the answers before that cell again. When the notebook's time is up, every cell that is left
+gets an error output.
 
 A check has passed if the judge's kernel states so, of that run of it. Any other has an error output
 afterwards, since nbgrader gives full marks to a check without one.
@@ -46,7 +47,7 @@ NOWHERE = {
     "language": "python",
     "name": "none outside the grader's sandbox",
 }
-MOST_DEATHS = 10
+MOST_REPLACED = 10  # of a submission's kernels
 # Of the whole notebook's output, beside the errors that say why a cell failed, one a cell.
 MOST_OUTPUT_BYTES = 8 << 20
 MOST_OUTPUTS = 2000
@@ -114,8 +115,8 @@ class _Judge:
             socket.send_fds(self.link, [b"."], [ours.fileno()])
         return theirs
 
-    def come_to_rest(self) -> bool:
-        """End its check, which waits for a student's kernel that has gone; whether that worked."""
+    def is_idle(self) -> bool:
+        """Return whether its check, whose student's kernel has gone, comes to its end."""
         try:
             self.kernel.run("pass", INTERRUPT_SECONDS, silent=True)
         except (Died, TimedOut):
@@ -166,7 +167,8 @@ class _Kernels:
         )
         self._exercises = [cell.metadata.id for cell in notebook.cells if is_solution(cell)]
         self._ran: list[NotebookNode] = []  # in the student's kernel
-        self._deaths = 0
+        self._replaced = 0  # kernels of the student's
+        self._hopeless = ""  # why no cell can be run any more
         self._bytes = self._outputs = 0  # of output so far
         self.passed: list[str] = []  # the checks of which the judge says so
         self._flags: list[str] = []
@@ -183,6 +185,8 @@ class _Kernels:
 
     def execute(self, cell: NotebookNode) -> str:
         """Run one cell; returns why nothing can be run any more, if that is so."""
+        if self._hopeless:
+            return self._hopeless
         try:
             judge, student = self._kernels()
             if cell in self._prepared:
@@ -191,8 +195,8 @@ class _Kernels:
                 self._check(judge, student, cell)
             else:
                 self._run(student.kernel, cell)
-        except _Hopeless as error:
-            return str(error)
+        except _Hopeless:
+            return self._hopeless
         cell.outputs = list(self._kept(cell.outputs))
         return ""
 
@@ -230,6 +234,8 @@ class _Kernels:
         new = self._judge is None
         judge = self._judge = self._judge or _Judge(self._settings)
         while self._student is None:
+            if self._hopeless:
+                raise _Hopeless
             student = self._student = _Student(self._settings, judge.connect())
             if new:  # both start at the same time
                 self._set_up(judge.kernel)
@@ -239,21 +245,22 @@ class _Kernels:
                 for cell in list(self._ran):
                     student.kernel.run(cell.source, self._seconds_left())
             except TimedOut:
-                self._count_death("it did not get through its own cells again")
+                self._replace("it did not get through its own cells again")
             except Died as error:
-                self._count_death(str(error))
+                self._replace(str(error))
         return judge, self._student
 
-    def _count_death(self, reason: str) -> None:
-        """End the student's kernel; the next one runs fewer cells again."""
+    def _replace(self, reason: str) -> None:
+        """End the student's kernel; the next cell gets another one, if there may be one."""
         self._end_student()
-        self._deaths += 1
-        # Without the student's own extra cells it may do.
-        self._ran = [cell for cell in self._ran if cell in self._setup or is_solution(cell)]
-        if self._deaths > MOST_DEATHS:
-            raise _Hopeless(f"its kernel died {self._deaths} times" + (reason and f": {reason}"))
+        self._replaced += 1
+        if self._replaced > 1:  # it may do without the student's own extra cells
+            self._ran = [cell for cell in self._ran if cell in self._setup or is_solution(cell)]
+        if self._replaced > MOST_REPLACED:
+            said = f"its kernel died {self._replaced} times"
+            self._hopeless = f"{said}: {reason}" if reason else said
         if monotonic() > self._deadline:
-            raise _Hopeless(f"the notebook took more than {self._times.notebook:g} s")
+            self._hopeless = f"the notebook took more than {self._times.notebook:g} s"
 
     def _set_up(self, judge: Kernel) -> None:
         self._ready(judge, "")
@@ -294,14 +301,14 @@ class _Kernels:
             student.wait(run, self._seconds_left())
         except Died as died:
             error = _died(died)
-            self._count_death(str(died))
+            self._replace(str(died))
         except TimedOut:
             error = self._interrupted()
             student.interrupt()
             try:
                 student.wait(run, INTERRUPT_SECONDS)
             except (Died, TimedOut):
-                self._count_death("it ignores interrupts")
+                self._replace("it ignores interrupts")
         if error is not None:
             cell.outputs = [out for out in run.outputs if out.output_type != "error"] + [error]
         else:
@@ -329,24 +336,25 @@ class _Kernels:
                 values={"statement": f"{JUDGE}.statement()"},
             )
             listener.verdict = judge.kernel.wait(run, deadline - monotonic(), listener.listen)
-            listener.wait(deadline)
+            if not _stated(listener.verdict, nonce)["broken"]:  # else it may wait for the judge
+                listener.wait(deadline)
         except TimedOut:
             error = self._interrupted() if listener.verdict is None else None
-            self._count_death("")
-            if not judge.come_to_rest():
+            self._replace("")
+            if not judge.is_idle():
                 self._end_judge()
         except Died as died:
             # The judge itself, whom nothing but the size of an answer can kill.
             error = _unjudged(f"its kernel died: {died}")
             self._end_judge()
-            self._count_death("")
+            self._replace("")
         else:
             if listener.ended is not None:
                 if listener.verdict.error is not None:
                     error = _died(listener.ended)
-                self._count_death(str(listener.ended))
+                self._replace(str(listener.ended))
             elif _stated(listener.verdict, nonce)["broken"]:
-                self._count_death("it gave no answer that can be taken")
+                self._replace("it gave no answer that can be taken")
         verdict = listener.verdict
         stated = _stated(verdict, nonce)
         if stated["nonsense"]:
@@ -417,7 +425,7 @@ def _stated(verdict: Run | None, nonce: str) -> dict[str, bool]:
 
 
 class _Hopeless(Exception):
-    """Nothing more of this submission can be run; the message says why."""
+    """No more cells of this submission can be run."""
 
 
 def _died(died: Died) -> NotebookNode:

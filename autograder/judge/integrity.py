@@ -3,7 +3,8 @@
 The checks run in another process, which nothing of the student's can reach. What its code changed
 in the modules of its own is of no use to it, but is reported to a person; that costs no points.
 The report is the word of the student's process, signed (see inside/guard.py); one that is missing
-or forged is a flag by itself.
+or forged is a flag by itself. Asked is the kernel that is there at the end: what one that has ended
+changed is not known.
 """
 
 import ast

@@ -43,7 +43,7 @@ class Journal:
         self._last: dict[str, tuple[int, Outcome]] = {}
         for path in self._folder.glob("*.json"):
             entry = self._read(path)
-            if entry is not None:
+            if entry is not None and entry["lab"] == lab:
                 self._note(entry)
 
     def key(self, submission: Submission, terms: Terms) -> str:

@@ -1,4 +1,4 @@
-"""Grade on a Dask cluster: its machines may come and go.
+"""Grade on a Dask cluster, whose machines may join and leave.
 
 Submissions are shipped, so the workers need no file system in common, only this project at the same
 version. What a lost worker was grading is graded by another one.
@@ -59,8 +59,9 @@ def each(
         if not client.scheduler_info(n_workers=-1)["workers"]:
             print(f"Waiting for workers to join {scheduler} …", flush=True)
         waiting = iter(submissions)
-        # A few ahead, so that no worker waits and none is sent the whole class.
-        futures = as_completed([submit(each) for each in islice(waiting, 32)], loop=client.loop)
+        # Some ahead, so that no worker waits and none is sent the whole class.
+        ahead = max(32, 2 * sum(client.nthreads().values()))
+        futures = as_completed([submit(each) for each in islice(waiting, ahead)], loop=client.loop)
         for future in futures:
             submission = of_future.pop(future.key)
             graded: Graded | None = None
@@ -70,6 +71,10 @@ def each(
                 problem = "every worker that tried it has died"
             except CancelledError:
                 raise Unusable(f"the scheduler at {scheduler} is gone") from None
+            except Unusable:
+                raise
+            except Exception as error:  # after all retries
+                problem = f"its worker failed with {type(error).__name__}: {error}"
             future.release()
             for following in islice(waiting, 1):
                 futures.add(submit(following))
@@ -106,12 +111,14 @@ class _Server:
             server = cls._free.pop() if cls._free else None
         server = server or cls()
         assert server._process.stdin is not None and server._process.stdout is not None
-        server._process.stdin.write(order)
-        server._process.stdin.flush()
         try:
+            server._process.stdin.write(order)
+            server._process.stdin.flush()
             answer = pickle.load(server._process.stdout)
-        except EOFError:
-            raise RuntimeError("the process that grades for this worker has ended") from None
+        except Exception as error:
+            server._process.kill()
+            server._process.wait()
+            raise RuntimeError(f"the process that grades here has ended: {error}") from None
         with cls._lock:
             cls._free.append(server)
         return answer

@@ -57,7 +57,7 @@ def _listen(waiting: "queue.Queue[Order]") -> None:
     try:
         while True:
             waiting.put(pickle.load(sys.stdin.buffer))
-    except EOFError:
+    finally:
         # Nobody waits for an answer any more. Processes of submissions end with this one.
         os._exit(0)
 

@@ -7,11 +7,13 @@ import multiprocessing.forkserver
 import os
 import resource
 import signal
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -98,7 +100,7 @@ class _Process(Generic[T, R]):
             if time.monotonic() <= self.deadline:
                 return None
             self.end()
-            return f"{TOO_LONG} {self._seconds:g} s"
+            return "" if self._returned else f"{TOO_LONG} {self._seconds:g} s"
         self._process.join()
         self._receiver.close()
         if self._process.exitcode == 0 and self._returned:
@@ -110,7 +112,7 @@ class _Process(Generic[T, R]):
         """Take the result, if it is there."""
         if self._receiver.closed or not self._receiver.poll():
             return
-        with suppress(EOFError, OSError):  # it has ended without one
+        with suppress(Exception):  # it has ended without one, or in the middle of it
             self.result, self._returned = self._receiver.recv(), True
         self._receiver.close()
 
@@ -133,11 +135,18 @@ class _Process(Generic[T, R]):
 def begin(function: Callable[[Any], Any]) -> ForkServerContext:
     """Start the server that `each` forks from: it imports the function's module meanwhile, once."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([function.__module__])
-    # It would end by itself, a moment after this process.
-    atexit.register(multiprocessing.forkserver._forkserver._stop)  # type: ignore[attr-defined]  # private
+    # Every process runs the main module anew, as another name: what that imports is there then.
+    main = getattr(sys.modules["__main__"], "__spec__", None)
+    context.set_forkserver_preload([function.__module__, *([main.name] if main else [])])
+    _stop_at_exit()
     multiprocessing.forkserver.ensure_running()
     return context
+
+
+@cache
+def _stop_at_exit() -> None:
+    # The server would end by itself, a moment after this process.
+    atexit.register(multiprocessing.forkserver._forkserver._stop)  # type: ignore[attr-defined]  # private
 
 
 def end(pid: int) -> None:
@@ -175,7 +184,8 @@ def _call(function: Callable[[T], R], item: T, sender: Connection, path: str) ->
         os.dup2(log, stream)
     # The soft limit alone: a kernel that is started from here has one of its own.
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, hard))
+    most = MOST_MEMORY if hard == resource.RLIM_INFINITY else min(MOST_MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
     try:
         sender.send(function(item))
     finally:
@@ -193,4 +203,5 @@ def _die_with_the_coordinator() -> None:
 def _name(exitcode: int) -> str:
     if exitcode >= 0:
         return f"exit status {exitcode}"
-    return signal.Signals(-exitcode).name
+    names = {int(each): each.name for each in signal.Signals}
+    return names.get(-exitcode, f"signal {-exitcode}")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from autograder.sandbox.inside import clean, wire
-from autograder.sandbox.inside.wire import Decoder, Nonsense, Opaque, Unreachable
+from autograder.sandbox.inside.wire import Decoder, Nonsense, Unreachable
 
 Result = tuple[Any, Exception | None, None]  # what a callback returned, or raised
 
@@ -85,7 +85,7 @@ class Session:
             if reply.get(name) == "function":
                 namespace[name] = self.stand_in(name)
             elif reply.get(name) == "value":
-                namespace[name] = type("value", (Opaque,), {})()
+                namespace[name] = wire.opaque("value")
 
     def end(self) -> None:
         """Tell the student's kernel that there are no more calls."""
@@ -138,7 +138,10 @@ class Session:
     def _called(
         self, name: str, run: tuple[str, str] | None, args: tuple, kwargs: dict[str, Any]
     ) -> Any:
-        header, values = self._ask(name, run, args, kwargs)
+        return self._understood(*self._ask(name, run, args, kwargs))
+
+    def _understood(self, header: dict[str, Any], values: list) -> Any:
+        """Return what an answer says that was returned, or raise what was raised."""
         with self._noting():
             try:
                 error = _error(header) if "kinds" in header else None
@@ -247,10 +250,7 @@ class Session:
         if functions is None:
             raise TypeError("a mapping of yours can be read only while the call lasts")
         request = self._pickled((None, None, (index, key)), functions)
-        header, values = self._converse(request, functions)
-        if "kinds" in header:
-            raise _error(header)
-        return values[0]
+        return self._understood(*self._converse(request, functions))
 
 
 class _StudentsMapping(Mapping):

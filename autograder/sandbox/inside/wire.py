@@ -39,7 +39,7 @@ class Nonsense(Unreachable):
 def adopt(fd: int) -> None:
     """Take the socket that this process was given."""
     global _link
-    _link = socket.socket(fileno=fd) if fd >= 0 else None
+    _link = socket.socket(fileno=fd)
 
 
 def adopted() -> socket.socket:
