@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+import labkit  # noqa: F401  # before any test imports TensorFlow, whose log it sets
+
 
 # First: xdist reads the groups in the same hook.
 @pytest.hookimpl(tryfirst=True)

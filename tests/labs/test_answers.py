@@ -1,9 +1,8 @@
 """Every right and wrong answer of every lab, against the checks that students see.
 
 In one process, as in a student's notebook. What the grader runs, the hidden tests, across its wire,
-is in test_wire.py. The inputs
-that the checks draw are the same in every run of the suite, so that it fails for a reason; `make
-soak` runs it again and again on others.
+is in test_wire.py. The inputs that the checks draw are the same in every run of the suite, so that
+it fails for a reason; `make soak` runs it again and again on others.
 """
 
 import os
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
+from tensorflow.python.eager import context
 
 from autograder.labs import build
 from autograder.labs.answers import read_answers
@@ -76,6 +76,8 @@ def namespace(name):
 def as_under_the_grader(monkeypatch):
     monkeypatch.setenv("LABKIT_BUDGET", "quick")
     monkeypatch.setenv("MPLBACKEND", "agg")
+    # In a kernel of its own no other lab has set TensorFlow's seed.
+    context.set_global_seed(None)
 
 
 def run(source, where, cells):

@@ -67,8 +67,8 @@ counting.counted_multiplications = contextmanager(lambda: iter([[20]]))
 def test_weights_that_were_not_trained_do_not_look_so():
     lies = """
 from labkit.checks import dp_sgd
-dp_sgd._trained_small = lambda train, x, y, sigma, batch, epochs, rng: (
-    rng.normal(size=14), epochs * len(x) // batch, 1.0)
+dp_sgd._trained_small = lambda train, x, y, sigma, batch, epochs, size, rng: (
+    rng.normal(size=14), epochs * size // batch, 1.0)
 """
     message = judged(dp_sgd.the_model_learns, "train_privately", lies)
     assert "did not learn" in message
