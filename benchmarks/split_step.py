@@ -3,8 +3,8 @@
     python benchmarks/split_step.py [--batch 64] [--rounds 100]
 
 Lab 04's network, 784-128-640 | 10, forward, backward and SGD update; every message goes over
-TensorFlow's gRPC runtime on loopback. Both take turns, in random order; the ratio is the median
-over rounds. A remote call that computes nothing is timed beside them.
+loopback. Both take turns, in random order; the ratio is the median over rounds. A remote call that
+computes nothing is timed beside them.
 """
 
 import argparse
