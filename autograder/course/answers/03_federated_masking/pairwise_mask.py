@@ -1,3 +1,13 @@
+# %% right="ids and keys, joined"
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            mask = secagg.expand(private_key.agree(key, b"%d" % round_number + ends), length)
+            total = total + mask if party < other else total - mask
+    return total
+
 # %% right="in place"
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     total = np.zeros(length, dtype=np.uint32)
@@ -60,25 +70,8 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="the same in every round" loses={"every_round_has_fresh_masks": "used twice"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
-            mask = secagg.expand(private_key.agree(key, b"mask" + ends), length)
-            total = total + mask if party < other else total - mask
-    return total
-
-# %% wrong="one's own id in the context" loses={"all_pair_masks_cancel": "the same context"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
-            mask = secagg.expand(private_key.agree(key, b"%d %d" % (party, round_number) + ends), length)
-            total = total + mask if party < other else total - mask
-    return total
+# %% wrong="the same in every round" edit={'b"%d" % round_number': 'b"mask"'} loses={"every_round_has_fresh_masks": "used twice"}
+# %% wrong="one's own id in the context" edit={'b"%d" % round_number': 'b"%d %d" % (party, round_number)'} loses={"all_pair_masks_cancel": "the same context"}
 
 # %% wrong="only the neighbours in a ring" loses={"every_other_party_counts": "EVERY other party"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
@@ -117,44 +110,10 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
             total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="floats" loses={"all_pair_masks_cancel": "uint32 is wanted", "every_other_party_counts": "uint32 is wanted", "every_round_has_fresh_masks": "uint32 is wanted", "a_mask_needs_a_private_key": "uint32 is wanted", "no_two_pairs_share_a_mask": "uint32 is wanted"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length)
-    for other, key in public_keys.items():
-        if other != party:
-            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
-            mask = secagg.expand(private_key.agree(key, b"%d" % round_number + ends), length)
-            total = total + mask if party < other else total - mask
-    return total
-
-# %% wrong="forgets to return" loses={"all_pair_masks_cancel": "return", "every_other_party_counts": "return", "every_round_has_fresh_masks": "return", "a_mask_needs_a_private_key": "return", "no_two_pairs_share_a_mask": "return"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
-            mask = secagg.expand(private_key.agree(key, b"%d" % round_number + ends), length)
-            total = total + mask if party < other else total - mask
-
-# %% wrong="the larger id adds" loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
-            mask = secagg.expand(private_key.agree(key, b"%d" % round_number + ends), length)
-            total = total + mask if party > other else total - mask
-    return total
-
-# %% wrong="one mask, times the round's number" loses={"every_round_has_fresh_masks": "who knows one mask knows the other"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
-            mask = secagg.expand(private_key.agree(key, b"mask" + ends), length) * np.uint32(round_number)
-            total = total + mask if party < other else total - mask
-    return total
+# %% wrong="floats" edit={"np.zeros(length, np.uint32)": "np.zeros(length)"} loses={"all_pair_masks_cancel": "uint32 is wanted", "every_other_party_counts": "uint32 is wanted", "every_round_has_fresh_masks": "uint32 is wanted", "a_mask_needs_a_private_key": "uint32 is wanted", "no_two_pairs_share_a_mask": "uint32 is wanted"}
+# %% wrong="forgets to return" edit={"return total": ""} loses={"all_pair_masks_cancel": "return", "every_other_party_counts": "return", "every_round_has_fresh_masks": "return", "a_mask_needs_a_private_key": "return", "no_two_pairs_share_a_mask": "return"}
+# %% wrong="the larger id adds" edit={"party < other": "party > other"} loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
+# %% wrong="one mask, times the round's number" edit={'b"%d" % round_number + ends), length)': 'b"mask" + ends), length) * np.uint32(round_number)'} loses={"every_round_has_fresh_masks": "who knows one mask knows the other"}
 
 # %% wrong="a context of text" loses={"all_pair_masks_cancel": "bytes are wanted", "every_other_party_counts": "bytes are wanted", "every_round_has_fresh_masks": "bytes are wanted", "a_mask_needs_a_private_key": "bytes are wanted", "no_two_pairs_share_a_mask": "bytes are wanted"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
