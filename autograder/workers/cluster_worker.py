@@ -19,7 +19,7 @@ from autograder.judge.judge import environment
 from autograder.labs.build import release
 from autograder.sandbox import confine, pool
 from autograder.workers import processes
-from autograder.workers.machine import Order, grade
+from autograder.workers.machine import Order, grade, patience
 
 
 def main() -> None:
@@ -33,7 +33,8 @@ def main() -> None:
     processes.begin(grade)
     with ExitStack() as pools:
         for order in _with_kernels(waiting, pools):
-            for _, graded, problem in processes.each(grade, [order], 1, order.seconds):
+            seconds = patience(order.terms)
+            for _, graded, problem in processes.each(grade, [order], 1, seconds):
                 pickle.dump((graded, problem), answers)
                 answers.flush()
 

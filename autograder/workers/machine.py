@@ -34,10 +34,10 @@ class Order:
     terms: Terms
     pool: Path | None = None
 
-    @property
-    def seconds(self) -> float:
-        """How long grading it may take."""
-        return self.terms.times.notebook + GRACE_SECONDS
+
+def patience(terms: Terms) -> float:
+    """Return how many seconds grading one submission may take."""
+    return terms.times.notebook + GRACE_SECONDS
 
 
 def grade(order: Order) -> Graded:
@@ -59,7 +59,7 @@ def ready(lab: Lab, terms: Terms) -> Iterator[Path | None]:
     """
     with pool.serving(release(lab), terms.sandbox, environment(terms.threads)) as kernels:
         order = Order(own_solution.submission(lab), lab, terms, kernels)
-        for _, graded, problem in processes.each(grade, [order], 1, order.seconds):
+        for _, graded, problem in processes.each(grade, [order], 1, patience(terms)):
             if graded is None:
                 raise Unusable(f"grading the solution failed, {problem}")
             if problem := own_solution.problem(lab, graded[0]):
@@ -77,6 +77,5 @@ def each(
         its process ended.
     """
     orders = [Order(each, lab, terms, kernels) for each in submissions]
-    seconds = max((order.seconds for order in orders), default=0)
-    for order, graded, problem in processes.each(grade, orders, jobs, seconds):
+    for order, graded, problem in processes.each(grade, orders, jobs, patience(terms)):
         yield order.submission, graded, problem

@@ -187,14 +187,15 @@ class Peer:
             greet(wire, self.me, self._key, deadline)
             if wire.other != self.name:
                 raise Stranger(f"{wire.other} listens there")
-        except BaseException as error:
+        except Stranger as error:
             wire.close()
-            if not isinstance(error, Stranger):
-                raise
             raise AddressError(
                 f"Not {self.name} answers at {host}:{port}, or it has another key ({error}): "
                 "compare addresses and keys with those that the parties were started with."
             ) from None
+        except BaseException:  # Ctrl-C, a timeout
+            wire.close()
+            raise
         self._ledger.wires.append(wire)
         self._met = True
         return wire

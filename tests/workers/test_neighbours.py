@@ -142,3 +142,8 @@ def test_a_grading_that_broke_is_tried_again_alone(tmp_path, ends):
     assert f"grading failed, {aborted}" in rows["cem"]["reason"]
     assert f"grading failed, {too_long}" in rows["dan"]["reason"]
     assert (rows["bob"]["status"], rows["bob"]["reason"]) == ("graded", "")
+    # What broke by the machine is graded anew; what took too long by itself is not.
+    together.clear()
+    rows, _ = grade(folder, tmp_path / "out")
+    assert together == [["cem"]]
+    assert [rows[name]["score"] for name in ("ann", "bob", "cem", "dan")] == ["10", "10", "10", "0"]
