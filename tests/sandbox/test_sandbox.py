@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,7 +25,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.intake.rebuild import rebuild
+from autograder.judge import execution
 from autograder.judge import judge as judge_
+from autograder.judge.execution import Times
 from autograder.judge.judge import Submission, Terms, environment
 from autograder.labs import build
 from autograder.labs.master import ROOT, read_lab
@@ -39,6 +42,7 @@ from autograder.workers import machine
 from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
 from tests.kernels import kernel_in, places, said
 from tests.processes import has_ended
+from tests.tiny import answered
 
 pytestmark = pytest.mark.grader
 
@@ -480,3 +484,49 @@ def test_a_solution_that_fails_here_stops_the_class(tmp_path):
 def test_a_place_where_no_kernel_starts_fails_the_grading_not_the_student(tmp_path):
     with pytest.raises(OSError, match="No such file"):
         graded(tmp_path / "no-such-pool", solved(ARRAYS))
+
+
+# --- a kernel that is replaced --------------------------------------------------------------------
+
+
+def judged_tiny(cells=(), cell=120, **answers):
+    notebook = nbformat.reads(answered(**answers), as_version=4)
+    notebook.cells[1:1] = [nbformat.v4.new_code_cell(source) for source in cells]
+    rebuilt = rebuild(build.as_text(notebook).encode(), build.release(TINY))
+    terms = Terms(times=Times(cell=cell))
+    return judge_.judge(Submission("x", rebuilt.notebook), TINY, terms)[0]
+
+
+def test_a_helper_of_ones_own_is_there_again_after_the_kernel_died():
+    dies = "import os\n\ndef double(x):\n    return os._exit(1) if isinstance(x, int) else 2 * x"
+    outcome = judged_tiny(
+        ["def squares(x, y):\n    return x * x + y * y"],
+        double=dies,
+        length="def length(x, y):\n    return squares(x, y) ** 0.5",
+    )
+    assert outcome.scores == {"doubles_integers": 0, "doubles_fractions": 3, "pythagoras": 5}
+
+
+def test_an_answer_that_is_too_large_does_not_wait_for_the_cells_time():
+    large = "import numpy as np\n\ndef double(x):\n    return np.zeros(1 << 26)"
+    began = time.monotonic()
+    outcome = judged_tiny(double=large, cell=300)
+    assert time.monotonic() - began < 300
+    assert outcome.scores == {"doubles_integers": 0, "doubles_fractions": 0, "pythagoras": 5}
+    assert "more than 256 MB" in outcome.messages["doubles_integers"]
+
+
+def test_a_verdict_that_was_given_stands_when_the_time_is_up(monkeypatch):
+    """The student's kernel is replaced after it, for which there is no time any more."""
+    real = execution._Listener.wait
+
+    def late(listener, deadline):
+        real(listener, deadline)
+        if listener.verdict is not None:
+            raise TimedOut
+
+    monkeypatch.setattr(execution._Listener, "wait", late)
+    monkeypatch.setattr(execution, "MOST_REPLACED", 0)
+    outcome = judged_tiny()
+    assert outcome.scores["doubles_integers"] == 2
+    assert sum(outcome.scores.values()) == 2 and outcome.status == "stopped"
