@@ -112,16 +112,16 @@ class LabelsProcess:
 
     def _exchange(
         self, head: dict[str, Any], parts: list[Part], seconds: float = ANSWER_SECONDS
-    ) -> tuple[bytes, bytes | bytearray]:
+    ) -> tuple[bytes, bytes | bytearray, dict[str, Any], list[memoryview]]:
+        """Return both frames, and what the answer holds."""
         request = wire.pack(head, *parts)
         answer = self.peer.exchange(request, seconds, f"answering `{head['kind']}`")
         try:
-            read(answer)
+            return request, answer, *read(answer)
         except Refusal as refusal:
             if refusal.kind != WrongParameters.__name__:
                 raise
             raise WrongParameters(refusal.arguments[0]) from None
-        return request, answer
 
     def _ask(
         self,
@@ -132,8 +132,8 @@ class LabelsProcess:
         tensors = message.to_tensors() if message is not None else {}
         if batch is not None:
             tensors["batch"] = tf.constant(batch, tf.int64)
-        request, answer = self._exchange(*pack(call, tensors))
-        kind, tensors = unpack(answer)
+        request, answer, head, parts = self._exchange(*pack(call, tensors))
+        kind, tensors = _unpacked(head, parts)
         sent = type(message).__name__ if message else call
         self._record("features", "labels", sent, request)
         self._record("labels", "features", kind, answer)

@@ -246,7 +246,9 @@ def read(answer: bytes | bytearray) -> tuple[dict[str, Any], list[memoryview]]:
     head, parts = unpack(answer)
     if "error" in head:
         kind = getattr(errors, head["error"], None)
-        raise kind(*head["arguments"]) if kind else Refusal(head["error"], *head["arguments"])
+        if isinstance(kind, type) and issubclass(kind, PartyError):
+            raise kind(*head["arguments"])
+        raise Refusal(head["error"], *head["arguments"])
     return head, parts
 
 

@@ -14,7 +14,7 @@ import pytest
 from labkit.processes import wire as wires
 from labkit.processes.errors import AddressError, PartyError, PartyLost, PartyTimeout, Refusal
 from labkit.processes.ledger import Crossing, Ledger
-from labkit.processes.peer import Peer
+from labkit.processes.peer import Peer, read
 from labkit.processes.tensor_party import MODULE
 from labkit.processes.wire import Stranger, Wire, pack, unpack
 from tests.processes import has_ended
@@ -261,3 +261,11 @@ def test_a_process_that_is_killed_is_lost():
         for _ in range(2):
             with pytest.raises(PartyLost, match=r"ended \(killed by SIGKILL\) while saying it"):
                 say(peer, "x")
+
+
+@pytest.mark.parametrize("name", ["__name__", "annotations", "Refusal_", "ValueError", "Any"])
+def test_an_error_that_is_no_partys_is_a_refusal(name):
+    with pytest.raises(Refusal, match=f"^{name}: why$"):
+        read(pack({"error": name, "arguments": ["why"]}))
+    with pytest.raises(PartyLost, match=r"^why$"):
+        read(pack({"error": "PartyLost", "arguments": ["why"]}))
