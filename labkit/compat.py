@@ -157,7 +157,7 @@ def prepare() -> None:
 
 
 def _require_version() -> None:
-    version = _tensorflow_version()
+    version = tensorflow_version()
     if version is None:
         return
     if not f"{version}.".startswith(f"{TENSORFLOW}."):
@@ -173,7 +173,8 @@ def _require_version() -> None:
         )
 
 
-def _tensorflow_version() -> str | None:
+def tensorflow_version() -> str | None:
+    """Return the version of the TensorFlow that is here, imported or not; None if none is."""
     if (tf := sys.modules.get("tensorflow")) is not None:
         return tf.__version__
     for distribution in ("tensorflow", "tensorflow-cpu"):
