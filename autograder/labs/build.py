@@ -89,11 +89,11 @@ def as_text(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook).rstrip("\n") + "\n"
 
 
-def build(masters: Path = MASTERS) -> dict[Path, str]:
+def build(masters: Path = MASTERS, repository: str | None = None) -> dict[Path, str]:
     """Return the text of every file that the masters give, by its path in the repository."""
     files = {}
     for path in sorted(masters.glob("*.py")):
-        lab = read_lab(path)
+        lab = read_lab(path, repository)
         files[Path("labs", f"{lab.name}.ipynb")] = as_text(release(lab))
         files[Path("solutions", f"{lab.name}.ipynb")] = as_text(solution(lab))
     return files
