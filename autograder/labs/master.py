@@ -77,8 +77,12 @@ class Lab:
 # --- reading a master -----------------------------------------------------------------------------
 
 
-def read_lab(path: Path) -> Lab:
+def read_lab(path: Path, repository: str | None = None) -> Lab:
     """Read a master.
+
+    Args:
+        path: the master.
+        repository: the address from which students get the lab; default: pyproject.toml's.
 
     Raises:
         Malformed: with file and line, where the master breaks a rule, or where its checks and the
@@ -94,6 +98,7 @@ def read_lab(path: Path) -> Lab:
     body = _body(cells, module(lab.name))
     hook, heading, rest = _hook(body)
     lab.source.cells = [
+<<<<<<< HEAD
         _notebook_cell("markdown", "title", _title(lab)),
         *hook,
         _notebook_cell("markdown", "points", _points(lab)),
@@ -101,6 +106,11 @@ def read_lab(path: Path) -> Lab:
         _notebook_cell("code", "install", _install(lab), locked=True),
         *rest,
         *(_finish(lab) if has_module(lab.name) else ()),
+=======
+        _notebook_cell("markdown", "title", _title(lab, repository)),
+        _notebook_cell("code", "install", _install(repository), locked=True),
+        *_body(cells, module(lab.name)),
+>>>>>>> main
     ]
     return lab
 
@@ -337,21 +347,27 @@ def _empty_notebook() -> NotebookNode:
 
 
 @cache
-def _project() -> tuple[str, str]:
-    """Return the repository's address and the branch that students get, from pyproject.toml."""
-    urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
-    repository, _, branch = urls["Repository"].partition("/tree/")
-    return repository.rstrip("/"), branch or "main"
+def _project() -> str:
+    """Return the repository's address, from pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
+        "Repository"
+    ]
 
 
-def colab_url(name: str) -> str:
-    """Return the address that opens a lab in Colab."""
-    repository, branch = _project()
+def _address(repository: str | None) -> tuple[str, str]:
+    """Return the repository's address, and the branch that students get."""
+    address, _, branch = (repository or _project()).partition("/tree/")
+    return address.rstrip("/"), branch or "main"
+
+
+def colab_url(name: str, of: str | None = None) -> str:
+    """Return the address that opens a lab in Colab; `of` is the repository, as in `read_lab`."""
+    repository, branch = _address(of)
     path = repository.removeprefix("https://github.com/")
     return f"https://colab.research.google.com/github/{path}/blob/{branch}/labs/{name}.ipynb"
 
 
-def _title(lab: Lab) -> str:
+def _title(lab: Lab, repository: str | None) -> str:
     badge = "https://colab.research.google.com/assets/colab-badge.svg"
     return (
         f"# {lab.title}\n\n"
@@ -372,11 +388,24 @@ def _points(lab: Lab) -> str:
         f"| {number} | `{exercise}` | {sum(checks.values()):g} |\n"
         for number, (exercise, checks) in enumerate(lab.exercises.items(), start=1)
     )
+<<<<<<< HEAD
     return f"| | Exercise | Points |\n|-:|:-|-:|\n{rows}".rstrip()
 
 
 def _install(lab: Lab) -> str:
     repository, branch = _project()
+=======
+    return (
+        f"# {lab.title}\n\n"
+        f"[![Open in Colab]({badge})]({colab_url(lab.name, repository)})\n\n"
+        f"About {lab.minutes} minutes, {lab.points:g} points.\n\n"
+        f"| | Exercise | Points |\n|-:|:-|-:|\n{rows}"
+    ).rstrip()
+
+
+def _install(of: str | None) -> str:
+    repository, branch = _address(of)
+>>>>>>> main
     raw = repository.replace("https://github.com/", "https://raw.githubusercontent.com/")
     needed = ", ".join(f'"{name}"' for name in NEEDED)
     source = f"""\
