@@ -104,13 +104,9 @@ def build(masters: Path = MASTERS, repository: str | None = None) -> dict[Path, 
     """Return the text of every file that the masters give, by its path in the repository."""
     files, table = {}, {}
     for path in sorted(masters.glob("*.py")):
-<<<<<<< HEAD
-        lab = read_lab(path)
+        lab = read_lab(path, repository)
         if has_module(lab.name):
             table[lab.name] = lab.exercises
-=======
-        lab = read_lab(path, repository)
->>>>>>> main
         files[Path("labs", f"{lab.name}.ipynb")] = as_text(release(lab))
         files[Path("solutions", f"{lab.name}.ipynb")] = as_text(solution(lab))
     if table:

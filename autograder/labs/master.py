@@ -98,19 +98,13 @@ def read_lab(path: Path, repository: str | None = None) -> Lab:
     body = _body(cells, module(lab.name))
     hook, heading, rest = _hook(body)
     lab.source.cells = [
-<<<<<<< HEAD
-        _notebook_cell("markdown", "title", _title(lab)),
+        _notebook_cell("markdown", "title", _title(lab, repository)),
         *hook,
         _notebook_cell("markdown", "points", _points(lab)),
         *heading,
-        _notebook_cell("code", "install", _install(lab), locked=True),
+        _notebook_cell("code", "install", _install(lab, repository), locked=True),
         *rest,
         *(_finish(lab) if has_module(lab.name) else ()),
-=======
-        _notebook_cell("markdown", "title", _title(lab, repository)),
-        _notebook_cell("code", "install", _install(repository), locked=True),
-        *_body(cells, module(lab.name)),
->>>>>>> main
     ]
     return lab
 
@@ -371,7 +365,7 @@ def _title(lab: Lab, repository: str | None) -> str:
     badge = "https://colab.research.google.com/assets/colab-badge.svg"
     return (
         f"# {lab.title}\n\n"
-        f"[![Open in Colab]({badge})]({colab_url(lab.name)})\n\n"
+        f"[![Open in Colab]({badge})]({colab_url(lab.name, repository)})\n\n"
         f"About {lab.minutes} minutes, {lab.points:g} points."
     )
 
@@ -388,24 +382,11 @@ def _points(lab: Lab) -> str:
         f"| {number} | `{exercise}` | {sum(checks.values()):g} |\n"
         for number, (exercise, checks) in enumerate(lab.exercises.items(), start=1)
     )
-<<<<<<< HEAD
     return f"| | Exercise | Points |\n|-:|:-|-:|\n{rows}".rstrip()
 
 
-def _install(lab: Lab) -> str:
-    repository, branch = _project()
-=======
-    return (
-        f"# {lab.title}\n\n"
-        f"[![Open in Colab]({badge})]({colab_url(lab.name, repository)})\n\n"
-        f"About {lab.minutes} minutes, {lab.points:g} points.\n\n"
-        f"| | Exercise | Points |\n|-:|:-|-:|\n{rows}"
-    ).rstrip()
-
-
-def _install(of: str | None) -> str:
+def _install(lab: Lab, of: str | None) -> str:
     repository, branch = _address(of)
->>>>>>> main
     raw = repository.replace("https://github.com/", "https://raw.githubusercontent.com/")
     needed = ", ".join(f'"{name}"' for name in NEEDED)
     source = f"""\
