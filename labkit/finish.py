@@ -16,7 +16,7 @@ from typing import Any
 
 from labkit import notebook, verdicts
 from labkit.progress import Progress
-from labkit.verdicts import FAILED, PASSED, Lab
+from labkit.verdicts import FAILED, PASSED, LabPoints
 
 BLANK, NOT_RUN = "still blank", "not run"
 STOPPED = "It was stopped: run it again."
@@ -149,13 +149,13 @@ def _run(due: list[tuple[Callable[..., Any], Any]]) -> None:
             progress.update(done)
 
 
-def _is_current(lab: Lab, check: str, student: Any) -> bool:
+def _is_current(lab: LabPoints, check: str, student: Any) -> bool:
     verdict = verdicts.last(lab.module, check)
     judged = verdict is not None and verdict.state in (PASSED, FAILED)
     return judged and verdict is not None and verdict.student is student
 
 
-def _line(lab: Lab, exercise: str, names: dict[str, Any], problem: str) -> Line:
+def _line(lab: LabPoints, exercise: str, names: dict[str, Any], problem: str) -> Line:
     checks = lab.exercises[exercise]
     of = sum(checks.values())
     if exercise not in names:
@@ -181,7 +181,7 @@ def _line(lab: Lab, exercise: str, names: dict[str, Any], problem: str) -> Line:
 # --- what the student wrote -----------------------------------------------------------------------
 
 
-def _functions(lab: Lab) -> tuple[dict[str, Any], dict[str, str]]:
+def _functions(lab: LabPoints) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the exercises' functions, and of others why they are not there."""
     running = notebook.shell()
     if running is None:
@@ -197,7 +197,7 @@ def _functions(lab: Lab) -> tuple[dict[str, Any], dict[str, str]]:
     return {e: space[e] for e in lab.exercises if e in space}, problems
 
 
-def _missing(lab: Lab, space: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _missing(lab: LabPoints, space: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield names and sources of the cells to run: set-up, if none was, and exercises."""
     fresh = "checks" not in space
     for cell in notebook.cells():

@@ -19,7 +19,7 @@ PASSED, FAILED, RUNNING = "passed", "failed", "running"
 
 
 @dataclass(frozen=True)
-class Lab:
+class LabPoints:
     """A lab as the build wrote it down, in points.json.
 
     `exercises` gives for each exercise, in order, its checks and their points.
@@ -53,13 +53,13 @@ _silent = ContextVar("silent", default=False)
 
 
 @cache
-def labs() -> dict[str, Lab]:
+def labs() -> dict[str, LabPoints]:
     """Return the labs by name."""
     table = json.loads(Path(__file__).with_name("points.json").read_text("utf-8"))
-    return {name: Lab(name, exercises) for name, exercises in table.items()}
+    return {name: LabPoints(name, exercises) for name, exercises in table.items()}
 
 
-def lab(name: str) -> Lab:
+def lab(name: str) -> LabPoints:
     """Return a lab.
 
     Raises:

@@ -43,7 +43,7 @@ class Shell:
 def shell(monkeypatch):
     monkeypatch.delenv("LABKIT_SEED", raising=False)
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    monkeypatch.setattr(verdicts, "labs", lambda: {LAB: verdicts.Lab(LAB, EXERCISES)})
+    monkeypatch.setattr(verdicts, "labs", lambda: {LAB: verdicts.LabPoints(LAB, EXERCISES)})
     monkeypatch.setattr(verdicts, "_verdicts", {})
     module = ModuleType("labkit.checks.made_up")
     module.doubles = make_check("doubles", lambda x: 2 * x)

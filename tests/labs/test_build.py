@@ -215,7 +215,7 @@ def test_a_lab_begins_with_its_story_and_ends_with_points_and_handing_in(master)
 
 def test_labkit_knows_the_points_of_every_lab():
     assert verdicts.labs() == {
-        lab.name: verdicts.Lab(lab.name, lab.exercises) for lab in map(read_lab, LABS)
+        lab.name: verdicts.LabPoints(lab.name, lab.exercises) for lab in map(read_lab, LABS)
     }
 
 
