@@ -39,8 +39,13 @@ soak: .venv/synced  ## grade all answers on other inputs: ROUNDS=10 TESTS_LIKE=c
 		LABKIT_SOAK=$$round $(BIN)/python -m pytest -q tests/labs/test_answers.py \
 		-k 'loses_exactly $(if $(TESTS_LIKE),and ($(TESTS_LIKE)))'; done
 
-bench: .venv/synced  ## measure against the peers (minutes)
-	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done
+bench: .venv/synced  ## measure against the peers: half an hour, and 10 GB for their environments
+	@set -e; for peer in benchmarks/peers/*/pyproject.toml; do \
+		$(UV) sync --quiet --locked --compile-bytecode --project $$(dirname $$peer); done
+	@set -e; for benchmark in $(or $(BENCHMARKS),private_step split_step secure_aggregation \
+		encrypted_labels class_grading series); do \
+		echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark; done
+	$(BIN)/python -m benchmarks.report
 
 pictures: .venv/synced  ## draw README.md's pictures anew; needs Chromium
 	$(BIN)/python .github/pictures/draw.py

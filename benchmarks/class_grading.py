@@ -1,6 +1,6 @@
 """How fast a class is graded, against nbgrader's own `autograde`, in one run on this machine.
 
-    python benchmarks/class_grading.py [--class-size 200] [--sample 2] [--labs 01_dp_sgd …]
+    python -m benchmarks.class_grading [--class-size 200] [--sample 2] [--labs 01_dp_sgd …]
 
 The class is generated from the labs' right and wrong answers; each lab has its share. Plain
 nbgrader grades the first few submissions of each lab, one after the other, as it does: no
@@ -22,14 +22,13 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from autograder import run
 from autograder.intake.collect import collect
 from autograder.labs import build
 from autograder.labs.answers import read_answers
 from autograder.labs.master import MASTERS, Lab, read_lab
 from autograder.results.gradebook import course_config, make_course
+from benchmarks import measure
 
 LABS = ["01_dp_sgd", "02_gdp_accounting", "03_federated_masking"]
 
@@ -102,7 +101,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
     plain_seconds = our_seconds = plain_count = our_count = 0.0
-    wrong = []
+    wrong, timings = [], []
     for index, name in enumerate(arguments.labs):
         lab = read_lab(MASTERS / f"{name}.py")
         size = len(range(index, arguments.class_size, len(arguments.labs)))
@@ -120,16 +119,20 @@ def main() -> None:
                 if value != score
             ]
         slow_each, fast_each = slow / len(sample), fast / size
-        print(
-            f"{name}: plain {slow_each:.1f} s a submission ({len(sample)}), "
-            f"ours {fast_each:.2f} s ({size}, all included): {slow_each / fast_each:.1f} ×",
-            flush=True,
-        )
+        for who, each, count in (("labkit", fast_each, size), ("nbgrader", slow_each, len(sample))):
+            ratio = each / fast_each
+            label = f"lab {name[:2]}, {who}"
+            timings.append(measure.Timing(label, each, ratio, ratio, ratio, count))
         plain_seconds, plain_count = plain_seconds + slow, plain_count + len(sample)
         our_seconds, our_count = our_seconds + fast, our_count + size
     ratio = (plain_seconds / plain_count) / (our_seconds / our_count)
     minutes = our_seconds / 60
-    print(f"{our_count:g} submissions in {minutes:.1f} minutes: {ratio:.1f} × nbgrader's rate")
+    about = (
+        f"A submission: {our_count:g} in {minutes:.1f} minutes, sandbox, start-up and pages "
+        f"included; {ratio:.0f} × nbgrader's rate"
+    )
+    table = measure.Table(about, "labkit, of the same lab", timings)
+    measure.write("class_grading", measure.machine(["nbgrader", "tensorflow-cpu"]), [table])
     if wrong:
         sys.exit("Scores differ:\n" + "\n".join(wrong))
     print("All scores are as expected, and the same.")

@@ -1,6 +1,6 @@
 """A batch on encrypted labels: labkit, the published algorithm and tf-shell's models, in one run.
 
-    python benchmarks/encrypted_labels.py [--rounds 2] [--without-models]
+    python -m benchmarks.encrypted_labels [--rounds 2] [--without-models]
 
 Two networks on MNIST: 784-64-10 in full, where labkit meets the published post-scale algorithm
 (its parameters, fast rotations, weights in chunks: whole it needs more than 24 GB); and 196-16-10
@@ -14,13 +14,14 @@ import json
 import math
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
+
+from benchmarks import measure
 
 BATCH = 2048
 FULL, SMALL = (784, 64), (196, 16)
@@ -218,7 +219,8 @@ def in_its_own_process(call):
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     environment["TF_USE_LEGACY_KERAS"] = "0" if call[0] == "tf_shell_model" else "1"
     done = subprocess.run(
-        [sys.executable, __file__, "--only", json.dumps(call)],
+        [sys.executable, "-m", "benchmarks.encrypted_labels", "--only", json.dumps(call)],
+        cwd=Path(__file__).parent.parent,
         capture_output=True,
         text=True,
         env=environment,
@@ -240,35 +242,44 @@ def alone(call):
     print(json.dumps([seconds, cosine, peak]))
 
 
+def compare(sizes, contenders, rounds):
+    """The contenders of one network, in turns."""
+    details, left_out = {name: [] for name in contenders}, {}
+
+    def once(name):
+        if name in left_out:
+            return math.nan
+        result = in_its_own_process(contenders[name])
+        if isinstance(result, str):
+            left_out[name] = result
+            return math.nan
+        details[name].append(result)
+        return result[0]
+
+    turns = {name: (lambda name=name: once(name)) for name in contenders}
+    seconds = measure.interleaved(turns, rounds, warm=0)
+    notes = {}
+    for name, results in details.items():
+        cosines = [cosine for _, cosine, _ in results if cosine is not None]
+        exact = f", cosine {min(cosines):.5f}" if cosines else ""
+        notes[name] = f"{max((peak for *_, peak in results), default=0):.1f} GB{exact}"
+    good = {name: times for name, times in seconds.items() if name not in left_out}
+    about = f"A batch of {BATCH} on encrypted labels, {sizes}"
+    base = "labkit.encrypted"
+    return measure.Table(about, base, measure.timings(good, base, notes), left_out)
+
+
 def main(rounds, models, share):
-    for contenders in CONTENDERS.values():
-        name = "published algorithm, in chunks"
-        contenders[name] = (*contenders[name], share)
-    for sizes, contenders in CONTENDERS.items():
-        found = {
-            name: []
-            for name, call in contenders.items()
+    tables = []
+    for sizes, calls in CONTENDERS.items():
+        contenders = {
+            name: (*call, share) if call[0] == "published" else call
+            for name, call in calls.items()
             if models or call[0] != "tf_shell_model"
-        }  # fmt: skip
-        for _ in range(rounds):
-            for name in found:
-                found[name].append(in_its_own_process(contenders[name]))
-        print(f"{sizes}, per batch of {BATCH}, {rounds} rounds, median:")
-        base = None
-        for name, results in found.items():
-            good = [r for r in results if isinstance(r, list)]
-            if not good:
-                print(f"  {name:32} {results[0]}")
-                continue
-            seconds = statistics.median(r[0] for r in good)
-            base = base or seconds
-            cosine = min((r[1] for r in good if r[1] is not None), default=None)
-            exact = f"cosine {cosine:.5f}" if cosine is not None else ""
-            peak = max(r[2] for r in good)
-            print(
-                f"  {name:32} {seconds:8.2f} s {seconds / base:7.1f} ×  {peak:5.1f} GB  {exact}",
-                flush=True,
-            )
+        }
+        tables.append(compare(sizes, contenders, rounds))
+    where = measure.machine(["tensorflow-cpu", "tf-shell"])
+    measure.write("encrypted_labels", where, tables)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,16 @@
-"""Ratios of private training steps to a plain SGD step, measured side by side in one process.
+"""A private training step against plain SGD and against the peers' private steps, in one run.
 
-    python benchmarks/private_step.py [--batch 250] [--rounds 30]
+    python -m benchmarks.private_step [--batch 250] [--rounds 20] [--seed 0]
 
 The model is lab 01's CNN; a step is the gradient of one batch and the optimizer's update, with
-clipping and noise where it is private. In every round each contender takes its turn, in random
-order and after a step that is not timed (the one before it leaves cold caches), so all meet the
-same load from elsewhere; the ratio is the median over rounds of its time to plain SGD's in the
-same round. TF Privacy's Keras optimizer takes seconds a step and gets a few rounds of its own.
+clipping and noise where it is private. Before each step that is timed the contender makes one that
+is not: the others left cold caches. TF Privacy's Keras optimizer takes seconds a step and gets a
+few rounds of its own. Then the step's growth with the batch and with the model.
 """
 
 import argparse
-import importlib
-import statistics
 import time
+from contextlib import ExitStack
 
 import labkit  # noqa: F401
 
@@ -20,6 +18,8 @@ import labkit  # noqa: F401
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import measure
+from benchmarks.peer import PeerError, peer
 from labkit.dpsgd import clipped_gradient_sum
 
 L2_NORM_CLIP = 1.5
@@ -136,93 +136,108 @@ def dp_keras_optimizer(batch):
     return keras_step(tf.keras.Sequential(layers()), optimizer, cross_entropy())
 
 
-def opacus(batch):
-    torch = importlib.import_module("torch")
-    engine = importlib.import_module("opacus").PrivacyEngine()
-
-    class Channels(torch.nn.Module):
-        def forward(self, x):
-            return x.reshape(-1, 1, 28, 28)
-
-    nn = torch.nn
-    model = nn.Sequential(
-        Channels(),
-        nn.ZeroPad2d(3),
-        nn.Conv2d(1, 16, 8, 2),
-        nn.Tanh(),
-        nn.MaxPool2d(2, 1),
-        nn.Conv2d(16, 32, 4, 2),
-        nn.Tanh(),
-        nn.MaxPool2d(2, 1),
-        nn.Flatten(),
-        nn.Linear(512, 32),
-        nn.Tanh(),
-        nn.Linear(32, 10),
-    )
-    data = torch.utils.data.TensorDataset(torch.zeros(batch, 1), torch.zeros(batch))
-    model, optimizer, _ = engine.make_private(
-        module=model,
-        optimizer=torch.optim.SGD(model.parameters(), LEARNING_RATE),
-        data_loader=torch.utils.data.DataLoader(data, batch_size=batch),
-        noise_multiplier=NOISE_MULTIPLIER,
-        max_grad_norm=L2_NORM_CLIP,
-        poisson_sampling=False,
-    )
-
-    def step(x, y):
-        optimizer.zero_grad()
-        x, y = torch.from_numpy(x.numpy()), torch.from_numpy(y.numpy())
-        nn.functional.cross_entropy(model(x), y).backward()
-        optimizer.step()
-
-    return step
-
-
-CONTENDERS = {
+SETTINGS = {"clip": L2_NORM_CLIP, "noise": NOISE_MULTIPLIER, "rate": LEARNING_RATE}
+HERE = {
     "plain SGD": plain,
     "labkit": ours,
     "tf.vectorized_map": vectorized_map,
     "TF Privacy DPSequential": dp_sequential,
-    "TF Privacy DPKerasSGDOptimizer": dp_keras_optimizer,
-    "Opacus": opacus,
 }
-SLOW = {"TF Privacy DPKerasSGDOptimizer"}
+SLOW = {"TF Privacy DPKerasSGDOptimizer": dp_keras_optimizer}
+PEERS = {
+    "PyTorch, plain SGD": ("torch", {"mode": "plain"}),
+    "Opacus, hooks": ("torch", {"mode": "hooks"}),
+    "Opacus, ghost clipping": ("torch", {"mode": "ghost"}),
+    "Opacus, functorch": ("torch", {"mode": "functorch"}),
+    "JAX, plain SGD": ("jax", {"mode": "plain"}),
+    "jax-privacy": ("jax", {"mode": "private"}),
+}
+GROWTH = [10, 30, 100, 250, 500, 1000, 2000]
+
+
+def second(step):
+    """Return a function that makes two steps and gives the seconds of the second."""
+
+    def twice():
+        step()
+        began = time.perf_counter()
+        step()
+        return time.perf_counter() - began
+
+    return twice
+
+
+def here(build, batch):
+    """Return a contender of this process."""
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.random((batch, 28, 28, 1), np.float32))
+    y = tf.constant(rng.integers(0, 10, batch))
+    step = build(batch)
+    return second(lambda: step(x, y))
+
+
+def against_peers(batch, rounds, seed):
+    """All contenders, this process's and the peers'."""
+    left_out, contenders, versions = {}, {}, {}
+    with ExitStack() as stack:
+        for name, build in HERE.items():
+            contenders[name] = here(build, batch)
+        for name, (environment, options) in PEERS.items():
+            threads = {"threads": measure.cores()} if environment == "torch" else {}
+            try:
+                process = stack.enter_context(
+                    peer(environment, "private_step", batch=batch, **SETTINGS, **options, **threads)
+                )
+                process()
+            except PeerError as error:
+                left_out[name] = str(error)
+                continue
+            versions |= process.versions
+            contenders[name] = lambda process=process: process() and process()
+        seconds = measure.interleaved(contenders, rounds, seed, warm=2)
+    about = f"A step of lab 01's network, batch {batch}"
+    return measure.Table(
+        about, "plain SGD", measure.timings(seconds, "plain SGD"), left_out
+    ), versions
+
+
+def slow(batch, seed):
+    contenders = {name: here(build, batch) for name, build in ({"plain SGD": plain} | SLOW).items()}
+    seconds = measure.interleaved(contenders, SLOW_ROUNDS, seed)
+    about = f"The same, by TF Privacy's Keras optimizer, batch {batch}"
+    return measure.Table(about, "plain SGD", measure.timings(seconds, "plain SGD"))
+
+
+def growth(rounds, seed):
+    """The step against the batch; what two sizes' ratio is shows in the exponent."""
+    contenders = {
+        f"{name}, batch {batch}": here(HERE[name], batch)
+        for name in ("plain SGD", "labkit")
+        for batch in GROWTH
+    }
+    seconds = measure.interleaved(contenders, rounds, seed, warm=2)
+    base = f"plain SGD, batch {GROWTH[0]}"
+    notes = {}
+    for name in ("plain SGD", "labkit"):
+        times = [float(np.median(seconds[f"{name}, batch {batch}"])) for batch in GROWTH]
+        slope = measure.exponent(GROWTH[2:], times[2:])
+        notes[f"{name}, batch {GROWTH[-1]}"] = f"grows as batch^{slope:.2f} from {GROWTH[2]} on"
+    return measure.Table("Growth with the batch", base, measure.timings(seconds, base, notes))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=250)
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    rng = np.random.default_rng(0)
-    x = tf.constant(rng.random((arguments.batch, 28, 28, 1), np.float32))
-    y = tf.constant(rng.integers(0, 10, arguments.batch))
-
-    steps, times = {}, {}
-    for name, build in CONTENDERS.items():
-        try:
-            steps[name] = build(arguments.batch)
-        except ModuleNotFoundError as missing:
-            print(f"{name}: left out, {missing.name} is not installed")
-            continue
-        for _ in range(1 if name in SLOW else 3):  # Traces, and grows memory to its size.
-            steps[name](x, y)
-        times[name] = []
-
-    for turn in range(SLOW_ROUNDS + arguments.rounds):
-        slow = turn < SLOW_ROUNDS
-        for name in rng.permutation([n for n in steps if n == "plain SGD" or (n in SLOW) == slow]):
-            step = steps[name]
-            step(x, y)
-            began = time.perf_counter()
-            step(x, y)
-            times[name].append((time.perf_counter() - began) * 1e3)
-
-    print(f"{'batch of ' + str(arguments.batch):32}{'median ms':>10}{'fastest':>10}{'ratio':>8}")
-    for name, taken in times.items():
-        base = times["plain SGD"][None if name in SLOW or name == "plain SGD" else SLOW_ROUNDS :]
-        ratio = statistics.median(a / b for a, b in zip(taken, base, strict=False))
-        print(f"{name:32}{statistics.median(taken):10.1f}{min(taken):10.1f}{ratio:8.2f}")
+    table, versions = against_peers(arguments.batch, arguments.rounds, arguments.seed)
+    tables = [
+        table, slow(arguments.batch, arguments.seed),
+        growth(max(5, arguments.rounds // 2), arguments.seed),
+    ]  # fmt: skip
+    where = measure.machine(["tensorflow-cpu", "tensorflow-privacy"], versions)
+    measure.write("private_step", where, tables)
 
 
 if __name__ == "__main__":

@@ -1,60 +1,106 @@
-"""What a round of secure aggregation costs, against a plain sum, measured in one process.
+"""A round of secure aggregation against a plain sum and against Flower's primitives, in one run.
 
-    python benchmarks/secure_aggregation.py [--clients 100] [--length 100000] [--rounds 3]
+    python -m benchmarks.secure_aggregation [--clients 100] [--length 100000] [--dropouts 10]
+        [--rounds 3] [--seed 0]
 
-All pairs and a regular graph take turns, in random order; each sum is compared with the plain
-one bit for bit. Times are of all clients and the server on this machine's cores, one after the
-other; a real client does its own part only.
+All pairs of clients share masks, or each has its neighbours in a regular graph. Every sum is
+compared with the plain one bit for bit. Times are of all clients and the server on this machine's
+cores, one after the other; a real client does its own part only. Ours signs keys and confirms who
+is there; Flower's primitives do neither, and expand seeds of 32 bits.
 """
 
 import argparse
-import statistics
-import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 
+from benchmarks import measure
+from benchmarks.peer import PeerError, peer
 from labkit import secagg
 
+GROWTH = [25, 50, 100, 200]
 
-def measure(clients: int, length: int, rounds: int) -> None:
-    """Print the seconds of each contender, their ratio to the plain sum's, and bytes a client."""
-    rng = np.random.default_rng()
+
+def neighbours(clients: int) -> int:
+    """Return the degree of the regular graph, about four times the logarithm."""
+    return min(max(2, 2 * round(2 * np.log2(clients))), 2 * ((clients - 1) // 2))
+
+
+def ours(clients: int, length: int, dropouts: int, degree: int | None, seed: int) -> None:
+    """Make a round, and see that its sum is exact."""
+    rng = np.random.default_rng(seed)
     x = rng.integers(0, 2**32, (clients, length), dtype=np.uint32)
-    degree = max(2, 2 * round(2 * np.log2(clients)))
-    contenders = {
-        "all pairs": (None, 2 * clients // 3 + 1),
-        f"{degree} neighbours each": (degree, 2 * degree // 3 + 1),
-    }
-    dropouts = {int(u): "masked" for u in rng.choice(clients, clients // 20, replace=False)}
-    there = [u for u in range(clients) if u not in dropouts]
-    wanted = x[there].sum(axis=0, dtype=x.dtype)
-    seconds: dict[str, list[float]] = {name: [] for name in ["plain sum", *contenders]}
-    sizes = {}
-    for _ in range(rounds):
-        for name in rng.permutation(list(seconds)):
-            began = time.perf_counter()
-            if name == "plain sum":
-                x[there].sum(axis=0, dtype=x.dtype)
-            else:
-                degree, threshold = contenders[name]
-                graph = None if degree is None else secagg.regular(clients, degree, rng)
-                result = secagg.secure_sum(x, threshold, graph=graph, dropouts=dropouts)
-                sizes[name] = sum(result.bytes_sent.values()) / clients
-            seconds[name].append(time.perf_counter() - began)
-            if name != "plain sum" and not np.array_equal(result.total, wanted):
-                raise AssertionError(f"{name}: the sum is not exact")
-    print(f"{clients} clients, {length} parameters, {len(dropouts)} drop out; sums exact")
-    base = statistics.median(seconds["plain sum"])
-    for name, times in seconds.items():
-        middle = statistics.median(times)
-        sent = f"{sizes[name] / 1e6:.2f} MB sent a client" if name in sizes else ""
-        print(f"{name:20s} {middle:8.3f} s {middle / base:8.0f} × plain  {sent}")
+    gone = {clients - 1 - u: "masked" for u in range(dropouts)}
+    size = clients if degree is None else degree
+    graph = None if degree is None else secagg.regular(clients, degree, rng)
+    result = secagg.secure_sum(x, 2 * size // 3 + 1, graph=graph, dropouts=gone)
+    if not np.array_equal(result.total, x[: clients - dropouts].sum(axis=0, dtype=x.dtype)):
+        raise AssertionError("the sum is not exact")
+
+
+def compare(
+    clients: int, length: int, dropouts: int, rounds: int, seed: int, pairs: bool = True
+) -> tuple[measure.Table, dict[str, str]]:
+    """Return the times of the plain sum, ours and Flower's; of the graph alone without `pairs`."""
+    x = np.random.default_rng(seed).integers(0, 2**32, (clients, length), dtype=np.uint32)
+    degree = neighbours(clients)
+    kinds = {"all pairs": None, f"{degree} neighbours each": degree}
+    contenders: dict[str, Callable] = {"plain sum": lambda: x.sum(axis=0, dtype=x.dtype)}
+    left_out: dict[str, str] = {}
+    versions: dict[str, str] = {}
+    with ExitStack() as stack:
+        for kind, near in kinds.items():
+            if near is None and not pairs:
+                continue
+            contenders[f"labkit, {kind}"] = lambda near=near: ours(
+                clients, length, dropouts, near, seed
+            )
+            size = {"clients": clients, "length": length, "dropouts": dropouts}
+            try:
+                process = stack.enter_context(peer("flower", "secure_sum", neighbours=near, **size))
+            except PeerError as error:
+                left_out[f"Flower, {kind}"] = str(error)
+                continue
+            versions |= process.versions
+            contenders[f"Flower, {kind}"] = process
+        seconds = measure.interleaved(contenders, rounds, seed, warm=0)
+    about = f"A sum of {clients} clients × {length} parameters, {dropouts} of them drop out"
+    base = "labkit, all pairs" if pairs else f"labkit, {degree} neighbours each"
+    return measure.Table(about, base, measure.timings(seconds, base), left_out), versions
+
+
+def growth(length: int, rounds: int, seed: int) -> measure.Table:
+    """Return the times against the number of clients, a tenth of whom drop out."""
+    contenders: dict[str, Callable] = {}
+    for clients in GROWTH:
+        for kind, degree in (("all pairs", None), ("a graph", neighbours(clients))):
+            contenders[f"{kind}, {clients} clients"] = partial(
+                ours, clients, length, clients // 10, degree, seed
+            )
+    seconds = measure.interleaved(contenders, rounds, seed, warm=0)
+    notes = {}
+    for kind in ("all pairs", "a graph"):
+        times = [float(np.median(seconds[f"{kind}, {clients} clients"])) for clients in GROWTH]
+        slope = measure.exponent(GROWTH, times)
+        notes[f"{kind}, {GROWTH[-1]} clients"] = f"grows as clients^{slope:.2f}"
+    base = f"all pairs, {GROWTH[0]} clients"
+    timings = measure.timings(seconds, base, notes)
+    return measure.Table(f"Growth with the clients, {length} parameters", base, timings)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=100)
     parser.add_argument("--length", type=int, default=100_000)
+    parser.add_argument("--dropouts", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    measure(arguments.clients, arguments.length, arguments.rounds)
+    size = arguments.length, arguments.dropouts, arguments.rounds, arguments.seed
+    hundred, versions = compare(arguments.clients, *size)
+    many, _ = compare(5 * arguments.clients, *size, pairs=False)
+    grown = growth(arguments.length // 10, arguments.rounds, arguments.seed)
+    where = measure.machine(["numpy", "cryptography"], versions)
+    measure.write("secure_aggregation", where, [hundred, many, grown])

@@ -1,15 +1,14 @@
 """What it costs to split a training step between two processes, against the same step in one.
 
-    python benchmarks/split_step.py [--batch 64] [--rounds 100]
+    python -m benchmarks.split_step [--batch 64] [--rounds 60] [--seed 0]
 
 Lab 04's network, 784-128-640 | 10, forward, backward and SGD update; every message goes over
-loopback. Both take turns, in random order; the ratio is the median over rounds. A remote call that
-computes nothing is timed beside them.
+loopback. In ours the notebook's process asks both parties; in PyTorch's Alice is the process that
+is measured, so that a step needs fewer messages. A call that computes nothing is timed, too.
 """
 
 import argparse
-import statistics
-import time
+from contextlib import ExitStack
 
 import labkit  # noqa: F401
 
@@ -17,6 +16,8 @@ import labkit  # noqa: F401
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import measure
+from benchmarks.peer import PeerError, peer
 from labkit.parties import parties
 
 LEARNING_RATE = 0.03
@@ -61,8 +62,17 @@ def backward(bottom, x, cut_gradient):
     return descend(bottom, tape.gradient(smashed, bottom, output_gradients=cut_gradient))
 
 
-def measure(batch: int, rounds: int) -> None:
-    """Print the median time of a step in one process and in two, and their ratio."""
+PEERS = {
+    "PyTorch, one process": "one process",
+    "PyTorch, RPC": "rpc",
+    "PyTorch, gloo": "gloo",
+}
+
+
+def compare(batch: int, rounds: int, seed: int) -> tuple[measure.Table, dict[str, str]]:
+    """Return the times of a step in one process and in two, ours and PyTorch's."""
+    left_out: dict[str, str] = {}
+    versions: dict[str, str] = {}
     rng = np.random.default_rng(0)
     sizes = [(784, 128), (128, 640), (640, 10)]
     arrays = []
@@ -72,7 +82,8 @@ def measure(batch: int, rounds: int) -> None:
     x = rng.random((batch, 784), np.float32)
     y = rng.integers(0, 10, batch).astype(np.int32)
     here = [[tf.constant(a) for a in part] for part in (arrays[:4], arrays[4:])]
-    with parties("alice", "bob") as (alice, bob):
+    with ExitStack() as stack:
+        alice, bob = stack.enter_context(parties("alice", "bob"))
         there = [alice.send(arrays[:4]), bob.send(arrays[4:])]
         images, labels = alice.send(x), bob.send(y)
 
@@ -90,23 +101,28 @@ def measure(batch: int, rounds: int) -> None:
             "two processes": two_processes,
             "an empty call": lambda: alice.run(tf.identity, images),
         }
-        seconds: dict[str, list[float]] = {name: [] for name in contenders}
-        for turn in range(rounds + 5):
-            for name in rng.permutation(list(contenders)):
-                began = time.perf_counter()
-                contenders[name]()
-                if turn >= 5:  # the first ones write the programs down
-                    seconds[name].append(time.perf_counter() - began)
-    print(f"a step of lab 04's network, batch {batch}, median of {rounds}")
-    base = statistics.median(seconds["one process"])
-    for name, times in seconds.items():
-        middle = statistics.median(times)
-        print(f"{name:15s} {1e3 * middle:7.2f} ms {middle / base:7.1f} × one process")
+        for name, mode in PEERS.items():
+            try:
+                process = stack.enter_context(
+                    peer("torch", "split_step", mode=mode, batch=batch, rate=LEARNING_RATE)
+                )
+                process()
+            except PeerError as error:
+                left_out[name] = str(error)
+                continue
+            versions |= process.versions
+            contenders[name] = process
+        seconds = measure.interleaved(contenders, rounds, seed, warm=5)
+    about = f"A step of lab 04's network, batch {batch}"
+    table = measure.Table(about, "one process", measure.timings(seconds, "one process"), left_out)
+    return table, versions
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    measure(arguments.batch, arguments.rounds)
+    table, versions = compare(arguments.batch, arguments.rounds, arguments.seed)
+    measure.write("split_step", measure.machine(["tensorflow-cpu"], versions), [table])

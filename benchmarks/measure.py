@@ -1,0 +1,136 @@
+"""What every benchmark shares: contenders take turns in one run; medians, ratios and their spread.
+
+A contender is a function that does the work once. In each round every contender takes its turn, in
+random order, so that all meet the same load from elsewhere; a ratio is the median over rounds of
+its time to the base's of the same round, and its spread are the quartiles of these.
+"""
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A contender's times of one run.
+
+    `seconds` is the median; `ratio` the median of its time to the base's, `low` and `high` the
+    quartiles of that; `notes` is what else was measured, as text.
+    """
+
+    name: str
+    seconds: float
+    ratio: float
+    low: float
+    high: float
+    rounds: int
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What one benchmark measured: `about` says the work, `base` whose time is 1."""
+
+    about: str
+    base: str
+    timings: list[Timing]
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def interleaved(
+    contenders: Mapping[str, Callable[[], float | None]], rounds: int, seed: int = 0, warm: int = 1
+) -> dict[str, list[float]]:
+    """Let every contender take `rounds` turns, after `warm` ones that are not counted.
+
+    Args:
+        contenders: by name; one that returns a number has measured itself, in seconds, as those
+            in another process do.
+        rounds: turns that count.
+        seed: of the order.
+        warm: turns before, which trace, compile and fill caches.
+
+    Returns:
+        The seconds of each contender, in the order of the rounds.
+    """
+    rng = np.random.default_rng(seed)
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(warm + rounds):
+        for name in rng.permutation(list(contenders)):
+            began = time.perf_counter()
+            measured = contenders[name]()
+            taken = time.perf_counter() - began if measured is None else measured
+            if turn >= warm:
+                seconds[name].append(taken)
+    return seconds
+
+
+def timings(
+    seconds: Mapping[str, Sequence[float]], base: str, notes: Mapping[str, str] | None = None
+) -> list[Timing]:
+    """Return each contender's median, and its ratio to the base of the same rounds."""
+    made = []
+    for name, times in seconds.items():
+        ratios = [a / b for a, b in zip(times, seconds[base], strict=False)]
+        low, ratio, high = np.percentile(ratios, [25, 50, 75])
+        made.append(
+            Timing(
+                name, statistics.median(times), float(ratio), float(low), float(high), len(times),
+                (notes or {}).get(name, ""),
+            )
+        )  # fmt: skip
+    return made
+
+
+def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
+    """Return the slope of log(seconds) over log(sizes) by least squares: 1 is proportional."""
+    slope, _ = np.polyfit(np.log(sizes), np.log(seconds), 1)
+    return float(slope)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def machine(packages: Sequence[str] = (), peers: Mapping[str, str] | None = None) -> str:
+    """Return what was measured on: cores, memory, load, versions of packages."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    known = {name: metadata.version(name) for name in packages} | dict(peers or {})
+    versions = [f"{name} {version}" for name, version in known.items()]
+    parts = [
+        f"{cores()} cores of {model}", f"{memory:.0f} GB",
+        f"load {os.getloadavg()[0]:.1f}", f"Python {platform.python_version()}", *versions,
+    ]  # fmt: skip
+    return ", ".join(parts)
+
+
+def write(name: str, where: str, tables: Sequence[Table]) -> None:
+    """Print the tables, and keep them as `results/<name>.json`."""
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps({"machine": where, "tables": [asdict(t) for t in tables]}, indent=1)
+    (RESULTS / f"{name}.json").write_text(text + "\n")
+    print(where)
+    for table in tables:
+        print(f"{table.about} (base: {table.base})")
+        for timing in table.timings:
+            print(
+                f"  {timing.name:40s} {1e3 * timing.seconds:10.1f} ms {timing.ratio:8.2f} × "
+                f"({timing.low:.2f} to {timing.high:.2f}, {timing.rounds}) {timing.notes}"
+            )
+        for who, why in table.left_out.items():
+            print(f"  {who:40s} left out: {why}")

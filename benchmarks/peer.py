@@ -1,0 +1,72 @@
+"""Contenders that need another environment: each a process there, which waits while others work.
+
+Their environments are locked under `peers/`; `make bench` installs them.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+PEERS = Path(__file__).parent / "peers"
+
+
+class PeerError(Exception):
+    """A peer's environment is missing, or its process failed; says which and what it printed."""
+
+
+class Peer:
+    """A process of a peer's environment, ready to do its work once whenever it is asked."""
+
+    def __init__(self, process: subprocess.Popen, name: str) -> None:
+        self._process, self._name = process, name
+        self.versions: dict[str, str] = self._line()["versions"]
+
+    def __call__(self) -> float:
+        """Do the work once; return the seconds that it took in there."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write("once\n")
+            self._process.stdin.flush()
+        return float(self._line()["seconds"])
+
+    def _line(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise PeerError(f"{self._name} ended with exit code {self._process.wait()}")
+        return json.loads(line)
+
+
+@contextmanager
+def peer(environment: str, script: str, **arguments: Any) -> Iterator[Peer]:
+    """Start `peers/<environment>/<script>.py`, whose `contender(**arguments)` returns the work.
+
+    Raises:
+        PeerError: the environment is not installed, or the process ended.
+    """
+    folder = PEERS / environment
+    python = folder / ".venv" / "bin" / "python"
+    if not python.exists():
+        raise PeerError("not installed: run `make bench`")
+    command = [str(python), str(PEERS / "serve.py"), str(folder / f"{script}.py")]
+    # Threads that wait do not spin while another contender works.
+    variables: Mapping[str, str] = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}
+    process = subprocess.Popen(
+        [*command, json.dumps(arguments)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(variables),
+    )  # fmt: skip
+    try:
+        yield Peer(process, f"{environment}/{script}")
+    finally:
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
