@@ -15,7 +15,7 @@ export UV
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help lab grade doctor check test build soak bench pictures format clean
+.PHONY: help lab grade doctor check test build mutate soak bench pictures format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 9
@@ -47,6 +47,10 @@ test: .venv/synced  ## everything; parts by TESTS='-m grader', TESTS=tests/labki
 
 build: .venv/synced requirements-colab.txt  ## rebuild labs/ and solutions/ from autograder/course/masters/
 	$(BIN)/python -m autograder.labs.build
+
+mutate: .venv/synced  ## change right answers in one place: no check may pass them; TESTS_LIKE=clip ANSWERS=all
+	LABKIT_MUTANTS=$(or $(ANSWERS),solutions) $(BIN)/python -m pytest -q tests/labs/test_mutants.py \
+		-k 'no_mutant $(if $(TESTS_LIKE),and ($(TESTS_LIKE)))'
 
 soak: .venv/synced  ## grade all answers on other inputs: ROUNDS=10 TESTS_LIKE=clip
 	@set -e; for round in $$(seq $(or $(ROUNDS),10)); do echo "== round $$round"; \
