@@ -53,6 +53,8 @@ NAMES = {
     "zeros": "ones", "ones": "zeros", "zeros_like": "ones_like", "extend": "append",
     "standard_normal": "random", "normal": "uniform",
 }  # fmt: skip
+# Their arguments' order says nothing.
+COMMUTATIVE = {"min", "max", "minimum", "maximum", "add", "multiply", "hypot", "isclose", "gcd"}
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,8 @@ def _constants(value: object) -> list[object]:
 
 def _called(node: ast.Call) -> Iterator[None]:
     """Swap two neighbouring arguments; leave one with a name, or the last one of several, out."""
-    for at in range(len(node.args) - 1):
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    for at in [] if name in COMMUTATIVE else range(len(node.args) - 1):
         first, second = node.args[at : at + 2]
         yield from _set(node, "args", [*node.args[:at], second, first, *node.args[at + 2 :]])
     for keyword in node.keywords:
