@@ -336,6 +336,12 @@ def colab_url(name: str, of: str | None = None) -> str:
     return f"https://colab.research.google.com/github/{path}/blob/{branch}/labs/{name}.ipynb"
 
 
+def glossary_url(of: str | None = None) -> str:
+    """Return the address of the glossary, which Colab's students have no file of."""
+    repository, branch = _address(of)
+    return f"{repository}/blob/{branch}/labs/glossary.md"
+
+
 def _title(lab: Lab, repository: str | None) -> str:
     badge = "https://colab.research.google.com/assets/colab-badge.svg"
     rows = "".join(
@@ -344,6 +350,7 @@ def _title(lab: Lab, repository: str | None) -> str:
     )
     return (
         f"# {lab.title}\n\n"
+        f"[Words and symbols]({glossary_url(repository)}) · "
         f"[![Open in Colab]({badge})]({colab_url(lab.name, repository)})\n\n"
         f"About {lab.minutes} minutes, {lab.points:g} points.\n\n"
         f"| | Exercise | Points |\n|-:|:-|-:|\n{rows}"

@@ -37,14 +37,15 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from labkit import accounting, audit, checks, dpsgd, plots
 from labkit.budget import budget
 from labkit.data import load_mnist
+from labkit.pictures import dp_sgd as pictures
 
 # %% setup=true
 (x_train, y_train), (x_test, y_test) = load_mnist()
 x_train, x_test = (x[..., None].astype(np.float32) / 255 for x in (x_train, x_test))
 y_train, y_test = (y.astype(np.int32) for y in (y_train, y_test))
 
-# 200 images to train on in parts 1 and 8, and 2000 that no model sees.
-members, strangers = np.split(np.random.default_rng(1).permutation(len(x_train))[:2200], [200])
+# 500 images to train on in parts 1 and 8, and 2000 that no model sees.
+members, strangers = np.split(np.random.default_rng(1).permutation(len(x_train))[:2500], [500])
 
 DELTA = 1e-7  # the δ of every (ε, δ) that we promise, explained in part 1
 PUBLISHED_DELTA = 1e-5  # that of the published figures in part 6
@@ -102,8 +103,8 @@ def accuracy(model, x, y):
 # training set. For a model trained on patients of a clinic, the answer is a diagnosis.
 #
 # The attack is one line: the model is surer of what it has seen, so guess "member" wherever the loss
-# is low ([Yeom et al. 2018, arXiv:1709.01604](https://arxiv.org/abs/1709.01604)). We train on 200
-# images, far too few for the size of the network, and look at the losses of those 200 members and of
+# is low ([Yeom et al. 2018, arXiv:1709.01604](https://arxiv.org/abs/1709.01604)). We train on 500
+# images, far too few for the size of the network, and look at the losses of those 500 members and of
 # 2000 images that it has never seen.
 
 # %%
@@ -123,6 +124,20 @@ print(
     f"median loss of members {np.median(member_losses):.5f}, "
     f"of strangers {np.median(stranger_losses):.5f}"
 )
+
+# %% [markdown]
+# **Predict first.** Draw a histogram of the members' losses and one of the strangers' on a logarithmic axis.
+# Do they overlap much, a little, or not at all?
+#
+# <details><summary>Answer</summary>
+#
+# By more than half: many strangers are as easy for the network as members are. But large losses are strangers' alone,
+# and on these the attack lives.
+#
+# </details>
+
+# %%
+pictures.members_and_strangers(member_losses, stranger_losses)
 
 # %% [markdown]
 # ### Exercise 1 · `attack_advantage` (easy, 8 minutes)
@@ -202,6 +217,14 @@ plots.roc(
 # there, but for δ. ε = 0.5 lets an attacker's odds grow by a factor of 1.65; ε = 5 by 148. Finding an ε
 # that holds is called *accounting*; parts 4 and 6 come to it.
 #
+# What the words say of one noisy number, and what they leave out: the two curves are how likely each outcome
+# is without you and with you. Where the second is more than $e^\varepsilon$ times as high as the first, the
+# promise needs its δ (drawn with δ = 0.05, so that it can be seen).
+
+# %%
+pictures.two_bells()
+
+# %% [markdown]
 # How small must δ be? Publish each of $n$ people's records outright with probability δ: that *is*
 # (0, δ)-DP, and gives away $n\delta$ people on average. With $n$ = 60 000 the customary δ = 1e-5 allows for
 # 0.6 people; our `DELTA` = 1e-7 for 0.006. δ belongs far below $1/n$.
@@ -217,7 +240,11 @@ plots.roc(
 #
 # (Abadi et al. 2016, Algorithm 1). Here $g_i$ is *all* of example $i$'s gradient: the kernels and
 # biases of every layer, as one long vector.
-#
+
+# %%
+pictures.clipping()
+
+# %% [markdown]
 # ### A solved sibling: the norm of one vector that lives in two arrays
 #
 # A vector in pieces has the norm $\sqrt{\sum_\text{pieces} \sum_k v_k^2}$:
@@ -245,8 +272,8 @@ def clip_per_example(per_example_grads, l2_norm_clip):
     """Scale each example's gradient to a norm of at most l2_norm_clip, over ALL variables.
 
     Args:
-        per_example_grads: a list with one float32 array per variable, each [batch, *variable.shape];
-            row i of every array belongs to example i.
+        per_example_grads: a list with one float32 array per variable, each
+            [batch, *variable.shape]; row i of every array belongs to example i.
         l2_norm_clip: the bound C > 0.
 
     Returns:
@@ -322,6 +349,13 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 # here, which is an attack of its own: [Mironov 2012](https://doi.org/10.1145/2382196.2382264).)
 
 # %% [markdown]
+# Move σ: the bells widen, and the ε that covers all but δ = 0.05 of the second one falls. (One step, one
+# coordinate, without the coins of part 4.)
+
+# %%
+pictures.sigma_slider()
+
+# %% [markdown]
 # ## Part 4 · Poisson sampling: not even the batch tells
 #
 # **Threat.** The attacker knows that every example is used exactly once per epoch. Then example $i$
@@ -332,7 +366,11 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 # alone gives a step ε, the coins make it $\log(1 + q(e^\varepsilon - 1))$, about $q\varepsilon$ if ε is small
 # ([Balle et al. 2018, arXiv:1807.01647](https://arxiv.org/abs/1807.01647)). The accountants of part 6
 # assume just this; a shuffled data set cut into batches of equal size is something else.
-#
+
+# %%
+pictures.batches()
+
+# %% [markdown]
 # ### Exercise 4 · `poisson_batch` (easy, 8 minutes)
 #
 # Draw one batch: toss a coin for each of the $n$ examples.
@@ -367,6 +405,17 @@ def poisson_batch(rng, n, sampling_probability):
 # What the coins are worth, for 15 epochs of batches of 250 out of 60 000 with σ = 1.3, by an accountant
 # that part 6 explains:
 
+# %% [markdown]
+# **Predict first.** Shuffled and cut, an example is in *one* batch of each epoch; by coins, in one *on average*. How far
+# apart are the two ε of 15 epochs?
+#
+# <details><summary>Answer</summary>
+#
+# By a factor of 16: 1.26 with coins and 20.51 for what each example's 15 certain uses prove. What the attacker
+# does not know, your presence in a batch, is worth more than the noise.
+#
+# </details>
+
 # %%
 poisson_epsilon = accounting.epsilon_pld(1.3, 250 / 60000, 15 * 240, DELTA)
 fixed_epsilon = accounting.epsilon_pld(1.3, 1.0, 15, DELTA)
@@ -380,7 +429,7 @@ print(f"fixed batches, each example once per epoch:      ε = {fixed_epsilon:.2f
 #
 # ### Your DP-SGD step
 #
-# Parts 2 to 4 together are a complete training step. We borrow the per-example gradients from
+# Parts 2 to 4 together are a complete training step; thirty of them teach a network of a single layer. We borrow the per-example gradients from
 # `tape.jacobian`, the obvious way and the slow one; part 5 measures how slow.
 
 # %%
@@ -401,11 +450,16 @@ def dp_sgd_step(model, x, y, l2_norm_clip, noise_multiplier, expected_batch_size
 
 
 rng = np.random.default_rng(2)
-model = convolutional_network()
-for step in range(3):
-    batch = poisson_batch(rng, len(x_train), 20 / len(x_train))
-    dp_sgd_step(model, x_train[batch], y_train[batch], L2_NORM_CLIP, 1.3, 20, rng)
-    print(f"step {step}: {len(batch)} examples")
+tf.keras.utils.set_random_seed(2)
+model = tf.keras.Sequential(
+    [tf.keras.layers.Flatten(input_shape=(28, 28, 1)), tf.keras.layers.Dense(10)]
+)
+print(f"before: test accuracy {accuracy(model, x_test, y_test):.3f}")
+for step in range(1, 31):
+    batch = poisson_batch(rng, len(x_train), 100 / len(x_train))
+    dp_sgd_step(model, x_train[batch], y_train[batch], L2_NORM_CLIP, 1.3, 100, rng)
+    if step % 10 == 0:
+        print(f"step {step}: {len(batch)} examples, {accuracy(model, x_test, y_test):.3f}")
 
 # %% [markdown]
 # ## Part 5 · The same with a library
@@ -518,8 +572,14 @@ def distance(a, b):
 
 
 print(f"the step moved the weights by up to      {distance(yours.get_weights(), start):.1e}")
-print(f"yours against TensorFlow Privacy's step  {distance(yours.get_weights(), library.get_weights()):.1e}")
-print(f"yours against labkit's                   {distance(yours.get_weights(), fast.get_weights()):.1e}")
+print(
+    "yours against TensorFlow Privacy's step "
+    f" {distance(yours.get_weights(), library.get_weights()):.1e}"
+)
+print(
+    "yours against labkit's                  "
+    f" {distance(yours.get_weights(), fast.get_weights()):.1e}"
+)
 
 # %% [markdown]
 # They differ in speed. `tape.jacobian` sends every example's loss back through the whole batch, so
@@ -619,7 +679,10 @@ finer_orders = (1 + np.geomspace(0.01, 2, 200)).tolist()
 published, published_order = compute_epsilon(SIGMA, Q, STEPS, PUBLISHED_DELTA, tutorial_orders)
 finer, finer_order = compute_epsilon(SIGMA, Q, STEPS, PUBLISHED_DELTA, finer_orders)
 true = accounting.epsilon_bracket(SIGMA, Q, STEPS, PUBLISHED_DELTA)
-print(f"RDP, the tutorial's orders  ε = {published:.2f} at order {published_order:.4g}, the smallest it has")
+print(
+    f"RDP, the tutorial's orders  ε = {published:.2f} at order {published_order:.4g}, the smallest"
+    " it has"
+)
 print(f"RDP, orders nearer 1        ε = {finer:.2f} at order {finer_order:.4g}")
 print(f"PLD (numerical)             ε = {true.high:.2f}; whatever is below {true.low:.2f} is false")
 
@@ -638,9 +701,11 @@ plots.lines(
     xlabel="Rényi order − 1",
     ylabel="ε at that order (nats)",
     title="2321.94 is where the grid of orders ends",
-    alt="ε against the Rényi order, both on logarithmic axes. The curve has its minimum of about 550 "
-    "near order 1.04; the tutorial's orders begin at 1.1, to the right of the minimum, on the rising "
-    "branch. PLD lies below at about 479.",
+    alt=(
+        "ε against the Rényi order, both on logarithmic axes. The curve has its minimum of about"
+        " 550 near order 1.04; the tutorial's orders begin at 1.1, to the right of the minimum, on"
+        " the rising branch. PLD lies below at about 479."
+    ),
     logx=True,
     logy=True,
 )
@@ -772,9 +837,11 @@ plots.lines(
     xlabel=f"ε so far (PLD, δ = {DELTA:g}, Poisson batches, add or remove one example)",
     ylabel="test accuracy",
     title="What privacy costs",
-    alt="Test accuracy against ε, one curve for each noise multiplier. Each curve climbs as training "
-    "goes on and ε grows; more noise means a smaller ε and a lower accuracy. All end below the line of "
-    "training without privacy.",
+    alt=(
+        "Test accuracy against ε, one curve for each noise multiplier. Each curve climbs as"
+        " training goes on and ε grows; more noise means a smaller ε and a lower accuracy. All end"
+        " below the line of training without privacy."
+    ),
     logx=True,
 )
 
@@ -821,8 +888,10 @@ for _ in at_steps:
     norms.append((np.linalg.norm(noise), length, abs(noise @ signal) / length))
     private_steps(1.3, 120, rng)
 whole, sums, along = np.transpose(norms)
-print(f"in units of C: noise {whole.min():.0f} to {whole.max():.0f} over {signal.size} weights, sums "
-      f"{sums.min():.1f} to {sums.max():.1f}, noise along the sum {along.max():.1f} at most")
+print(
+    f"in units of C: noise {whole.min():.0f} to {whole.max():.0f} over {signal.size} weights, sums "
+    f"{sums.min():.1f} to {sums.max():.1f}, noise along the sum {along.max():.1f} at most"
+)
 plots.lines(
     {
         "noise, all of it": (at_steps, whole),
@@ -832,9 +901,11 @@ plots.lines(
     xlabel="training step",
     ylabel="Euclidean norm (in units of C)",
     title="The sum wins only along its own direction",
-    alt="Three curves over the training steps, on a logarithmic axis: the noise's norm stays at about 210 "
-    "times the clip, the clipped sum's falls from 31 to about 10, and the noise's component along "
-    "the sum is about 1, below the sum at every step.",
+    alt=(
+        "Three curves over the training steps, on a logarithmic axis: the noise's norm stays at"
+        " about 210 times the clip, the clipped sum's falls from 31 to about 10, and the noise's"
+        " component along the sum is about 1, below the sum at every step."
+    ),
     logy=True,
 )
 
@@ -866,7 +937,10 @@ def attack(rngs):
     return np.linalg.norm(found - truth) / np.linalg.norm(truth)
 
 
-print(f"one seed for both:    relative error {attack([np.random.default_rng(7) for _ in range(2)]):.0e}")
+print(
+    "one seed for both:    relative error"
+    f" {attack([np.random.default_rng(7) for _ in range(2)]):.0e}"
+)
 print(f"a generator for each: relative error {attack(np.random.default_rng(7).spawn(2)):.0f}")
 
 # %% [markdown]
@@ -924,7 +998,17 @@ def tpr_bound(fpr, epsilon, delta):
 # %% check="bound_at_the_edges" points=2
 
 # %% [markdown]
-# The same 200 members, the same network, the same attack; only the training is private.
+# The same 500 members, the same network, the same attack; only the training is private.
+#
+# **Predict first.** Its ε is 4.4. Where will the attack's curve lie: on the diagonal, at the edge of what this ε allows, or
+# between the two?
+#
+# <details><summary>Answer</summary>
+#
+# Near the diagonal, far from the edge. The bound holds against the best attack on the worst image; this one is simple, and
+# judged by its average. The audit below comes nearer to an edge.
+#
+# </details>
 
 # %%
 tf.keras.utils.set_random_seed(1)
@@ -933,10 +1017,10 @@ private_history = train_privately(
     private_model,
     x_train[members],
     y_train[members],
-    5.0,  # noise_multiplier
-    50,  # batch_size
-    5,  # epochs
-    200,  # public_size
+    2.0,  # noise_multiplier
+    100,  # batch_size
+    10,  # epochs
+    500,  # public_size
     np.random.default_rng(5),
 )
 private_epsilon = float(private_history.epsilon[-1])
@@ -956,18 +1040,22 @@ plots.roc(
         f"DP-SGD, ε = {private_epsilon:.2f} (AUC {private_auc:.2f})": (private_fpr, private_tpr),
     },
     title="The attack before and after",
-    alt="ROC curves of the membership attack. The model trained without privacy is well above the "
-    "diagonal and enters the region that the private guarantee forbids; the private model's curve "
-    "stays close to the diagonal, below that region.",
-    bound=(f"forbidden at ε = {private_epsilon:.2f}", (grid, tpr_bound(grid, private_epsilon, DELTA))),
+    alt="ROC curves of the membership attack on two models, the diagonal of guessing, and in the "
+    "upper left the region that the private guarantee forbids. "
+    f"Areas under the curves: {public_auc:.2f} without privacy, {private_auc:.2f} with it.",
+    bound=(
+        f"forbidden at ε = {private_epsilon:.2f}",
+        (grid, tpr_bound(grid, private_epsilon, DELTA)),
+    ),
 )
 
 # %% [markdown]
-# The attack has lost most of its power, and the model most of its accuracy: 200 people are too small a
-# crowd to hide in. In part 7 the crowd was 60 000.
+# The attack has lost most of its power, and the model still works: it gets two images in three right, where the one
+# without privacy got seven in eight. That is the price for 500 people, a small crowd to hide in, and their ε of 4.4 is no
+# strong promise. In part 7 the crowd was 60 000: a better model *and* a smaller ε.
 #
 # An honest footnote: the bound holds for every single example's own test, in expectation over the
-# training's coins. An ROC over 200 members of *one* run only illustrates it.
+# training's coins. An ROC over 500 members of *one* run only illustrates it.
 #
 # ### Audit: catching a liar
 #
@@ -990,6 +1078,13 @@ plots.roc(
 #
 # Keep `low` refuted and `high` not refuted, look at the middle, and replace the one it agrees with.
 # Begin by asking whether 0 is refuted at all.
+#
+# </details>
+# <details><summary>Second hint</summary>
+#
+# An inner function `refuted(epsilon)` compares `audit.p_value(…)` with `1 - confidence` and returns a bool.
+# Start with `low, high = 0.0, 20.0` and stop when `high - low` is below 0.01. Which of the two may you
+# return: the one that is refuted, or the one that is not?
 #
 # </details>
 
@@ -1033,8 +1128,8 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
 # %%
 canary_rng = np.random.default_rng(6)
 canaries = audit.make_canaries(canary_rng, 1000, (28, 28, 1))
-x_audit = np.concatenate([x_train[members], canaries.images[canaries.included]])
-y_audit = np.concatenate([y_train[members], canaries.labels[canaries.included]])
+x_audit = np.concatenate([x_train[members[:200]], canaries.images[canaries.included]])
+y_audit = np.concatenate([y_train[members[:200]], canaries.labels[canaries.included]])
 audit_steps, guesses = 20, 160
 
 

@@ -24,6 +24,20 @@
 # sums, and adds Gaussian noise of standard deviation $\sigma C$. σ is the `noise_multiplier`, $q$ the
 # `sampling_probability` with which an example gets into a batch, $T$ the `steps`.
 #
+# **Which number means what.**
+#
+# | | | The published training |
+# |:-|:-|:-|
+# | σ, `noise_multiplier` | the noise's deviation over how far one person moves the sum | 1.3 |
+# | $q$, `sampling_probability` | the chance to be in a batch | 250 / 60 000 |
+# | $T$, `steps` | how many noisy sums an attacker sees | 3600, 15 epochs |
+# | δ | how likely the promise may fail | 1e-5 |
+# | **ε** | **what is promised, and asked for; smaller is more private** | 0.82 to 16.5: this lab's question |
+# | μ | the same promise as a whole curve (Part 1), from which each δ's ε follows (Part 3) | 0.23 |
+# | α, β | an attacker's two errors (Part 1); in Part 4 α is something else, an *order* | |
+#
+# The first four go into an accountant; ε comes out.
+#
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
 # exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
 # property is missing. A check needs only the set-up cells and its own exercise, so you can skip an
@@ -51,6 +65,7 @@ from labkit import accounting, checks, dpsgd, plots
 from labkit.accounting import require_domain
 from labkit.budget import budget
 from labkit.data import load_mnist
+from labkit.pictures import gdp_accounting as pictures
 
 # %% setup=true
 # The training run that all the published figures are about.
@@ -116,7 +131,11 @@ def require_settings(noise_multiplier, sampling_probability, steps):
 # mechanism gives, for each α, the smallest β of any test at all
 # ([Dong, Roth and Su 2019, arXiv:1905.02383](https://arxiv.org/abs/1905.02383)). One curve says more than any
 # (ε, δ).
-#
+
+# %%
+pictures.two_errors()
+
+# %% [markdown]
 # ### A solved sibling: the curve of (ε, δ)
 #
 # An (ε, δ)-DP mechanism allows β no lower than this (Proposition 2.5 there):
@@ -187,6 +206,12 @@ plots.lines(
 )
 
 # %% [markdown]
+# Move μ. Far apart, the bells hardly overlap, and the curve hugs the corner where the attacker is always right.
+
+# %%
+pictures.mu_slider(gaussian_tradeoff)
+
+# %% [markdown]
 # ### Exercise 2 · `compose_mu` (easy, 5 minutes)
 #
 # **Threat.** Training releases thousands of noisy gradients, and the attacker adds up hints. Releases
@@ -220,6 +245,16 @@ def compose_mu(mus):
 
 # %% check="composition_adds_up_renyi_costs" points=3 trials=5
 # %% check="composition_grows_with_the_root" points=2 trials=3
+
+# %% [markdown]
+# **Predict first.** Four releases of 0.5-GDP are together 1-GDP. How many make 4-GDP, a curve with hardly any
+# privacy left?
+#
+# <details><summary>Answer</summary>
+#
+# 64: μ grows with the square root of their number. A hundred times the steps cost ten times the μ.
+#
+# </details>
 
 # %%
 plots.lines(
@@ -356,7 +391,14 @@ print(f"published 0.227   ours {mu_256:.3f}")
 # $$\delta(\varepsilon) = \Phi\!\left(-\frac\varepsilon\mu + \frac\mu2\right)
 # - e^{\varepsilon}\,\Phi\!\left(-\frac\varepsilon\mu - \frac\mu2\right)$$
 #
-# (Dong, Roth and Su 2019, Corollary 2.13). It looks harmless. Watch a popular implementation of it:
+# (Dong, Roth and Su 2019, Corollary 2.13). In the picture of Part 1 each pair forbids what lies under a line, and all
+# pairs together forbid what lies under the curve:
+
+# %%
+pictures.many_epsilons()
+
+# %% [markdown]
+# The formula looks harmless. Watch a popular implementation of it:
 
 # %%
 from tensorflow_privacy.privacy.analysis import gdp_accountant
@@ -378,6 +420,14 @@ with np.errstate(all="ignore"):
 #
 # `special.log_ndtr` is log Φ, right even where Φ is far below the smallest float. `np.expm1(b - a)` is
 # $e^{b-a} - 1$. Rounding may put $b$ a hair above $a$: `min(0.0, b - a)`.
+#
+# </details>
+#
+# <details><summary>Second hint</summary>
+#
+# The log of a product is a sum: the second term, $e^\varepsilon\,\Phi(z)$, has the logarithm $\varepsilon + \log\Phi(z)$.
+# Compute $a$ and $b$ first, each in one line, and only then call `np.exp` and `np.expm1`, once each. Mind the
+# minus sign in front.
 #
 # </details>
 
@@ -607,6 +657,17 @@ print(f"\nbatch 256 again: classical with whole orders {coarser:.4f}, tight conv
 # accountants do ([Gopi, Lee and Wutschitz 2021, arXiv:2106.02848](https://arxiv.org/abs/2106.02848)): for any
 # smaller ε there are data, gradients and an attack that break the promise.
 
+# %% [markdown]
+# **Predict first.** Four figures for the same training: RDP 0.9422, the CLT's 0.8237, and PLD's two bounds. In which
+# order do they stand, and which one can't be true?
+#
+# <details><summary>Answer</summary>
+#
+# CLT below PLD's lower bound, below PLD's upper bound, below RDP. Below the certified lower bound no claim is
+# true, so it is the CLT's: the smallest figure, and the one that looks best.
+#
+# </details>
+
 # %%
 bracket = accounting.epsilon_bracket(NOISE_MULTIPLIER, Q, STEPS, DELTA)
 print(f"RDP                          ε = {epsilon_rdp:.4f}   guarantee, not tight")
@@ -618,61 +679,6 @@ print(f"CLT                          ε = {clt:.4f}   estimate: below the lower 
 # The truth lies between 0.851 and 0.853. RDP's 0.9422 is true but generous. **The CLT's 0.8237 is below what
 # is possible. As a claim about DP-SGD (worst-case data and gradients, an attacker who sees every step) it is
 # false.** By 3 %, here; next you find out how wrong it can be.
-#
-# Also ask *what* each figure is about. A figure is true of the sampling and the neighbours it was computed
-# for, and of nothing else:
-#
-# | Figure (σ = 1.3, batch 250, 15 epochs, δ = 1e-5) | Batches | Neighbours | What it is |
-# |:-|:-|:-|:-|
-# | RDP 0.9422 | Poisson | add or remove one | guarantee |
-# | PLD 0.8530 | Poisson | add or remove one | guarantee |
-# | CLT 0.8237 | Poisson | add or remove one | estimate, too small |
-# | CLT uniform 1.0547 | fresh uniform subsets of 250 | replace one, for noise 1.3 · 2C | estimate |
-# | RDP uniform 1.9683 | fresh uniform subsets of 250 | replace one, for noise 1.3 · 2C | guarantee |
-# | RDP uniform 7.1155 | fresh uniform subsets of 250 | replace one, for noise 1.3 · C | guarantee |
-# | PLD 16.53 | each example once an epoch, no amplification claimed | an example's gradients all zero or not | guarantee |
-# | PLD 17.93, or 18.61 | the published queue: 17 times in 15 epochs, or 18 | the same | guarantee for who is used so often |
-#
-# *None* of the published figures is about the published training. It reads MNIST in order, from a random place
-# on, through a queue of 1000 images from which each batch is drawn; and it begins anew each epoch, so what is
-# still in the queue is lost, and other images come twice. The next cell computes the rows from "CLT uniform"
-# on, and replays the queue (full, whenever a batch is drawn): in this replay an image is used 12 to 17 times, in
-# others up to 18.
-
-# %%
-def epsilon_rdp_uniform(noise_multiplier):
-    """RDP guarantee for uniform batches of 250 without replacement, one example replaced."""
-    accountant = rdp.RdpAccountant(
-        list(range(2, 64)), dp_accounting.NeighboringRelation.REPLACE_ONE
-    )
-    step = dp_accounting.SampledWithoutReplacementDpEvent(
-        N, BATCH_SIZE, dp_accounting.GaussianDpEvent(noise_multiplier)
-    )
-    accountant.compose(step, STEPS)
-    return accountant.get_epsilon(DELTA)
-
-
-def uses_by_queue(rng, capacity=1000):
-    """How often each example is used by a shuffling queue that begins anew each epoch."""
-    start = rng.integers(N, size=(EPOCHS, 1))
-    queues, following = start + np.arange(capacity), start + capacity
-    used = []
-    for _ in range(N // BATCH_SIZE):
-        queues = rng.permuted(queues, axis=1)
-        used.append(queues[:, :BATCH_SIZE].ravel() % N)
-        queues[:, :BATCH_SIZE] = following + np.arange(BATCH_SIZE)
-        following += BATCH_SIZE
-    return np.bincount(np.concatenate(used), minlength=N)
-
-
-uniform = epsilon_clt_uniform(NOISE_MULTIPLIER, Q, STEPS, DELTA)
-print(f"CLT uniform, noise 1.3 · 2C   ε = {uniform:.4f}")
-print(f"RDP uniform, noise 1.3 · 2C   ε = {epsilon_rdp_uniform(NOISE_MULTIPLIER):.4f}")
-print(f"RDP uniform, noise 1.3 · C    ε = {epsilon_rdp_uniform(NOISE_MULTIPLIER / 2):.4f}")
-uses = uses_by_queue(np.random.default_rng(0))
-for times in (uses.min(), EPOCHS, uses.max()):
-    epsilon = accounting.epsilon_pld(NOISE_MULTIPLIER, 1.0, times, DELTA)
-    print(f"used {times} times in {EPOCHS} epochs    ε = {epsilon:.2f}   {np.sum(uses == times)} images")
 
 # %% [markdown]
 # ### The picture
@@ -721,10 +727,12 @@ plots.lines(
     xlabel=f"steps T (σ = {NOISE_MULTIPLIER}, batch {BATCH_SIZE} of {N}, Poisson)",
     ylabel="ε relative to PLD's upper bound (drawn up to 4)",
     title="Who is right, over the steps",
-    alt="ε of RDP, PLD and the CLT relative to PLD's upper bound, against the number of steps. For "
-    f"{counts[0]} step{'s' * (counts[0] > 1)} the CLT gives {over_steps['CLT'][0]:.0%} of that bound and RDP "
-    f"{over_steps['RDP'][0]:.1f} times as much; both come nearer with more steps. The region where "
-    "the CLT lies below the certified lower bound is shaded.",
+    alt=(
+        "ε of RDP, PLD and the CLT relative to PLD's upper bound, against the number of steps. For"
+        f" {counts[0]} step{'s' * (counts[0] > 1)} the CLT gives {over_steps['CLT'][0]:.0%} of that"
+        f" bound and RDP {over_steps['RDP'][0]:.1f} times as much; both come nearer with more"
+        " steps. The region where the CLT lies below the certified lower bound is shaded."
+    ),
     logx=True,
     shaded=(
         "the CLT claims too much privacy",
@@ -737,7 +745,11 @@ plots.lines(
 # Gaussian yet: it has a long upper tail (the rare step that has you in its batch and tells a lot), and
 # δ = 1e-5 asks about just that tail. After 100 000 steps the CLT is almost exact. (It can also err the other
 # way: with σ = 0.5, q = 0.05 and 480 steps it says 65.6, where 38.8 is enough.)
-#
+
+# %%
+pictures.rare_losses()
+
+# %% [markdown]
 # ### Exercise 8 · `worst_case` (medium, 10 minutes)
 #
 # Where does an estimate under-report most? Go through settings, and *accuse only with proof*: an estimate is
@@ -992,10 +1004,12 @@ plots.lines(
     xlabel="epoch",
     ylabel="test accuracy",
     title=f"{planned} epochs at σ = {NOISE_MULTIPLIER}: what you get, and what it costs",
-    alt="Test accuracy by epoch on the left axis: the published curve climbs from 0.908 to 0.968, ours "
-    f"from {history.validation_accuracy[0]:.3f} to {history.validation_accuracy[-1]:.3f} in {epochs} "
-    "epochs. On the right axis ε by RDP, PLD and the CLT grows with the epochs, RDP highest, the CLT "
-    "lowest, below PLD.",
+    alt=(
+        "Test accuracy by epoch on the left axis: the published curve climbs from 0.908 to 0.968,"
+        f" ours from {history.validation_accuracy[0]:.3f} to {history.validation_accuracy[-1]:.3f}"
+        f" in {epochs} epochs. On the right axis ε by RDP, PLD and the CLT grows with the epochs,"
+        " RDP highest, the CLT lowest, below PLD."
+    ),
     right=(
         f"ε at δ = {DELTA:g}",
         {f"{name} (right)": (range(1, planned + 1), values) for name, values in spent.items()},
@@ -1074,6 +1088,17 @@ for group_size in (1, 5, 25):
 # **Price two: accuracy.** To DP-SGD a group is just one example with a strange loss, the mean of five. So we
 # can train with `dpsgd.fit`: 12 000 groups of 5 images, each group in the batch by one coin.
 
+# %% [markdown]
+# **Predict first.** The same σ and the same number of images a step, once clipped one by one and once in groups of five.
+# Which network is better after three epochs?
+#
+# <details><summary>Answer</summary>
+#
+# The one without groups, clearly. The noise on the mean gradient is five times as large with groups; a group's
+# mean gradient is smoother, but not five times as long.
+#
+# </details>
+
 # %%
 class InGroups(tf.keras.Model):
     """A network applied to groups of images: [groups, group size, …] → [groups, group size, 10]."""
@@ -1124,7 +1149,10 @@ def train_in_groups(group_size, steps):
 steps = budget(full=720, quick=4)
 group_accuracy = {group_size: train_in_groups(group_size, steps) for group_size in (1, 5)}
 for group_size, reached in group_accuracy.items():
-    print(f"groups of {group_size}, {steps} steps, σ = {NOISE_MULTIPLIER}: test accuracy {reached:.3f}")
+    print(
+        f"groups of {group_size}, {steps} steps, σ = {NOISE_MULTIPLIER}: test accuracy"
+        f" {reached:.3f}"
+    )
 
 # %% [markdown]
 # In full mode, after three epochs: 0.949 without groups, 0.887 with groups of 5 (seeds 3 and 4). After the
@@ -1174,8 +1202,74 @@ print(f"labkit, batch of {size}, every example clipped: {taken:.0f} ms a step")
 # trained above. A library that forms new groups in each batch may not get away with less.)
 
 # %%
+pictures.a_group_turns()
+
+# %%
 two_steps = 2 * bracket.high, (1 + math.exp(bracket.high)) * DELTA
-print(f"groups of 5, after 15 epochs: ε = {two_steps[0]:.2f} at δ = {two_steps[1]:.1e} for one person")
+print(
+    f"groups of 5, after 15 epochs: ε = {two_steps[0]:.2f} at δ = {two_steps[1]:.1e} for one person"
+)
+
+# %% [markdown]
+# ## Part 9 · Which figure is about what
+#
+# A figure is true of the sampling and the neighbours it was computed
+# for, and of nothing else:
+#
+# | Figure (σ = 1.3, batch 250, 15 epochs, δ = 1e-5) | Batches | Neighbours | What it is |
+# |:-|:-|:-|:-|
+# | RDP 0.9422 | Poisson | add or remove one | guarantee |
+# | PLD 0.8530 | Poisson | add or remove one | guarantee |
+# | CLT 0.8237 | Poisson | add or remove one | estimate, too small |
+# | CLT uniform 1.0547 | fresh uniform subsets of 250 | replace one, for noise 1.3 · 2C | estimate |
+# | RDP uniform 1.9683 | fresh uniform subsets of 250 | replace one, for noise 1.3 · 2C | guarantee |
+# | RDP uniform 7.1155 | fresh uniform subsets of 250 | replace one, for noise 1.3 · C | guarantee |
+# | PLD 16.53 | each example once an epoch, no amplification claimed | an example's gradients all zero or not | guarantee |
+# | PLD 17.93, or 18.61 | the published queue: 17 times in 15 epochs, or 18 | the same | guarantee for who is used so often |
+#
+# *None* of the published figures is about the published training. It reads MNIST in order, from a random place
+# on, through a queue of 1000 images from which each batch is drawn; and it begins anew each epoch, so what is
+# still in the queue is lost, and other images come twice. The next cell computes the rows from "CLT uniform"
+# on, and replays the queue (full, whenever a batch is drawn): in this replay an image is used 12 to 17 times, in
+# others up to 18.
+
+# %%
+def epsilon_rdp_uniform(noise_multiplier):
+    """RDP guarantee for uniform batches of 250 without replacement, one example replaced."""
+    accountant = rdp.RdpAccountant(
+        list(range(2, 64)), dp_accounting.NeighboringRelation.REPLACE_ONE
+    )
+    step = dp_accounting.SampledWithoutReplacementDpEvent(
+        N, BATCH_SIZE, dp_accounting.GaussianDpEvent(noise_multiplier)
+    )
+    accountant.compose(step, STEPS)
+    return accountant.get_epsilon(DELTA)
+
+
+def uses_by_queue(rng, capacity=1000):
+    """How often each example is used by a shuffling queue that begins anew each epoch."""
+    start = rng.integers(N, size=(EPOCHS, 1))
+    queues, following = start + np.arange(capacity), start + capacity
+    used = []
+    for _ in range(N // BATCH_SIZE):
+        queues = rng.permuted(queues, axis=1)
+        used.append(queues[:, :BATCH_SIZE].ravel() % N)
+        queues[:, :BATCH_SIZE] = following + np.arange(BATCH_SIZE)
+        following += BATCH_SIZE
+    return np.bincount(np.concatenate(used), minlength=N)
+
+
+uniform = epsilon_clt_uniform(NOISE_MULTIPLIER, Q, STEPS, DELTA)
+print(f"CLT uniform, noise 1.3 · 2C   ε = {uniform:.4f}")
+print(f"RDP uniform, noise 1.3 · 2C   ε = {epsilon_rdp_uniform(NOISE_MULTIPLIER):.4f}")
+print(f"RDP uniform, noise 1.3 · C    ε = {epsilon_rdp_uniform(NOISE_MULTIPLIER / 2):.4f}")
+uses = uses_by_queue(np.random.default_rng(0))
+for times in (uses.min(), EPOCHS, uses.max()):
+    epsilon = accounting.epsilon_pld(NOISE_MULTIPLIER, 1.0, times, DELTA)
+    print(
+        f"used {times} times in {EPOCHS} epochs    ε = {epsilon:.2f}   {np.sum(uses == times)}"
+        " images"
+    )
 
 # %% [markdown]
 # ## What you proved, and what you did not

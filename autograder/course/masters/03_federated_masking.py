@@ -35,6 +35,7 @@ from scipy.special import expit
 from labkit import checks, plots, secagg
 from labkit.budget import budget
 from labkit.data import load_mnist
+from labkit.pictures import federated_masking as pictures
 
 # %% setup=true
 (x_train, y_train), (x_test, y_test) = load_mnist()
@@ -64,7 +65,7 @@ def accuracy(weights, x, y):
 
 
 def correlation(a, b):
-    """Pearson's correlation of two images: 1 if one is the other, up to contrast; 0 if unrelated."""
+    """Pearson's correlation of two images: 1 if alike, up to contrast; 0 if unrelated."""
     return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
 
 
@@ -166,7 +167,11 @@ print(
 #
 # where party $k$ has $n_k$ of the $n$ images and the mean loss $L_k$ on them, and $\eta$ is the learning
 # rate.
-#
+
+# %%
+pictures.federated_round()
+
+# %% [markdown]
 # ### Exercise 2 · `federated_round` (medium, 8 minutes)
 #
 # Play the server: collect each party's gradient, and make the step.
@@ -304,8 +309,8 @@ wrong_pairs = np.zeros(784)
 for _ in range(ROUNDS):
     wrong_pairs = wrong_pairs - LEARNING_RATE * published_call(wrong_pairs, data)
 print(
-    f"test accuracy when all compute on the same 32 images: {accuracy(same_batch, x_test, y_test):.4f}; "
-    f"ours: {together[-1]:.4f}"
+    "test accuracy when all compute on the same 32 images:"
+    f" {accuracy(same_batch, x_test, y_test):.4f}; ours: {together[-1]:.4f}"
 )
 print(
     "test accuracy with party 0's images and party 1's labels: "
@@ -378,6 +383,16 @@ plots.images(
 # "But nobody sends the gradient of a single image!" A batch only mixes images. In the gradients of six
 # parties' batches of 32, each party's average 0 and average 1 are in plain sight.
 
+# %% [markdown]
+# **Predict first.** What will the gradient of a batch of 32 look like: noise, one of the images, or something else?
+#
+# <details><summary>Answer</summary>
+#
+# Something else: the mean 1 minus the mean 0, each weighted. The images differ in their details, which average
+# out; what they share stays.
+#
+# </details>
+
 # %%
 batch_gradients = np.array([gradient(np.zeros(784), x, y) for x, y in parties[:6]])
 batch_gradients /= np.abs(batch_gradients).max(axis=1, keepdims=True)
@@ -403,7 +418,11 @@ plots.images(
 # \qquad \sum_i \tilde g_i = \sum_i g_i .$$
 #
 # **The smaller id adds, the larger one subtracts.**
-#
+
+# %%
+pictures.masks_cancel()
+
+# %% [markdown]
 # ### Exercise 5 · `mask_gradient` (medium, 10 minutes)
 #
 # `masks` holds the masks of all pairs; a party uses those of its own pairs. Write it so that it works
@@ -448,6 +467,17 @@ def mask_gradient(grad, party, masks):
 # **Attack it.** As in the published notebook, the pairs are (0, 5), (1, 6), …, and the masks are
 # floats. How large must they be? Too small, and the image shines through. Too large, and the floats'
 # rounding eats the gradient: $(g + m) - m$ is not $g$.
+
+# %% [markdown]
+# **Predict first.** Make the float masks larger and larger. Which breaks first: the attack on the masked gradient, or the
+# sum?
+#
+# <details><summary>Answer</summary>
+#
+# The attack, at masks of about the gradients' size. But the sum gets worse from the very beginning, in proportion
+# to the masks: there is no size at which nothing shows and nothing is lost.
+#
+# </details>
 
 # %%
 pairs = [(i, i + 5) for i in range(5)]
@@ -497,7 +527,10 @@ encoded = np.array([fixed.encode(grad, PARTIES) for grad in grads])
 masks = {pair: mask_rng.integers(0, 2**32, 784, dtype=np.uint32) for pair in pairs}
 sent = np.array([mask_gradient(encoded[p], p, masks) for p in range(PARTIES)])
 total, wanted = sent.sum(axis=0, dtype=np.uint32), encoded.sum(axis=0, dtype=np.uint32)
-print(f"places in which the sum of the masked differs from that of the bare: {np.sum(total != wanted)}")
+print(
+    "places in which the sum of the masked differs from that of the bare:"
+    f" {np.sum(total != wanted)}"
+)
 print(f"rounding: {np.abs(fixed.decode(total) - grads.sum(axis=0)).max():.1e}, from encoding alone")
 
 blind = []
@@ -554,7 +587,10 @@ def fresh_keys(parties):
 
 
 private_keys, public_keys = fresh_keys(range(PARTIES))
-print("sum of all masks:", sum(first_attempt(p, private_keys[p], public_keys, 0, 3) for p in range(PARTIES)))
+print(
+    "sum of all masks:",
+    sum(first_attempt(p, private_keys[p], public_keys, 0, 3) for p in range(PARTIES)),
+)
 
 # %% [markdown]
 # **Attack it.** Public keys are public, and nobody has to prove that the key it announces is its own. A
@@ -678,8 +714,9 @@ for round_number in range(ROUNDS):
     weights = weights - LEARNING_RATE * fixed.decode(total) / PARTIES
     masked_accuracies.append(accuracy(weights, x_test, y_test))
 print(
-    f"test accuracy {masked_accuracies[-1]:.4f} with masks, {together[-1]:.4f} without;\n"
-    f"the weights differ by up to {np.abs(weights - plain_weights).max():.1e}, the rounding of fixed point"
+    f"test accuracy {masked_accuracies[-1]:.4f} with masks, {together[-1]:.4f} without;\nthe"
+    f" weights differ by up to {np.abs(weights - plain_weights).max():.1e}, the rounding of fixed"
+    " point"
 )
 plots.lines(
     {
@@ -689,7 +726,10 @@ plots.lines(
     xlabel="round",
     ylabel="test accuracy",
     title="Masks cost no accuracy",
-    alt="Test accuracy by round for bare and for masked gradients: the two curves lie on each other.",
+    alt=(
+        "Test accuracy by round for bare and for masked gradients: the two curves lie on each"
+        " other."
+    ),
 )
 
 # %% [markdown]
@@ -697,6 +737,17 @@ plots.lines(
 #
 # **Threat.** Party 3 has agreed on masks with everybody, and then falls silent. The others' masks with
 # it stay in the sum:
+
+# %% [markdown]
+# **Predict first.** One of ten parties falls silent after the masks were agreed on. By how much is the sum of the other nine
+# wrong?
+#
+# <details><summary>Answer</summary>
+#
+# Entirely: nine masks that do not cancel are uniform numbers modulo $2^{32}$, in each entry. Not one digit of the
+# sum is left.
+#
+# </details>
 
 # %%
 vectors = np.array([fixed.encode(grad, PARTIES) for grad in grads])
@@ -751,17 +802,19 @@ for round_number, grad in enumerate(victim_gradients):  # six rounds, with six i
         taken[name].append(invert_gradient(fixed.decode(bare)))
 same, fresh, doubly = ([*map(correlation, images, victims)] for images in taken.values())
 print(
-    "correlation with party 3's image after the server took the pair masks off:\nat least "
-    f"{min(same):.4f} with pair masks only, at most {max(np.abs(doubly)):.3f} with a self mask as well;\n"
-    f"in rounds with a key of their own at most {max(np.abs(fresh)):.3f}"
+    "correlation with party 3's image after the server took the pair masks off:\nat least"
+    f" {min(same):.4f} with pair masks only, at most {max(np.abs(doubly)):.3f} with a self mask as"
+    f" well;\nin rounds with a key of their own at most {max(np.abs(fresh)):.3f}"
 )
 plots.images(
     {"true": np.reshape(victims, (-1, 28, 28))}
     | {name: np.reshape(images, (-1, 28, 28)) for name, images in taken.items()},
     title="Party 3's key was revealed",
-    alt="Four rows of six images: the true digits; the same digits, reconstructed by the server from "
-    "what the revealed key masked; grey noise for rounds with another key; and grey noise where a self "
-    "mask was on the vector as well.",
+    alt=(
+        "Four rows of six images: the true digits; the same digits, reconstructed by the server"
+        " from what the revealed key masked; grey noise for rounds with another key; and grey noise"
+        " where a self mask was on the vector as well."
+    ),
 )
 
 # %% [markdown]
@@ -779,7 +832,11 @@ plots.images(
 #
 # where $s_{ij}$ is the seed that $i$ and $j$ agreed on, $\mathrm{PRG}$ is `secagg.expand`, and the sign is
 # $+$ where the survivor's id is the smaller one, and $-$ where it is the larger one.
-#
+
+# %%
+pictures.double_masking()
+
+# %% [markdown]
 # ### Exercise 8 · `unmask` (harder, 12 minutes)
 #
 # The seeds have been recovered. Take the masks off.
@@ -789,6 +846,14 @@ plots.images(
 # Subtract `secagg.expand(seed, len(masked_sum))` for each survivor's self seed. Then go over
 # `pair_seeds`: in each pair `(smaller, larger)` one survived. Was it the one that had *added* the mask,
 # or the one that had subtracted it?
+#
+# </details>
+#
+# <details><summary>Second hint</summary>
+#
+# If the smaller id survived, the sum still holds $+$ that mask: subtract it. If the larger id survived, the sum
+# holds $-$ that mask: add it. Stay in `uint32`: `total - mask` and `total + mask` wrap around as they should. The
+# keys of `self_seeds` are not needed.
 #
 # </details>
 
@@ -832,7 +897,9 @@ dropped = [3, 8]
 survivors = [party for party in range(PARTIES) if party not in dropped]
 self_seeds = {party: secrets.token_bytes(32) for party in survivors}
 pair_seeds = {
-    (i, j): private_keys[i].agree(public_keys[j], b"%d %d " % (i, j) + public_keys[i] + public_keys[j])
+    (i, j): (
+        private_keys[i].agree(public_keys[j], b"%d %d " % (i, j) + public_keys[i] + public_keys[j])
+    )
     for i in range(PARTIES)
     for j in range(i + 1, PARTIES)
 }
@@ -985,9 +1052,16 @@ def privacy_risk(parties, neighbours, threshold, colluders):
 # %% check="the_tail_is_exact" points=4 trials=3
 # %% check="risk_at_the_edges" points=2 trials=3
 
+# %% [markdown]
+# Move $k$ and see *your* risk for 40 parties, a fifth of which collude, with $t = 2k/3$. (1e-6 stands for whatever
+# is smaller, too.)
+
+# %%
+pictures.neighbours_slider(privacy_risk)
+
 # %%
 def neighbours(n, lying):
-    """Return the smallest k and a t: a fifth collude, a twentieth drop out, both risks below 1e-6."""
+    """The smallest k, and a t: a fifth collude, a twentieth drop out, both risks below 1e-6."""
     for k in range(4, n, 2):
         for t in range(k // 2 + 1, k + 1):
             enough = 2 * t - k - 1 if lying else t
@@ -1003,15 +1077,19 @@ crowds = (100, 200, 500, 5000, 50000, 10**6)
 needed = {name: [neighbours(n, name == "lying") for n in crowds] for name in ("curious", "lying")}
 for n, *both in zip(crowds, *needed.values()):
     print(f"{n:8} parties:", *(f"{name} k = {k}, t = {t};" for name, (k, t) in zip(needed, both)))
-print(f"500 parties, k = 20, t = 2k/3: {privacy_risk(500, 20, 13, 100):.0e} against a curious server,")
+print(
+    f"500 parties, k = 20, t = 2k/3: {privacy_risk(500, 20, 13, 100):.0e} against a curious server,"
+)
 print(f"{privacy_risk(500, 20, 2 * 13 - 21, 100):.0f} against one that lies")
 plots.lines(
     {f"a {name} server": (crowds, [k for k, _ in pairs]) for name, pairs in needed.items()},
     xlabel="parties",
     ylabel="neighbours of each party",
     title="A fifth collude, a twentieth drop out; either risk below 1e-6",
-    alt="Neighbours that are needed against the number of parties on a logarithmic axis: two nearly "
-    "straight lines, that of the lying server about twice as high as that of the curious one.",
+    alt=(
+        "Neighbours that are needed against the number of parties on a logarithmic axis: two nearly"
+        " straight lines, that of the lying server about twice as high as that of the curious one."
+    ),
     logx=True,
 )
 
@@ -1043,7 +1121,9 @@ def cost(n, k, t):
 
 
 rounds = {
-    "all pairs": [(n, n - 1, 2 * n // 3) for n in budget(full=[10, 25, 50, 100], quick=[10, 20, 40])],
+    "all pairs": [
+        (n, n - 1, 2 * n // 3) for n in budget(full=[10, 25, 50, 100], quick=[10, 20, 40])
+    ],
     "few neighbours": [
         (n, *neighbours(n, lying=False)) for n in budget(full=[100, 200, 300], quick=[60, 80])
     ],
@@ -1056,10 +1136,17 @@ for (name, sizes), symbol in zip(rounds.items(), ("n²", "n·k")):
     # Relative errors are minimised, so that small rounds count as much as large ones.
     for column, unit, digits in ((0, "bytes", 0), (1, "ms", 3)):
         y = costs[name][:, column] * (1000 if unit == "ms" else 1)
-        (a, b), *_ = np.linalg.lstsq(np.stack([terms / y, counts / y], 1), np.ones(len(y)), rcond=None)
+        (a, b), *_ = np.linalg.lstsq(
+            np.stack([terms / y, counts / y], 1), np.ones(len(y)), rcond=None
+        )
         off = np.abs((a * terms + b * counts) / y - 1).max()
-        print(f"{name:14}: {a:8.{digits}f} · {symbol} {b:+9.{digits}f} · n {unit} (within {off:.0%})")
-    print(f"{name:14}: {counts[-1]} parties: {costs[name][-1, 0] / 1e6:.2f} MB, {costs[name][-1, 1]:.2f} s")
+        print(
+            f"{name:14}: {a:8.{digits}f} · {symbol} {b:+9.{digits}f} · n {unit} (within {off:.0%})"
+        )
+    print(
+        f"{name:14}: {counts[-1]} parties: {costs[name][-1, 0] / 1e6:.2f} MB,"
+        f" {costs[name][-1, 1]:.2f} s"
+    )
 plots.lines(
     {name: ([n for n, *_ in sizes], [b / n / 1e3 for (n, *_), (b, _) in zip(sizes, costs[name])])
      for name, sizes in rounds.items()}

@@ -41,6 +41,7 @@ from labkit import checks, plots
 from labkit.budget import budget
 from labkit.data import load_mnist
 from labkit.parties import WrongParty, parties
+from labkit.pictures import split_learning as pictures
 from labkit.progress import Progress
 
 # %% setup=true
@@ -124,7 +125,11 @@ def sum_of_squares(owner, helper, values):
 #
 # The network is 784–128–640 | 10. The bar is the **cut**: alice has the images and the **bottom**, two
 # layers with relu; bob has the labels and the **top**, one layer and a softmax. One training step on a batch:
-#
+
+# %%
+pictures.the_cut()
+
+# %% [markdown]
 # | | who | does what | moves |
 # |:-|:-|:-|:-|
 # | 1 | alice | forward to the cut: $h = \mathrm{relu}(\mathrm{relu}(x W_0 + b_0) W_1 + b_1)$ | |
@@ -210,8 +215,8 @@ def server_step(top, smashed, labels, learning_rate):
         learning_rate: η, for the top.
 
     Returns:
-        Three things: the new top as a list [w, b]; the gradient of the loss by smashed, [batch, cut];
-        the loss, a scalar: the mean cross-entropy before the step.
+        Three things: the new top as a list [w, b]; the gradient of the loss by smashed,
+        [batch, cut]; the loss, a scalar: the mean cross-entropy before the step.
     """
     ### BEGIN SOLUTION
     w, b = top
@@ -295,8 +300,8 @@ def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, bac
         backward: backward(bottom, x, cut_gradient, learning_rate) → new bottom; for alice.
 
     Returns:
-        Four things: the new bottom (alice's), the new top and the loss (bob's), and the cut gradient
-        as alice received it (alice's). All remote.
+        Four things: the new bottom (alice's), the new top and the loss (bob's), and the cut
+        gradient as alice received it (alice's). All remote.
     """
     ### BEGIN SOLUTION
     smashed = alice.run(forward, bottom, x).send(bob)
@@ -369,8 +374,9 @@ for start in range(0, 20 * BATCH, BATCH):
     )
 split = [w.copy().get() for w in [*hers, *his]]
 print(
-    f"20 steps moved the weights by up to {max(np.abs(a - b).max() for a, b in zip(split, bottom + top)):.4f};"
-    f"\nsplit and unsplit differ by up to {max(np.abs(a - b).max() for a, b in zip(split, together)):.1e}"
+    "20 steps moved the weights by up to"
+    f" {max(np.abs(a - b).max() for a, b in zip(split, bottom + top)):.4f};\nsplit and unsplit"
+    f" differ by up to {max(np.abs(a - b).max() for a, b in zip(split, together)):.1e}"
 )
 
 # %% [markdown]
@@ -471,6 +477,17 @@ moved = {pair: n - wire[pair] for pair, n in network.bytes_on_the_wire().items()
 to_bob, to_alice = moved["alice", "bob"], moved["bob", "alice"]
 print("test accuracy by epoch:", np.round(with_steps, 4))
 
+# %% [markdown]
+# **Predict first.** Without steps 7 and 8 alice's two layers stay as random as they began, and bob trains a single layer of 10
+# units on what comes out of them. Which test accuracy does he reach?
+#
+# <details><summary>Answer</summary>
+#
+# Surprisingly high, about nine in ten: 640 random features of an image are enough for a linear classifier to learn
+# a lot. That is why nobody noticed.
+#
+# </details>
+
 # %%
 without_bottom, without_top = new_network(np.random.default_rng(1))
 _, _, without_steps, losses_without = train(
@@ -507,8 +524,10 @@ plots.lines(
     xlabel="epoch",
     ylabel="test accuracy",
     title="What the missing steps are worth: accuracy",
-    alt="Test accuracy by epoch, two curves. Both rise; without the steps in which alice learns the "
-    "curve stays far below the other.",
+    alt=(
+        "Test accuracy by epoch, two curves. Both rise; without the steps in which alice learns the"
+        " curve stays far below the other."
+    ),
 )
 
 # %% [markdown]
@@ -529,10 +548,20 @@ one_process = (time.perf_counter() - began) / 200
 evaluations = 4 * CUT * TEST * EPOCHS  # smashed test data went to bob after each epoch
 per_step = (to_bob + to_alice - evaluations) / steps
 payload = bytes_per_epoch(TRAIN, BATCH, CUT, 0) * EPOCHS / steps
-print(f"time per step:  {1e3 * seconds / steps:.1f} ms in two processes, {1e3 * one_process:.1f} ms in one")
-print(f"bytes per step: {per_step:.0f} across the cut by the sockets' count; {payload:.0f} predicted")
-print(f"overhead:       {(per_step - payload) / 2:.0f} bytes a message, {per_step / payload - 1:.2%}")
-print(f"an epoch:       {per_step * steps / EPOCHS / 1e6:.1f} MB; the images themselves are {TRAIN * 784 / 1e6:.1f} MB")
+print(
+    f"time per step:  {1e3 * seconds / steps:.1f} ms in two processes, {1e3 * one_process:.1f} ms"
+    " in one"
+)
+print(
+    f"bytes per step: {per_step:.0f} across the cut by the sockets' count; {payload:.0f} predicted"
+)
+print(
+    f"overhead:       {(per_step - payload) / 2:.0f} bytes a message, {per_step / payload - 1:.2%}"
+)
+print(
+    f"an epoch:       {per_step * steps / EPOCHS / 1e6:.1f} MB; the images themselves are"
+    f" {TRAIN * 784 / 1e6:.1f} MB"
+)
 
 # %% [markdown]
 # The last line deserves a pause: to keep 47 MB of images at home, alice sends several times as much in *every
@@ -620,16 +649,18 @@ for share in (0.02, 0.09, 0.5):
     ]
     everything, truth = map(np.concatenate, zip(*seen))
     print(
-        f"{share:4.0%} positives: AUC of the norm attack {roc_auc_score(truth, norm_attack(everything)):.4f} "
-        f"over {ATTACK_STEPS} steps"
+        f"{share:4.0%} positives: AUC of the norm attack"
+        f" {roc_auc_score(truth, norm_attack(everything)):.4f} over {ATTACK_STEPS} steps"
     )
 plots.lines(
     {f"{share:.0%} positives": (WINDOW * np.arange(1, len(a) + 1), a) for share, a in aucs.items()},
     xlabel="step",
     ylabel="AUC of the norm attack",
     title="alice reads bob's labels from lengths alone",
-    alt="AUC of the norm attack against training step for three shares of positives. With two and nine "
-    "percent it is close to 1; with one half it is far lower.",
+    alt=(
+        "AUC of the norm attack against training step for three shares of positives. With two and"
+        " nine percent it is close to 1; with one half it is far lower."
+    ),
 )
 
 # %% [markdown]
@@ -670,6 +701,9 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
 # %% check="labels_follow_the_direction" points=5 trials=5
 # %% check="lengths_do_not_mislead" points=3 trials=3
 
+# %%
+pictures.gradient_directions()
+
 # %% [markdown]
 # Try it on the ten digits, at the start of training and on the network that you trained for five epochs. `probe` is
 # an ordinary step on 512 images.
@@ -695,7 +729,9 @@ for moment, hers, his in (
     (f"after {EPOCHS} epochs", bottom, top),
 ):
     *_, received = split_training(hers, his, probe_x, probe_y)
-    print(f"direction attack {moment}: {attack_accuracy(received.get()):.4f} of the labels read right")
+    print(
+        f"direction attack {moment}: {attack_accuracy(received.get()):.4f} of the labels read right"
+    )
 
 # %% [markdown]
 # **One labelled image of each digit, and alice has all the labels that bob would not hand over.** Split learning alone
@@ -766,8 +802,10 @@ plots.images(
         "bob's view": np.clip(stolen[:8], 0, 1).reshape(-1, 28, 28),
     },
     title="Eight test images, and what bob makes of their smashed data",
-    alt="Two rows of eight handwritten digits. The reconstructions in the second row are blurred, and "
-    "every digit and much of its handwriting can be recognised.",
+    alt=(
+        "Two rows of eight handwritten digits. The reconstructions in the second row are blurred,"
+        " and every digit and much of its handwriting can be recognised."
+    ),
 )
 
 # %% [markdown]
@@ -837,6 +875,17 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 #
 # Part 2 showed that one process computes what two compute, so the runs below use one, and repeat each with three seeds.
 
+# %% [markdown]
+# **Predict first.** Let the noise be four times as long as the longest gradient. How many of the labels do the three attacks
+# read, and what does the noise cost?
+#
+# <details><summary>Answer</summary>
+#
+# See the table below: the three differ by a factor of two, and the direction attack, the one you wrote, is the
+# weakest. A defence that was tried against one attack is not known to defend.
+#
+# </details>
+
 # %%
 PROJECTED, REGRESSED = 32 * BATCH, 200 * BATCH
 NOISY_STEPS = budget(full=300, quick=30)
@@ -898,6 +947,7 @@ def noisy_training(noise_multiplier, seed, rate=LEARNING_RATE):
     return accuracy_here([*bottom, *top]), *read
 
 
+# %%
 COLUMNS = ("test accuracy", "direction", "projected", "regressed")
 runs = []
 with Progress(len(MULTIPLIERS) * SEEDS, "training with noise") as progress:
@@ -917,9 +967,12 @@ plots.lines(
     xlabel="noise multiplier (noise's norm over the longest gradient's)",
     ylabel="fraction right (mean of the seeds)",
     title="What noise hides from each attack, and from the training",
-    alt="Fractions right against the noise multiplier, four curves that start high. The direction attack falls "
-    "first, the projected attack later, the regressed attack last. Test accuracy falls below the level line of "
-    "what it is when bob sends nothing, where the regressed attack still reads most labels.",
+    alt=(
+        "Fractions right against the noise multiplier, four curves that start high. The direction"
+        " attack falls first, the projected attack later, the regressed attack last. Test accuracy"
+        " falls below the level line of what it is when bob sends nothing, where the regressed"
+        " attack still reads most labels."
+    ),
 )
 
 # %% [markdown]
@@ -928,7 +981,18 @@ plots.lines(
 # gradients the projected attack reads 0.99. At 8 that one reads 0.37, and the regressed attack nine in ten. And the price:
 # had bob sent *nothing*, so that alice keeps her random bottom, his top alone would reach 0.76. With 8 he is at 0.68, with
 # 24 at 0.57. **Where these gradients are worth sending, they give the labels away.**
-#
+
+# %% [markdown]
+# Why does a projection help so much? Move the noise. On the left a noisy gradient is compared with a known one (as noisy)
+# in all 640 dimensions; on the right in the nine that the gradients use, which hold only 9/640 of the noise's energy.
+
+# %%
+pictures.noise_slider()
+
+# %%
+pictures.two_cuts()
+
+# %% [markdown]
 # **U-shaped split.** If alice has the labels too, and bob only lends his computer, the network can be cut twice: alice
 # keeps the first layer *and* the last, with the labels; bob has the middle. No label leaves home. But mind what bob
 # receives then: at the second cut, the gradient $W(p - e_y)/n$. Who attacks is another now; the attack is the same.
@@ -1037,6 +1101,19 @@ def take_turns(clients, bottom, top, work):
 # 6, dave 6 to 9), as it is when clinics differ.
 
 # %%
+pictures.turns_and_averages()
+
+# %% [markdown]
+# **Predict first.** Sorted by digit, which of the two suffers more: one network that is handed from clinic to clinic, or three
+# that are averaged?
+#
+# <details><summary>Answer</summary>
+#
+# Both suffer, and taking turns more: whoever trained last has had the last word, about digits 6 to 9 only.
+#
+# </details>
+
+# %%
 ROUNDS = budget(full=3, quick=1)
 clients = [alice, carol, dave]
 
@@ -1079,6 +1156,7 @@ def split_in_turns(parts):
     return accuracies
 
 
+# %%
 def local_epoch(weights, own, own_labels, batches):
     """A FedAvg client's own training: a step of the whole network for each row of batches."""
     return tf.foldl(
@@ -1093,7 +1171,10 @@ def fed_avg(parts):
     weights = bob.send(sum(new_network(np.random.default_rng(1)), []))
     accuracies, rng = [], np.random.default_rng(4)
     data = [
-        (client.run(pixels, client.send(x_train[part])), client.send(y_train[part].astype(np.int32)))
+        (
+            client.run(pixels, client.send(x_train[part])),
+            client.send(y_train[part].astype(np.int32)),
+        )
         for client, part in zip(clients, parts)
     ]
     for _ in range(ROUNDS):
@@ -1109,6 +1190,7 @@ def fed_avg(parts):
     return accuracies
 
 
+# %%
 mixed = np.random.default_rng(5).permutation(TRAIN)
 dealt = {
     "at random": np.array_split(mixed, 3),
@@ -1128,8 +1210,10 @@ plots.lines(
     xlabel="round (each image once)",
     ylabel="test accuracy",
     title="Three clients: taking turns against averaging",
-    alt="Test accuracy by round, four curves. With images dealt at random, taking turns is ahead of "
-    "FedAvg. Sorted by digit both are far lower, and FedAvg ends ahead.",
+    alt=(
+        "Test accuracy by round, four curves. With images dealt at random, taking turns is ahead of"
+        " FedAvg. Sorted by digit both are far lower, and FedAvg ends ahead."
+    ),
 )
 
 # %% [markdown]
