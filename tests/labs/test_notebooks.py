@@ -64,13 +64,12 @@ def test_the_solution_earns_every_point_and_says_how_to_hand_in(lab):
 
 @each_lab
 def test_every_picture_has_alt_text(lab):
-    pictures = [
-        output.data["text/html"]
-        for output in solved(lab)
-        if "<img" in output.get("data", {}).get("text/html", "")
-    ]
-    assert pictures
-    assert all(re.match(r'<img alt="[^"]{40,}"', picture) for picture in pictures)
+    shown = [output.get("data", {}).get("text/html", "") for output in solved(lab)]
+    plots = [each for each in shown if "<img" in each]
+    drawings = [each for each in shown if "<svg" in each]
+    assert plots and len(drawings) >= 4  # three, and what the slider would move
+    assert all(re.match(r'<img alt="[^"]{40,}"', picture) for picture in plots)
+    assert all(re.match(r'<svg [^>]*role="img" aria-label="[^"]{60,}"', d) for d in drawings)
     assert not any("image/png" in output.get("data", {}) for output in solved(lab))
 
 
