@@ -325,55 +325,6 @@ def mu_poisson(noise_multiplier, sampling_probability, steps):
 # %% check="mu_poisson_at_the_limits" points=3 trials=3
 
 # %% [markdown]
-# ### Exercise 4 · `mu_uniform` (easy, 6 minutes)
-#
-# With **uniform** batches (every step draws a fresh set of exactly $qn$ of the $n$ examples), the limit is
-#
-# $$\mu = \sqrt2\, q\sqrt{T}\,\sqrt{e^{1/\sigma^2}\,\Phi\!\left(\tfrac{1.5}{\sigma}\right) +
-# 3\,\Phi\!\left(-\tfrac{0.5}{\sigma}\right) - 2}$$
-#
-# (Dong, Roth and Su 2019, Section 5). Careful, the neighbours are others here: one example is
-# *replaced*, since a batch of fixed size can't lose one. Replacing moves the clipped sum by up to $2C$,
-# not $C$. The formula's σ is the noise over *that*: with DP-SGD's noise of $1.3\,C$ it is 0.65. (The
-# published uniform figure puts 1.3 where 0.65 belongs: it is true of a training with twice the noise. We
-# reproduce it as printed.) Return this μ for the σ that is given.
-#
-# <details><summary>Hint</summary>
-#
-# `stats.norm.cdf` is Φ, or `special.ndtr`, which is quicker. (As it stands, the formula is good to 6 digits
-# up to σ = 10 000: enough for any training.)
-#
-# </details>
-
-# %% exercise="mu_uniform"
-def mu_uniform(noise_multiplier, sampling_probability, steps):
-    """Return the CLT's μ for uniform batches of fixed size, drawn without replacement.
-
-    Args:
-        noise_multiplier: σ ≥ 0.05, noise over how far REPLACING an example moves the sum.
-        sampling_probability: q = batch size / n, from 0 to 1.
-        steps: T, an integer ≥ 0.
-
-    Returns:
-        μ, a float ≥ 0.
-
-    Raises:
-        ValueError: an argument is outside its domain; the message names it.
-    """
-    require_settings(noise_multiplier, sampling_probability, steps)
-    ### BEGIN SOLUTION
-    # With Φ(z) = ½ + ½·erf(z/√2) the constants cancel on paper: good to 6 digits up to σ = 1e9.
-    z = 1 / (noise_multiplier * math.sqrt(2))
-    inside = math.expm1(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
-    inside += 0.5 * math.erf(1.5 * z) - 1.5 * math.erf(0.5 * z)
-    return sampling_probability * math.sqrt(2 * steps * max(0.0, inside))
-    ### END SOLUTION
-
-
-# %% check="mu_uniform_matches_the_library" points=5 trials=5
-# %% check="mu_uniform_refuses_nonsense" points=3 trials=3
-
-# %% [markdown]
 # The first published figure: batches of 256, "0.227-GDP". Fifteen epochs are 3515.625 such batches. We
 # count whole steps, 3516; the published script counts with the fraction. A step's μ times √3515.625 is the
 # same thing.
@@ -410,7 +361,7 @@ with np.errstate(all="ignore"):
 # `nan`: "not a number", since $e^{800}$ is more than a float can hold, and infinity times zero is anything.
 # It is worse in a comparison: `nan <= 1e-5` is just `False`, and a program goes on.
 #
-# ### Exercise 5 · `delta_from_mu` (harder, 12 minutes)
+# ### Exercise 4 · `delta_from_mu` (harder, 12 minutes)
 #
 # Compute δ(ε) for every μ up to 10 000, without overflow and without NaN. Work with *logarithms* of both
 # terms: if $a$ is the log of the first and $b$ the log of the second, then
@@ -458,7 +409,7 @@ def delta_from_mu(epsilon, mu):
 # %% check="delta_refuses_nonsense" points=2
 
 # %% [markdown]
-# ### Exercise 6 · `eps_from_mu` (medium, 10 minutes)
+# ### Exercise 5 · `eps_from_mu` (medium, 10 minutes)
 #
 # The other way round: the smallest ε ≥ 0 with δ(ε) ≤ δ. δ(ε) falls as ε grows, so find an ε that is large
 # enough (double it until it is), and let a root finder do the rest. The function δ(ε) is passed in, so that
@@ -506,7 +457,7 @@ def eps_from_mu(mu, delta, delta_of):
 
 
 # %% [markdown]
-# Three more published figures. They are the CLT's ε, one for batches of 250 and two for 256:
+# Two more published figures: the CLT's ε for batches of 250, and of 256.
 
 # %%
 def epsilon_clt(noise_multiplier, sampling_probability, steps, delta):
@@ -515,21 +466,10 @@ def epsilon_clt(noise_multiplier, sampling_probability, steps, delta):
     return eps_from_mu(mu, delta, delta_from_mu)
 
 
-def epsilon_clt_uniform(noise_multiplier, sampling_probability, steps, delta):
-    """ε by the central limit theorem for uniform batches: an ESTIMATE."""
-    mu = mu_uniform(noise_multiplier, sampling_probability, steps)
-    return eps_from_mu(mu, delta, delta_from_mu)
-
-
 clt = epsilon_clt(NOISE_MULTIPLIER, Q, STEPS, DELTA)
 print(f"CLT, Poisson, batch 250   published 0.823696   ours {clt:.6f}")
 clt_256 = eps_from_mu(mu_256, DELTA, delta_from_mu)
 print(f"CLT, Poisson, batch 256   published 0.8345     ours {clt_256:.4f}")
-mu_uniform_256 = mu_uniform(NOISE_MULTIPLIER, 256 / N, 1) * FRACTION
-uniform_256 = eps_from_mu(mu_uniform_256, DELTA, delta_from_mu)
-print(f"CLT, uniform, batch 256   published 1.0685     ours {uniform_256:.4f}")
-whole = epsilon_clt_uniform(NOISE_MULTIPLIER, 256 / N, 3516, DELTA)
-print(f"                          with 3516 whole steps     {whole:.4f}")
 
 # %% [markdown]
 # ## Part 4 · The old way: Rényi
@@ -549,7 +489,7 @@ print(f"                          with 3516 whole steps     {whole:.4f}")
 # (Mironov 2017, Proposition 3; [Canonne, Kamath and Steinke 2020, arXiv:2004.00010](https://arxiv.org/abs/2004.00010),
 # Proposition 12). The accountant tries a list of orders and keeps the smallest ε.
 #
-# ### Exercise 7 · `eps_rdp` (medium, 12 minutes)
+# ### Exercise 6 · `eps_rdp` (medium, 12 minutes)
 #
 # Get $R(\alpha)$ for every order from `dp_accounting` (hint), convert with the formula that `conversion`
 # names, and return the smallest ε, but never less than 0.
@@ -605,12 +545,12 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
 
 
 # %% [markdown]
-# ### Every published figure, beside ours
+# ### Five published figures, beside ours
 #
 # The two moments-accountant figures that the same authors print, 0.9422 and 1.1912, look like a
 # contradiction. They are two batch sizes, two conversions and two lists of orders: the older script lists
 # 12, 12.2, 12.4, …, and finds its best order at 17.2, where the tutorials' whole orders offer 17. (We
-# count 3516 steps and it 3515.625: both round to 1.1912.)
+# count 3516 steps and it 3515.625: both round to 1.1912. The sixth is about other batches: Part 9.)
 
 # %%
 FINER_ORDERS = TUTORIAL_ORDERS[:99] + np.arange(12, 60, 0.2).tolist()
@@ -620,7 +560,6 @@ old = eps_rdp(NOISE_MULTIPLIER, 256 / N, 3516, DELTA, FINER_ORDERS, "classical")
 print("                                                 published   ours")
 print(f"μ, CLT Poisson, batch 256                        0.227       {mu_256:.3f}")
 print(f"ε, CLT Poisson, batch 256                        0.8345      {clt_256:.4f}")
-print(f"ε, CLT uniform, batch 256                        1.0685      {uniform_256:.4f}")
 print(f"ε, moments (classical conversion), batch 256     1.1912      {old:.4f}")
 print(f"ε, CLT Poisson, batch 250                        0.823696    {clt:.6f}")
 print(f"ε, moments (RDP, tight conversion), batch 250    0.9422      {epsilon_rdp:.4f}")
@@ -750,7 +689,7 @@ plots.lines(
 pictures.rare_losses()
 
 # %% [markdown]
-# ### Exercise 8 · `worst_case` (medium, 10 minutes)
+# ### Exercise 7 · `worst_case` (medium, 10 minutes)
 #
 # Where does an estimate under-report most? Go through settings, and *accuse only with proof*: an estimate is
 # certainly too small only where it is below the certified **lower** bound, and then by a factor of at least
@@ -833,7 +772,7 @@ for what, settings in (
 # More noise means less ε, so the interval can be halved. Every evaluation may take a second: don't try
 # thousands.
 #
-# ### Exercise 9 · `noise_for` (medium, 12 minutes)
+# ### Exercise 8 · `noise_for` (medium, 12 minutes)
 #
 # Return the smallest σ that keeps the promise. Never one that breaks it: round to *more* noise, by at most
 # 0.1 %. If even σ = 1000 breaks it, raise a `ValueError` that says so.
@@ -912,7 +851,7 @@ for target in budget(full=[0.5, 1.0, 4.0], quick=[1.0]):
 # **Goal.** Train the network of the published figures: 15 epochs, clip 1.5, σ = 1.3, learning rate 0.25, batches
 # of 250. With one repair: our batches are Poisson-sampled, so that the ε we print is true of what we run.
 #
-# ### Exercise 10 · `epsilons_by_epoch` (easy, 6 minutes)
+# ### Exercise 9 · `epsilons_by_epoch` (easy, 6 minutes)
 #
 # How much has been spent after each epoch? After $k$ epochs, $k \cdot n$ / `batch_size` steps are done,
 # rounded up once at the end (never account for fewer steps than you take).
@@ -1033,7 +972,7 @@ plots.lines(
 # the batch into groups, and clip each *group's mean* gradient. With 50 groups of 5 instead of 250 examples
 # there are 5 times fewer gradients. What is the price?
 #
-# ### Exercise 11 · `microbatch_gradient` (medium, 12 minutes)
+# ### Exercise 10 · `microbatch_gradient` (medium, 12 minutes)
 #
 # With $B$ examples in $G$ = $B$ / `group_size` groups: take the mean gradient of each group (in order: the first
 # `group_size` examples are the first group), clip it to length $C$, add up, put Gaussian noise of deviation $\sigma C$ on
@@ -1212,6 +1151,72 @@ print(
 
 # %% [markdown]
 # ## Part 9 · Which figure is about what
+#
+# One published figure is left, 1.0685. It is about batches of another kind.
+#
+# ### Exercise 11 · `mu_uniform` (easy, 6 minutes)
+#
+# With **uniform** batches (every step draws a fresh set of exactly $qn$ of the $n$ examples), the limit of Part 2 is
+#
+# $$\mu = \sqrt2\, q\sqrt{T}\,\sqrt{e^{1/\sigma^2}\,\Phi\!\left(\tfrac{1.5}{\sigma}\right) +
+# 3\,\Phi\!\left(-\tfrac{0.5}{\sigma}\right) - 2}$$
+#
+# (Dong, Roth and Su 2019, Section 5). Careful, the neighbours are others here: one example is
+# *replaced*, since a batch of fixed size can't lose one. Replacing moves the clipped sum by up to $2C$,
+# not $C$. The formula's σ is the noise over *that*: with DP-SGD's noise of $1.3\,C$ it is 0.65. (The
+# published uniform figure puts 1.3 where 0.65 belongs: it is true of a training with twice the noise. We
+# reproduce it as printed.) Return this μ for the σ that is given.
+#
+# <details><summary>Hint</summary>
+#
+# `stats.norm.cdf` is Φ, or `special.ndtr`, which is quicker. (As it stands, the formula is good to 6 digits
+# up to σ = 10 000: enough for any training.)
+#
+# </details>
+
+# %% exercise="mu_uniform"
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    """Return the CLT's μ for uniform batches of fixed size, drawn without replacement.
+
+    Args:
+        noise_multiplier: σ ≥ 0.05, noise over how far REPLACING an example moves the sum.
+        sampling_probability: q = batch size / n, from 0 to 1.
+        steps: T, an integer ≥ 0.
+
+    Returns:
+        μ, a float ≥ 0.
+
+    Raises:
+        ValueError: an argument is outside its domain; the message names it.
+    """
+    require_settings(noise_multiplier, sampling_probability, steps)
+    ### BEGIN SOLUTION
+    # With Φ(z) = ½ + ½·erf(z/√2) the constants cancel on paper: good to 6 digits up to σ = 1e9.
+    z = 1 / (noise_multiplier * math.sqrt(2))
+    inside = math.expm1(noise_multiplier**-2) * special.ndtr(1.5 / noise_multiplier)
+    inside += 0.5 * math.erf(1.5 * z) - 1.5 * math.erf(0.5 * z)
+    return sampling_probability * math.sqrt(2 * steps * max(0.0, inside))
+    ### END SOLUTION
+
+
+# %% check="mu_uniform_matches_the_library" points=5 trials=5
+# %% check="mu_uniform_refuses_nonsense" points=3 trials=3
+
+# %%
+def epsilon_clt_uniform(noise_multiplier, sampling_probability, steps, delta):
+    """ε by the central limit theorem for uniform batches: an ESTIMATE."""
+    mu = mu_uniform(noise_multiplier, sampling_probability, steps)
+    return eps_from_mu(mu, delta, delta_from_mu)
+
+
+mu_uniform_256 = mu_uniform(NOISE_MULTIPLIER, 256 / N, 1) * FRACTION
+uniform_256 = eps_from_mu(mu_uniform_256, DELTA, delta_from_mu)
+print(f"CLT, uniform, batch 256   published 1.0685     ours {uniform_256:.4f}")
+whole = epsilon_clt_uniform(NOISE_MULTIPLIER, 256 / N, 3516, DELTA)
+print(f"                          with 3516 whole steps     {whole:.4f}")
+
+# %% [markdown]
+# ### A table of figures
 #
 # A figure is true of the sampling and the neighbours it was computed
 # for, and of nothing else:
