@@ -40,7 +40,7 @@ def kept(output: Path) -> dict[str, str]:
     try:
         text = (output / NAME).read_text("utf-8-sig")
         rows = list(csv.reader(text.splitlines()))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadUsage(f"{shown(str(output / NAME))} cannot be read: {error}") from None
@@ -118,7 +118,7 @@ def applied(
         except BadUsage:
             if key in asked:
                 raise
-            if student is not None:
+            if student is not None and key in by_key:
                 note = f"`{shown(path)}`, chosen before, is not there any more"
                 by_key[key] = replace(student, notes=(*student.notes, note))
     return sorted(

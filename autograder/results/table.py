@@ -1,6 +1,7 @@
 """The class as text: a table for a terminal, in which no student's text is more than its cell."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from unicodedata import east_asian_width
 
@@ -15,7 +16,7 @@ from autograder.sandbox.inside import clean
 # How wide what is printed may be, and what students chose in it.
 WIDTH = 80
 MOST_NAME = 24
-LEAST_NAME, LEAST_REMARKS = 8, 12
+LEAST_NAME, LEAST_REMARKS = 11, 17
 
 
 def table(
@@ -36,8 +37,10 @@ def table(
     """
     names = {each.student: each.name or each.student for each in found}
     late = {each.student for each in found if each.late}
-    missing = joined.missing if joined else {}
-    names |= {key: person.name or key for key, person in missing.items()}
+    joined = joined or Joined()
+    missing = joined.missing
+    listed = (joined.people | missing).items()
+    names |= {key: person.name or names.get(key, key) for key, person in listed}
     named = any(student != name for student, name in names.items())
     numbers = [str(number) for number in range(1, len(lab.exercises) + 1)]
     rows = [["score", *(["expected"] if expected else []), *numbers, "remarks"]]
@@ -75,6 +78,12 @@ def _fitted(calls: list[list[str]], rows: list[list[str]]) -> list[str]:
     """Return the lines of a table as wide as a terminal: names, numbers, and a remark."""
     numbers = [max(map(_width, column)) for column in zip(*(row[:-1] for row in rows), strict=True)]
     left = WIDTH - sum(numbers) - 2 * (len(numbers) + len(calls[0])) - LEAST_REMARKS
+    if left < LEAST_NAME * len(calls[0]):  # then names alone, where they are not two people's
+        twice = Counter(call[-1] for call in calls)
+        calls = [[call[-1] if twice[call[-1]] == 1 else call[0]] for call in calls]
+        left = WIDTH - sum(numbers) - 2 * (len(numbers) + 1) - LEAST_REMARKS
+    if left < LEAST_NAME and len(numbers) > 1:  # nor is there room for each exercise
+        return _fitted(calls, [[row[0], row[-1]] for row in rows])
     most = max(LEAST_NAME, min(MOST_NAME, left // len(calls[0])))
     calls = [[shown(text, most) for text in call] for call in calls]
     widths = [max(map(_width, column)) for column in zip(*calls, strict=True)]
@@ -87,7 +96,7 @@ def _fitted(calls: list[list[str]], rows: list[list[str]]) -> list[str]:
                 for text, width in zip(call, widths, strict=True)
             ),
             *(text.rjust(width) for text, width in zip(row[:-1], numbers, strict=True)),
-            shown(row[-1], max(room, LEAST_REMARKS)),
+            shown(row[-1], max(room, 2)),
         ]
         lines.append("  ".join(cells).rstrip())
     return lines
