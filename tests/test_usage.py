@@ -101,7 +101,7 @@ def make(*arguments):
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="there is no make")
-@pytest.mark.parametrize("wrong", ["SUBMISSION=x", "SUBMISION=x", "lab=3", "Lab=3", "OPTION=x"])
+@pytest.mark.parametrize("wrong", ["SUBMISSION=x", "SUBMISSIONZ=x", "lab=3", "Lab=3", "OPTION=x"])
 def test_make_says_what_nothing_reads(wrong):
     done = make("grade", wrong)
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1

@@ -184,6 +184,34 @@ def write_moodle(
     _write(path, rows)
 
 
+def write_blackboard(
+    found: list[Read], grades: dict[str, Grade], path: Path, *, joined: Joined, column: str
+) -> None:
+    """Write what Blackboard takes under Upload Grades: the login, and the column that it finds."""
+    rows: list[list] = [["Username", column]]
+    for each in found:
+        login = joined.person(each.student).login or (
+            each.lms_id if each.lms == "blackboard" else ""
+        )
+        if login and each.student in grades:
+            rows.append([login, grades[each.student].score])
+    _write(path, rows)
+
+
+def write_brightspace(
+    found: list[Read], grades: dict[str, Grade], path: Path, *, joined: Joined, column: str
+) -> None:
+    """Write what Brightspace takes under Import Grades; its download does not say these logins."""
+    rows: list[list] = [
+        ["OrgDefinedId", "Username", f"{column} Points Grade", "End-of-Line Indicator"]
+    ]
+    for each in found:
+        person = joined.person(each.student)
+        if (person.number or person.login) and each.student in grades:
+            rows.append([person.number, person.login, grades[each.student].score, "#"])
+    _write(path, rows)
+
+
 def write_moodle_feedback(found: list[Read], grades: dict[str, Grade], output: Path) -> None:
     """Write the archive of pages that Moodle takes under Upload multiple feedback files.
 

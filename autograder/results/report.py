@@ -97,6 +97,12 @@ def write(
     )
     exports.write_moodle(*everybody, output / "moodle.csv", joined=joined)
     exports.write_moodle_feedback(found, grades, output)
+    column, used = assignment or lab.title, {each.lms for each in found}
+    for lms, write in (
+        ("blackboard", exports.write_blackboard), ("brightspace", exports.write_brightspace),
+    ):  # fmt: skip
+        if lms in used:
+            write(found, grades, output / f"{lms}.csv", joined=joined, column=column)
 
 
 def _clean(value: Any) -> Any:

@@ -147,6 +147,20 @@ def test_moodles_worksheet_has_the_lists_numbers(output):
     assert not (output / "moodle-feedback.zip").exists()
 
 
+def test_blackboard_and_brightspace_get_logins(tmp_path):
+    found = [Read("blackboard-alee", "Ann", "blackboard", "alee"), Read("brightspace-7", "Bo")]
+    grades = {"blackboard-alee": Grade({"a": 2.5}), "brightspace-7": Grade({"a": 1.0})}
+    joined = Joined({"brightspace-7": BO}, listed=True)
+    about = {"joined": joined, "column": "Lab 02"}
+    exports.write_blackboard(found, grades, tmp_path / "b.csv", **about)
+    exports.write_brightspace(found, grades, tmp_path / "d.csv", **about)
+    assert rows(tmp_path / "b.csv") == [["Username", "Lab 02"], ["alee", "2.5"], ["bkim", "1"]]
+    assert rows(tmp_path / "d.csv") == [
+        ["OrgDefinedId", "Username", "Lab 02 Points Grade", "End-of-Line Indicator"],
+        ["S-2", "bkim", "1", "#"],
+    ]
+
+
 def test_gradescope_hears_of_a_persons_points_and_comments(output):
     bo = json.loads((output / "gradescope" / "bkim" / "results.json").read_text("utf-8"))
     (test,) = (test for test in bo["tests"] if test["name"] == "length: pythagoras")
