@@ -401,9 +401,8 @@ plots.images(
         "positive": np.reshape(np.maximum(batch_gradients, 0), (-1, 28, 28)),
         "negative": np.reshape(np.maximum(-batch_gradients, 0), (-1, 28, 28)),
     },
-    title="A batch hides little",
-    alt="Two rows of six grey images. The positive parts of the gradients of six batches look like "
-    "blurred zeros, the negative parts like blurred ones.",
+    title="The gradients of six batches",
+    alt=pictures.ALT["batches"],
 )
 
 # %% [markdown]
@@ -503,10 +502,8 @@ plots.lines(
     },
     xlabel="standard deviation of the masks",
     ylabel="largest error of the sum of ten gradients",
-    title="Float masks do not cancel",
-    alt="Error of the sum against the size of the masks, both axes logarithmic. The error grows in "
-    "proportion to the masks, for float32 from a ten-millionth and for float64 from a millionth of "
-    "a millionth of their size; for large float32 masks it exceeds the sum itself.",
+    title="Ten gradients under float masks",
+    alt=pictures.ALT["float masks"],
     logx=True,
     logy=True,
 )

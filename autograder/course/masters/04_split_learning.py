@@ -524,10 +524,7 @@ plots.lines(
     xlabel="epoch",
     ylabel="test accuracy",
     title="What the missing steps are worth: accuracy",
-    alt=(
-        "Test accuracy by epoch, two curves. Both rise; without the steps in which alice learns the"
-        " curve stays far below the other."
-    ),
+    alt=pictures.ALT["missing steps"],
 )
 
 # %% [markdown]
@@ -967,12 +964,7 @@ plots.lines(
     xlabel="noise multiplier (noise's norm over the longest gradient's)",
     ylabel="fraction right (mean of the seeds)",
     title="What noise hides from each attack, and from the training",
-    alt=(
-        "Fractions right against the noise multiplier, four curves that start high. The direction"
-        " attack falls first, the projected attack later, the regressed attack last. Test accuracy"
-        " falls below the level line of what it is when bob sends nothing, where the regressed"
-        " attack still reads most labels."
-    ),
+    alt=pictures.ALT["noise"],
 )
 
 # %% [markdown]
@@ -1210,10 +1202,7 @@ plots.lines(
     xlabel="round (each image once)",
     ylabel="test accuracy",
     title="Three clients: taking turns against averaging",
-    alt=(
-        "Test accuracy by round, four curves. With images dealt at random, taking turns is ahead of"
-        " FedAvg. Sorted by digit both are far lower, and FedAvg ends ahead."
-    ),
+    alt=pictures.ALT["three clients"],
 )
 
 # %% [markdown]

@@ -178,9 +178,8 @@ plots.lines(
     {"true": (grown, grown), "decrypted": (grown, decrypted)},
     xlabel="number that is encrypted",
     ylabel="number that is decrypted",
-    title="Overflow wraps around, silently",
-    alt="Decrypted against encrypted number. Up to 65152 the two agree; there the decrypted number "
-    "falls to minus 65152 and climbs from there in parallel to the true one.",
+    title="Encrypted, and decrypted again",
+    alt=pictures.ALT["overflow"],
 )
 
 # %% [markdown]
