@@ -8,7 +8,7 @@ MASTER = $(basename $(notdir $(wildcard autograder/course/masters/$(LAB)*.py)))
 # Two processes side by side: many tests start two of their own.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: grade similar check test build soak bench pictures format
+.PHONY: grade similar release new-lab check test build soak bench pictures format
 
 grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without: a sample class)
 	$(BIN)/python -m autograder.grade --lab '$(or $(MASTER),$(LAB))' \
@@ -16,6 +16,12 @@ grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without
 
 similar: .venv/synced  ## say which answers of a graded class are alike: LAB=01
 	$(BIN)/python -m autograder.similarity --lab '$(or $(MASTER),$(LAB))' $(OPTIONS)
+
+release: .venv/synced  ## write the students' own tree, without answers: OPTIONS='--to folder'
+	$(BIN)/python -m autograder.publish.release $(OPTIONS)
+
+new-lab: .venv/synced  ## begin a lab from the template: NAME=06_private_means
+	$(BIN)/python -m autograder.labs.new '$(NAME)'
 
 check: .venv/synced  ## before a commit: style, types, notebooks fresh, units, one class graded
 	$(BIN)/ruff check

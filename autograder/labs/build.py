@@ -7,6 +7,8 @@ output is the same byte for byte wherever and whenever it is built.
 """
 
 import argparse
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,7 +25,16 @@ from nbgrader.preprocessors import (
 )
 from nbgrader.utils import is_solution
 
-from autograder.labs.master import MARKER, MASTERS, ROOT, Lab, read_lab, solution_size
+from autograder.labs.master import (
+    CHECKS,
+    MARKER,
+    MASTERS,
+    ROOT,
+    Lab,
+    module,
+    read_lab,
+    solution_size,
+)
 from autograder.labs.percent import Malformed
 
 COURSE = ROOT / "build" / "course"
@@ -122,6 +133,44 @@ def stale(files: dict[Path, str], root: Path = ROOT) -> list[Path]:
     )
 
 
+# Imports what it is told, and says of the first module that cannot be where that is: the last line
+# of a module of checks, or the module itself.
+IMPORT = """
+import importlib, sys, traceback
+for name, place in zip(sys.argv[1::2], sys.argv[2::2]):
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [each.lineno for each in frames if each.filename == place]
+        line = error.lineno if isinstance(error, SyntaxError) else (lines or [1])[-1]
+        where = error.filename if isinstance(error, SyntaxError) else place
+        print(f"{where}:{line}: {type(error).__name__}: {error}")
+        sys.exit(1)
+"""
+
+
+def import_checks(masters: Path = MASTERS, checks: Path = CHECKS) -> None:
+    """Import the checks of every lab, in a process of its own.
+
+    Raises:
+        Unimportable: some cannot be; the message begins with file and line.
+    """
+    modules = [module(path.stem) for path in sorted(masters.glob("*.py"))]
+    there = [name for name in modules if (checks / f"{name}.py").is_file()]
+    named = [(f"labkit.checks.{name}", str(checks / f"{name}.py")) for name in there]
+    line = [sys.executable, "-c", IMPORT, *(word for pair in named for word in pair)]
+    environment = os.environ | {"PYTHONPATH": str(checks.parents[1])}
+    run = subprocess.run(line, env=environment, capture_output=True, text=True)
+    if run.returncode != 0:
+        said = run.stdout.strip() or run.stderr.strip() or f"exit status {run.returncode}"
+        raise Unimportable(said.splitlines()[-1])
+
+
+class Unimportable(ValueError):
+    """Checks cannot be imported; the message begins with `file:line`."""
+
+
 def main() -> None:
     """Write what changed, or with --check fail if anything would."""
     parser = argparse.ArgumentParser(prog="python -m autograder.labs.build", description=__doc__)
@@ -129,7 +178,9 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         files = build()
-    except Malformed as error:
+        if not arguments.check:
+            import_checks()
+    except (Malformed, Unimportable) as error:
         sys.exit(str(error))
     changed = stale(files)
     if arguments.check:

@@ -1,0 +1,1 @@
+"""What leaves this repository: the students' own tree, and an autograder for Gradescope."""
