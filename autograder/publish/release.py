@@ -9,14 +9,14 @@ run them; hidden tests call the same checks on other inputs.
 
 import argparse
 import re
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from autograder.labs.build import build
 from autograder.labs.master import MASTERS, ROOT, colab_url
 from autograder.labs.percent import Malformed
+from autograder.publish import Unlisted, listed
 
 # Beside the notebooks and README.md. What git does not know of, a student does not need.
 TAKEN = (
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         files = tree(arguments.repository, classroom=arguments.classroom)
         write(files, arguments.to)
-    except (NoRelease, Malformed, OSError) as error:
+    except (NoRelease, Unlisted, Malformed, OSError) as error:
         sys.exit(f"Nothing released: {error}")
     print(f"Wrote {len(files)} files to {arguments.to}")
 
@@ -62,13 +62,14 @@ def tree(repository: str | None = None, *, classroom: bool = False) -> dict[Path
         classroom: whether GitHub Classroom's example workflow is in it.
 
     Raises:
-        NoRelease: the address is none of GitHub's, which Colab needs, or git cannot list the files.
+        NoRelease: the address is none of GitHub's, which Colab needs.
+        Unlisted: this is no clone.
         Malformed: a master breaks a rule.
     """
     github = r"https://github\.com/[\w.-]+/[\w.-]+(/tree/[\w./-]+)?/?"
     if repository is not None and not re.fullmatch(github, repository):
         raise NoRelease(f"{repository!r} is no address such as https://github.com/course/labs")
-    files = {path: (ROOT / path).read_bytes() for path in _taken()}
+    files = {path: (ROOT / path).read_bytes() for path in listed(TAKEN)}
     notebooks = build(repository=repository)
     files |= {path: text.encode() for path, text in notebooks.items() if path.parts[0] == "labs"}
     files[Path("README.md")] = _readme(repository).encode()
@@ -104,19 +105,6 @@ def write(files: dict[Path, bytes], folder: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
         place.chmod((ROOT / path).stat().st_mode & 0o755 if (ROOT / path).is_file() else 0o644)
-
-
-def _taken() -> Iterator[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "-zco", "--exclude-standard", "--", *TAKEN],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    if listed.returncode != 0 or not listed.stdout:
-        raise NoRelease("git lists no files here: release from a clone")
-    paths = (Path(name) for name in listed.stdout.split("\0") if name)
-    yield from (path for path in paths if (ROOT / path).is_file())
 
 
 def _readme(repository: str | None) -> str:
