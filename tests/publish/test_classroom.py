@@ -30,7 +30,7 @@ def step(folder):
 def test_it_is_in_the_students_tree_where_it_is_asked_for():
     assert tree(classroom=True)[CLASSROOM] == WORKFLOW.read_bytes()
     assert CLASSROOM not in tree()
-    assert CLASSROOM == Path(".github/workflows/classroom.yml")
+    assert Path(".github/workflows/classroom.yml") == CLASSROOM
 
 
 @pytest.mark.grader
