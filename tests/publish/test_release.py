@@ -2,18 +2,16 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from autograder.labs.answers import read_answers
-from autograder.labs.build import release
+from autograder.labs.build import solution
 from autograder.labs.master import MARKER, MASTERS, ROOT, read_lab
 from autograder.publish.release import MANIFEST, NoRelease, main, tree, write
 
@@ -30,62 +28,75 @@ def files():
 
 @cache
 def texts():
-    """Every text of the tree without white space, line by line."""
+    """Every text of the tree."""
     found = {}
     for path, content in files().items():
         if path.suffix not in (".npz", ".lock"):
             text = content.decode()
             if path.suffix == ".ipynb":
-                text = "\n".join(cell["source"] for cell in sources(content))
-            found[path] = "\n".join("".join(line.split()) for line in text.split("\n"))
+                text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+            found[path] = text
     return found
 
 
-def sources(content):
-    cells = json.loads(content)["cells"]
-    return [{**cell, "source": "".join(cell["source"])} for cell in cells]
+def squeezed(text):
+    """A text's lines without white space; empty ones and comments are left out."""
+    lines = ("".join(line.split()) for line in text.split("\n"))
+    return [line for line in lines if line and not line.startswith("#")]
 
 
-def hidden(lab, kind):
-    """What stands between markers, without white space, by the name of its cell."""
-    found = {}
+def runs(lines):
+    """All that stands in up to three lines in a row."""
+    return {tuple(lines[at : at + n]) for n in (1, 2, 3) for at in range(len(lines) - n + 1)}
+
+
+@cache
+def everything():
+    return {path: runs(squeezed(text)) for path, text in texts().items()}
+
+
+def by_marker(lab):
+    """What stands between markers of each kind, and outside them, cell by cell."""
+    found = {"SOLUTION": {}, "HIDDEN TESTS": {}, None: {}}
     for cell in lab.source.cells:
-        inside, lines = None, []
+        inside, lines = None, {"SOLUTION": [], "HIDDEN TESTS": [], None: []}
         for line in cell.source.split("\n"):
             if marker := MARKER.match(line):
                 inside = marker[2] if marker[1] == "BEGIN" else None
-            elif inside == kind and line.strip() and not line.strip().startswith("#"):
-                lines.append("".join(line.split()))
-        if lines:
-            found[cell.id] = lines
+            else:
+                lines[inside].append(line)
+        for kind, own in lines.items():
+            if own:
+                found[kind][cell.id] = squeezed("\n".join(own))
     return found
 
 
 @pytest.mark.parametrize("name", LABS)
 def test_nothing_of_an_answer_or_a_hidden_test_is_in_it(name):
+    """Of a solution no three lines in a row, or all if it has fewer; very short ones say nothing.
+
+    Checks compute with the same libraries, so single lines of longer solutions may be theirs too.
+    """
     lab = read_lab(MASTERS / f"{name}.py")
-    solutions = hidden(lab, "SOLUTION")
-    assert solutions.keys() == lab.exercises.keys()
-    # One line of many is not an answer, and checks compute with the same libraries.
-    passages = {"\n".join(two) for lines in solutions.values() for two in pairwise(lines)}
-    passages |= {"\n".join(lines) for lines in solutions.values()}
-    passages |= {
-        line for lines in hidden(lab, "HIDDEN TESTS").values() for line in lines if "trials" in line
-    }
-    blanks = {cell.id: cell.source for cell in release(lab).cells}
+    found = by_marker(lab)
+    assert found["SOLUTION"].keys() == lab.exercises.keys() and found["HIDDEN TESTS"]
+    shown = set().union(*map(runs, found[None].values()))
+    bodies = list(found["SOLUTION"].values())
     for exercise, answers in read_answers(MASTERS.parent / "answers" / name, lab).items():
+        given = set(found[None][exercise])
         for answer in answers:
-            given = {"".join(line.split()) for line in blanks[exercise].split("\n")}
-            lines = ["".join(line.split()) for line in answer.source.split("\n")]
-            own = [line for line in lines if line and line not in given]
-            passages.add("\n".join(own))
-    found = [
-        (str(path), passage)
-        for path, text in texts().items()
-        for passage in passages
-        if len(passage) > 24 and passage in re.sub("\n+", "\n", text)
-    ]
-    assert found == []
+            own = [line for line in squeezed(answer.source) if line not in given]
+            bodies += [own] if not answer.loses else []
+    secret = {run for body in bodies for run in runs(body) if len(run) == min(3, len(body))}
+    secret |= {(line,) for lines in found["HIDDEN TESTS"].values() for line in lines}
+    secret = {run for run in secret - shown if len("".join(run)) > 24}
+    solved = "\n".join(cell.source for cell in solution(lab).cells)
+    assert len(secret & runs(squeezed(solved))) > 10  # so it would be seen
+    leaked = [(str(path), run) for path, there in everything().items() for run in secret & there]
+    assert leaked == []
+    # And in a notebook no line at all.
+    lines = {(line,) for own in found["SOLUTION"].values() for line in own} - shown
+    assert not lines & everything()[Path("labs", f"{name}.ipynb")]
 
 
 def test_what_is_in_it():
@@ -99,7 +110,7 @@ def test_what_is_in_it():
         if path.suffix in (".md", ".ipynb"):
             assert "autograder/" not in text and "solutions/" not in text, path
     readme = texts()[Path("README.md")]
-    assert "makegrade" not in readme and ".github/" not in readme and "##Students" in readme
+    assert "make grade" not in readme and ".github/" not in readme and "## Students" in readme
 
 
 def test_badges_set_up_cells_and_project_lead_to_the_address_given():
@@ -109,7 +120,7 @@ def test_badges_set_up_cells_and_project_lead_to_the_address_given():
     assert "privacy-labs/privacy-labs" not in everything
     for name in LABS:
         assert f"github/uni/dp-labs/blob/2026/labs/{name}.ipynb" in everything
-    assert f'Repository="{BRANCH}"' in everything
+    assert f'Repository = "{BRANCH}"' in everything
     assert "uni/dp-labs/2026/requirements-colab.txt" in everything
     assert f"{ADDRESS}/archive/refs/heads/2026.tar.gz" in everything
 
