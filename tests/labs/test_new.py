@@ -37,7 +37,7 @@ def run(project, *arguments, fails=False):
     return done.stdout + done.stderr
 
 
-def tests(project, *names, fails=False):
+def rules(project, *names, fails=False):
     paths = [f"tests/labs/test_{name}.py" for name in names]
     chosen = f"{NAME} or readme or 100_points or every_check_function or committed"
     return run(
@@ -55,26 +55,23 @@ def edit(path, old, put):
 def test_a_new_lab_keeps_the_rules_is_graded_and_misses_what_is_taken_away(project):
     assert f"wrote {MASTER}" in run(project, "-m", "autograder.labs.new", NAME)
     assert "wrote labs/06_private_means.ipynb" in run(project, "-m", "autograder.labs.build")
-    said = tests(project, "build", "answers", "vacuous", "vandals", "wire", "notebooks")
+    said = rules(project, "build", "answers", "vacuous", "vandals", "wire", "notebooks")
     assert int(re.search(r"(\d+) passed", said)[1]) >= 25
     # Its sample class gets the points that its answers say.
     graded = run(project, "-m", "autograder.grade", "--lab", NAME)
     assert re.search(r"^perfect +100 ", graded, re.M)
 
+    # Each rule that is broken is named.
     edit(project / "README.md", "blob/main/labs/06_private_means", "blob/main/labs/other")
-    assert "README.md's table has no line that opens 06" in tests(project, "build", fails=True)
-    edit(
-        project / MASTER,
-        "points=50 trials=5\n\n# %% [markdown]\n# ## Part 2",
-        "points=40\n\n# %% [markdown]\n# ## Part 2",
-    )
-    assert "the checks' points sum to 90" in tests(project, "build", fails=True)
+    edit(project / MASTER, '"scale_hides_one_value" points=50', '"scale_hides_one_value" points=40')
     answers = project / "autograder" / "course" / "answers" / NAME / "noise_scale.py"
     text = answers.read_text("utf-8")
-    answers.write_text(
-        text[: text.index('# %% right="float32"')] + text[text.index("# %% wrong") :], "utf-8"
-    )
-    assert "noise_scale: 3 right answers, 4 wanted" in tests(project, "answers", fails=True)
+    before, after = text.index('# %% right="float32"'), text.index("# %% wrong")
+    answers.write_text(text[:before] + text[after:], "utf-8")
+    said = rules(project, "build", "answers", fails=True)
+    assert "README.md's table has no line that opens 06" in said
+    assert "the checks' points sum to 90" in said
+    assert "noise_scale: 3 right answers, 4 wanted" in said
     with (project / CHECKS).open("a") as file:
         file.write("\nimport labkit.no_such_module\n")
     lines = (project / CHECKS).read_text().count("\n")
