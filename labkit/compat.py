@@ -7,6 +7,7 @@ the first two work as well; tf-shell does not, and says so.
 """
 
 import ctypes
+import functools
 import importlib.abc
 import importlib.machinery
 import importlib.metadata
@@ -106,12 +107,38 @@ def _hush(graph_optimizations: types.ModuleType) -> None:
             set_min_log_level(ctypes.c_int(3))  # kFatal
 
 
+def _defer_to_ciphertexts(shell_tensor: types.ModuleType) -> None:
+    """Let `array * ciphertext` be the ciphertext's business, as a whole, and not entry by entry."""
+    shell_tensor.ShellTensor64.__array_ufunc__ = None
+
+
+def _make_keys_in_silence(shell_key: types.ModuleType) -> None:
+    """Drop "INFO: Generating key", which tf-shell's C++ prints for each key."""
+    theirs = shell_key.create_key64
+
+    @functools.wraps(theirs)
+    def create_key64(*args, **kwargs):
+        sys.stdout.flush()
+        with open(os.devnull, "w") as nowhere:
+            kept = os.dup(1)
+            try:
+                os.dup2(nowhere.fileno(), 1)
+                return theirs(*args, **kwargs)
+            finally:
+                os.dup2(kept, 1)
+                os.close(kept)
+
+    shell_key.create_key64 = create_key64
+
+
 # Of TensorFlow 2.20 and 2.21.
 ABSEIL = ("20250127", "20250814")
 
 AFTER_IMPORT = {
     "tensorflow_federated.python.core.impl.executor_stacks.executor_factory": tff_worker.adopt,
     "tensorflow_federated.python.core.environments.tensorflow_backend.graph_optimizations": _hush,
+    "tf_shell.python.shell_tensor": _defer_to_ciphertexts,
+    "tf_shell.python.shell_key": _make_keys_in_silence,
 }
 
 
