@@ -37,6 +37,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from labkit import accounting, audit, checks, dpsgd, plots
 from labkit.budget import budget
 from labkit.data import load_mnist
+from labkit.progress import tracked
 
 # %% setup=true
 (x_train, y_train), (x_test, y_test) = load_mnist()
@@ -1154,7 +1155,9 @@ def confidences(members):
     return confidence, np.logaddexp(0, -confidence)
 
 
-confidence, shadow_losses = np.transpose([confidences(row) for row in included], (1, 0, 2))
+confidence, shadow_losses = np.transpose(
+    [confidences(row) for row in tracked(included, "shadow models")], (1, 0, 2)
+)
 
 
 def log_likelihood(target, seen):

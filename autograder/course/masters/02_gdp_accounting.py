@@ -51,6 +51,7 @@ from labkit import accounting, checks, dpsgd, plots
 from labkit.accounting import require_domain
 from labkit.budget import budget
 from labkit.data import load_mnist
+from labkit.progress import tracked
 
 # %% setup=true
 # The training run that all the published figures are about.
@@ -683,7 +684,9 @@ for times in (uses.min(), EPOCHS, uses.max()):
 # %%
 def compare(settings):
     """ε of every accountant at each (σ, q, T), relative to PLD's upper bound."""
-    brackets = [accounting.epsilon_bracket(*setting, DELTA) for setting in settings]
+    brackets = [
+        accounting.epsilon_bracket(*setting, DELTA) for setting in tracked(settings, "bracketing ε")
+    ]
     high = np.array([b.high for b in brackets])
     figures = {
         "RDP": [eps_rdp(*setting, DELTA, TUTORIAL_ORDERS, "tight") for setting in settings],
@@ -796,8 +799,13 @@ def clt_here(*setting):
     return epsilon_clt(*setting, DELTA)
 
 
+brackets = {
+    setting: accounting.epsilon_bracket(*setting, DELTA) for setting in tracked(grid, "bracketing ε")
+}
+
+
 def bracket_here(*setting):
-    return accounting.epsilon_bracket(*setting, DELTA)
+    return brackets[setting]
 
 
 for what, settings in (
@@ -887,7 +895,7 @@ def rdp_tutorial(noise_multiplier, sampling_probability, steps, delta):
 
 
 accountants = {"CLT": epsilon_clt, "RDP": rdp_tutorial, "PLD": accounting.epsilon_pld}
-for target in budget(full=[0.5, 1.0, 4.0], quick=[1.0]):
+for target in tracked(budget(full=[0.5, 1.0, 4.0], quick=[1.0]), "looking for σ"):
     for name, accountant in list(accountants.items())[: budget(full=3, quick=1)]:
         sigma = noise_for(target, DELTA, Q, STEPS, accountant)
         low, high = accounting.epsilon_bracket(sigma, Q, STEPS, DELTA)

@@ -35,6 +35,7 @@ from scipy.special import expit
 from labkit import checks, plots, secagg
 from labkit.budget import budget
 from labkit.data import load_mnist
+from labkit.progress import tracked
 
 # %% setup=true
 (x_train, y_train), (x_test, y_test) = load_mnist()
@@ -1000,7 +1001,10 @@ def neighbours(n, lying):
 
 
 crowds = (100, 200, 500, 5000, 50000, 10**6)
-needed = {name: [neighbours(n, name == "lying") for n in crowds] for name in ("curious", "lying")}
+needed = {
+    name: [neighbours(n, name == "lying") for n in tracked(crowds, f"{name} servers")]
+    for name in ("curious", "lying")
+}
 for n, *both in zip(crowds, *needed.values()):
     print(f"{n:8} parties:", *(f"{name} k = {k}, t = {t};" for name, (k, t) in zip(needed, both)))
 print(f"500 parties, k = 20, t = 2k/3: {privacy_risk(500, 20, 13, 100):.0e} against a curious server,")
@@ -1049,7 +1053,10 @@ rounds = {
     ],
 }
 cost(10, 9, 6)  # not counted: the first round also sets up what the later ones find
-costs = {name: np.array([cost(*each) for each in sizes]) for name, sizes in rounds.items()}
+costs = {
+    name: np.array([cost(*each) for each in tracked(sizes, f"rounds with {name}")])
+    for name, sizes in rounds.items()
+}
 for (name, sizes), symbol in zip(rounds.items(), ("n²", "n·k")):
     counts, degrees, _ = np.transpose(sizes)
     terms = counts**2 if symbol == "n²" else counts * degrees
@@ -1169,7 +1176,7 @@ def fed_avg(aggregator):
         model_aggregator=aggregator,
     )
     state, accuracies = process.initialize(), []
-    for _ in range(budget(full=10, quick=2)):
+    for _ in tracked(range(budget(full=10, quick=2)), "federated averaging"):
         state = process.next(state, clients).state
         w1, b1, w2, b2 = process.get_model_weights(state).trainable
         scores = np.maximum(x_test @ w1 + b1, 0) @ w2 + b2

@@ -41,6 +41,7 @@ from labkit.budget import budget
 from labkit.data import load_mnist
 from labkit.encrypted.counting import counted_multiplications
 from labkit.encrypted.process import LabelsProcess, unpack
+from labkit.progress import tracked
 
 # %% setup=true
 (x_train, y_train), (x_test, y_test) = load_mnist()
@@ -512,7 +513,7 @@ def published_gradient(network, rows, scale, modulus, units=8):
 
 order = encrypted.batches(60000, 2048, np.random.default_rng(1))
 trained = new_network()
-for rows in order[:28]:
+for rows in tracked(order[:28], "training in the clear"):
     for half in np.split(rows, 2):
         trained.step(trained.gradient(x_train[half], y_train[half]))
 
@@ -520,7 +521,10 @@ scales, curves = [1, 2, 3, 6, 12, 24, 32, 48, 96], {}
 for name, net in {"at the start": network, "after 28 batches": trained}.items():
     rows = order[28][:1024]
     truth = net.gradient(x_train[rows], y_train[rows])[0][:, :8]
-    replayed = [published_gradient(net, rows, scale, 557057) for scale in scales]
+    replayed = [
+        published_gradient(net, rows, scale, 557057)
+        for scale in tracked(scales, f"replaying, {name}")
+    ]
     curves[name] = [encrypted.cosine([gradient], [truth]) for gradient, _ in replayed]
     _, outputs = net.forward(x_train[rows])
     lost = np.mean(np.rint(3 * outputs) == 3 * np.eye(10)[y_train[rows]])
