@@ -6,6 +6,7 @@ before TensorFlow is imported; `import labkit` calls it. Under a later TensorFlo
 the first two work as well; tf-shell does not, and says so.
 """
 
+import contextlib
 import ctypes
 import functools
 import importlib.abc
@@ -128,7 +129,7 @@ def _make_keys_in_silence(shell_key: types.ModuleType) -> None:
                 os.dup2(kept, 1)
                 os.close(kept)
 
-    shell_key.create_key64 = create_key64
+    vars(shell_key)["create_key64"] = create_key64
 
 
 # Of TensorFlow 2.20 and 2.21.
@@ -152,7 +153,7 @@ class ExactFinder(importlib.abc.MetaPathFinder):
         if version is not None and _release(version) != _release(TENSORFLOW):
             raise ImportError(
                 f"tf-shell's compiled operations need TensorFlow {TENSORFLOW}, and this is "
-                f"{version}: run `%pip install tensorflow-cpu=={TENSORFLOW}.0 "
+                f"{version}: run `%pip install {_distribution()}=={TENSORFLOW}.0 "
                 f"tf-keras=={TENSORFLOW}.1`. {_FRESH_START}"
             )
         return None
@@ -236,11 +237,16 @@ def tensorflow_version() -> str | None:
     """Return the version of the TensorFlow that is here, imported or not; None if none is."""
     if (tf := sys.modules.get("tensorflow")) is not None:
         return tf.__version__
-    for distribution in ("tensorflow", "tensorflow-cpu"):
-        try:
-            return importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    name = _distribution()
+    return None if name is None else importlib.metadata.version(name)
+
+
+def _distribution() -> str | None:
+    """Return under which of its names TensorFlow is installed."""
+    for name in ("tensorflow", "tensorflow-cpu"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            importlib.metadata.version(name)
+            return name
     return None
 
 
