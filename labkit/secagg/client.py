@@ -79,8 +79,8 @@ class Client:
         id: 0 to 65534.
         neighbours: with whom it makes pair masks and who hold its shares, besides itself.
         threshold: how many shares recover a secret of this client.
-        round_number: 0 or more, of any size; binds every message to this round. Where it is a hash of
-            the model that the client got, clients with other models refuse each other's keys.
+        round_number: 0 or more, of any size; binds every message to this round. Where it is a hash
+            of the model that each client got, those with different models refuse each other's keys.
         identity: the key with which it signs, which lasts.
         roster: client → public key of its identity, from somebody whom all clients trust.
     """

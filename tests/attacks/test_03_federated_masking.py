@@ -395,7 +395,7 @@ def test_models_that_silence_all_but_one_show_its_images_and_are_refused_once_bo
     models = [lab["firing"](1 / 32) if party == 3 else off for party in range(10)]
     result = summed(lab, models)
     _, likeness, whose = lab["images_in"](result.total, lab["parties"][3][0])
-    # A unit fires for one image of 32 alone with probability 0.37: of 64 some 24 do, for fewer images.
+    # A unit fires for one image of 32 alone with probability 0.37: some 24 of 64, for fewer images.
     assert result.excluded == {} and len(set(whose[likeness > 0.999])) >= 8
     # Without the lie ten parties' sums are of some ten images each.
     honest = summed(lab, [lab["firing"](1 / 32)] * 10)
