@@ -673,7 +673,10 @@ print(f"RDP uniform, noise 1.3 · C    ε = {epsilon_rdp_uniform(NOISE_MULTIPLIE
 uses = uses_by_queue(np.random.default_rng(0))
 for times in (uses.min(), EPOCHS, uses.max()):
     epsilon = accounting.epsilon_pld(NOISE_MULTIPLIER, 1.0, times, DELTA)
-    print(f"used {times} times in {EPOCHS} epochs    ε = {epsilon:.2f}   {np.sum(uses == times)} images")
+    print(
+        f"used {times} times in {EPOCHS} epochs    ε = {epsilon:.2f}   {np.sum(uses == times)} "
+        "images"
+    )
 
 # %% [markdown]
 # ### The picture
@@ -725,7 +728,8 @@ plots.lines(
     ylabel="ε relative to PLD's upper bound (drawn up to 4)",
     title="Who is right, over the steps",
     alt="ε of RDP, PLD and the CLT relative to PLD's upper bound, against the number of steps. For "
-    f"{counts[0]} step{'s' * (counts[0] > 1)} the CLT gives {over_steps['CLT'][0]:.0%} of that bound and RDP "
+    f"{counts[0]} step{'s' * (counts[0] > 1)} the CLT gives {over_steps['CLT'][0]:.0%} of that "
+    "bound and RDP "
     f"{over_steps['RDP'][0]:.1f} times as much; both come nearer with more steps. The region where "
     "the CLT lies below the certified lower bound is shaded.",
     logx=True,
@@ -800,7 +804,8 @@ def clt_here(*setting):
 
 
 brackets = {
-    setting: accounting.epsilon_bracket(*setting, DELTA) for setting in tracked(grid, "bracketing ε")
+    setting: accounting.epsilon_bracket(*setting, DELTA)
+    for setting in tracked(grid, "bracketing ε")
 }
 
 
@@ -1000,9 +1005,12 @@ plots.lines(
     xlabel="epoch",
     ylabel="test accuracy",
     title=f"{planned} epochs at σ = {NOISE_MULTIPLIER}: what you get, and what it costs",
-    alt="Test accuracy by epoch on the left axis: the published curve climbs from 0.908 to 0.968, ours "
-    f"from {history.validation_accuracy[0]:.3f} to {history.validation_accuracy[-1]:.3f} in {epochs} "
-    "epochs. On the right axis ε by RDP, PLD and the CLT grows with the epochs, RDP highest, the CLT "
+    alt="Test accuracy by epoch on the left axis: the published curve climbs from 0.908 to 0.968, "
+    "ours "
+    f"from {history.validation_accuracy[0]:.3f} to {history.validation_accuracy[-1]:.3f} in "
+    f"{epochs} "
+    "epochs. On the right axis ε by RDP, PLD and the CLT grows with the epochs, RDP highest, the "
+    "CLT "
     "lowest, below PLD.",
     right=(
         f"ε at δ = {DELTA:g}",
@@ -1132,7 +1140,10 @@ def train_in_groups(group_size, steps):
 steps = budget(full=720, quick=4)
 group_accuracy = {group_size: train_in_groups(group_size, steps) for group_size in (1, 5)}
 for group_size, reached in group_accuracy.items():
-    print(f"groups of {group_size}, {steps} steps, σ = {NOISE_MULTIPLIER}: test accuracy {reached:.3f}")
+    print(
+        f"groups of {group_size}, {steps} steps, σ = {NOISE_MULTIPLIER}: test accuracy "
+        f"{reached:.3f}"
+    )
 
 # %% [markdown]
 # In full mode, after three epochs: 0.949 without groups, 0.887 with groups of 5 (seeds 3 and 4). After the
@@ -1183,7 +1194,9 @@ print(f"labkit, batch of {size}, every example clipped: {taken:.0f} ms a step")
 
 # %%
 two_steps = 2 * bracket.high, (1 + math.exp(bracket.high)) * DELTA
-print(f"groups of 5, after 15 epochs: ε = {two_steps[0]:.2f} at δ = {two_steps[1]:.1e} for one person")
+print(
+    f"groups of 5, after 15 epochs: ε = {two_steps[0]:.2f} at δ = {two_steps[1]:.1e} for one person"
+)
 
 # %% [markdown]
 # ## What you proved, and what you did not
