@@ -3,7 +3,18 @@
 LAB ?= 01
 
 # The lab's full name, so that its number is enough.
-MASTER = $(basename $(notdir $(wildcard autograder/course/masters/$(LAB)*.py)))
+MASTERS := autograder/course/masters
+MASTER = $(basename $(notdir $(or $(wildcard $(MASTERS)/$(LAB)*.py),$(wildcard $(MASTERS)/0$(LAB)_*.py))))
+
+# A variable's value as one word for the shell, whatever is in it.
+quoted = '$(subst ','\'',$(value $1))'
+
+# What is given and read by nothing is misspelt.
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+UNREAD := $(if $(GIVEN),$(filter-out SHELL MAKEFLAGS MAKEOVERRIDES $(shell \
+	grep -ohwE '[A-Z][A-Z_]+' $(MAKEFILE_LIST)),$(GIVEN)))
+$(if $(UNREAD),$(error $(firstword $(UNREAD))= is read by nothing here: `make grade` takes LAB=, \
+	SUBMISSIONS= and OPTIONS=))
 
 # Two processes side by side: many tests start two of their own.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
@@ -12,7 +23,7 @@ PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without: a sample class)
 	$(BIN)/python -m autograder.grade --lab '$(or $(MASTER),$(LAB))' \
-		$(if $(SUBMISSIONS),--submissions '$(SUBMISSIONS)') $(OPTIONS)
+		$(if $(value SUBMISSIONS),--submissions $(call quoted,SUBMISSIONS)) $(OPTIONS)
 
 similar: .venv/synced  ## say which answers of a graded class are alike: LAB=01
 	$(BIN)/python -m autograder.similarity --lab '$(or $(MASTER),$(LAB))' $(OPTIONS)

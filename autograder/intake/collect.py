@@ -254,6 +254,10 @@ class _Senders:
         )
         self._logins = dict(self._headers(loose))
         self._gradescope: dict[str, tuple[list[Sender], datetime | None]] = {}
+        folders = {entry.parts[0] for entry in entries if len(entry.parts) > 1}
+        # In a folder that students write to, one may call a file so.
+        if not all(map(lms.GRADESCOPE.fullmatch, folders)):
+            loose = []
         for entry in loose:
             if entry.name == lms.METADATA and not entry.refused:
                 try:
@@ -274,6 +278,11 @@ class _Senders:
                 text = _content(entry, 1000).decode("utf-8", "replace")
                 if (header := lms.HEADER.match(text)) and not self._canvas:
                     yield header["login"], header["name"]
+
+    @property
+    def are_gradescopes(self) -> bool:
+        """Whether Gradescope says whose each folder is."""
+        return bool(self._gradescope)
 
     def of_file(self, name: str) -> Sender | None:
         """Return whose a loose file is."""
@@ -335,7 +344,7 @@ def _by_student(
                 _student(students, sender)
                 continue
             entry = replace(entry, parts=(sender.file or top,))
-        elif top == lms.METADATA:
+        elif top == lms.METADATA and senders.are_gradescopes:
             continue
         elif entry.is_notebook or entry.is_archive or entry.refused:
             owner = names.owner(top, lab)

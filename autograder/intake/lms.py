@@ -32,7 +32,8 @@ BRIGHTSPACE = re.compile(
 HEADER = re.compile(
     r"\s*Name:[ \t]*(?P<name>[^\r\n]*?)[ \t]*\((?P<login>[^()\r\n]+)\)[ \t]*(?:\r|\n|$)"
 )
-METADATA = "submission_metadata.yml"  # of Gradescope's export
+METADATA = "submission_metadata.yml"  # of Gradescope's export, beside its folders
+GRADESCOPE = re.compile(r"submission_[0-9]+")
 MAX_METADATA = 32 << 20
 
 

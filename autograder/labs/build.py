@@ -7,8 +7,7 @@ output is the same byte for byte wherever and whenever it is built.
 """
 
 import argparse
-import os
-import subprocess
+import json
 import sys
 from pathlib import Path
 
@@ -25,19 +24,21 @@ from nbgrader.preprocessors import (
 )
 from nbgrader.utils import is_solution
 
+from autograder.labs.importing import Unimportable, import_checks
 from autograder.labs.master import (
-    CHECKS,
     MARKER,
     MASTERS,
     ROOT,
     Lab,
-    module,
+    has_module,
     read_lab,
     solution_size,
 )
 from autograder.labs.percent import Malformed
 
 COURSE = ROOT / "build" / "course"
+# What labkit knows of the labs: what each check is worth.
+POINTS = Path("labkit", "points.json")
 
 
 class AnnouncedBlanks(ClearSolutions):
@@ -102,11 +103,15 @@ def as_text(notebook: NotebookNode) -> str:
 
 def build(masters: Path = MASTERS, repository: str | None = None) -> dict[Path, str]:
     """Return the text of every file that the masters give, by its path in the repository."""
-    files = {}
+    files, table = {}, {}
     for path in sorted(masters.glob("*.py")):
         lab = read_lab(path, repository)
+        if has_module(lab.name):
+            table[lab.name] = lab.exercises
         files[Path("labs", f"{lab.name}.ipynb")] = as_text(release(lab))
         files[Path("solutions", f"{lab.name}.ipynb")] = as_text(solution(lab))
+    if table:
+        files[POINTS] = json.dumps(table, indent=1) + "\n"
     return files
 
 
@@ -118,11 +123,11 @@ def write_source(lab: Lab, course: Path) -> None:
 
 
 def stale(files: dict[Path, str], root: Path = ROOT) -> list[Path]:
-    """Return the notebooks in labs/ and solutions/ that differ from what the masters give."""
+    """Return the files that differ from what the masters give, left-over notebooks included."""
     present = {
         path.relative_to(root)
-        for folder in ("labs", "solutions")
-        for path in (root / folder).glob("*.ipynb")
+        for pattern in ("labs/*.ipynb", "solutions/*.ipynb", str(POINTS))
+        for path in root.glob(pattern)
     }
     return sorted(
         path
@@ -131,44 +136,6 @@ def stale(files: dict[Path, str], root: Path = ROOT) -> list[Path]:
         or path not in present
         or (root / path).read_text("utf-8") != files[path]
     )
-
-
-# Imports what it is told, and says of the first module that cannot be where that is: the last line
-# of a module of checks, or the module itself.
-IMPORT = """
-import importlib, sys, traceback
-for name, place in zip(sys.argv[1::2], sys.argv[2::2]):
-    try:
-        importlib.import_module(name)
-    except BaseException as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [each.lineno for each in frames if each.filename == place]
-        line = error.lineno if isinstance(error, SyntaxError) else (lines or [1])[-1]
-        where = error.filename if isinstance(error, SyntaxError) else place
-        print(f"{where}:{line}: {type(error).__name__}: {error}")
-        sys.exit(1)
-"""
-
-
-def import_checks(masters: Path = MASTERS, checks: Path = CHECKS) -> None:
-    """Import the checks of every lab, in a process of its own.
-
-    Raises:
-        Unimportable: some cannot be; the message begins with file and line.
-    """
-    modules = [module(path.stem) for path in sorted(masters.glob("*.py"))]
-    there = [name for name in modules if (checks / f"{name}.py").is_file()]
-    named = [(f"labkit.checks.{name}", str(checks / f"{name}.py")) for name in there]
-    line = [sys.executable, "-c", IMPORT, *(word for pair in named for word in pair)]
-    environment = os.environ | {"PYTHONPATH": str(checks.parents[1])}
-    run = subprocess.run(line, env=environment, capture_output=True, text=True)
-    if run.returncode != 0:
-        said = run.stdout.strip() or run.stderr.strip() or f"exit status {run.returncode}"
-        raise Unimportable(said.splitlines()[-1])
-
-
-class Unimportable(ValueError):
-    """Checks cannot be imported; the message begins with `file:line`."""
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ solutions, and checks.
 """
 
 import ast
+import hashlib
+import json
 import math
 import re
 import tomllib
@@ -33,6 +35,9 @@ KEYS: tuple[set[str], ...] = (
     {"check", "points"},
     {"check", "points", "trials"},
 )
+
+# What the set-up cell looks for in Colab, before it installs anything.
+NEEDED = ("labkit", "dp_accounting", "tensorflow_privacy", "tensorflow_federated", "tf_shell")
 
 METADATA = {
     "kernelspec": {
@@ -90,10 +95,16 @@ def read_lab(path: Path, repository: str | None = None) -> Lab:
     exercises = _exercises(path, cells)
     _match_functions(path, cells)
     lab = Lab(path.stem, header["title"], header["minutes"], exercises, _empty_notebook())
+    body = _body(cells, module(lab.name))
+    hook, heading, rest = _hook(body)
     lab.source.cells = [
         _notebook_cell("markdown", "title", _title(lab, repository)),
-        _notebook_cell("code", "install", _install(repository), locked=True),
-        *_body(cells, module(lab.name)),
+        *hook,
+        _notebook_cell("markdown", "points", _points(lab)),
+        *heading,
+        _notebook_cell("code", "install", _install(lab, repository), locked=True),
+        *rest,
+        *(_finish(lab) if has_module(lab.name) else ()),
     ]
     return lab
 
@@ -211,6 +222,20 @@ def _code(lines: list[str]) -> list[str]:
 def module(name: str) -> str:
     """Return the name of the module of labkit.checks that holds a lab's checks."""
     return re.sub(r"^\d+_", "", name)
+
+
+def has_module(name: str) -> bool:
+    """Return whether a lab's checks are labkit's; those of labs for tests have bodies."""
+    return (CHECKS / f"{module(name)}.py").is_file()
+
+
+def edition(exercises: dict[str, dict[str, float]]) -> str:
+    """Return a text that changes with a lab's exercises, checks and points.
+
+    By it a notebook and the installed labkit, which computes the same (`labkit.verdicts`), find out
+    that they are not of one release.
+    """
+    return hashlib.sha256(json.dumps(exercises).encode()).hexdigest()[:8]
 
 
 def check_functions(place: Path) -> dict[str, int]:
@@ -346,27 +371,64 @@ def colab_url(name: str, of: str | None = None) -> str:
 
 def _title(lab: Lab, repository: str | None) -> str:
     badge = "https://colab.research.google.com/assets/colab-badge.svg"
+    return (
+        f"# {lab.title}\n\n"
+        f"[![Open in Colab]({badge})]({colab_url(lab.name, repository)})\n\n"
+        f"About {lab.minutes} minutes, {lab.points:g} points."
+    )
+
+
+def _hook(body: list[NotebookNode]) -> tuple[list[NotebookNode], ...]:
+    """Part a lab into what is read before anything is installed, the set-up's heading, the rest."""
+    code = next((i for i, cell in enumerate(body) if cell.cell_type == "code"), len(body))
+    at = code - (code > 0 and body[code - 1].source.startswith("## "))
+    return body[:at], body[at:code], body[code:]
+
+
+def _points(lab: Lab) -> str:
     rows = "".join(
         f"| {number} | `{exercise}` | {sum(checks.values()):g} |\n"
         for number, (exercise, checks) in enumerate(lab.exercises.items(), start=1)
     )
-    return (
-        f"# {lab.title}\n\n"
-        f"[![Open in Colab]({badge})]({colab_url(lab.name, repository)})\n\n"
-        f"About {lab.minutes} minutes, {lab.points:g} points.\n\n"
-        f"| | Exercise | Points |\n|-:|:-|-:|\n{rows}"
-    ).rstrip()
+    return f"| | Exercise | Points |\n|-:|:-|-:|\n{rows}".rstrip()
 
 
-def _install(of: str | None) -> str:
+def _install(lab: Lab, of: str | None) -> str:
     repository, branch = _address(of)
     raw = repository.replace("https://github.com/", "https://raw.githubusercontent.com/")
-    requirements = f"{raw}/{branch}/requirements-colab.txt"
-    return (
-        "# In Colab this installs what the lab needs, in about a minute; elsewhere, nothing.\n"
-        "import importlib.util\n"
-        "import sys\n\n"
-        'if "google.colab" in sys.modules and importlib.util.find_spec("labkit") is None:\n'
-        f"    %pip install -q --no-deps --ignore-requires-python -r {requirements}\n"
-        f"    %pip install -q --no-deps {repository}/archive/refs/heads/{branch}.tar.gz"
+    needed = ", ".join(f'"{name}"' for name in NEEDED)
+    source = f"""\
+# In Colab this installs what the lab needs, in about a minute; elsewhere, nothing.
+import importlib.util
+import subprocess
+import sys
+
+needed = [{needed}]
+if "google.colab" in sys.modules and not all(map(importlib.util.find_spec, needed)):
+    requirements = "{raw}/{branch}/requirements-colab.txt"
+    labs = "{repository}/archive/{branch}.tar.gz"
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--ignore-requires-python"]
+    done = subprocess.run([*pip, "-r", requirements, labs], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"Not everything was installed. Run this cell again.\\n{{done.stderr}}")
+    importlib.invalidate_caches()"""
+    if not has_module(lab.name):
+        return source
+    known = f'"{lab.name}", edition="{edition(lab.exercises)}"'
+    return f"{source}\n\nimport labkit\n\nlabkit.ready({known})"
+
+
+def _finish(lab: Lab) -> list[NotebookNode]:
+    """What every lab ends with: the points so far, and how to hand in."""
+    text = (
+        "## Your points, and handing in\n\n"
+        "The next cell runs every check that has not judged your functions as they are now, and "
+        "sums up. Run it whenever you like, also after a restart of the kernel (save the notebook "
+        "first). The one below it says how to hand in; in Colab it downloads the notebook."
     )
+    summary = f'import labkit\n\nlabkit.summary("{lab.name}")'
+    return [
+        _notebook_cell("markdown", "finish", text),
+        _notebook_cell("code", "summary", summary),
+        _notebook_cell("code", "hand-in", f'labkit.hand_in("{lab.name}")'),
+    ]

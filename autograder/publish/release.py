@@ -71,7 +71,9 @@ def tree(repository: str | None = None, *, classroom: bool = False) -> dict[Path
         raise NoRelease(f"{repository!r} is no address such as https://github.com/course/labs")
     files = {path: (ROOT / path).read_bytes() for path in listed(TAKEN)}
     notebooks = build(repository=repository)
-    files |= {path: text.encode() for path, text in notebooks.items() if path.parts[0] == "labs"}
+    files |= {
+        path: text.encode() for path, text in notebooks.items() if path.parts[0] != "solutions"
+    }
     files[Path("README.md")] = _readme(repository).encode()
     if repository is not None:
         project = files[Path("pyproject.toml")].decode()

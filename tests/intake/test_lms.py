@@ -146,6 +146,16 @@ def test_gradescope(tmp_path, above):
         assert aside == []
 
 
+def test_who_calls_a_file_as_gradescopes_gets_nobodys_work(tmp_path):
+    files = {
+        "submission_metadata.yml": METADATA.replace("submission_101", "bob"),
+        "bob/00_tiny.ipynb": "bob's",
+    }
+    for result, aside in both(tmp_path, files):
+        assert contents(result) == {"bob": "bob's"}
+        assert [each.file for each in aside] == ["submission_metadata.yml"]
+
+
 @pytest.mark.parametrize("text", ["- x", "a: b", ": :", "x: {':submitters': 3}", "\t", "[[[[", ""])
 def test_metadata_that_gradescope_does_not_write_is_one_clear_line(text):
     with pytest.raises(ValueError, match="is not what Gradescope writes"):

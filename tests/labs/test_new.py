@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.labs import build, new
+from autograder.labs import new
+from autograder.labs.importing import Unimportable, import_checks
 from autograder.labs.master import MASTERS, ROOT, read_lab
 from autograder.labs.percent import Malformed
 
@@ -104,8 +105,8 @@ def test_checks_that_cannot_be_imported_are_named_with_their_line(tmp_path, text
     masters = tmp_path / "masters"
     masters.mkdir()
     shutil.copy(MASTERS / "02_gdp_accounting.py", masters)
-    with pytest.raises(build.Unimportable, match=rf"^{place}:{line}: {problem}: "):
-        build.import_checks(masters, checks)
+    with pytest.raises(Unimportable, match=rf"^{place}:{line}: {problem}: "):
+        import_checks(masters, checks)
 
 
 @pytest.mark.parametrize(
