@@ -23,5 +23,5 @@ def listed(places: Iterable[str]) -> list[Path]:
     run = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     if run.returncode != 0 or not run.stdout:
         raise Unlisted("git lists no files here: it needs a clone")
-    paths = (Path(name) for name in sorted(run.stdout.split("\0")) if name)
+    paths = (Path(name) for name in sorted(set(run.stdout.split("\0"))) if name)
     return [path for path in paths if (ROOT / path).is_file()]
