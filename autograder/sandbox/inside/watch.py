@@ -41,6 +41,7 @@ def excess(root: int, limits: Limits) -> str:
         return f"it had more than {limits.processes} processes and threads"
     try:
         buffers, watches = _files(processes)
+        buffers = max(buffers, MOST_BUFFERED * _sockets(processes))
     except PermissionError:
         return "it hid a process from who watches it"
     if watches > MOST_WATCHES:
@@ -105,6 +106,24 @@ def _files(processes: Iterable[int]) -> tuple[int, int]:
         if watches > MOST_WATCHES:
             break
     return MOST_BUFFERED * len(buffers), watches
+
+
+def _sockets(processes: Iterable[int]) -> int:
+    """Return how many sockets there are in these processes' networks, where those are their own.
+
+    One that waits to be accepted, or was closed before its data were read, is no process's file.
+    """
+    networks: dict[str, int] = {}
+    for process in processes:
+        with suppress(OSError):
+            networks[os.readlink(f"/proc/{process}/ns/net")] = process
+    networks.pop(os.readlink("/proc/self/ns/net"), None)
+    found = 0
+    for process in networks.values():
+        with suppress(OSError):
+            first = Path(f"/proc/{process}/net/sockstat").read_text("ascii").partition("\n")[0]
+            found += int(first.removeprefix("sockets: used "))
+    return found
 
 
 def _watches(info: str) -> int:
