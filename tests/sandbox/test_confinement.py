@@ -115,7 +115,7 @@ print(json.dumps({
     "a list of who may read": attempt(os.setxattr, "/tmp/own", "system.posix_acl_access", b"x"),
     "an attribute": attempt(os.setxattr, own.fileno(), "user.x", b"x"),
     "memory that is shared": attempt(mmap.mmap, -1, 4096),
-    "pages set aside": attempt(mmap.mmap, -1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 1 << 18),
+    "pages set aside": attempt(mmap.mmap, -1, 4096, 0x22 | 1 << 18),
     "the same, of a device": attempt(mmap.mmap, zero, 4096),
     "another numbering": ends_by(lambda: libc.syscall(ctypes.c_long(0x40000000 | 39))),
     "32 bits": ends_by(old_call),
@@ -198,14 +198,6 @@ HOARDS = {
         " | mmap.MAP_ANONYMOUS, mmap.PROT_READ)\n"
         "for at in range(0, 1 << 40, 1 << 21): hoard[at]"
     ),
-    "connections that wait": (
-        "import socket, time\nwaits = socket.socket(socket.AF_UNIX)\n"
-        "waits.bind('\\0x'); waits.listen(4096)\n"
-        "for _ in range(4000):\n"
-        "    one = socket.socket(socket.AF_UNIX); one.connect('\\0x'); one.setblocking(False)\n"
-        "    try:\n        while True: one.send(bytes(1 << 16))\n"
-        "    except OSError: one.close()\ntime.sleep(60)"
-    ),
 }
 
 
@@ -243,6 +235,30 @@ def test_a_connection_that_nobody_reads_holds_no_more_than_is_counted():
     with places("pool") as place, kernel_in(place) as kernel:
         sent = max(int(said(kernel, CONNECTION)) for _ in range(5))
         assert sent < 2 * jail.MOST_BUFFERED
+
+
+OF_ALL = {
+    "open files": (
+        "import os, time\nfor _ in range(80):\n    if os.fork() == 0:\n"
+        "        kept = [os.open('/dev/null', os.O_RDONLY) for _ in range(900)]; time.sleep(600)\n"
+        "time.sleep(60)"
+    ),
+    # One that waits to be accepted is no process's file, and holds what was sent to it.
+    "sockets": (
+        "import socket, time\nwaits = socket.socket(socket.AF_UNIX)\n"
+        "waits.bind('\\0x'); waits.listen(4096)\n"
+        "for _ in range(3000):\n"
+        "    one = socket.socket(socket.AF_UNIX); one.connect('\\0x'); one.setblocking(False)\n"
+        "    try:\n        while True: one.send(bytes(1 << 16))\n"
+        "    except OSError: one.close()\ntime.sleep(60)"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OF_ALL)
+def test_of_what_linux_has_for_all_it_gets_a_part(place, what):
+    with kernel_in(place) as kernel, pytest.raises(Died, match=f"more than [0-9]+ {what}"):
+        kernel.run(OF_ALL[what], 60)
 
 
 BUFFERS = """

@@ -56,7 +56,7 @@ REFUSED = {
         "set_mempolicy": 238, "migrate_pages": 256, "move_pages": 279, "fanotify_init": 300,
     },
 }  # fmt: skip
-# What is beside a file's content, such as lists of who may read it: 128 KB for each file, which Linux
+# What is beside a file's content, such as lists of who may read it: 256 KB for each, which Linux
 # counts for nobody. It is refused as where a file system has none of it.
 ATTRIBUTES = {"setxattr": 188, "lsetxattr": 189, "fsetxattr": 190}
 LATER = 463  # is the first number that is unknown here
@@ -70,7 +70,7 @@ _THREAD, _FILES = 0x10000, 0x400  # in flags of clone
 # an open file. From the last on they are refused as unknown.
 _FCNTL, _SETLEASE, _NOTIFY, _OFD_SETLK, _OFD_SETLKW, _FCNTL_LATER = 72, 1024, 1026, 37, 38, 1039
 # Locks of a process are granted, and not kept: Linux counts them for nobody, and one may have
-# millions. Nor are larger buffers than a socket begins with, which may be as large as anybody likes.
+# millions. Neither are larger buffers than a socket begins with.
 _SETLK, _SETLKW = 6, 7
 _SETSOCKOPT, _SOL_SOCKET, _SNDBUF, _RCVBUF = 54, 1, 7, 8
 _NEW = 0x7E020080  # namespaces, in flags: user, pid, net, ipc, uts, cgroup, mount, time

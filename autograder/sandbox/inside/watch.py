@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from autograder.sandbox.inside.jail import MOST_BUFFERED, Limits
 
@@ -12,6 +13,10 @@ SECONDS = 0.2  # between two looks
 # are one. A kernel has a few dozen, and each process that it forks has them again.
 MOST_WATCHES = 50_000
 WATCHES_UNSEEN = 1000  # what each file that is on its way, and that nobody can look into, counts as
+# So many each, and what Linux has for all users together, open files and memory for connections,
+# lasts for all kernels. Those of gRPC have some dozens.
+MOST_FILES = 50_000
+MOST_SOCKETS = 2000
 
 
 def family(root: int) -> list[int]:
@@ -40,13 +45,18 @@ def excess(root: int, limits: Limits) -> str:
     if sum(each["Threads"] for each in processes.values()) > limits.processes:
         return f"it had more than {limits.processes} processes and threads"
     try:
-        buffers, watches = _files(processes)
-        buffers = max(buffers, MOST_BUFFERED * _sockets(processes))
+        opened, sockets = _files(processes), _sockets(processes)
     except PermissionError:
         return "it hid a process from who watches it"
-    if watches > MOST_WATCHES:
-        return f"it had more than {MOST_WATCHES} watches of epoll, or files on their way"
-    beside = sum(each["VmPTE"] << 10 for each in processes.values()) + buffers
+    for what, number, most in (
+        ("open files", opened.files, MOST_FILES),
+        ("sockets", sockets, MOST_SOCKETS),
+        ("watches of epoll, or files on their way", opened.watches, MOST_WATCHES),
+    ):
+        if number > most:
+            return f"it had more than {most} {what}"
+    beside = sum(each["VmPTE"] << 10 for each in processes.values())
+    beside += MOST_BUFFERED * max(opened.buffers, sockets)
     # What they share is counted once: only if the quick sum is too much is the exact one worth it.
     most = limits.memory - beside
     quick = sum(each["VmRSS"] << 10 for each in processes.values())
@@ -80,14 +90,22 @@ def _status_of(thread: int) -> dict[str, int]:
     return found
 
 
-def _files(processes: Iterable[int]) -> tuple[int, int]:
-    """Return how many bytes all sockets and pipes may hold, and how many watches epolls have.
+class _Open(NamedTuple):
+    """How many files processes have, how many of these buffer, and how many watches epolls have."""
+
+    files: int
+    buffers: int
+    watches: int
+
+
+def _files(processes: Iterable[int]) -> _Open:
+    """Count what processes have open; where it is far too much, not all of it.
 
     Raises:
         PermissionError: a process has made itself one that only root can look into.
     """
     buffers: set[str] = set()
-    watches = 0
+    files = watches = 0
     for process in processes:
         try:
             entries = list(os.scandir(f"/proc/{process}/fd"))
@@ -95,6 +113,9 @@ def _files(processes: Iterable[int]) -> tuple[int, int]:
             if isinstance(error, PermissionError) and _status_of(process)["VmRSS"]:
                 raise
             continue  # it has ended
+        files += len(entries)
+        if files > MOST_FILES or watches > MOST_WATCHES:
+            break
         for entry in entries:
             with suppress(OSError):
                 name = os.readlink(entry.path)
@@ -103,9 +124,7 @@ def _files(processes: Iterable[int]) -> tuple[int, int]:
                     buffers.add(name)
                 if new or name == "anon_inode:[eventpoll]":
                     watches += _watches(f"/proc/{process}/fdinfo/{entry.name}")
-        if watches > MOST_WATCHES:
-            break
-    return MOST_BUFFERED * len(buffers), watches
+    return _Open(files, len(buffers), watches)
 
 
 def _sockets(processes: Iterable[int]) -> int:
