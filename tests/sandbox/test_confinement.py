@@ -17,7 +17,7 @@ import pytest
 
 from autograder.labs.master import ROOT
 from autograder.sandbox import cgroup, confine
-from autograder.sandbox.inside import jail, syscalls
+from autograder.sandbox.inside import jail, syscalls, watch
 from autograder.sandbox.kernel import Died, TimedOut
 from autograder.sandbox.provisioner import Limits
 from tests.kernels import kernel_in, places, said
@@ -237,6 +237,15 @@ def test_a_connection_that_nobody_reads_holds_no_more_than_is_counted():
         assert sent < 2 * jail.MOST_BUFFERED
 
 
+@pytest.mark.parametrize(("seconds", "most", "said"), [(0.01, 10, ""), (0.05, 0.01, "memory")])
+def test_a_look_that_takes_too_long_has_seen_too_much(monkeypatch, seconds, most, said):
+    # With 500 processes of 60 000 mappings each it took 20 s, in which they could get anything.
+    monkeypatch.setattr(watch, "MOST_SECONDS", most)
+    monkeypatch.setattr(watch, "_proportional", lambda _: time.sleep(seconds) or 0)
+    assert said in (found := watch.excess(os.getpid(), Limits(memory=64 << 20)))
+    assert bool(found) == bool(said)
+
+
 OF_ALL = {
     "open files": (
         "import os, time\nfor _ in range(80):\n    if os.fork() == 0:\n"
@@ -278,7 +287,7 @@ for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
 
 
 def test_a_socket_holds_no_more_than_is_counted(place):
-    # Since Linux 6.18 it may ask for 8 MB.
+    # On Linux 6.18 it can have 8 MB.
     with kernel_in(place) as kernel:
         assert max(map(int, said(kernel, BUFFERS).split())) < jail.MOST_BUFFERED
 
@@ -301,7 +310,7 @@ print(sqlite3.connect("/tmp/base").execute("SELECT n FROM numbers").fetchall())
 
 
 def test_locks_are_granted_and_not_kept(place):
-    # No control group counts them: 50 million, 10 GB, in two minutes.
+    # No control group counts them, and a process got 220 000 a second, of 192 bytes each.
     with kernel_in(place) as kernel:
         assert said(kernel, LOCKS) == "0\n"
         assert said(kernel, DATABASE) == "[(7,)]\n"
