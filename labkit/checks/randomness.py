@@ -1,0 +1,264 @@
+"""Statistical tests of random numbers that a student's function draws, for every lab's checks.
+
+Noise protects only if it has the stated law, and if nobody can work out one part of it from
+another: over coordinates, variables, calls, rounds and seeds. What has the right mean, variance or
+shape may still repeat, cancel, be cut off, or come from a few seeds. Each function here raises
+`CheckFailed` where its property is broken, and fails a right answer with probability `FALSE_FAIL`
+at most, for all its tests together.
+
+The numbers are standardised by the caller: normal ones to mean 0 and deviation 1; words (unsigned
+integers) stay as they are.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import fft, stats
+
+from labkit.checks import FALSE_FAIL, require
+
+# From where the |normal| cannot be cut off unseen, with the number of coordinates that shows it:
+# a million have 2.5 beyond 4.9, and 0 of 20 expected has probability 2e-9.
+TAILS = (1.0, 2.0, 3.0, 3.5, 4.0, 4.5)
+
+# Draws in float32 repeat by chance: they lie on a grid of 2^-23 of the probability or finer; two
+# equal absolute values are twice as likely. Another factor of 2 is left for coarser generators.
+_COINCIDENCE = 4 * 2.0**-23
+
+
+def require_gaussian(z: np.ndarray, what: str) -> None:
+    """Require that `z`, of any shape, has the law of independent standard normals.
+
+    Mean, deviation, shape (Kolmogorov–Smirnov) and both tails at `TAILS` are tested.
+    """
+    z = np.asarray(z, np.float64).ravel()
+    n, chance = z.size, FALSE_FAIL / (3 + 2 * len(TAILS))
+    require(n > 0, f"{what} is empty.")
+    require(
+        abs(z.mean()) * np.sqrt(n) <= stats.norm.isf(chance / 2),
+        f"{what} has mean {z.mean():.3g} standard deviations over {n} draws; it should be centred "
+        "on 0.",
+    )
+    low, high = np.sqrt(stats.chi2.ppf([chance / 2, 1 - chance / 2], n) / n)
+    deviation = float(np.sqrt(np.mean(z**2)))
+    require(
+        low <= deviation <= high,
+        f"Over {n} draws {what}'s standard deviation is {deviation:.3g} times what is wanted.",
+    )
+    for tail in TAILS:
+        for side, count in (("above", np.sum(z > tail)), ("below −", np.sum(z < -tail))):
+            wanted = stats.norm.sf(tail)
+            space = " " if side == "above" else ""
+            require(
+                bool(stats.binomtest(int(count), n, wanted).pvalue >= chance),
+                f"Of {n} draws {int(count)} lie {side}{space}{tail:g} standard deviations; "
+                f"{n * wanted:.3g} are to be expected of a Gaussian: {what} is not one.",
+            )
+    require(
+        bool(stats.kstest(z, "norm").pvalue >= chance),
+        f"{what} has the right size, but is not Gaussian, or one draw serves many times.",
+    )
+
+
+def repeats(values: np.ndarray) -> int:
+    """Return how many of `values`, flattened, have the absolute value of an earlier one."""
+    values = np.abs(np.asarray(values)).ravel()
+    return int(values.size - np.unique(values).size)
+
+
+def require_fresh(values: np.ndarray, what: str, bits: int | None = None) -> None:
+    """Require that no value of `values`, of any shape, repeats, with the same sign or the other.
+
+    Args:
+        values: draws from a continuous law, in float32 or float64, exactly as they were drawn: what
+            was added to them hides that two are the same. Or words.
+        what: their name in the message.
+        bits: the length of words that are uniform; None for a continuous law.
+    """
+    n = np.asarray(values).size
+    coincidence = _COINCIDENCE if bits is None else 2.0 ** (1 - bits)
+    allowed = stats.poisson.isf(FALSE_FAIL, n * (n - 1) / 2 * coincidence)
+    found = repeats(values)
+    require(
+        found <= allowed,
+        f"Of {n} numbers {found} have the size of an earlier one: {what} is not drawn anew for "
+        "each, and who knows one knows another.",
+    )
+
+
+def require_independent(z: np.ndarray, what: str) -> None:
+    """Require that the standardised `z`, flattened, is uncorrelated at every lag up to its half.
+
+    The signs are left out in a second test, which what alternates its sign fails.
+    """
+    z = np.asarray(z, np.float64).ravel()
+    for series, kind in ((z, "numbers"), (_folded(z), "sizes")):
+        n = series.size
+        lags = np.arange(1, n // 2 + 1)
+        sums = _correlate(series, series)[lags]
+        _require_no_peak(
+            sums,
+            n - lags,
+            f"{what} repeats itself: its {kind} and those {{}} further on belong together",
+            1,
+        )
+
+
+def require_unrelated(a: np.ndarray, b: np.ndarray, what: str) -> None:
+    """Require that two standardised series of one length are uncorrelated, however shifted.
+
+    Args:
+        a, b: any shape, the same size; shifts go round the end.
+        what: which two they are, as the beginning of the message.
+    """
+    a, b = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
+    for first, second in ((a, b), (_folded(a), _folded(b))):
+        sums = fft.irfft(fft.rfft(first).conj() * fft.rfft(second), first.size)
+        _require_no_peak(
+            sums,
+            np.full(first.size, first.size),
+            f"{what} belong together, moved by {{}} places",
+            0,
+        )
+
+
+def require_distinct(outputs: Sequence[np.ndarray], what: str) -> None:
+    """Require that no two of many arrays are the same: calls, rounds, or what seeds give.
+
+    n calls show a pool of n²/40 seeds but for a chance of 2e-9; give each output at least 64 bits
+    of randomness, so that no two right ones are the same.
+    """
+    seen: dict[bytes, int] = {}
+    for at, output in enumerate(outputs):
+        same = seen.setdefault(np.ascontiguousarray(output).tobytes(), at)
+        require(
+            same == at,
+            f"{what}: number {at + 1} of {len(outputs)} is exactly number {same + 1}.",
+        )
+
+
+def require_uniform_words(words: np.ndarray, what: str, bits: int = 32) -> None:
+    """Require that unsigned integers are uniform over `bits` bits: each bit, each pair, no repeat.
+
+    Mean and shape (Kolmogorov–Smirnov), every bit's frequency, every two bits' agreement, distinct
+    values, and no correlation between places are tested.
+    """
+    words = np.asarray(words).astype(np.uint64).ravel()
+    n = words.size
+    require(
+        bool(np.all(words < np.uint64(2**bits) if bits < 64 else True)),
+        f"{what} holds numbers of more than {bits} bits.",
+    )
+    chance = FALSE_FAIL / 4
+    binary = ((words[:, None] >> np.arange(bits, dtype=np.uint64)) & np.uint64(1)).astype(float)
+    signs = 2 * binary - 1
+    limit = np.sqrt(n) * stats.norm.isf(chance / 2 / bits) * 1.05  # a binomial's tail is thinner
+    sums = np.abs(signs.sum(axis=0))
+    worst = int(np.argmax(sums))
+    require(
+        bool(np.all(sums <= limit)),
+        f"Of {n} numbers {int(binary[:, worst].sum())} have bit {worst} set; about half should: "
+        f"{what} is not uniform over {bits} bits.",
+    )
+    pairs = np.abs(np.triu(signs.T @ signs, 1))
+    limit = np.sqrt(n) * stats.norm.isf(chance / bits**2) * 1.05
+    one, two = np.unravel_index(int(np.argmax(pairs)), pairs.shape)
+    require(
+        bool(np.all(pairs <= limit)),
+        f"Bits {one} and {two} belong together in {what}: it is not uniform over {bits} bits.",
+    )
+    centred = (words.astype(np.float64) + 0.5) / 2.0**bits
+    require(
+        bool(stats.kstest(centred, "uniform").pvalue >= chance),
+        f"{what} is not uniform over {bits} bits: some ranges of numbers are commoner.",
+    )
+    require_fresh(words, what, bits)
+    require_independent(np.sqrt(12) * (centred - 0.5), what)
+
+
+def require_unrelated_words(a: np.ndarray, b: np.ndarray, what: str, bits: int = 32) -> None:
+    """Require that neither of two series of words is a copy of the other, however changed.
+
+    A copy may be moved to other places, or have a number added, its sign or some bits turned, or be
+    multiplied.
+    """
+    a, b = (np.asarray(each).astype(np.uint64).ravel() for each in (a, b))
+    mask = np.uint64(2**bits - 1)
+
+    for combined, name in (((b - a) & mask, "differences"), ((b + a) & mask, "sums"),
+                           ((b ^ a) & mask, "exclusive ors")):  # fmt: skip
+        # Of independent words all of these are uniform: two that agree are rare.
+        n = combined.size
+        allowed = stats.poisson.isf(FALSE_FAIL / 4, n**2 / 2 * 2.0**-bits)
+        found = n - np.unique(combined).size
+        require(
+            found <= allowed,
+            f"{what} belong together: {found} of their {n} {name} occur more than once.",
+        )
+    # b = k·a for one k means that b[i]·a[j] = b[j]·a[i]; it happens to independent words seldom,
+    # unless both sides have many factors of 2.
+    odd = (a & np.uint64(1)).astype(bool)
+    left, right = b[odd][:-1] * a[odd][1:], b[odd][1:] * a[odd][:-1]
+    same = int(np.count_nonzero((left & mask) == (right & mask)))
+    allowed = stats.poisson.isf(FALSE_FAIL / 4, odd.sum() * 2.0**-bits)
+    require(same <= allowed, f"{what} belong together: one is a multiple of the other.")
+    scale = 2.0**bits
+    require_unrelated(
+        np.sqrt(12) * ((a.astype(np.float64) + 0.5) / scale - 0.5),
+        np.sqrt(12) * ((b.astype(np.float64) + 0.5) / scale - 0.5),
+        what,
+    )
+
+
+def seeds_that_differ(rng: np.random.Generator, many: int, bits: int = 32) -> list[int]:
+    """Return distinct seeds: one, it with each single bit turned, and random ones up to `many`.
+
+    What uses a part of a seed only, or its remainder, gives two of them the same output: parts by
+    the bits, remainders of up to n²/40 for n random seeds.
+    """
+    first = int(rng.integers(2**bits, dtype=np.uint64))
+    seeds = dict.fromkeys([first, *(first ^ (1 << bit) for bit in range(bits))])
+    while len(seeds) < many:
+        seeds.setdefault(int(rng.integers(2**bits, dtype=np.uint64)))
+    return list(seeds)
+
+
+def outputs_of_seeds(student: Callable[..., Any], seeds: Iterable[int], *args: Any) -> list:
+    """Return what `student(*args, rng)` gives for each seed; run it with `checks.at_home`."""
+    return [np.asarray(student(*args, np.random.default_rng(seed))) for seed in seeds]
+
+
+def _folded(z: np.ndarray) -> np.ndarray:
+    """Return the ranks of |z|, standardised: what has the same sizes has the same ranks."""
+    ranks = np.argsort(np.argsort(np.abs(z), kind="stable"), kind="stable")
+    return (ranks - (z.size - 1) / 2) / np.sqrt((z.size**2 - 1) / 12)
+
+
+def _correlate(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return Σ a[i]·b[i + lag] for each lag from 0."""
+    size = fft.next_fast_len(2 * a.size, real=True)
+    return fft.irfft(fft.rfft(a, size).conj() * fft.rfft(b, size), size)[: a.size]
+
+
+def _require_no_peak(sums: np.ndarray, terms: np.ndarray, message: str, first_lag: int) -> None:
+    """Require that no sum of `terms` products of standardised numbers is too large by chance.
+
+    Each caller makes two such tests. `message` gets the lag of the largest sum.
+
+    Chernoff's bound for Σ z[i]·z[i + lag] of normals, whose cumulants are below those of n
+    independent terms −½·log((1 + √(1 − 4λ²))/2) each; products of unlike series, and of bounded
+    numbers, have lighter tails.
+    """
+    rate = np.geomspace(1e-4, 0.499, 400)
+    cumulant = -0.5 * np.log((1 + np.sqrt(1 - 4 * rate**2)) / 2)
+    cost = np.log(4 * sums.size / FALSE_FAIL)
+    sizes, of = np.unique(terms, return_inverse=True)
+    grid = np.unique(np.geomspace(sizes[0], sizes[-1], 64))
+    limits = np.array([np.min((cost + m * cumulant) / rate) for m in grid])
+    allowed = np.interp(sizes, grid, limits)[of]
+    worst = int(np.argmax(np.abs(sums) / allowed))
+    require(
+        bool(abs(sums[worst]) <= 1.01 * allowed[worst]),
+        message.replace("{}", str(worst + first_lag)) + ".",
+    )

@@ -1,0 +1,142 @@
+"""The statistical tests catch noise that is none, masks that are none, and nothing else."""
+
+import numpy as np
+import pytest
+
+from labkit.checks import CheckFailed, randomness
+
+N = 2**14
+
+
+def _noise(z: np.ndarray) -> None:
+    randomness.require_gaussian(z, "the noise")
+    randomness.require_fresh(z, "the noise")
+    randomness.require_independent(z, "the noise")
+
+
+def _normal(seed: int, n: int = N) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(n)
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_normal_noise_passes(seed, dtype):
+    z = np.random.default_rng(seed).standard_normal(2 * N, dtype)
+    _noise(z[:N])
+    randomness.require_unrelated(z[:N], z[N:], "two calls' noises")
+
+
+NO_NOISE = {
+    "antithetic halves": lambda z, rng: np.concatenate([z[: N // 2], -z[: N // 2]]),
+    "a mirror's image": lambda z, rng: np.concatenate([z[: N // 2], -z[: N // 2][::-1]]),
+    "one draw for two coordinates": lambda z, rng: np.repeat(z[: N // 2], 2),
+    "repeats after 4096": lambda z, rng: np.tile(z[:4096], N // 4096),
+    "a pool of 1000": lambda z, rng: rng.choice(z[:1000], N),
+    "a pool of 10 000": lambda z, rng: rng.choice(z[:10_000], N),
+    "no tails": lambda z, rng: z[np.abs(z) < 3],
+    "clipped": lambda z, rng: np.clip(z, -3, 3),
+    "one tail": lambda z, rng: np.minimum(z, 3),
+    "uniform": lambda z, rng: rng.uniform(-(3**0.5), 3**0.5, N),
+    "signs": lambda z, rng: rng.choice([-1.0, 1.0], N),
+    "Laplace": lambda z, rng: rng.laplace(size=N) / 2**0.5,
+    "half of the coordinates": lambda z, rng: np.where(rng.random(N) < 0.5, 0, z * 2**0.5),
+    "sums of neighbours": lambda z, rng: (z + np.roll(z, 1)) / 2**0.5,
+    "rounded": lambda z, rng: np.round(z, 2),
+    "too wide": lambda z, rng: 1.06 * z,
+    "too narrow": lambda z, rng: z / 1.06,
+    "off centre": lambda z, rng: z + 0.06,
+    "NaN": lambda z, rng: np.where(np.arange(N) == 5, np.nan, z),
+    "empty": lambda z, rng: z[:0],
+}
+
+
+@pytest.mark.parametrize("kind", NO_NOISE)
+def test_what_is_no_noise_fails(kind):
+    rng = np.random.default_rng(7)
+    with pytest.raises(CheckFailed), np.errstate(all="ignore"):
+        _noise(NO_NOISE[kind](_normal(6), rng))
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        lambda z: z,
+        lambda z: -z,
+        lambda z: np.roll(z, 100),
+        lambda z: 0.1 * z + 0.995 * _normal(8),
+        lambda z: np.where(_normal(9) > 0, z, -z),
+    ],
+)
+def test_related_noises_are_told(copy):
+    z = _normal(5)
+    with pytest.raises(CheckFailed, match="belong together"):
+        randomness.require_unrelated(z, copy(z), "two calls' noises")
+
+
+def _words(seed: int, n: int = 4096, bits: int = 32) -> np.ndarray:
+    return np.random.default_rng(seed).integers(2**bits, size=n, dtype=np.uint64)
+
+
+@pytest.mark.parametrize("bits", [16, 31, 32, 64])
+@pytest.mark.parametrize("seed", range(20))
+def test_uniform_words_pass(seed, bits):
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(2**bits - 1, size=(2, 4096), dtype=np.uint64, endpoint=True)
+    randomness.require_uniform_words(a, "the mask", bits)
+    randomness.require_unrelated_words(a, b, "two masks", bits)
+
+
+@pytest.mark.parametrize(
+    "narrowed",
+    [
+        lambda u: u % 256,
+        lambda u: u % 65536,
+        lambda u: u >> np.uint64(1),
+        lambda u: u & ~np.uint64(1),
+        lambda u: u | np.uint64(2**31),
+        lambda u: u[np.arange(len(u)) % 32],
+        lambda u: u[np.arange(len(u)) % 2048],
+        lambda u: (_normal(4, len(u)) * 2**29).astype(np.int64).astype(np.uint32),
+        lambda u: (np.random.default_rng(3).random(len(u), np.float32) * 2**32).astype(np.uint64),
+        lambda u: u ^ (u >> np.uint64(31)) ^ ((u & np.uint64(1)) << np.uint64(1)) & u,
+        lambda u: u << np.uint64(1),
+    ],
+)
+def test_words_that_are_not_uniform_fail(narrowed):
+    with pytest.raises(CheckFailed):
+        randomness.require_uniform_words(narrowed(_words(2)), "the mask")
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        lambda u: u,
+        lambda u: np.roll(u, 5),
+        lambda u: u[::-1],
+        lambda u: u * np.uint64(3),
+        lambda u: u * np.uint64(12345677),
+        lambda u: u * np.uint64(6),
+        lambda u: u + np.uint64(7),
+        lambda u: np.uint64(0) - u,
+        lambda u: u ^ np.uint64(0xDEAD),
+        lambda u: np.where(np.arange(len(u)) % 2, u, _words(8)),
+    ],
+)
+def test_a_copy_of_a_mask_is_told(copy):
+    u = _words(2)
+    with pytest.raises(CheckFailed, match="belong together"):
+        randomness.require_unrelated_words(u, copy(u) & np.uint64(2**32 - 1), "two masks")
+
+
+@pytest.mark.parametrize("narrowed", [lambda s: s % 1000, lambda s: s & 0xFFFF, lambda s: s >> 16,
+                                      lambda s: s & ~1, lambda s: s // 2])  # fmt: skip
+def test_a_part_of_a_seed_is_not_enough(narrowed):
+    seeds = randomness.seeds_that_differ(np.random.default_rng(1), 300)
+
+    def student(n, rng):
+        return rng.standard_normal(n)
+
+    randomness.require_distinct(randomness.outputs_of_seeds(student, seeds, 3), "seeds")
+    with pytest.raises(CheckFailed, match="is exactly number"):
+        outputs = randomness.outputs_of_seeds(student, map(narrowed, seeds), 3)
+        randomness.require_distinct(outputs, "seeds")
