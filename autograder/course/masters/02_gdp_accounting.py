@@ -66,6 +66,7 @@ from labkit.accounting import require_domain
 from labkit.budget import budget
 from labkit.data import load_mnist
 from labkit.pictures import gdp_accounting as pictures
+from labkit.progress import tracked
 
 # %% setup=true
 # The training run that all the published figures are about.
@@ -628,7 +629,9 @@ print(f"CLT                          ε = {clt:.4f}   estimate: below the lower 
 # %%
 def compare(settings):
     """ε of every accountant at each (σ, q, T), relative to PLD's upper bound."""
-    brackets = [accounting.epsilon_bracket(*setting, DELTA) for setting in settings]
+    brackets = [
+        accounting.epsilon_bracket(*setting, DELTA) for setting in tracked(settings, "bracketing ε")
+    ]
     high = np.array([b.high for b in brackets])
     figures = {
         "RDP": [eps_rdp(*setting, DELTA, TUTORIAL_ORDERS, "tight") for setting in settings],
@@ -666,12 +669,11 @@ plots.lines(
     xlabel=f"steps T (σ = {NOISE_MULTIPLIER}, batch {BATCH_SIZE} of {N}, Poisson)",
     ylabel="ε relative to PLD's upper bound (drawn up to 4)",
     title="Who is right, over the steps",
-    alt=(
-        "ε of RDP, PLD and the CLT relative to PLD's upper bound, against the number of steps. For"
-        f" {counts[0]} step{'s' * (counts[0] > 1)} the CLT gives {over_steps['CLT'][0]:.0%} of that"
-        f" bound and RDP {over_steps['RDP'][0]:.1f} times as much; both come nearer with more"
-        " steps. The region where the CLT lies below the certified lower bound is shaded."
-    ),
+    alt="ε of RDP, PLD and the CLT relative to PLD's upper bound, against the number of steps. For "
+    f"{counts[0]} step{'s' * (counts[0] > 1)} the CLT gives {over_steps['CLT'][0]:.0%} of that "
+    "bound and RDP "
+    f"{over_steps['RDP'][0]:.1f} times as much; both come nearer with more steps. The region where "
+    "the CLT lies below the certified lower bound is shaded.",
     logx=True,
     shaded=(
         "the CLT claims too much privacy",
@@ -747,8 +749,14 @@ def clt_here(*setting):
     return epsilon_clt(*setting, DELTA)
 
 
+brackets = {
+    setting: accounting.epsilon_bracket(*setting, DELTA)
+    for setting in tracked(grid, "bracketing ε")
+}
+
+
 def bracket_here(*setting):
-    return accounting.epsilon_bracket(*setting, DELTA)
+    return brackets[setting]
 
 
 for what, settings in (
@@ -838,7 +846,7 @@ def rdp_tutorial(noise_multiplier, sampling_probability, steps, delta):
 
 
 accountants = {"CLT": epsilon_clt, "RDP": rdp_tutorial, "PLD": accounting.epsilon_pld}
-for target in budget(full=[0.5, 1.0, 4.0], quick=[1.0]):
+for target in tracked(budget(full=[0.5, 1.0, 4.0], quick=[1.0]), "looking for σ"):
     for name, accountant in list(accountants.items())[: budget(full=3, quick=1)]:
         sigma = noise_for(target, DELTA, Q, STEPS, accountant)
         low, high = accounting.epsilon_bracket(sigma, Q, STEPS, DELTA)
@@ -943,12 +951,13 @@ plots.lines(
     xlabel="epoch",
     ylabel="test accuracy",
     title=f"{planned} epochs at σ = {NOISE_MULTIPLIER}: what you get, and what it costs",
-    alt=(
-        "Test accuracy by epoch on the left axis: the published curve climbs from 0.908 to 0.968,"
-        f" ours from {history.validation_accuracy[0]:.3f} to {history.validation_accuracy[-1]:.3f}"
-        f" in {epochs} epochs. On the right axis ε by RDP, PLD and the CLT grows with the epochs,"
-        " RDP highest, the CLT lowest, below PLD."
-    ),
+    alt="Test accuracy by epoch on the left axis: the published curve climbs from 0.908 to 0.968, "
+    "ours "
+    f"from {history.validation_accuracy[0]:.3f} to {history.validation_accuracy[-1]:.3f} in "
+    f"{epochs} "
+    "epochs. On the right axis ε by RDP, PLD and the CLT grows with the epochs, RDP highest, the "
+    "CLT "
+    "lowest, below PLD.",
     right=(
         f"ε at δ = {DELTA:g}",
         {f"{name} (right)": (range(1, planned + 1), values) for name, values in spent.items()},
@@ -1089,8 +1098,8 @@ steps = budget(full=720, quick=4)
 group_accuracy = {group_size: train_in_groups(group_size, steps) for group_size in (1, 5)}
 for group_size, reached in group_accuracy.items():
     print(
-        f"groups of {group_size}, {steps} steps, σ = {NOISE_MULTIPLIER}: test accuracy"
-        f" {reached:.3f}"
+        f"groups of {group_size}, {steps} steps, σ = {NOISE_MULTIPLIER}: test accuracy "
+        f"{reached:.3f}"
     )
 
 # %% [markdown]

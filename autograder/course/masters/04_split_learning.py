@@ -215,8 +215,8 @@ def server_step(top, smashed, labels, learning_rate):
         learning_rate: η, for the top.
 
     Returns:
-        Three things: the new top as a list [w, b]; the gradient of the loss by smashed,
-        [batch, cut]; the loss, a scalar: the mean cross-entropy before the step.
+        Three things: the new top as a list [w, b]; the loss's gradient by smashed, [batch, cut];
+        the loss, a scalar: the mean cross-entropy before the step.
     """
     ### BEGIN SOLUTION
     w, b = top
@@ -300,8 +300,8 @@ def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, bac
         backward: backward(bottom, x, cut_gradient, learning_rate) → new bottom; for alice.
 
     Returns:
-        Four things: the new bottom (alice's), the new top and the loss (bob's), and the cut
-        gradient as alice received it (alice's). All remote.
+        Four things: the new bottom (alice's), the new top and the loss (bob's), the cut gradient
+        as alice received it (alice's). All remote.
     """
     ### BEGIN SOLUTION
     smashed = alice.run(forward, bottom, x).send(bob)
@@ -369,14 +369,23 @@ for start in range(0, 20 * BATCH, BATCH):
     x, y = pixels(x_train[here]), y_train[here].astype(np.int32)
     together = unsplit_step(together, x, y)
     hers, his, _, _ = split_step(
-        alice, bob, hers, his, alice.send(x), bob.send(y), LEARNING_RATE,
-        forward_to_cut, server_step, backward_from_cut,
+        alice,
+        bob,
+        hers,
+        his,
+        alice.send(x),
+        bob.send(y),
+        LEARNING_RATE,
+        forward_to_cut,
+        server_step,
+        backward_from_cut,
     )
 split = [w.copy().get() for w in [*hers, *his]]
 print(
-    "20 steps moved the weights by up to"
-    f" {max(np.abs(a - b).max() for a, b in zip(split, bottom + top)):.4f};\nsplit and unsplit"
-    f" differ by up to {max(np.abs(a - b).max() for a, b in zip(split, together)):.1e}"
+    "20 steps moved the weights by up to "
+    f"{max(np.abs(a - b).max() for a, b in zip(split, bottom + top)):.4f};"
+    "\nsplit and unsplit differ by up to "
+    f"{max(np.abs(a - b).max() for a, b in zip(split, together)):.1e}"
 )
 
 # %% [markdown]
@@ -546,8 +555,8 @@ evaluations = 4 * CUT * TEST * EPOCHS  # smashed test data went to bob after eac
 per_step = (to_bob + to_alice - evaluations) / steps
 payload = bytes_per_epoch(TRAIN, BATCH, CUT, 0) * EPOCHS / steps
 print(
-    f"time per step:  {1e3 * seconds / steps:.1f} ms in two processes, {1e3 * one_process:.1f} ms"
-    " in one"
+    f"time per step:  {1e3 * seconds / steps:.1f} ms in two processes, {1e3 * one_process:.1f} ms "
+    "in one"
 )
 print(
     f"bytes per step: {per_step:.0f} across the cut by the sockets' count; {payload:.0f} predicted"
@@ -556,8 +565,8 @@ print(
     f"overhead:       {(per_step - payload) / 2:.0f} bytes a message, {per_step / payload - 1:.2%}"
 )
 print(
-    f"an epoch:       {per_step * steps / EPOCHS / 1e6:.1f} MB; the images themselves are"
-    f" {TRAIN * 784 / 1e6:.1f} MB"
+    f"an epoch:       {per_step * steps / EPOCHS / 1e6:.1f} MB; the images themselves are "
+    f"{TRAIN * 784 / 1e6:.1f} MB"
 )
 
 # %% [markdown]
@@ -646,18 +655,18 @@ for share in (0.02, 0.09, 0.5):
     ]
     everything, truth = map(np.concatenate, zip(*seen))
     print(
-        f"{share:4.0%} positives: AUC of the norm attack"
-        f" {roc_auc_score(truth, norm_attack(everything)):.4f} over {ATTACK_STEPS} steps"
+        f"{share:4.0%} positives: AUC of the norm attack "
+        f"{roc_auc_score(truth, norm_attack(everything)):.4f} "
+        f"over {ATTACK_STEPS} steps"
     )
 plots.lines(
     {f"{share:.0%} positives": (WINDOW * np.arange(1, len(a) + 1), a) for share, a in aucs.items()},
     xlabel="step",
     ylabel="AUC of the norm attack",
     title="alice reads bob's labels from lengths alone",
-    alt=(
-        "AUC of the norm attack against training step for three shares of positives. With two and"
-        " nine percent it is close to 1; with one half it is far lower."
-    ),
+    alt="AUC of the norm attack against training step for three shares of positives. With two and "
+    "nine "
+    "percent it is close to 1; with one half it is far lower.",
 )
 
 # %% [markdown]
@@ -799,10 +808,9 @@ plots.images(
         "bob's view": np.clip(stolen[:8], 0, 1).reshape(-1, 28, 28),
     },
     title="Eight test images, and what bob makes of their smashed data",
-    alt=(
-        "Two rows of eight handwritten digits. The reconstructions in the second row are blurred,"
-        " and every digit and much of its handwriting can be recognised."
-    ),
+    alt="Two rows of eight handwritten digits. The reconstructions in the second row are blurred, "
+    "and "
+    "every digit and much of its handwriting can be recognised.",
 )
 
 # %% [markdown]
@@ -934,8 +942,13 @@ def noisy_training(noise_multiplier, seed, rate=LEARNING_RATE):
     for batch in order.reshape(-1, BATCH):
         noise_seed = rng.integers(2**31 - 1, size=2).astype(np.int32)
         bottom, top, received = noisy_step(
-            bottom, top, pixels(x_train[batch]), y_train[batch].astype(np.int32),
-            noise_multiplier, noise_seed, rate,
+            bottom,
+            top,
+            pixels(x_train[batch]),
+            y_train[batch].astype(np.int32),
+            noise_multiplier,
+            noise_seed,
+            rate,
         )
         seen.append(received.numpy().astype(np.float64))
     hers = order[:REGRESSED]
@@ -1133,8 +1146,16 @@ def split_in_turns(parts):
             x, at_client = client.run(next_batch, own, hers, at_client)
             y, at_bob = bob.run(next_batch, own_labels, his, at_bob)
             bottom, top, _, _ = split_step(
-                client, bob, bottom, top, x, y, LEARNING_RATE,
-                forward_to_cut, server_step, backward_from_cut,
+                client,
+                bob,
+                bottom,
+                top,
+                x,
+                y,
+                LEARNING_RATE,
+                forward_to_cut,
+                server_step,
+                backward_from_cut,
             )
         return bottom, top
 
@@ -1287,7 +1308,9 @@ common = set(at_alice) & set(at_bob)
 
 hashes = {hashlib.sha256(number.encode()).digest() for number in at_bob}
 read = {number for number in NUMBERS if hashlib.sha256(number.encode()).digest() in hashes}
-print(f"hashes: alice reads {len(read - common)} of bob's {len(set(at_bob) - common)} other patients")
+print(
+    f"hashes: alice reads {len(read - common)} of bob's {len(set(at_bob) - common)} other patients"
+)
 
 a, b = secrets.randbits(256), secrets.randbits(256)
 from_bob = masked(map(element, at_bob), b)
@@ -1296,7 +1319,10 @@ hers_twice = masked(masked(map(element, at_alice), a), b)  # at alice's, then at
 his_twice = set(masked(from_bob, a))
 matched = {number for number, e in zip(at_alice, hers_twice) if e in his_twice}
 read = {number for number in NUMBERS if element(number) in from_bob}
-print(f"Diffie-Hellman: {len(matched)} common, right: {matched == common}; alice reads {len(read)} others from the list")
+print(
+    f"Diffie-Hellman: {len(matched)} common, right: {matched == common}; alice reads {len(read)} "
+    "others from the list"
+)
 
 # %% [markdown]
 # If both follow the protocol, alice learns the common patients and the length of bob's list, and no more, as long as

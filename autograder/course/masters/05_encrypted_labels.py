@@ -42,6 +42,7 @@ from labkit.data import load_mnist
 from labkit.encrypted.counting import counted_multiplications
 from labkit.encrypted.process import LabelsProcess, unpack
 from labkit.pictures import encrypted_labels as pictures
+from labkit.progress import tracked
 
 # %% setup=true
 (x_train, y_train), (x_test, y_test) = load_mnist()
@@ -196,7 +197,9 @@ pictures.scale_slider(wraps_to)
 def products_that_decrypt(ring, scaling_factor=1):
     """How many multiplications by random slots a ciphertext of this ring survives."""
     own_context = tf_shell.create_context64(
-        log_n=ring.log_n, main_moduli=list(ring.moduli), plaintext_modulus=ring.plaintext_modulus,
+        log_n=ring.log_n,
+        main_moduli=list(ring.moduli),
+        plaintext_modulus=ring.plaintext_modulus,
         scaling_factor=scaling_factor,
     )
     own_key = tf_shell.create_key64(own_context)
@@ -220,9 +223,9 @@ small, large = (
 )
 for ring in (encrypted.RingParameters(11, small.moduli, 12289), small, large):
     print(
-        f"ring degree {ring.degree}, q of {ring.log2_q:.0f} bits, t of"
-        f" {math.log2(ring.plaintext_modulus):.0f} bits: {products_that_decrypt(ring)}"
-        " multiplication(s) in a row"
+        f"ring degree {ring.degree}, q of {ring.log2_q:.0f} bits, t of "
+        f"{math.log2(ring.plaintext_modulus):.0f} bits: "
+        f"{products_that_decrypt(ring)} multiplication(s) in a row"
     )
 
 # %% [markdown]
@@ -272,8 +275,8 @@ for name, log_n, moduli in [
 ]:
     bits = math.log2(math.prod(moduli))
     print(
-        f"{name:22} N = {2**log_n}, q of {bits:.1f} bits:"
-        f" {'secure' if is_secure(log_n, moduli) else 'NOT within the table'}"
+        f"{name:22} N = {2**log_n}, q of {bits:.1f} bits: "
+        f"{'secure' if is_secure(log_n, moduli) else 'NOT within the table'}"
     )
 
 # %% [markdown]
@@ -373,8 +376,7 @@ def logit_jacobian(x, hidden, top):
         top: [units, classes], W₂.
 
     Returns:
-        Two arrays: for W₁ [batch, classes, features, units], for W₂ [batch, classes, units,
-        classes].
+        Two arrays: W₁'s [batch, classes, features, units], W₂'s [batch, classes, units, classes].
     """
     ### BEGIN SOLUTION
     below = np.einsum("bp,bj,jc->bcpj", x, hidden > 0, top)
@@ -450,8 +452,8 @@ def sum_over_classes_and_batch(products):
         products: [batch, classes, weights], a ciphertext tensor.
 
     Returns:
-        [batch, weights], a ciphertext tensor: slot 0 holds the sum over the first half of the
-        batch, slot batch/2 that over the second half.
+        [batch, weights], a ciphertext tensor: slot 0 holds the sum over the batch's first half,
+        slot batch/2 that over the second half.
     """
     ### BEGIN SOLUTION
     return tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products, axis=1))
@@ -525,8 +527,8 @@ true = np.stack(
 )
 bound = quantisation_bound(SCALE, 2048 * 10, 1.0, np.abs(jacobian).max())
 print(
-    f"decrypted gradient: largest error {np.abs(decrypted - true).max():.3f}, bound {bound:.1f},"
-    f" cosine {encrypted.cosine([decrypted], [true]):.5f}"
+    f"decrypted gradient: largest error {np.abs(decrypted - true).max():.3f}, bound {bound:.1f}, "
+    f"cosine {encrypted.cosine([decrypted], [true]):.5f}"
 )
 
 # %% [markdown]
@@ -557,7 +559,7 @@ def published_gradient(network, rows, scale, modulus, units=8):
 
 order = encrypted.batches(60000, 2048, np.random.default_rng(1))
 trained = new_network()
-for rows in order[:28]:
+for rows in tracked(order[:28], "training in the clear"):
     for half in np.split(rows, 2):
         trained.step(trained.gradient(x_train[half], y_train[half]))
 
@@ -565,26 +567,29 @@ scales, curves = [1, 2, 3, 6, 12, 24, 32, 48, 96], {}
 for name, net in {"at the start": network, "after 28 batches": trained}.items():
     rows = order[28][:1024]
     truth = net.gradient(x_train[rows], y_train[rows])[0][:, :8]
-    replayed = [published_gradient(net, rows, scale, 557057) for scale in scales]
+    replayed = [
+        published_gradient(net, rows, scale, 557057)
+        for scale in tracked(scales, f"replaying, {name}")
+    ]
     curves[name] = [encrypted.cosine([gradient], [truth]) for gradient, _ in replayed]
     _, outputs = net.forward(x_train[rows])
     lost = np.mean(np.rint(3 * outputs) == 3 * np.eye(10)[y_train[rows]])
     print(f"{name}, scaling factor  3: {lost:.0%} of the residuals become 0")
     for scale, cosine, (_, count) in zip(scales, curves[name], replayed):
         print(
-            f"{name}, scaling factor {scale:2}: cosine with the true gradient {cosine:.4f}, {count}"
-            f" of {truth.size} entries wrapped"
+            f"{name}, scaling factor {scale:2}: cosine with the true gradient {cosine:.4f}, "
+            f"{count} of {truth.size} entries wrapped"
         )
 plots.lines(
     {name: (scales, cosines) for name, cosines in curves.items()},
     xlabel="scaling factor",
     ylabel="cosine with the true gradient",
     title="t = 557057: too coarse on the left, too large on the right",
-    alt=(
-        "Cosine of decrypted and true gradient against the scaling factor. At the start of training"
-        " it rises to nearly 1 and collapses beyond 32, where sums wrap around. After 28 batches it"
-        " rises later, and does not collapse."
-    ),
+    alt="Cosine of decrypted and true gradient against the scaling factor. At the start of "
+    "training it "
+    "rises to nearly 1 and collapses beyond 32, where sums wrap around. After 28 batches it rises "
+    "later, "
+    "and does not collapse.",
     logx=True,
 )
 
@@ -658,12 +663,12 @@ scale_by_residual(
 each = (time.perf_counter() - began) / count[0]
 published, reordered = multiplications(784, 64, 10)
 print(
-    f"the slice above: {count[0]} multiplications counted, 10 · 6 · 5 = {10 * 6 * 5} by hand;"
-    f" {1e6 * each:.0f} µs each, with their encoding"
+    f"the slice above: {count[0]} multiplications counted, 10 · 6 · 5 = {10 * 6 * 5} by hand; "
+    f"{1e6 * each:.0f} µs each, with their encoding"
 )
 print(
-    f"784-64-10: {published:,} as published, {reordered:,} reordered: {published / reordered:.1f}"
-    " times fewer"
+    f"784-64-10: {published:,} as published, {reordered:,} reordered: {published / reordered:.1f} "
+    "times fewer"
 )
 
 # %% [markdown]
@@ -756,18 +761,19 @@ product = (
     ring.to_slots(a[:, None]).astype(object) * ring.to_slots(b[::-1, None]).astype(object) % modulus
 )
 print(
-    f"3·2 + 1·7 + 4·1 + 1·8 + 5·2 = {a @ b}; coefficient of X⁴:"
-    f" {ring.to_coefficients(product.astype(np.int64))[4, 0]}"
+    f"3·2 + 1·7 + 4·1 + 1·8 + 5·2 = {a @ b}; coefficient of X⁴: "
+    f"{ring.to_coefficients(product.astype(np.int64))[4, 0]}"
 )
 
 # 717 of the 784 pixels are ever other than 0.
 layout = encrypted.Layout(encrypted.Parameters(features=717))
 below = layout.bottom
 print(
-    f"W₁ in full: {below.u} pixels × {below.v} units × {below.block} examples in one product;"
-    f" {2 * below.blocks * below.left_groups:,} encodings,"
-    f" {2 * below.blocks * below.right_groups:,} encryptions, {2 * below.blocks * below.answers:,}"
-    f" multiplications, {2 * below.answers:,} decryptions for both halves of a batch"
+    f"W₁ in full: {below.u} pixels × {below.v} units × {below.block} examples in one product; "
+    f"{2 * below.blocks * below.left_groups:,} encodings, "
+    f"{2 * below.blocks * below.right_groups:,} encryptions, "
+    f"{2 * below.blocks * below.answers:,} multiplications, {2 * below.answers:,} decryptions for "
+    "both halves of a batch"
 )
 
 # %% [markdown]
@@ -843,10 +849,7 @@ BATCH = budget(full=2048, quick=512)
 
 
 def first_half(net, rows):
-    """What F knows of a batch's first half: images, h and predictions.
-
-    The images are rounded as in the protocol, with a 1 for the bias.
-    """
+    """What F knows of a batch's first half: images (rounded, with 1 for the bias), h, predictions."""
     half = x_train[rows[: len(rows) // 2]]
     return np.hstack([np.rint(32 * half) / 32, np.ones((len(half), 1))]), *net.forward(half)
 
@@ -854,8 +857,9 @@ def first_half(net, rows):
 for name, net in {"at the start": network, "after 28 batches": trained}.items():
     rows = order[28][:BATCH]
     agreed = encrypted.Parameters(batch=BATCH, features=live)
-    curious, other = encrypted.FeaturesParty(agreed, x_train, net), encrypted.LabelsParty(
-        agreed, y_train
+    curious, other = (
+        encrypted.FeaturesParty(agreed, x_train, net),
+        encrypted.LabelsParty(agreed, y_train),
     )
     encrypted.agree(curious, other)
     delivered = encrypted.encrypted_gradients(curious, other, rows)[0]
@@ -1007,8 +1011,8 @@ def guessed_under(sigma, labels):
 
 
 print(
-    f"replacing a label moves its gradient by {moves.min():.1f} to {moves.max():.1f}, and by at"
-    f" most {CLIP:g} once scaled"
+    f"replacing a label moves its gradient by {moves.min():.1f} to {moves.max():.1f}, and by at "
+    f"most {CLIP:g} once scaled"
 )
 sigmas = budget(full=[0.25, 0.5, 1, 2, 4, 8], quick=[0.5, 2])
 epsilons = [label_epsilon(sigma, 1, 1e-5) for sigma in sigmas]
@@ -1019,19 +1023,18 @@ found = {
 }
 for sigma, epsilon, *row in zip(sigmas, epsilons, *found.values()):
     print(
-        f"σ = {sigma:4}: ε = {epsilon:6.2f}; guessed: random labels {row[0]:.3f} (at most"
-        f" {row[2]:.3f}), true labels {row[1]:.3f}"
+        f"σ = {sigma:4}: ε = {epsilon:6.2f}; guessed: random labels {row[0]:.3f} (at most "
+        f"{row[2]:.3f}), true labels {row[1]:.3f}"
     )
 plots.lines(
     {name: (sigmas, rates) for name, rates in found.items()},
     xlabel="noise multiplier σ",
     ylabel="fraction of labels guessed",
     title="What one noisy gradient still tells",
-    alt=(
-        "Fraction of labels guessed against the noise multiplier, and epsilon on a second axis."
-        " Random labels fall towards one in ten, below their ceiling. True labels, which images"
-        " resemble, fall far more slowly. Epsilon falls from 24 to 0.4."
-    ),
+    alt="Fraction of labels guessed against the noise multiplier, and epsilon on a second axis. "
+    "Random labels fall "
+    "towards one in ten, below their ceiling. True labels, which images resemble, fall far more "
+    "slowly. Epsilon falls from 24 to 0.4.",
     logx=True,
     right=("ε of a label, one epoch, δ = 1e-5", {"ε": (sigmas, epsilons)}),
 )
@@ -1084,8 +1087,8 @@ print(
 )
 for number, (bits, epoch) in enumerate(zip(features_party.flooding, features_party.leakage(29)), 1):
     print(
-        f"round {number}: flooded by 2^{bits:.1f}; what L tells from an epoch's errors is"
-        f" {f'at most 2^{epoch:.1f}' if epoch < 0 else 'not bounded'}"
+        f"round {number}: flooded by 2^{bits:.1f}; what L tells from an epoch's errors is "
+        f"{f'at most 2^{epoch:.1f}' if epoch < 0 else 'not bounded'}"
     )
 print(f"TensorBoard: %load_ext tensorboard, then %tensorboard --logdir {logs}")
 
@@ -1105,17 +1108,43 @@ for batch in order[:BATCHES]:
 
 # The accuracies that the published notebook's output shows, on the last 2048 test images of a pass.
 PUBLISHED = [
-    0.079, 0.097, 0.116, 0.141, 0.170, 0.205, 0.236, 0.270, 0.392, 0.509, 0.552, 0.554,
-    0.572, 0.608, 0.644, 0.689, 0.725, 0.744, 0.755, 0.764, 0.777, 0.789, 0.801, 0.812,
-    0.824, 0.833, 0.840, 0.842, 0.844,
+    0.079,
+    0.097,
+    0.116,
+    0.141,
+    0.170,
+    0.205,
+    0.236,
+    0.270,
+    0.392,
+    0.509,
+    0.552,
+    0.554,
+    0.572,
+    0.608,
+    0.644,
+    0.689,
+    0.725,
+    0.744,
+    0.755,
+    0.764,
+    0.777,
+    0.789,
+    0.801,
+    0.812,
+    0.824,
+    0.833,
+    0.840,
+    0.842,
+    0.844,
 ]
 print(
-    f"test accuracy after {BATCHES} batches: encrypted {history.accuracy[-1]:.4f}, in the clear"
-    f" {plain[-1]:.4f}"
+    f"test accuracy after {BATCHES} batches: encrypted {history.accuracy[-1]:.4f}, in the clear "
+    f"{plain[-1]:.4f}"
 )
 print(
-    f"with label DP (clip {CLIP:g}, noise multiplier {NOISE:g}, ε ="
-    f" {label_epsilon(NOISE, 1, 1e-5):.2f}): {private_history.accuracy[-1]:.4f}"
+    f"with label DP (clip {CLIP:g}, noise multiplier {NOISE:g}, ε = "
+    f"{label_epsilon(NOISE, 1, 1e-5):.2f}): {private_history.accuracy[-1]:.4f}"
 )
 plots.lines(
     {
@@ -1130,11 +1159,9 @@ plots.lines(
     xlabel="batches of 2048",
     ylabel="test accuracy",
     title="One epoch on encrypted labels",
-    alt=(
-        "Test accuracy by batch. Encrypted and plaintext training stay close to each other and rise"
-        " from 0.1 to above 0.82; the published run is close by; with label DP the curve ends"
-        " lower."
-    ),
+    alt="Test accuracy by batch. Encrypted and plaintext training stay close to each other and "
+    "rise "
+    "from 0.1 to above 0.82; the published run is close by; with label DP the curve ends lower.",
 )
 
 # %% [markdown]
@@ -1173,16 +1200,16 @@ with LabelsProcess(parameters, folder / "labels.npy") as remote:
     two = encrypted.train(party, remote, order[: budget(full=2, quick=1)], (x_test, y_test))
     crossings, sent = remote.crossings, remote.bytes_sent()
 print(
-    f"test accuracy after {len(two.accuracy)} batches: {two.accuracy[-1]:.4f}; in one process:"
-    f" {history.accuracy[len(two.accuracy) - 1]:.4f}"
+    f"test accuracy after {len(two.accuracy)} batches: {two.accuracy[-1]:.4f}; in one process: "
+    f"{history.accuracy[len(two.accuracy) - 1]:.4f}"
 )
 print("\none batch on the wire:")
 for crossing in crossings[4:10]:
     print(f"  {crossing.sender:8} → {crossing.kind:16} {len(crossing.data) / 1e6:8.3f} MB")
 each_way = {who: sum(len(c.data) for c in crossings[4:10] if c.sender == who) / 1e6 for who in sent}
 print(
-    f"MB per batch: {each_way['labels']:.1f} from the labels party, {each_way['features']:.1f} from"
-    " the features party"
+    f"MB per batch: {each_way['labels']:.1f} from the labels party, {each_way['features']:.1f} "
+    "from the features party"
 )
 
 # %% [markdown]
@@ -1234,8 +1261,8 @@ columns = [
 ]
 guessed = np.mean(guess_labels(np.stack(columns, axis=1) / 2**32) == y_train[batch])
 print(
-    f"labels guessed from bare residuals: {right:.1%}; from ciphertexts: {guessed:.1%} (one in ten"
-    " by luck)"
+    f"labels guessed from bare residuals: {right:.1%}; from ciphertexts: {guessed:.1%} (one in ten "
+    "by luck)"
 )
 
 # %% [markdown]
