@@ -1118,6 +1118,7 @@ def cost(n, k, t):
     return sum(result.bytes_sent.values()) + sum(result.bytes_received.values()), seconds
 
 
+# %%
 rounds = {
     "all pairs": [
         (n, n - 1, 2 * n // 3) for n in budget(full=[10, 25, 50, 100], quick=[10, 20, 40])

@@ -361,6 +361,7 @@ def unsplit_step(weights, x, y):
     return [w - LEARNING_RATE * g for w, g in zip(weights, tape.gradient(loss, weights))]
 
 
+# %%
 bottom, top = new_network(np.random.default_rng(1))
 together = [tf.constant(w) for w in bottom + top]
 hers, his = alice.send(bottom), bob.send(top)
@@ -919,6 +920,7 @@ def labels_read(gradients, smashed, truth):
     return [np.mean(np.delete(a == truth[: len(a)], known)) for a in attacks]
 
 
+# %%
 @tf.function(autograph=False)
 def noisy_step(bottom, top, x, y, noise_multiplier, seed, rate):
     """One training step with noise on what bob sends; returns what alice receives, too."""

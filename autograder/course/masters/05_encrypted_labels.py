@@ -849,7 +849,7 @@ BATCH = budget(full=2048, quick=512)
 
 
 def first_half(net, rows):
-    """What F knows of a batch's first half: images (rounded, with 1 for the bias), h, predictions."""
+    """What F knows of half a batch: images (rounded, with 1 for the bias), h, predictions."""
     half = x_train[rows[: len(rows) // 2]]
     return np.hstack([np.rint(32 * half) / 32, np.ones((len(half), 1))]), *net.forward(half)
 
@@ -1108,35 +1108,9 @@ for batch in order[:BATCHES]:
 
 # The accuracies that the published notebook's output shows, on the last 2048 test images of a pass.
 PUBLISHED = [
-    0.079,
-    0.097,
-    0.116,
-    0.141,
-    0.170,
-    0.205,
-    0.236,
-    0.270,
-    0.392,
-    0.509,
-    0.552,
-    0.554,
-    0.572,
-    0.608,
-    0.644,
-    0.689,
-    0.725,
-    0.744,
-    0.755,
-    0.764,
-    0.777,
-    0.789,
-    0.801,
-    0.812,
-    0.824,
-    0.833,
-    0.840,
-    0.842,
-    0.844,
+    0.079, 0.097, 0.116, 0.141, 0.170, 0.205, 0.236, 0.270, 0.392, 0.509, 0.552, 0.554,
+    0.572, 0.608, 0.644, 0.689, 0.725, 0.744, 0.755, 0.764, 0.777, 0.789, 0.801, 0.812,
+    0.824, 0.833, 0.840, 0.842, 0.844,
 ]
 print(
     f"test accuracy after {BATCHES} batches: encrypted {history.accuracy[-1]:.4f}, in the clear "
