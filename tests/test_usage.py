@@ -11,6 +11,8 @@ import pytest
 from autograder.grade import main
 from tests.tiny import FIXTURES, ROOT, write_class
 
+pytestmark = pytest.mark.grader
+
 
 def run(*arguments, **more):
     command = [sys.executable, "-X", "importtime", "-m", "autograder.grade", *arguments]
