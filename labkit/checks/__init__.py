@@ -375,6 +375,8 @@ def as_arrays(value: Any, what: str, like: Sequence[np.ndarray]) -> list[np.ndar
         f"{what} {kind} {len(items)} entries, but there are {len(like)} variables: return one "
         "array for each.",
     )
+    missing = [i for i, item in enumerate(items) if item is None]
+    require(not missing, f"{what} has None in place of an array, at {missing}.")
     return [
         as_array(item, f"{what}, entry {i},", wanted.shape)
         for i, (item, wanted) in enumerate(zip(items, like, strict=True))

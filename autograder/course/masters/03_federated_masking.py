@@ -623,7 +623,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         party: this party's id.
         private_key: its secagg.PrivateKey.
         public_keys: a dictionary, id → public key (bytes), of all parties, this one among them.
-        round_number: masks of different rounds are independent.
+        round_number: from 0 to 2^32 − 1; masks of different rounds are independent.
         length: how many entries.
 
     Returns:

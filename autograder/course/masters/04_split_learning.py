@@ -552,7 +552,8 @@ print(f"an epoch:       {per_step * steps / EPOCHS / 1e6:.1f} MB; the images the
 # First two classes, one of them rare (a disease, a fraud, a click on an ad): the setting of
 # [Li et al. 2021, arXiv:2102.08504](https://arxiv.org/abs/2102.08504). Then $g = (p - y)\,(w_1 - w_0)/n$, where $p$ is
 # bob's probability of the rare class and $y$ is 1 for it. The model expects the common class: $|p - y|$ is
-# small for every negative and near 1 for every positive. Score each example so that the rare class scores higher.
+# small for every negative and near 1 for every positive. Score each example by the Euclidean length of its gradient,
+# or by whatever grows with it and with nothing else: then the rare class scores higher.
 #
 # <details><summary>Hint</summary>
 #
@@ -568,7 +569,7 @@ def norm_attack(cut_gradients):
         cut_gradients: [examples, cut], a NumPy array: one row is one example's gradient.
 
     Returns:
-        [examples], scores; the rare class's are to be the higher ones.
+        [examples], scores; the longer of two gradients has the higher one.
     """
     ### BEGIN SOLUTION
     return np.linalg.norm(cut_gradients, axis=1)

@@ -65,3 +65,50 @@ def take_turns(clients, bottom, top, work):
 # %% wrong="nobody works" loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "never worked"}
 def take_turns(clients, bottom, top, work):
     return [w.send(clients[-1]) for w in bottom], top
+
+# %% right="a queue"
+def take_turns(clients, bottom, top, work):
+    from collections import deque
+
+    waiting = deque(clients)
+    while waiting:
+        client = waiting.popleft()
+        bottom, top = work(client, [client.send(w) for w in bottom], top)
+    return bottom, top
+
+# %% right="by index"
+def take_turns(clients, bottom, top, work):
+    for i in range(len(clients)):
+        if i > 0:
+            bottom = [w.send(clients[i]) for w in bottom]
+        bottom, top = work(clients[i], bottom, top)
+    return bottom, top
+
+# %% right="a state in a dictionary"
+def take_turns(clients, bottom, top, work):
+    state = {"bottom": list(bottom), "top": top}
+    for client in clients:
+        here = list(map(client.send, state["bottom"]))
+        state["bottom"], state["top"] = work(client, here, state["top"])
+    return state["bottom"], state["top"]
+
+# %% right="send takes the list"
+def take_turns(clients, bottom, top, work):
+    for client in clients:
+        bottom, top = work(client, client.send(bottom), top)
+    return [*bottom], top
+
+# %% wrong="two clients only" loses={"each_client_has_its_turn": "`work` was called for"}
+def take_turns(clients, bottom, top, work):
+    bottom, top = work(clients[0], bottom, top)
+    return work(clients[1], [w.send(clients[1]) for w in bottom], top)
+
+# %% wrong="each client once" loses={"each_client_has_its_turn": "`work` was called for"}
+def take_turns(clients, bottom, top, work):
+    for client in dict.fromkeys(clients):
+        bottom, top = work(client, [w.send(client) for w in bottom], top)
+    return bottom, top
+
+# %% wrong="sorted by name" of="solution" edit={"in clients:": "in sorted(clients, key=lambda c: c.name):"} loses={"each_client_has_its_turn": "`work` was called for"}
+# %% wrong="back to the first at the end" of="solution" edit={"return bottom, top": "return [w.send(clients[0]) for w in bottom], top"} loses={"weights_go_straight_on": "these moves were made"}
+# %% wrong="works twice each" of="solution" edit={"bottom, top = work(client, bottom, top)": "bottom, top = work(client, *work(client, bottom, top))"} loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": ""}
