@@ -47,8 +47,10 @@ def _cross_entropy(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
 @check
 def gradient_is_the_slope_of_the_loss(gradient: Callable, rng: np.random.Generator) -> None:
     """it is how fast the cross-entropy grows along each weight."""
-    for label in (0.0, 1.0):
+    # Of small weights, where the prediction is near ½, and of large ones, where it is sure.
+    for label, size in itertools.product((0.0, 1.0), (0.5, 5)):
         weights, x, _ = _batch(rng, 1)
+        weights *= size
         y = np.array([label])
         got = as_array(gradient(weights, x, y), "the result of `gradient`", weights.shape)
         step = 1e-5  # central differences: an error of step², 1e-10, beside float64's 1e-11

@@ -162,3 +162,20 @@ def test_a_part_of_a_seed_of_bytes_is_not_enough(narrowed):
         randomness.require_seed_bytes(outputs(whole), "the mask")
     with pytest.raises(CheckFailed, match=r"make a difference|is exactly number"):
         randomness.require_seed_bytes(outputs(narrowed), "the mask")
+
+
+def test_pairs_of_seeds_show_what_counts_a_part_of_them_only():
+    seeds = randomness.pairs_of_seeds_that_differ(np.random.default_rng(1), 250)
+    assert seeds.dtype == np.int32 and len(np.unique(seeds, axis=0)) == len(seeds) > 500
+    for part in (
+        lambda a, b: a,
+        lambda a, b: b,
+        lambda a, b: a + b,
+        lambda a, b: a - b,
+        lambda a, b: a ^ b,
+        lambda a, b: a * b,
+        lambda a, b: (a % 1000, b % 1000),
+        lambda a, b: (a, b & 0xFFFF),
+        lambda a, b: (a >> 1, b),
+    ):
+        assert len({part(a, b) for a, b in seeds.tolist()}) < len(seeds)

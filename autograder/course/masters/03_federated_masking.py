@@ -642,9 +642,9 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 
 # %% check="all_pair_masks_cancel" points=4 trials=5
 # %% check="every_other_party_counts" points=2 trials=3
-# %% check="every_round_has_fresh_masks" points=2 trials=3
-# %% check="a_mask_needs_a_private_key" points=2 trials=3
-# %% check="no_two_pairs_share_a_mask" points=4 trials=3
+# %% check="every_round_has_fresh_masks" points=2 trials=1
+# %% check="a_mask_needs_a_private_key" points=2 trials=1
+# %% check="no_two_pairs_share_a_mask" points=4 trials=1
 
 # %% [markdown]
 # Your attack, on both: party 4 is the victim, 0 to 3 are honest, and 5 to 8 collude.

@@ -68,7 +68,7 @@ def privacy_risk(parties, neighbours, threshold, colluders):
         risk += stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours)
     return min(risk, 1)
 
-# %% wrong="the colluders' number one too small" of="solution" edit={"parties - 1, colluders, neighbours": "parties - 1, colluders - 1, neighbours"} loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": ""}
+# %% wrong="the colluders' number one too small" of="solution" edit={"parties - 1, colluders, neighbours": "parties - 1, colluders - 1, neighbours"} loses={"the_tail_is_exact": "the risk is"}
 # %% wrong="independent parties, not a union bound" of="solution" edit={"min(1.0, (parties - colluders) * one)": "1 - (1 - one) ** (parties - colluders)"} loses={"the_tail_is_exact": "the risk is"}
-# %% wrong="drawn from the honest" of="solution" edit={"parties - 1, colluders, neighbours": "parties - colluders, colluders, neighbours"} loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": ""}
-# %% wrong="exactly threshold of them" of="a sum of probabilities" edit={"neighbours + 1)": "threshold + 1)"} loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": ""}
+# %% wrong="drawn from the honest" of="solution" edit={"parties - 1, colluders, neighbours": "parties - colluders, colluders, neighbours"} loses={"the_tail_is_exact": "the risk is"}
+# %% wrong="exactly threshold of them" of="a sum of probabilities" edit={"neighbours + 1)": "threshold + 1)"} loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "certain"}

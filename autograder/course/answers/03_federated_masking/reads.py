@@ -113,7 +113,7 @@ def reads(compute, data):
 def reads(compute, data):
     return {"party 2: images", "everyone: images"}
 
-# %% wrong="all but one" loses={"whatever_is_read_is_found": "", "nobody_is_accused_wrongly": "also names", "the_data_stay_as_they_were": "nor found out"}
+# %% wrong="all but one" loses={"whatever_is_read_is_found": "`reads`", "nobody_is_accused_wrongly": "also names", "the_data_stay_as_they_were": "nor found out"}
 def reads(compute, data):
     return set(list(data)[1:])
 
@@ -165,5 +165,5 @@ def reads(compute, data):
 
 # %% wrong="ones, which some labels are already" of="solution" edit={"1 - data[name]": "np.ones_like(data[name])"} loses={"whatever_is_read_is_found": "than it holds already"}
 # %% wrong="shuffled" of="solution" edit={"1 - data[name]": "np.random.default_rng(0).permutation(data[name])"} loses={"whatever_is_read_is_found": "than it holds already"}
-# %% wrong="compares the sums" of="solution" edit={"np.array_equal(before, compute(data | {name: 1 - data[name]}))": "np.isclose(np.sum(before), np.sum(compute(data | {name: 1 - data[name]})), atol=20)"} loses={"whatever_is_read_is_found": "misses", "nobody_is_accused_wrongly": "names nothing", "the_data_stay_as_they_were": ""}
+# %% wrong="compares the sums" of="solution" edit={"np.array_equal(before, compute(data | {name: 1 - data[name]}))": "np.isclose(np.sum(before), np.sum(compute(data | {name: 1 - data[name]})), atol=20)"} loses={"whatever_is_read_is_found": "misses", "nobody_is_accused_wrongly": "names nothing", "the_data_stay_as_they_were": "nor found out"}
 # %% wrong="the first entry of the result" of="solution" edit={"np.array_equal(before, compute(data | {name: 1 - data[name]}))": "(before[0] == compute(data | {name: 1 - data[name]})[0])"} loses={"whatever_is_read_is_found": "misses"}

@@ -45,7 +45,7 @@ def backward_from_cut(bottom, x, cut_gradient, learning_rate):
     # gradients = tape.gradient(smashed, bottom, output_gradients=cut_gradient)
     return bottom
 
-# %% wrong="forgets bob's gradient" of="solution" edit={"gradients = tape.gradient(smashed, bottom, output_gradients=cut_gradient)": "", "(bottom, gradients)": "(bottom, tape.gradient(smashed, bottom))"} loses={"the_chain_rule_goes_through_the_bottom": "what became of the gradient that bob sent", "no_gradient_no_step": "a gradient of zeros"}
+# %% wrong="forgets bob's gradient" of="solution" edit={"gradients = tape.gradient(smashed, bottom, output_gradients=cut_gradient)": "", "(bottom, gradients)": "(bottom, tape.gradient(smashed, bottom))"} loses={"the_chain_rule_goes_through_the_bottom": "without the gradient that bob sent", "no_gradient_no_step": "a gradient of zeros"}
 
 # %% wrong="only the layer at the cut learns" loses={"alices_weights_move": "0, 1 did not move", "the_chain_rule_goes_through_the_bottom": "off by up to"}
 def backward_from_cut(bottom, x, cut_gradient, learning_rate):
@@ -59,7 +59,7 @@ def backward_from_cut(bottom, x, cut_gradient, learning_rate):
 
 # %% wrong="uphill" of="solution" edit={"w - learning_rate": "w + learning_rate"} loses={"the_chain_rule_goes_through_the_bottom": "uphill"}
 # %% wrong="divides by the batch again" of="solution" edit={"output_gradients=cut_gradient": "output_gradients=cut_gradient / x.shape[0]"} loses={"the_chain_rule_goes_through_the_bottom": "divide by the batch again"}
-# %% wrong="no learning rate" of="solution" edit={"learning_rate * g": "g"} loses={"the_chain_rule_goes_through_the_bottom": "Where is the learning rate"}
+# %% wrong="no learning rate" of="solution" edit={"learning_rate * g": "g"} loses={"the_chain_rule_goes_through_the_bottom": "without the learning rate"}
 # %% wrong="normalises the gradient" of="solution" edit={"gradients = tape": "unit = cut_gradient / (tf.norm(cut_gradient) + 1e-12); gradients = tape", "output_gradients=cut_gradient": "output_gradients=unit"} loses={"the_chain_rule_goes_through_the_bottom": "off by up to", "no_gradient_no_step": "twice as far"}
 # %% wrong="returns gradients" of="solution" edit={"gradients = tape": "return tape", "return [w - learning_rate * g for w, g in zip(bottom, gradients)]": ""} loses={"the_chain_rule_goes_through_the_bottom": "You return the gradients", "no_gradient_no_step": "a gradient of zeros", "alices_weights_move": "does not start from the weights"}
 # %% wrong="a tape that watches nothing" of="solution" edit={"tape.watch(bottom)": ""} loses={"alices_weights_move": "did not `watch`", "the_chain_rule_goes_through_the_bottom": "did not `watch`", "no_gradient_no_step": "did not `watch`"}

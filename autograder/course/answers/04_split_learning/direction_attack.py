@@ -45,7 +45,7 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
     return known_labels[np.argmin(distances, axis=1)]
 
 # %% wrong="the place, not the label" of="solution" edit={"known_labels[np": "np", "axis=1)]": "axis=1)"} loses={"labels_follow_the_direction": "its label is wanted"}
-# %% wrong="the smallest cosine" of="solution" edit={"np.argmax": "np.argmin"} loses={"labels_follow_the_direction": "smallest cosine"}
+# %% wrong="the smallest cosine" of="solution" edit={"np.argmax": "np.argmin"} loses={"labels_follow_the_direction": "of the SMALLEST cosine"}
 # %% wrong="argmax along the examples" of="solution" edit={"axis=1)]": "axis=0) % len(directions)]"} loses={"labels_follow_the_direction": "is wanted", "lengths_do_not_mislead": "is wanted"}
 
 # %% wrong="always the first known" loses={"labels_follow_the_direction": "of the labels are read right", "lengths_do_not_mislead": "they have different labels"}
@@ -92,5 +92,5 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
 
 # %% wrong="1-norms" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.abs(known_gradients).sum(axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "many small entries"}
 # %% wrong="largest entries" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.abs(known_gradients).max(axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "one large entry"}
-# %% wrong="signs only" of="solution" edit={"cut_gradients @": "np.sign(cut_gradients) @"} loses={"labels_follow_the_direction": ""}
+# %% wrong="signs only" of="solution" edit={"cut_gradients @": "np.sign(cut_gradients) @"} loses={"labels_follow_the_direction": "you say"}
 # %% wrong="squared lengths" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.sum(known_gradients**2, axis=1, keepdims=True)"} loses={"lengths_do_not_mislead": "divide each by its length"}

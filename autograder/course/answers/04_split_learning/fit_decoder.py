@@ -33,7 +33,7 @@ def fit_decoder(smashed, images, ridge):
 def fit_decoder(smashed, images, ridge):
     return np.linalg.pinv(smashed) @ images
 
-# %% wrong="the ridge on all entries" loses={"the_decoder_is_the_best_linear_one": "to the diagonal only", "few_examples_are_enough": "on the diagonal"}
+# %% wrong="the ridge on all entries" loses={"the_decoder_is_the_best_linear_one": "not to the diagonal alone", "few_examples_are_enough": "should have no say"}
 def fit_decoder(smashed, images, ridge):
     return np.linalg.pinv(smashed.T @ smashed + ridge) @ smashed.T @ images
 
@@ -80,6 +80,6 @@ def fit_decoder(smashed, images, ridge):
 
 # %% wrong="the ridge times the examples" of="solution" edit={"ridge * np": "len(smashed) * ridge * np"} loses={"the_decoder_is_the_best_linear_one": "times the number of examples"}
 # %% wrong="a ridge of 1" of="solution" edit={"ridge * np": "1.0 * np"} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised"}
-# %% wrong="centred data" of="solution" edit={"gram =": "smashed = smashed - smashed.mean(axis=0); gram ="} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": ""}
+# %% wrong="centred data" of="solution" edit={"gram =": "smashed = smashed - smashed.mean(axis=0); gram ="} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "not the best one of its size"}
 # %% wrong="the root of the ridge" of="solution" edit={"ridge * np": "ridge**0.5 * np"} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised"}
-# %% wrong="decoded pixels kept from 0 to 1" of="solution" edit={"return np.linalg.solve(gram, smashed.T @ images)": "return np.clip(np.linalg.solve(gram, smashed.T @ images), 0, 1)"} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised"}
+# %% wrong="decoded pixels kept from 0 to 1" of="solution" edit={"return np.linalg.solve(gram, smashed.T @ images)": "return np.clip(np.linalg.solve(gram, smashed.T @ images), 0, 1)"} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "not the best one of its size"}

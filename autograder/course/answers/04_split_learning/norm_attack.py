@@ -16,7 +16,7 @@ def norm_attack(cut_gradients):
 
 # %% wrong="the norm of everything" of="solution" edit={", axis=1": ""} loses={"the_rare_class_scores_higher": "is wanted", "only_the_length_counts": "is wanted"}
 # %% wrong="one norm for each unit" of="solution" edit={"axis=1": "axis=0"} loses={"the_rare_class_scores_higher": "is wanted", "only_the_length_counts": "is wanted"}
-# %% wrong="the wrong way round" of="solution" edit={"return np": "return -np"} loses={"the_rare_class_scores_higher": "wrong way round"}
+# %% wrong="the wrong way round" of="solution" edit={"return np": "return -np"} loses={"the_rare_class_scores_higher": "wrong way round", "only_the_length_counts": "a longer gradient is to have a higher score"}
 # %% wrong="the sum of the absolute values" of="solution" edit={"np.linalg.norm(cut_gradients,": "np.abs(cut_gradients).sum("} loses={"only_the_length_counts": "Euclidean"}
 # %% wrong="the largest entry" of="solution" edit={"np.linalg.norm(cut_gradients,": "np.abs(cut_gradients).max("} loses={"only_the_length_counts": "Euclidean"}
 
@@ -49,7 +49,7 @@ def norm_attack(cut_gradients):
     return np.diag(cut_gradients @ cut_gradients.T) ** 0.5
 
 # %% wrong="how far it is from the mean" of="solution" edit={"(cut_gradients,": "(cut_gradients - cut_gradients.mean(axis=0),"} loses={"only_the_length_counts": "a longer gradient is to have a higher score"}
-# %% wrong="along the main direction" loses={"only_the_length_counts": ""}
+# %% wrong="along the main direction" loses={"only_the_length_counts": "as long as before"}
 def norm_attack(cut_gradients):
     return np.abs(cut_gradients @ np.linalg.svd(cut_gradients)[2][0])
 

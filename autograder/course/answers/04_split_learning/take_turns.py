@@ -111,4 +111,4 @@ def take_turns(clients, bottom, top, work):
 
 # %% wrong="sorted by name" of="solution" edit={"in clients:": "in sorted(clients, key=lambda c: c.name):"} loses={"each_client_has_its_turn": "`work` was called for"}
 # %% wrong="back to the first at the end" of="solution" edit={"return bottom, top": "return [w.send(clients[0]) for w in bottom], top"} loses={"weights_go_straight_on": "these moves were made"}
-# %% wrong="works twice each" of="solution" edit={"bottom, top = work(client, bottom, top)": "bottom, top = work(client, *work(client, bottom, top))"} loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": ""}
+# %% wrong="works twice each" of="solution" edit={"bottom, top = work(client, bottom, top)": "bottom, top = work(client, *work(client, bottom, top))"} loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "those who worked are"}

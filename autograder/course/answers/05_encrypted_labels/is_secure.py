@@ -47,6 +47,6 @@ def is_secure(log_n, moduli):
     return sum(map(math.log, moduli)) / math.log(2) <= encrypted.LOG2_Q_128[2**log_n]
 
 # %% wrong="as many times the first" of="solution" edit={"math.log2(math.prod(moduli))": "len(moduli) * math.log2(moduli[0])"} loses={"several_moduli_multiply": "You say"}
-# %% wrong="rounded bits of each" of="solution" edit={"math.log2(math.prod(moduli))": "sum(round(math.log2(q)) for q in moduli)"} loses={"one_modulus_within_the_table": "", "several_moduli_multiply": "You say"}
+# %% wrong="rounded bits of each" of="solution" edit={"math.log2(math.prod(moduli))": "sum(round(math.log2(q)) for q in moduli)"} loses={"one_modulus_within_the_table": "You say", "several_moduli_multiply": "You say"}
 # %% wrong="the largest modulus decides" of="solution" edit={"math.prod(moduli)": "max(moduli)"} loses={"several_moduli_multiply": "You say True"}
 # %% wrong="the lab's own ring" of="solution" edit={"[2**log_n]": "[2048]"} loses={"one_modulus_within_the_table": "You say", "several_moduli_multiply": "You say"}

@@ -111,9 +111,9 @@ def label_epsilon(noise_multiplier, epochs, delta):
     return float(accounting.epsilon_pld(effective, 1, 1, delta))
 
 # %% wrong="the root of the epochs in the wrong place" of="one mechanism with less noise" edit={"noise_multiplier / math.sqrt(epochs)": "noise_multiplier * math.sqrt(epochs)"} loses={"epsilon_of_several_epochs": "you promise"}
-# %% wrong="one epoch's ε times the root" loses={"epsilon_of_several_epochs": ""}
+# %% wrong="one epoch's ε times the root" loses={"epsilon_of_several_epochs": "ε is"}
 def label_epsilon(noise_multiplier, epochs, delta):
     return math.sqrt(epochs) * accounting.epsilon_pld(noise_multiplier, 1.0, 1, delta)
 
-# %% wrong="a delta of 1e-5" of="one mechanism with less noise" edit={", delta)": ", 1e-5)"} loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
+# %% wrong="a delta of 1e-5" of="one mechanism with less noise" edit={", 1.0, 1, delta)": ", 1.0, 1, 1e-5)"} loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
 # %% wrong="half of the sensitivity" of="one mechanism with less noise" edit={"noise_multiplier / math": "2 * noise_multiplier / math"} loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
