@@ -38,8 +38,12 @@ def solved(lab):
 
 
 def printed(lab):
-    """All that a lab's solution printed."""
-    return "".join(o.text for o in solved(lab) if o.output_type == "stream" and o.name == "stdout")
+    """All that a lab's solution printed, and the text of what it displayed."""
+    return "".join(
+        o.text if o.output_type == "stream" else o.get("data", {}).get("text/plain", "") + "\n"
+        for o in solved(lab)
+        if o.get("name") != "stderr"
+    )
 
 
 @each_lab
@@ -51,6 +55,14 @@ def test_the_solution_runs_top_to_bottom_and_is_quiet(lab):
 
 
 @each_lab
+def test_the_solution_earns_every_point_and_says_how_to_hand_in(lab):
+    assert f"{lab}: 100 of 100 points" in printed(lab)
+    assert "To hand in, save this notebook" in printed(lab)
+    green = [o for o in solved(lab) if "points</span>" in o.get("data", {}).get("text/html", "")]
+    assert len(green) >= 20
+
+
+@each_lab
 def test_every_picture_has_alt_text(lab):
     pictures = [
         output.data["text/html"]
@@ -58,7 +70,8 @@ def test_every_picture_has_alt_text(lab):
         if "<img" in output.get("data", {}).get("text/html", "")
     ]
     assert pictures
-    assert all(re.match(r'<img alt="[^"]{40,}"', picture) for picture in pictures)
+    tags = [tag for picture in pictures for tag in re.findall(r"<img [^>]*>", picture)]
+    assert all(re.match(r'<img alt="[^"]{40,}"', tag) for tag in tags)
     assert not any("image/png" in output.get("data", {}) for output in solved(lab))
 
 
