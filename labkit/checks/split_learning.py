@@ -864,7 +864,7 @@ def the_rare_class_scores_higher(norm_attack: Callable, rng: np.random.Generator
 def only_the_length_counts(norm_attack: Callable, rng: np.random.Generator) -> None:
     """turning all gradients in space changes no score, and the longer one has the higher score."""
     width = int(rng.integers(3, 12))
-    gradients = rng.normal(0, 1, (30, width)) + rng.normal(0, 1)
+    gradients = rng.normal(0, 1, (30, width))
     gradients /= np.linalg.norm(gradients, axis=1, keepdims=True)
     lengths = 10 ** rng.uniform(-3, 1) * rng.permutation(1.1 ** np.arange(30))
     gradients *= lengths[:, None]
@@ -1277,7 +1277,7 @@ def _add(weights, by):
 
 def _turns(take_turns: Callable, rng: np.random.Generator) -> dict[str, Any]:
     both = rng.permutation(["alice", "carol"]).tolist()
-    clients = (2 * both)[: int(rng.integers(2, 5))]  # some have two turns
+    clients = (2 * both)[: int(rng.integers(3, 5))]  # some have two turns
     start = [rng.normal(0, 1, 4).astype(np.float32), rng.normal(0, 1, 2).astype(np.float32)]
     worked, shifts = [], []
 

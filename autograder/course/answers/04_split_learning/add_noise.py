@@ -47,7 +47,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 # %% wrong="no multiplier" edit={"+ noise_multiplier": "+ 0.2"} loses={"the_noise_has_the_stated_size": "should be Gaussian"}
 # %% wrong="uniform from 0 up" edit={"stateless_normal": "stateless_uniform"} loses={"the_noise_has_the_stated_size": "should be Gaussian", "every_example_gets_its_own_noise": "the same noise", "the_seed_decides": "have a cosine of"}
 
-# %% wrong="noise along the gradient" loses={"the_noise_has_the_stated_size": "should be Gaussian", "every_example_gets_its_own_noise": "the norm attack reads"}
+# %% wrong="noise along the gradient" loses={"the_noise_has_the_stated_size": "should be Gaussian", "every_example_gets_its_own_noise": "the norm attack reads", "the_seed_decides": "have a cosine of"}
 def add_noise(cut_gradients, noise_multiplier, seed):
     factor = tf.random.stateless_normal([cut_gradients.shape[0], 1], seed)
     return cut_gradients * (1 + 0.2 * noise_multiplier * factor)
@@ -111,7 +111,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 # %% wrong="plus or minus the deviation" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.sign(tf.random.stateless_normal(cut_gradients.shape, seed))"} loses={"the_noise_has_the_stated_size": "of a Gaussian", "every_example_gets_its_own_noise": "have the size of an earlier one", "the_seed_decides": "gave the same noise, or a part of it"}
 # %% wrong="a pool of 1000 numbers" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.gather(tf.random.stateless_normal([1000], seed), tf.random.stateless_uniform(cut_gradients.shape, seed, 0, 1000, tf.int32))"} loses={"the_noise_has_the_stated_size": "the noise", "every_example_gets_its_own_noise": "have the size of an earlier one"}
 # %% wrong="repeats after 4096" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.reshape(tf.gather(tf.random.stateless_normal([4096], seed), tf.range(tf.size(cut_gradients)) % 4096), cut_gradients.shape)"} loses={"every_example_gets_its_own_noise": "have the size of an earlier one"}
-# %% wrong="half of the seed" edit={"shape, seed)": "shape, [seed[0], 0])"} loses={"the_seed_decides": "a part of the seed does not count"}
+# %% wrong="half of the seed" edit={"shape, seed)": "shape, [seed[0], 0])"} loses={"the_seed_decides": "the same noise"}
 # %% wrong="the other half of the seed" edit={"shape, seed)": "shape, [3, seed[1]])"} loses={"the_seed_decides": "the same noise"}
 # %% wrong="the seed modulo 1000" edit={"shape, seed)": "shape, seed % 1000)"} loses={"the_seed_decides": "a part of the seed does not count"}
 # %% wrong="the sum of the seed's halves" edit={"shape, seed)": "shape, [seed[0] + seed[1], 0])"} loses={"the_seed_decides": "a part of the seed does not count"}

@@ -93,4 +93,4 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
 # %% wrong="1-norms" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.abs(known_gradients).sum(axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "many small entries"}
 # %% wrong="largest entries" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.abs(known_gradients).max(axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "one large entry"}
 # %% wrong="signs only" of="solution" edit={"cut_gradients @": "np.sign(cut_gradients) @"} loses={"labels_follow_the_direction": "you say"}
-# %% wrong="squared lengths" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.sum(known_gradients**2, axis=1, keepdims=True)"} loses={"lengths_do_not_mislead": "divide each by its length"}
+# %% wrong="squared lengths" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.sum(known_gradients**2, axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "you say", "lengths_do_not_mislead": "divide each by its length"}

@@ -28,12 +28,12 @@ def sum_of_squares(owner, helper, values):
     squares = owner.send(values) ** 2
     return helper.run(tf.reduce_sum, squares.send(helper))
 
-# %% wrong="the helper squares" loses={"each_moves_what_it_must": "Let the owner square"}
+# %% wrong="the helper squares" loses={"each_moves_what_it_must": "not the squares of what she had been sent"}
 def sum_of_squares(owner, helper, values):
     x = owner.send(values).send(helper)
     return helper.run(tf.reduce_sum, x * x).get()
 
-# %% wrong="squares the sum" loses={"the_sum_is_right": "square of the sum", "each_moves_what_it_must": "not its squares"}
+# %% wrong="squares the sum" loses={"the_sum_is_right": "square of the sum", "each_moves_what_it_must": "not the squares of what she had been sent"}
 def sum_of_squares(owner, helper, values):
     x = owner.send(values).send(helper)
     total = helper.run(tf.reduce_sum, x)
@@ -59,7 +59,7 @@ def sum_of_squares(owner, helper, values):
 def sum_of_squares(owner, helper, values):
     return np.sum(values**2)
 
-# %% wrong="only the sum" edit={"** 2": ""} loses={"the_sum_is_right": "sum of the values themselves", "each_moves_what_it_must": "Let the owner square"}
+# %% wrong="only the sum" edit={"** 2": ""} loses={"the_sum_is_right": "sum of the values themselves", "each_moves_what_it_must": "not the squares of what she had been sent"}
 
 # %% wrong="adds up at home" loses={"each_moves_what_it_must": "one number from bob home"}
 def sum_of_squares(owner, helper, values):
@@ -103,4 +103,4 @@ def sum_of_squares(owner, helper, values):
 
 # %% wrong="the helper gets the values, too" of="tf.square, run by the owner" edit={"there = squares": "x.send(helper); there = squares"} loses={"each_moves_what_it_must": "three moves are wanted"}
 # %% wrong="the values beside their squares" of="tf.square, run by the owner" edit={"owner.run(tf.square, x)": "owner.run(lambda v: tf.stack([v * v, v]), x)", "tf.reduce_sum, there": "lambda s: tf.reduce_sum(s[0]), there"} loses={"each_moves_what_it_must": "three moves are wanted"}
-# %% wrong="absolute values" edit={"** 2": "** 1.0", "tf.reduce_sum": "tf.reduce_euclidean_norm"} loses={"the_sum_is_right": "the squares add up to", "each_moves_what_it_must": "not the squares of what she had been sent"}
+# %% wrong="absolute values" edit={"** 2": "** 1.0", "tf.reduce_sum": "lambda v: tf.norm(v, 1)"} loses={"the_sum_is_right": "the squares add up to", "each_moves_what_it_must": "not the squares of what she had been sent"}

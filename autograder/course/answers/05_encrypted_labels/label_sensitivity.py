@@ -118,7 +118,7 @@ def label_sensitivity(below, above):
             np.maximum(largest, np.sqrt(move[0] ** 2 + move[1] ** 2), out=largest)
     return largest
 
-# %% wrong="neighbouring labels" of="a loop over the pairs" edit={"range(c)": "range(max(c - 1, 0), c)"} loses={"farthest_pair_of_labels": "you say"}
+# %% wrong="neighbouring labels" of="a loop over the pairs" edit={"range(c)": "range(max(c - 1, 0), c)"} loses={"farthest_pair_of_labels": "you say", "both_layers_count": "One norm"}
 # %% wrong="the 1-norm" of="a loop over the pairs" edit={"np.sqrt((first**2).sum(1) + (second**2).sum(1))": "np.abs(first).sum(1) + np.abs(second).sum(1)"} loses={"farthest_pair_of_labels": "you say", "both_layers_count": "One norm"}
 # %% wrong="the larger of the layers" of="a loop over the pairs" edit={"np.sqrt((first**2).sum(1) + (second**2).sum(1))": "np.sqrt(np.maximum((first**2).sum(1), (second**2).sum(1)))"} loses={"farthest_pair_of_labels": "you say"}
 # %% wrong="sums in place of differences" of="a loop over the pairs" edit={"(j[:, c] - j[:, other])": "(j[:, c] + j[:, other])"} loses={"farthest_pair_of_labels": "you say", "both_layers_count": "One norm"}

@@ -119,7 +119,5 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     return tf.argmax(tf.reshape(y, predictions.shape), axis=1)
 
 # %% wrong="counts from 1" of="solution" edit={"y.argmax(axis=1)": "y.argmax(axis=1) + 1"} loses={"labels_come_out_of_a_sum": "labels are right", "predictions_do_not_mislead": "labels are right"}
-# %% wrong="the predictions' rounded labels" of="solution" edit={"forward(predictions) - gradient": "forward(np.eye(top.shape[1])[predictions.argmax(axis=1)]) - gradient"} loses={"predictions_do_not_mislead": "labels are right", "labels_come_out_of_a_sum": "labels are right"}
 # %% wrong="one-hot rows" of="solution" edit={"return y.argmax(axis=1)": "return np.eye(top.shape[1])[y.argmax(axis=1)]"} loses={"labels_come_out_of_a_sum": "is wanted", "predictions_do_not_mislead": "is wanted"}
-# %% wrong="a mean of the gradient taken for a sum" of="solution" edit={"- gradient": "- len(x) * gradient"} loses={"predictions_do_not_mislead": "labels are right"}
 # %% wrong="the least likely label" of="solution" edit={"y.argmax(axis=1)": "y.argmin(axis=1)"} loses={"labels_come_out_of_a_sum": "labels are right", "predictions_do_not_mislead": "labels are right"}

@@ -90,5 +90,5 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
     return tf_shell.expand_dims(encrypted_labels - tf.convert_to_tensor(predictions.numpy()), axis=2) * minus
 
 # %% wrong="half of the residual" of="solution" edit={"* jacobian": "* (0.5 * jacobian)"} loses={"residual_times_jacobian": "rounding excuses"}
-# %% wrong="a tenth of the residual" of="solution" edit={"* jacobian": "* (0.1 * jacobian)"} loses={"residual_times_jacobian": "rounding excuses", "one_multiplication_deep": "times in the result; once is wanted"}
+# %% wrong="eight times the residual" of="solution" edit={"* jacobian": "* (8.0 * jacobian)"} loses={"residual_times_jacobian": "rounding excuses", "one_multiplication_deep": "times in the result; once is wanted"}
 # %% wrong="the first class for all" of="solution" edit={"residual = encrypted_labels.__rsub__(predictions)": "residual = encrypted_labels.__rsub__(predictions)[:, :1]"} loses={"residual_times_jacobian": "rounding excuses"}
