@@ -54,7 +54,8 @@ def test_the_readme_opens_every_lab_in_colab():
     readme = (ROOT / "README.md").read_text("utf-8")
     assert LABS
     for master in LABS:
-        assert f"({colab_url(master.stem)})" in readme
+        link = f"({colab_url(master.stem)})"
+        assert link in readme, f"README.md's table has no line that opens {master.stem}: {link}"
 
 
 def test_every_lab_is_worth_100_points():

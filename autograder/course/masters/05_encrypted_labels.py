@@ -780,7 +780,7 @@ BATCH = budget(full=2048, quick=512)
 
 
 def first_half(net, rows):
-    """What F knows of a batch's first half: images (rounded, with 1 for the bias), h, predictions."""
+    """What F knows of a batch's first half: images (rounded, 1 for the bias), h, predictions."""
     half = x_train[rows[: len(rows) // 2]]
     return np.hstack([np.rint(32 * half) / 32, np.ones((len(half), 1))]), *net.forward(half)
 
