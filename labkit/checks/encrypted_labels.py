@@ -1122,9 +1122,9 @@ def _epsilons(label_epsilon: Callable, rng: np.random.Generator, epochs: list[in
         (" Yours has the noise divided by the epochs.", lambda steps, noise: steps / noise),
     ):
         values = [_true_epsilon(explained(n, noise), delta) for n, noise, delta, *_ in cases]
-        said = [got for *_, got, _ in cases]
-        if not np.allclose(said, [true for *_, true in cases], rtol=5e-3) and np.allclose(
-            said, values, rtol=5e-3
+        promised = [got for *_, got, _ in cases]
+        if not np.allclose(promised, [true for *_, true in cases], rtol=5e-3) and np.allclose(
+            promised, values, rtol=5e-3
         ):
             hint = text
     for steps, noise, delta, got, true in cases:

@@ -844,10 +844,10 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     ### END SOLUTION
 
 
-# %% check="the_noise_has_the_stated_size" points=4 trials=3
-# %% check="every_example_gets_its_own_noise" points=2 trials=3
+# %% check="the_noise_has_the_stated_size" points=4 trials=1
+# %% check="every_example_gets_its_own_noise" points=2 trials=1
 
-# %% check="the_seed_decides" points=2 trials=3
+# %% check="the_seed_decides" points=2 trials=1
 
 # %% [markdown]
 # **Attack it again.** "As long as the longest gradient" sounds like safety, but the noise fills 640 dimensions, and the

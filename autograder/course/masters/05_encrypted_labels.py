@@ -418,7 +418,8 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
 #
 # <details><summary>Hint</summary>
 #
-# `tf_shell.reduce_sum(x, axis=…)` for the classes, then `tf_shell.fast_reduce_sum(x)`.
+# `tf_shell.reduce_sum(x, axis=…)` for the classes, its axis counted from the front (it miscounts negative ones),
+# then `tf_shell.fast_reduce_sum(x)`.
 #
 # </details>
 
@@ -647,7 +648,8 @@ print(
 # <details><summary>Hint</summary>
 #
 # Fold relu′ and $W_2$ into one plaintext factor, [batch, units, classes], *before* any ciphertext comes in. Then
-# `tf_shell.expand_dims` the residual to [batch, 1, classes], multiply, and `tf_shell.reduce_sum` over the last axis.
+# `tf_shell.expand_dims` the residual to [batch, 1, classes], multiply, and `tf_shell.reduce_sum` over the last axis,
+# which is `axis=2`: it miscounts negative ones.
 #
 # </details>
 
