@@ -35,6 +35,7 @@ from scipy.special import expit
 from labkit import checks, plots, secagg
 from labkit.budget import budget
 from labkit.data import load_mnist
+from labkit.progress import tracked
 
 # %% setup=true
 (x_train, y_train), (x_test, y_test) = load_mnist()
@@ -64,7 +65,7 @@ def accuracy(weights, x, y):
 
 
 def correlation(a, b):
-    """Pearson's correlation of two images: 1 if one is the other, up to contrast; 0 if unrelated."""
+    """Pearson's correlation of two images: 1 if equal, up to contrast; 0 if unrelated."""
     return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
 
 
@@ -304,7 +305,8 @@ wrong_pairs = np.zeros(784)
 for _ in range(ROUNDS):
     wrong_pairs = wrong_pairs - LEARNING_RATE * published_call(wrong_pairs, data)
 print(
-    f"test accuracy when all compute on the same 32 images: {accuracy(same_batch, x_test, y_test):.4f}; "
+    "test accuracy when all compute on the same 32 images: "
+    f"{accuracy(same_batch, x_test, y_test):.4f}; "
     f"ours: {together[-1]:.4f}"
 )
 print(
@@ -497,7 +499,10 @@ encoded = np.array([fixed.encode(grad, PARTIES) for grad in grads])
 masks = {pair: mask_rng.integers(0, 2**32, 784, dtype=np.uint32) for pair in pairs}
 sent = np.array([mask_gradient(encoded[p], p, masks) for p in range(PARTIES)])
 total, wanted = sent.sum(axis=0, dtype=np.uint32), encoded.sum(axis=0, dtype=np.uint32)
-print(f"places in which the sum of the masked differs from that of the bare: {np.sum(total != wanted)}")
+print(
+    "places in which the sum of the masked differs from that of the bare: "
+    f"{np.sum(total != wanted)}"
+)
 print(f"rounding: {np.abs(fixed.decode(total) - grads.sum(axis=0)).max():.1e}, from encoding alone")
 
 blind = []
@@ -554,7 +559,10 @@ def fresh_keys(parties):
 
 
 private_keys, public_keys = fresh_keys(range(PARTIES))
-print("sum of all masks:", sum(first_attempt(p, private_keys[p], public_keys, 0, 3) for p in range(PARTIES)))
+print(
+    "sum of all masks:",
+    sum(first_attempt(p, private_keys[p], public_keys, 0, 3) for p in range(PARTIES)),
+)
 
 # %% [markdown]
 # **Attack it.** Public keys are public, and nobody has to prove that the key it announces is its own. A
@@ -672,14 +680,13 @@ for round_number in range(ROUNDS):
     total = np.zeros(784, np.uint32)  # all that the server keeps
     for party, (x, y) in enumerate(parties):
         vector = fixed.encode(gradient(weights, x, y), PARTIES)
-        total += vector + pairwise_mask(
-            party, private_keys[party], public_keys, round_number, 784
-        )
+        total += vector + pairwise_mask(party, private_keys[party], public_keys, round_number, 784)
     weights = weights - LEARNING_RATE * fixed.decode(total) / PARTIES
     masked_accuracies.append(accuracy(weights, x_test, y_test))
 print(
     f"test accuracy {masked_accuracies[-1]:.4f} with masks, {together[-1]:.4f} without;\n"
-    f"the weights differ by up to {np.abs(weights - plain_weights).max():.1e}, the rounding of fixed point"
+    f"the weights differ by up to {np.abs(weights - plain_weights).max():.1e}, the rounding of "
+    "fixed point"
 )
 plots.lines(
     {
@@ -689,7 +696,8 @@ plots.lines(
     xlabel="round",
     ylabel="test accuracy",
     title="Masks cost no accuracy",
-    alt="Test accuracy by round for bare and for masked gradients: the two curves lie on each other.",
+    alt="Test accuracy by round for bare and for masked gradients: the two curves lie on each "
+    "other.",
 )
 
 # %% [markdown]
@@ -752,15 +760,18 @@ for round_number, grad in enumerate(victim_gradients):  # six rounds, with six i
 same, fresh, doubly = ([*map(correlation, images, victims)] for images in taken.values())
 print(
     "correlation with party 3's image after the server took the pair masks off:\nat least "
-    f"{min(same):.4f} with pair masks only, at most {max(np.abs(doubly)):.3f} with a self mask as well;\n"
+    f"{min(same):.4f} with pair masks only, at most {max(np.abs(doubly)):.3f} with a self mask as "
+    "well;\n"
     f"in rounds with a key of their own at most {max(np.abs(fresh)):.3f}"
 )
 plots.images(
     {"true": np.reshape(victims, (-1, 28, 28))}
     | {name: np.reshape(images, (-1, 28, 28)) for name, images in taken.items()},
     title="Party 3's key was revealed",
-    alt="Four rows of six images: the true digits; the same digits, reconstructed by the server from "
-    "what the revealed key masked; grey noise for rounds with another key; and grey noise where a self "
+    alt="Four rows of six images: the true digits; the same digits, reconstructed by the server "
+    "from "
+    "what the revealed key masked; grey noise for rounds with another key; and grey noise where a "
+    "self "
     "mask was on the vector as well.",
 )
 
@@ -832,7 +843,9 @@ dropped = [3, 8]
 survivors = [party for party in range(PARTIES) if party not in dropped]
 self_seeds = {party: secrets.token_bytes(32) for party in survivors}
 pair_seeds = {
-    (i, j): private_keys[i].agree(public_keys[j], b"%d %d " % (i, j) + public_keys[i] + public_keys[j])
+    (i, j): private_keys[i].agree(
+        public_keys[j], b"%d %d " % (i, j) + public_keys[i] + public_keys[j]
+    )
     for i in range(PARTIES)
     for j in range(i + 1, PARTIES)
 }
@@ -987,7 +1000,7 @@ def privacy_risk(parties, neighbours, threshold, colluders):
 
 # %%
 def neighbours(n, lying):
-    """Return the smallest k and a t: a fifth collude, a twentieth drop out, both risks below 1e-6."""
+    """Return the smallest k, and a t: a fifth collude, a twentieth drop out, both risks < 1e-6."""
     for k in range(4, n, 2):
         for t in range(k // 2 + 1, k + 1):
             enough = 2 * t - k - 1 if lying else t
@@ -1000,17 +1013,23 @@ def neighbours(n, lying):
 
 
 crowds = (100, 200, 500, 5000, 50000, 10**6)
-needed = {name: [neighbours(n, name == "lying") for n in crowds] for name in ("curious", "lying")}
+needed = {
+    name: [neighbours(n, name == "lying") for n in tracked(crowds, f"{name} servers")]
+    for name in ("curious", "lying")
+}
 for n, *both in zip(crowds, *needed.values()):
     print(f"{n:8} parties:", *(f"{name} k = {k}, t = {t};" for name, (k, t) in zip(needed, both)))
-print(f"500 parties, k = 20, t = 2k/3: {privacy_risk(500, 20, 13, 100):.0e} against a curious server,")
+print(
+    f"500 parties, k = 20, t = 2k/3: {privacy_risk(500, 20, 13, 100):.0e} against a curious server,"
+)
 print(f"{privacy_risk(500, 20, 2 * 13 - 21, 100):.0f} against one that lies")
 plots.lines(
     {f"a {name} server": (crowds, [k for k, _ in pairs]) for name, pairs in needed.items()},
     xlabel="parties",
     ylabel="neighbours of each party",
     title="A fifth collude, a twentieth drop out; either risk below 1e-6",
-    alt="Neighbours that are needed against the number of parties on a logarithmic axis: two nearly "
+    alt="Neighbours that are needed against the number of parties on a logarithmic axis: two "
+    "nearly "
     "straight lines, that of the lying server about twice as high as that of the curious one.",
     logx=True,
 )
@@ -1043,26 +1062,40 @@ def cost(n, k, t):
 
 
 rounds = {
-    "all pairs": [(n, n - 1, 2 * n // 3) for n in budget(full=[10, 25, 50, 100], quick=[10, 20, 40])],
+    "all pairs": [
+        (n, n - 1, 2 * n // 3) for n in budget(full=[10, 25, 50, 100], quick=[10, 20, 40])
+    ],
     "few neighbours": [
         (n, *neighbours(n, lying=False)) for n in budget(full=[100, 200, 300], quick=[60, 80])
     ],
 }
 cost(10, 9, 6)  # not counted: the first round also sets up what the later ones find
-costs = {name: np.array([cost(*each) for each in sizes]) for name, sizes in rounds.items()}
+costs = {
+    name: np.array([cost(*each) for each in tracked(sizes, f"rounds with {name}")])
+    for name, sizes in rounds.items()
+}
 for (name, sizes), symbol in zip(rounds.items(), ("n²", "n·k")):
     counts, degrees, _ = np.transpose(sizes)
     terms = counts**2 if symbol == "n²" else counts * degrees
     # Relative errors are minimised, so that small rounds count as much as large ones.
     for column, unit, digits in ((0, "bytes", 0), (1, "ms", 3)):
         y = costs[name][:, column] * (1000 if unit == "ms" else 1)
-        (a, b), *_ = np.linalg.lstsq(np.stack([terms / y, counts / y], 1), np.ones(len(y)), rcond=None)
+        (a, b), *_ = np.linalg.lstsq(
+            np.stack([terms / y, counts / y], 1), np.ones(len(y)), rcond=None
+        )
         off = np.abs((a * terms + b * counts) / y - 1).max()
-        print(f"{name:14}: {a:8.{digits}f} · {symbol} {b:+9.{digits}f} · n {unit} (within {off:.0%})")
-    print(f"{name:14}: {counts[-1]} parties: {costs[name][-1, 0] / 1e6:.2f} MB, {costs[name][-1, 1]:.2f} s")
+        print(
+            f"{name:14}: {a:8.{digits}f} · {symbol} {b:+9.{digits}f} · n {unit} (within {off:.0%})"
+        )
+    print(
+        f"{name:14}: {counts[-1]} parties: {costs[name][-1, 0] / 1e6:.2f} MB, "
+        f"{costs[name][-1, 1]:.2f} s"
+    )
 plots.lines(
-    {name: ([n for n, *_ in sizes], [b / n / 1e3 for (n, *_), (b, _) in zip(sizes, costs[name])])
-     for name, sizes in rounds.items()}
+    {
+        name: ([n for n, *_ in sizes], [b / n / 1e3 for (n, *_), (b, _) in zip(sizes, costs[name])])
+        for name, sizes in rounds.items()
+    }
     | {"the masked vectors alone": ([10, 300], [4 * LENGTH / 1e3] * 2)},
     xlabel="parties",
     ylabel="kilobytes per party and round",
@@ -1169,7 +1202,7 @@ def fed_avg(aggregator):
         model_aggregator=aggregator,
     )
     state, accuracies = process.initialize(), []
-    for _ in range(budget(full=10, quick=2)):
+    for _ in tracked(range(budget(full=10, quick=2)), "federated averaging"):
         state = process.next(state, clients).state
         w1, b1, w2, b2 = process.get_model_weights(state).trainable
         scores = np.maximum(x_test @ w1 + b1, 0) @ w2 + b2
@@ -1309,7 +1342,9 @@ def images_in(total, owners):
     """The images that the sum gives away: those of the owners that a column shows."""
     columns = fixed.decode(total).reshape(785, UNITS)
     columns = columns[:, columns[-1] != 0]
-    seen = np.abs(np.corrcoef((columns[:-1] / columns[-1]).T, owners)[: columns.shape[1], columns.shape[1] :])
+    seen = np.abs(
+        np.corrcoef((columns[:-1] / columns[-1]).T, owners)[: columns.shape[1], columns.shape[1] :]
+    )
     return columns[:-1] / columns[-1], seen.max(axis=1), seen.argmax(axis=1)
 
 
@@ -1323,7 +1358,9 @@ result = secagg.secure_sum(np.array(encoded), threshold=7)
 columns, likeness, whose = images_in(result.total, parties[3][0])
 found = {int(w): c for c, w, l in zip(columns.T, whose, likeness) if l > 0.999}
 print(f"secure_sum: {len(result.arrived)} arrived, excluded: {result.excluded}")
-print(f"images of party 3 in the sum, correlation above 0.999: {len(found)} of {len(parties[3][1])}")
+print(
+    f"images of party 3 in the sum, correlation above 0.999: {len(found)} of {len(parties[3][1])}"
+)
 shown = list(found)[:8]
 plots.images(
     {
@@ -1331,7 +1368,8 @@ plots.images(
         "in the sum": np.clip([found[w] for w in shown], 0, 1).reshape(-1, 28, 28),
     },
     title="What the secure sum of ten parties shows",
-    alt="Two rows of handwritten zeros and ones. The images that the server reads off the sum equal party 3's.",
+    alt="Two rows of handwritten zeros and ones. The images that the server reads off the sum "
+    "equal party 3's.",
 )
 
 # %% [markdown]
@@ -1359,7 +1397,10 @@ encoded = [fixed.encode(hidden_gradient(same, x, y), PARTIES) for x, y in partie
 _, likeness, whose = images_in(
     secagg.secure_sum(np.array(encoded), threshold=7).total, np.vstack([x for x, _ in parties])
 )
-print(f"one model for all: {len(set(whose[likeness > 0.999]))} single images in the sum, of some party or other")
+print(
+    f"one model for all: {len(set(whose[likeness > 0.999]))} single images in the sum, of some "
+    "party or other"
+)
 
 # %% [markdown]
 # Now the inconsistent models are refused. But the last line is what remains: a server that sends the *same* crafted network to
