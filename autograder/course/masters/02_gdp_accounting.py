@@ -1323,3 +1323,89 @@ for times in (uses.min(), EPOCHS, uses.max()):
 #    differ most, and what does that have to do with δ = 1e-5?
 # 4. Someone claims ε = 0.5 with uniform batches and the noise $1.3\,C$. Which of the table's rows would you ask
 #    them about?
+
+# %% [markdown]
+# ## Beyond this lab (not scored): one person, many images (12 minutes)
+#
+# Every ε above is about one *image*. MNIST's 60 000 were written by some 250 people; a phone holds thousands of its
+# owner's. **Threat.** The attacker asks about the person: all of Ana's $k$ images, or none. In each batch are
+# $K \sim \mathrm{Binomial}(k, q)$ of them, and in the worst case they all pull the same way, by up to $K C$.
+#
+# Three answers. *Group privacy* counts $k$ neighbours in a row: $k\,\varepsilon$, but at a δ that grows like
+# $e^{k \varepsilon}$. A step's exact worst case is a **mixture of Gaussians**, $N(0, \sigma^2)$ against $N(K, \sigma^2)$ with
+# $K$ drawn ([Choquette-Choo et al. 2023, arXiv:2310.15526](https://arxiv.org/abs/2310.15526)), which `dp_accounting` composes.
+# Or the *unit* changes: sample people, not images, and clip the mean gradient of each person's images
+# ([McMahan et al. 2017, arXiv:1710.06963](https://arxiv.org/abs/1710.06963)): then Ana is one example, and the ε is that of the table.
+
+# %%
+from dp_accounting import dp_event, pld
+
+
+def epsilon_of_person(images, noise_multiplier, sampling_probability, steps, delta):
+    """ε for adding or removing all images of a person, each in a batch by its own coin."""
+    chances = stats.binom.pmf(np.arange(images + 1), images, sampling_probability)
+    count = np.flatnonzero(chances > 1e-30)
+    accountant = pld.PLDAccountant(value_discretization_interval=1e-3 * images)
+    accountant.compose(
+        dp_event.MixtureOfGaussiansDpEvent(
+            noise_multiplier, count.tolist(), (chances[count] / chances[count].sum()).tolist()
+        ),
+        steps,
+    )
+    return accountant.get_epsilon(delta)
+
+
+numbers = budget(full=[1, 2, 5, 10, 20, 50, 100], quick=[1, 10])
+of_person = [epsilon_of_person(k, NOISE_MULTIPLIER, Q, STEPS, DELTA) for k in numbers]
+for k, epsilon in zip(numbers, of_person):
+    print(f"{k:3} images: ε = {epsilon:.2f} for the person; {k} times ε of one image: {k * of_person[0]:.2f}")
+plots.lines(
+    {
+        "mixture of Gaussians": (numbers, of_person),
+        "images × ε of one image (at another δ)": (numbers, [k * of_person[0] for k in numbers]),
+        "people sampled and clipped": (numbers, [of_person[0]] * len(numbers)),
+    },
+    xlabel="images of one person",
+    ylabel=f"ε of the person (nats), 15 epochs, δ = {DELTA:g}",
+    title="An ε of images is no ε of people",
+    alt="ε of a person against the number of images, both on logarithmic axes. Both curves climb; the mixture of "
+    "Gaussians starts at 0.853 and grows faster and faster, to 351 at 100 images; the straight line of the multiples reaches 86. The third curve is level.",
+    logx=True,
+    logy=True,
+)
+
+# %% [markdown]
+# Ten images turn 0.86 into 12: *more* than tenfold, since δ stays 1e-5. A hundred give 351, which is no promise.
+# Without a bound on how many images one person has, no ε of the person follows: somebody may have all 60 000. Hence
+# **contribution bounding**: keep at most `most` images of each.
+#
+# **Optional exercise.** Write `bounded(owners, most, rng)`: the indices of the images that are kept, at most `most` of each owner,
+# chosen at random; and try it in the cell below. Then: may `most` be the largest number that anybody has?
+#
+# <details><summary>Solution and answer</summary>
+#
+# ```python
+# def bounded(owners, most, rng):
+#     order = rng.permutation(len(owners))
+#     kept, count = [], {}
+#     for i in order:
+#         count[owners[i]] = count.get(owners[i], 0) + 1
+#         if count[owners[i]] <= most:
+#             kept.append(i)
+#     return np.sort(kept)
+# ```
+#
+# No: the largest number is itself a fact about one person, and it sets the noise. `most` is a public constant, or comes
+# from a private quantile. Small, it throws images away and biases the model against those with many; large, it costs ε.
+#
+# </details>
+
+# %%
+def bounded(owners, most, rng):
+    """Return the indices of images that are kept: at most `most` of each owner, at random."""
+    return np.arange(len(owners))  # optional: yours
+
+
+owners = np.random.default_rng(5).zipf(1.5, 10000) % 500
+kept = bounded(owners, 20, np.random.default_rng(6))
+print(f"{len(kept)} of {len(owners)} images kept, at most {np.bincount(owners[kept]).max()} of one owner (20 allowed)")

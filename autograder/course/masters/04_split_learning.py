@@ -588,7 +588,8 @@ print(
 # First two classes, one of them rare (a disease, a fraud, a click on an ad): the setting of
 # [Li et al. 2021, arXiv:2102.08504](https://arxiv.org/abs/2102.08504). Then $g = (p - y)\,(w_1 - w_0)/n$, where $p$ is
 # bob's probability of the rare class and $y$ is 1 for it. The model expects the common class: $|p - y|$ is
-# small for every negative and near 1 for every positive. Score each example so that the rare class scores higher.
+# small for every negative and near 1 for every positive. Score each example by the Euclidean length of its gradient,
+# or by whatever grows with it and with nothing else: then the rare class scores higher.
 #
 # <details><summary>Hint</summary>
 #
@@ -604,7 +605,7 @@ def norm_attack(cut_gradients):
         cut_gradients: [examples, cut], a NumPy array: one row is one example's gradient.
 
     Returns:
-        [examples], scores; the rare class's are to be the higher ones.
+        [examples], scores; the longer of two gradients has the higher one.
     """
     ### BEGIN SOLUTION
     return np.linalg.norm(cut_gradients, axis=1)
@@ -861,10 +862,10 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     ### END SOLUTION
 
 
-# %% check="the_noise_has_the_stated_size" points=4 trials=3
-# %% check="every_example_gets_its_own_noise" points=2 trials=3
+# %% check="the_noise_has_the_stated_size" points=4 trials=1
+# %% check="every_example_gets_its_own_noise" points=2 trials=1
 
-# %% check="the_seed_decides" points=2 trials=3
+# %% check="the_seed_decides" points=2 trials=1
 
 # %% [markdown]
 # **Attack it again.** "As long as the longest gradient" sounds like safety, but the noise fills 640 dimensions, and the
