@@ -1,15 +1,17 @@
 """The build: what comes out of a master, byte for byte, and which masters are refused."""
 
 import ast
+import importlib.util
 import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import nbformat
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder.labs import build
 from autograder.labs.master import (
@@ -17,6 +19,7 @@ from autograder.labs.master import (
     MARKER,
     MARKER_WORDS,
     MASTERS,
+    NEEDED,
     ROOT,
     check_functions,
     colab_url,
@@ -24,6 +27,7 @@ from autograder.labs.master import (
     read_lab,
 )
 from autograder.labs.percent import Malformed
+from labkit import verdicts
 from tests.tiny import FIXTURES
 
 TINY = FIXTURES / "masters" / "00_tiny.py"
@@ -50,7 +54,8 @@ def test_the_readme_opens_every_lab_in_colab():
     readme = (ROOT / "README.md").read_text("utf-8")
     assert LABS
     for master in LABS:
-        assert f"({colab_url(master.stem)})" in readme
+        link = f"({colab_url(master.stem)})"
+        assert link in readme, f"README.md's table has no line that opens {master.stem}: {link}"
 
 
 def test_every_lab_is_worth_100_points():
@@ -146,13 +151,13 @@ def test_the_tiny_lab_in_detail():
     }
     cells = {cell.id: cell for cell in build.release(lab).cells}
     assert list(cells) == [
-        "title", "install", "start-1", "start-2", "start-3",
+        "title", "start-1", "points", "install", "start-2", "start-3",
         "double", "doubles_integers", "doubles_fractions",
         "doubles_fractions-1", "doubles_fractions-2", "length", "pythagoras",
     ]  # fmt: skip
     assert "# Lab 00: a tiny one" in cells["title"].source
     assert "5 minutes, 10 points" in cells["title"].source
-    assert "| 2 | `length` | 5 |" in cells["title"].source
+    assert "| 2 | `length` | 5 |" in cells["points"].source
     assert cells["double"].source.endswith(
         "    # YOUR CODE HERE: 1 line.\n"
         '    raise NotImplementedError("Exercise `double` is still blank.")'
@@ -163,11 +168,77 @@ def test_the_tiny_lab_in_detail():
     assert cells["start-2"].metadata.nbgrader.locked is True
 
 
-def test_set_up_cell_does_nothing_outside_colab():
-    lab = read_lab(TINY)
-    install = next(cell for cell in build.release(lab).cells if cell.id == "install")
-    # `get_ipython` is not defined here: reaching a %pip would raise NameError.
-    exec(TransformerManager().transform_cell(install.source), {})
+def install_cell(master):
+    return next(cell for cell in build.release(read_lab(master)).cells if cell.id == "install")
+
+
+def test_set_up_cell_installs_nothing_outside_colab(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", None)
+    exec(install_cell(TINY).source, {})
+
+
+def test_set_up_cell_installs_in_colab_what_is_lacking_and_can_be_run_again(monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    calls, codes, there = [], [1, 0], set(NEEDED) - {"tf_shell"}
+
+    def pip(command, **_):
+        calls.append(command)
+        code = codes.pop(0)
+        there.update(() if code else NEEDED)
+        return SimpleNamespace(returncode=code, stderr="no network")
+
+    monkeypatch.setattr(subprocess, "run", pip)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name in there or None)
+    source = install_cell(TINY).source
+    with pytest.raises(RuntimeError, match=r"Run this cell again\.\nno network"):
+        exec(source, {})
+    exec(source, {})
+    exec(source, {})
+    assert len(calls) == 2 and calls[0] == calls[1]
+    *_, requirements, labs = calls[0]
+    assert requirements.endswith("/requirements-colab.txt") and labs.endswith(".tar.gz")
+
+
+@pytest.mark.parametrize("master", LABS, ids=lambda path: path.stem)
+def test_a_lab_begins_with_its_story_and_ends_with_points_and_handing_in(master):
+    lab = read_lab(master)
+    for notebook in (build.release(lab), build.solution(lab)):
+        ids = [cell.id for cell in notebook.cells]
+        assert ids[0] == "title"
+        assert 1 < ids.index("points") < ids.index("install")
+        assert ids[-3:] == ["finish", "summary", "hand-in"]
+        heading, install = (notebook.cells[ids.index("install") - i] for i in (1, 0))
+        assert heading.source.startswith("## Set-up")
+        # labkit computes it by itself.
+        known = f'"{lab.name}", edition="{verdicts.lab(lab.name).edition}"'
+        assert install.source.endswith(f"labkit.ready({known})")
+        assert f'labkit.summary("{lab.name}")' in notebook.cells[-2].source
+
+
+@each_lab
+def test_headings_are_in_order_and_every_picture_has_alt_text(master):
+    levels = []
+    for cell in build.release(read_lab(master)).cells:
+        if cell.cell_type == "markdown":
+            text = re.sub(r"(?ms)^```.*?^```", "", cell.source)
+            levels += [len(marks) for marks in re.findall(r"(?m)^(#+) ", text)]
+            assert not re.search(r"!\[\s*\]\(|<img(?![^>]*\balt=\"[^\"]+\")[^>]*>", text)
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_the_start_page_names_every_lab_with_its_minutes():
+    page = (ROOT / "labs" / "README.md").read_text("utf-8")
+    for master in LABS:
+        lab = read_lab(master)
+        [row] = [line for line in page.splitlines() if f"({lab.name}.ipynb)" in line]
+        assert f"| {lab.minutes} min | {lab.points:g} |" in row
+
+
+def test_labkit_knows_the_points_of_every_lab():
+    assert verdicts.labs() == {
+        lab.name: verdicts.LabPoints(lab.name, lab.exercises) for lab in map(read_lab, LABS)
+    }
 
 
 MALFORMED = {

@@ -38,16 +38,28 @@ def solved(lab):
 
 
 def printed(lab):
-    """All that a lab's solution printed."""
-    return "".join(o.text for o in solved(lab) if o.output_type == "stream" and o.name == "stdout")
+    """All that a lab's solution printed, and the text of what it displayed."""
+    return "".join(
+        o.text if o.output_type == "stream" else o.get("data", {}).get("text/plain", "") + "\n"
+        for o in solved(lab)
+        if o.get("name") != "stderr"
+    )
 
 
 @each_lab
 def test_the_solution_runs_top_to_bottom_and_is_quiet(lab):
-    assert "✓" in printed(lab)
+    assert "✓" in printed(lab), f"no check of {lab} printed a line"
     streams = [output for output in solved(lab) if output.output_type == "stream"]
     assert [stream.text for stream in streams if stream.name == "stderr"] == []
     assert "WARNING" not in printed(lab)
+
+
+@each_lab
+def test_the_solution_earns_every_point_and_says_how_to_hand_in(lab):
+    assert f"{lab}: 100 of 100 points" in printed(lab)
+    assert "To hand in, save this notebook" in printed(lab)
+    green = [o for o in solved(lab) if "points</span>" in o.get("data", {}).get("text/html", "")]
+    assert len(green) >= 20
 
 
 @each_lab
@@ -57,9 +69,18 @@ def test_every_picture_has_alt_text(lab):
         for output in solved(lab)
         if "<img" in output.get("data", {}).get("text/html", "")
     ]
-    assert pictures
-    assert all(re.match(r'<img alt="[^"]{40,}"', picture) for picture in pictures)
-    assert not any("image/png" in output.get("data", {}) for output in solved(lab))
+    assert pictures, f"{lab} draws nothing: its last attack is a picture of labkit.plots"
+    tags = [tag for picture in pictures for tag in re.findall(r"<img [^>]*>", picture)]
+    short = [tag[:80] for tag in tags if not re.match(r'<img alt="[^"]{40,}"', tag)]
+    assert not short, f"{lab}: alt texts of 40 letters or more say what a picture shows: {short}"
+    bare = any("image/png" in output.get("data", {}) for output in solved(lab))
+    assert not bare, f"{lab} draws without labkit.plots, which wants an alt text"
+    drawings = [
+        output.data["text/html"]
+        for output in solved(lab)
+        if "<svg" in output.get("data", {}).get("text/html", "")
+    ]
+    assert all(re.match(r'<svg [^>]*role="img" aria-label="[^"]{60,}"', d) for d in drawings)
 
 
 @each_lab
