@@ -125,6 +125,8 @@ def _alike(one: list[str], two: list[str]) -> int:
 def _changes(statement: ast.stmt, function: ast.FunctionDef) -> Iterator[None]:
     """Change the statement in one place after another; each is undone before the next."""
     yield from _dropped(statement)
+    if isinstance(statement, ast.Raise):
+        return  # what an error says is the student's choice
     for node in _own(statement):
         yield from _changed(node)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
@@ -248,7 +250,7 @@ def _called(node: ast.Call) -> Iterator[None]:
         yield from _set(node, "keywords", [each for each in node.keywords if each is not keyword])
     if len(node.args) > 1:
         yield from _set(node, "args", node.args[:-1])
-    elif node.args and isinstance(node.func, ast.Name):
+    elif node.args and isinstance(node.func, ast.Name) and name not in ("float", "int"):
         yield from _replaced(node, node.args[0])  # the function itself is forgotten
 
 
