@@ -36,7 +36,7 @@ def forward_to_cut(bottom, x):
 def forward_to_cut(bottom, x):
     return tf.nn.relu(tf.nn.relu(x @ bottom[0]) @ bottom[2])
 
-# %% wrong="forgets the first bias" of="solution" edit={"x @ w0 + b0": "x @ w0"} loses={"weights_and_biases_are_in_their_place": "no first bias"}
+# %% wrong="forgets the first bias" of="solution" edit={"x @ w0 + b0": "x @ w0"} loses={"both_layers_end_in_relu": "1 − ", "weights_and_biases_are_in_their_place": "no first bias"}
 # %% wrong="sigmoid" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.sigmoid(tf.sigmoid("} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
 
 # %% wrong="NumPy" loses={"both_layers_end_in_relu": "in place of NumPy", "weights_and_biases_are_in_their_place": "in place of NumPy"}
