@@ -80,6 +80,7 @@ def test_a_term(tmp_path, monkeypatch):
     found, stdout = again("--file", "ccruz=Copy of 00_tiny.ipynb")
     assert graded_now(stdout) == ["canvas-14"] and nobody not in found
     assert (found["canvas-14"]["score"], found["canvas-14"]["name"]) == ("5", "Cy Cruz")
+    assert not [path for path in output.rglob(f"{nobody}*") if "journal" not in path.parts]
     assert found["canvas-12"]["by_hand"] == "pythagoras: 0" and found["canvas-12"]["score"] == "8"
 
     # Other points, other prose: arithmetic.
