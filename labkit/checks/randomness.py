@@ -46,15 +46,16 @@ def require_gaussian(z: np.ndarray, what: str) -> None:
         low <= deviation <= high,
         f"Over {n} draws {what}'s standard deviation is {deviation:.3g} times what is wanted.",
     )
-    for tail in TAILS:
-        for side, count in (("above", np.sum(z > tail)), ("below −", np.sum(z < -tail))):
-            wanted = stats.norm.sf(tail)
-            space = " " if side == "above" else ""
-            require(
-                bool(stats.binomtest(int(count), n, wanted).pvalue >= chance),
-                f"Of {n} draws {int(count)} lie {side}{space}{tail:g} standard deviations; "
-                f"{n * wanted:.3g} are to be expected of a Gaussian: {what} is not one.",
-            )
+    wanted = stats.norm.sf(np.array(TAILS))
+    for sign, side in ((1, "above "), (-1, "below −")):
+        counts = np.array([np.count_nonzero(sign * z > tail) for tail in TAILS])
+        p = np.minimum(stats.binom.cdf(counts, n, wanted), stats.binom.sf(counts - 1, n, wanted))
+        worst = int(np.argmin(p))
+        require(
+            bool(2 * p[worst] >= chance),
+            f"Of {n} draws {counts[worst]} lie {side}{TAILS[worst]:g} standard deviations; "
+            f"{n * wanted[worst]:.3g} are to be expected of a Gaussian: {what} is not one.",
+        )
     require(
         bool(stats.kstest(z, "norm").pvalue >= chance),
         f"{what} has the right size, but is not Gaussian, or one draw serves many times.",
@@ -175,8 +176,8 @@ def require_calls_apart(by_seed: np.ndarray, in_turn: np.ndarray, what: str) -> 
         (by_seed, f"{what} over calls with differently seeded rngs"),
     ):
         require_distinct([*outputs], which)
-        require_gaussian(outputs, which)
         require_fresh(outputs, which)
+        require_gaussian(outputs, which)
         require_independent(outputs, which)
     require_distinct([*in_turn, *by_seed], what)
 
@@ -184,7 +185,8 @@ def require_calls_apart(by_seed: np.ndarray, in_turn: np.ndarray, what: str) -> 
 def require_binomial(sizes: np.ndarray, n: int, p: float, what: str) -> None:
     """Require that independent counts have the law Binomial(n, p): at every threshold, exactly."""
     sizes = np.asarray(sizes).ravel()
-    thresholds = np.arange(-1, n + 1)
+    low, high = stats.binom.ppf([1e-12, 1 - 1e-12], n, p).astype(int)
+    thresholds = np.unique([*range(low - 1, high + 1), sizes.min() - 1, sizes.max()])
     above = sizes.size - np.searchsorted(np.sort(sizes), thresholds, side="right")
     wanted = stats.binom.sf(thresholds, n, p)
     tails = np.minimum(
@@ -228,8 +230,8 @@ def require_poisson_sampled(inside: np.ndarray, q: float) -> None:
     _require_no_peak(
         _correlate(z, z)[lags],
         z.size - lags,
-        f"Two of the coins belong together: with {n} examples in a batch, those that are {{}} coins "
-        "apart, counted through all examples of one batch and then of the next",
+        f"The coins belong together: those that are {{}} coins apart, counted through all {n} "
+        "examples of one batch and then of the next",
         1,
     )
 
