@@ -84,8 +84,8 @@ def likely(got: Any, slips: Mapping[str, Any], rtol: float = 1e-4) -> str:
 
     def fits(value: Any) -> bool:
         value = np.asarray(value, np.float64)
-        if value.shape != got.shape or not np.all(np.isfinite(value)):
-            return False
+        if value.shape != got.shape or not np.all(np.isfinite(value)) or not np.any(value):
+            return False  # and nothing, 0, may come of many mistakes
         return bool(np.all(np.abs(got - value) <= rtol * np.max(np.abs(value), initial=0)))
 
     found = [text for text, value in slips.items() if fits(value)]

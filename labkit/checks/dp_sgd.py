@@ -358,7 +358,7 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
         l2_norm_clip, noise_multiplier = 10 ** rng.uniform(-1.5, 1.5), 10 ** rng.uniform(-0.5, 1)
     deviation = noise_multiplier * l2_norm_clip
     # Sums of about the noise's size: whoever scales noise by them shows.
-    sums = [rng.normal(0, deviation, shape).astype(np.float32) for shape in _sizes(rng, 20000)]
+    sums = [rng.normal(0, deviation, shape).astype(np.float32) for shape in _sizes(rng, 120_000)]
     got = _noisy(
         noisy_mean, sums, l2_norm_clip, noise_multiplier, expected_batch_size, lent_rng(rng)
     )
@@ -367,6 +367,7 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
     ]
     _require_noise_in_every_coordinate(parts)
     _require_scale(np.concatenate(parts), l2_norm_clip, noise_multiplier, expected_batch_size)
+    randomness.require_gaussian(np.concatenate(parts), "The noise")
     for i, (part, total) in enumerate(zip(parts, sums, strict=True)):
         which = f"The noise in variable {i} of {len(parts)}"
         randomness.require_gaussian(part, which)
@@ -378,7 +379,7 @@ def _require_scale(
 ) -> None:
     ratio = z.std()
     # The sum of squares of n standard normals is χ²(n); two-sided at FALSE_FAIL that leaves
-    # ±2.9 % around 1 for n = 20000.
+    # ±1.2 % around 1 for n = 120 000.
     low, high = np.sqrt(stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], z.size) / z.size)
     deviation = noise_multiplier * l2_norm_clip
     slips = {
@@ -582,8 +583,9 @@ def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> Non
 @check
 def examples_are_independent(poisson_batch: Callable, rng: np.random.Generator) -> None:
     """every example is in or out by a coin of its own, in every batch afresh."""
-    n, q = int(rng.integers(200, 300)), rng.uniform(0.05, 0.3)
-    inside = _inside(_batches(poisson_batch, lent_rng(rng), n, q, 500), n)
+    # Not a hundredth, and so many coins that the nearest one shows.
+    n, q = int(rng.integers(200, 300)), float(rng.integers(4, 13) + 0.5) / 100
+    inside = _inside(_batches(poisson_batch, lent_rng(rng), n, q, 1500), n)
     randomness.require_poisson_sampled(inside, q)
     # Where coins are fair, none tells of another, nor do all coins of two batches fall alike.
     n, q = int(rng.integers(64, 100)), rng.uniform(0.45, 0.55)
@@ -1309,17 +1311,19 @@ def lower_bound_is_where_refutation_ends(
     epsilon_lower_bound: Callable, rng: np.random.Generator
 ) -> None:
     """every smaller ε is refuted at the confidence asked for, and no larger one."""
-    for _ in range(6):
+    for much in (0, 0, 0, 1, 1, 1):
         guesses = int(rng.integers(20, 400))
         correct = int(np.ceil(guesses * rng.uniform(0.62, 1)))
-        confidence, canaries = rng.uniform(0.6, 0.999), guesses * int(rng.integers(1, 8))
-        args = correct, guesses, rng.choice([0, 10 ** rng.uniform(-9, -5)]), canaries
+        confidence, canaries = rng.uniform(0.6, 0.999), guesses * int(rng.integers(2, 8))
+        # Hardly any δ, or so much that half a canary is given away.
+        delta = rng.uniform(0.3, 0.6) / canaries if much else 10 ** rng.uniform(-9, -7)
+        args = correct, guesses, delta, canaries
         got = as_number(
             epsilon_lower_bound(*args, confidence), "the result of `epsilon_lower_bound`"
         )
         require(got >= 0, f"The lower bound is {got:.4f}: ε is never negative.")
         want = _largest_refuted(*args, 1 - confidence)
-        case = f"{correct} right of {guesses} guesses, {canaries} canaries, δ = {args[2]:.2g}"
+        case = f"{correct} right of {guesses} guesses, {canaries} canaries, δ = {delta:.2g}"
         if not abs(got - want) <= 0.0101:
             slips = {
                 "That is where the p-value reaches the confidence, not what is left of it.": (
@@ -1329,7 +1333,7 @@ def lower_bound_is_where_refutation_ends(
                     np.log(correct / (guesses - correct)) if correct < guesses else np.inf
                 ),
             }
-            at = audit.p_value(correct, guesses, got, args[2], canaries)
+            at = audit.p_value(correct, guesses, got, delta, canaries)
             raise CheckFailed(
                 f"With {case}, confidence {confidence:.3f}, the largest refuted ε is {want:.4f}; "
                 f"yours is {got:.4f}, which has p-value {at:.4f} and is refuted if that is at most "

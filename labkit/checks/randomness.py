@@ -21,6 +21,7 @@ from labkit.checks import FALSE_FAIL, require
 # From where the |normal| cannot be cut off unseen, with the number of coordinates that shows it:
 # a million have 2.5 beyond 4.9, and 0 of 20 expected has probability 2e-9.
 TAILS = (1.0, 2.0, 3.0, 3.5, 4.0, 4.5)
+_HAIR = 1e-5
 
 # Draws in float32 repeat by chance: they lie on a grid of 2^-23 of the probability or finer; two
 # equal absolute values are twice as likely. Another factor of 2 is left for coarser generators.
@@ -46,9 +47,10 @@ def require_gaussian(z: np.ndarray, what: str) -> None:
         low <= deviation <= high,
         f"Over {n} draws {what}'s standard deviation is {deviation:.3g} times what is wanted.",
     )
-    wanted = stats.norm.sf(np.array(TAILS))
+    # A hair further out, so that what is clipped to a tail is not beyond it by rounding.
+    wanted = stats.norm.sf(np.array(TAILS) + _HAIR)
     for sign, side in ((1, "above "), (-1, "below −")):
-        counts = np.array([np.count_nonzero(sign * z > tail) for tail in TAILS])
+        counts = np.array([np.count_nonzero(sign * z > tail + _HAIR) for tail in TAILS])
         p = np.minimum(stats.binom.cdf(counts, n, wanted), stats.binom.sf(counts - 1, n, wanted))
         worst = int(np.argmin(p))
         require(
@@ -71,8 +73,8 @@ def require_noise(z: np.ndarray, what: str) -> None:
         what: their name in the message.
     """
     z = np.asarray(z).ravel()
-    require_gaussian(z, what)
     require_fresh(z, what)
+    require_gaussian(z, what)
     # In few numbers fewer are equal by chance, so that a repetition now and then shows, too.
     require_fresh(z[:_PIECE], what)
     require_independent(z[: 4 * _PIECE], what)
@@ -185,6 +187,14 @@ def require_calls_apart(by_seed: np.ndarray, in_turn: np.ndarray, what: str) -> 
 def require_binomial(sizes: np.ndarray, n: int, p: float, what: str) -> None:
     """Require that independent counts have the law Binomial(n, p): at every threshold, exactly."""
     sizes = np.asarray(sizes).ravel()
+    # The total is Binomial, too.
+    total, of = int(sizes.sum()), n * sizes.size
+    tail = min(stats.binom.cdf(total, of, p), stats.binom.sf(total - 1, of, p))
+    require(
+        bool(4 * tail >= FALSE_FAIL),
+        f"{what} is {total / sizes.size:.4g} on average, over {sizes.size} cases; of {n} coins "
+        f"that fall with probability {p:.4g} {n * p:.4g} are to be expected.",
+    )
     low, high = stats.binom.ppf([1e-12, 1 - 1e-12], n, p).astype(int)
     thresholds = np.unique([*range(low - 1, high + 1), sizes.min() - 1, sizes.max()])
     above = sizes.size - np.searchsorted(np.sort(sizes), thresholds, side="right")
@@ -194,11 +204,10 @@ def require_binomial(sizes: np.ndarray, n: int, p: float, what: str) -> None:
     )
     worst = int(np.argmin(tails))
     require(
-        bool(tails[worst] * 2 * thresholds.size >= FALSE_FAIL),
+        bool(tails[worst] * 4 * thresholds.size >= FALSE_FAIL),
         f"{what} is above {thresholds[worst]} in {above[worst]} of {sizes.size} cases; "
         f"{sizes.size * wanted[worst]:.3g} are to be expected of {n} independent coins that fall "
-        f"with probability {p:.4g}. On average it is {sizes.mean():.4g}, and {n * p:.4g} is "
-        "expected.",
+        f"with probability {p:.4g}.",
     )
 
 

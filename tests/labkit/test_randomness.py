@@ -230,7 +230,7 @@ def test_batches_that_are_not_poisson_sampled_fail(kind):
     ],
 )
 def test_sizes_that_are_not_binomial_fail(sizes):
-    with pytest.raises(CheckFailed, match="independent coins"):
+    with pytest.raises(CheckFailed, match="coins that fall"):
         randomness.require_binomial(sizes(_rng(4)), 70, 4 / 7, "The size")
 
 

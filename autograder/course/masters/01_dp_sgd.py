@@ -314,7 +314,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 
 
 # %% check="without_noise_it_is_the_mean" points=4 trials=5
-# %% check="noise_has_the_right_scale" points=6 trials=5
+# %% check="noise_has_the_right_scale" points=6 trials=2
 # %% check="noise_is_fresh_and_reproducible" points=4 trials=1
 
 # %% [markdown]

@@ -71,7 +71,7 @@ def attack_advantage(member_losses, nonmember_losses):
         (member_losses <= t).mean() - (nonmember_losses <= t).mean() for t in np.linspace(0, top, 100)
     )
 
-# %% wrong="the members' mean as threshold" loses={"advantage_is_the_best_threshold": "at the threshold", "advantage_at_the_extremes": "half of the members"}
+# %% wrong="the members' mean as threshold" loses={"advantage_is_the_best_threshold": "at the threshold", "advantage_at_the_extremes": "below all others"}
 def attack_advantage(member_losses, nonmember_losses):
     t = np.mean(member_losses)
     return max(0.0, np.mean(member_losses <= t) - np.mean(nonmember_losses <= t))
@@ -82,7 +82,7 @@ def attack_advantage(member_losses, nonmember_losses):
     truth = np.r_[np.ones(len(member_losses)), np.zeros(len(nonmember_losses))]
     return roc_auc_score(truth, scores)
 
-# %% wrong="members at a high loss" loses={"advantage_is_the_best_threshold": "LOW", "advantage_at_the_extremes": "below all others"}
+# %% wrong="members at a high loss" loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "below all others"}
 def attack_advantage(member_losses, nonmember_losses):
     t = np.concatenate([member_losses, nonmember_losses])[:, None]
     return np.max((member_losses > t).mean(1) - (nonmember_losses > t).mean(1))
@@ -104,12 +104,12 @@ def attack_advantage(member_losses, nonmember_losses):
     return float(np.mean(member_losses) < np.mean(nonmember_losses))
 
 # %% wrong="the losses in float32" edit={"list(member_losses)": "list(np.float32(member_losses))", "np.mean(member_losses": "np.mean(np.float32(member_losses)", "list(nonmember_losses)": "list(np.float32(nonmember_losses))", "np.mean(nonmember_losses": "np.mean(np.float32(nonmember_losses)"} loses={"advantage_is_the_best_threshold": "the best TPR"}
-# %% wrong="the two groups paired" loses={"advantage_is_the_best_threshold": "ValueError"}
+# %% wrong="the two groups paired" loses={"advantage_is_the_best_threshold": "ValueError", "advantage_at_the_extremes": "ValueError"}
 def attack_advantage(member_losses, nonmember_losses):
     return max(0.0, np.mean(member_losses < nonmember_losses) - np.mean(member_losses > nonmember_losses))
 
 # %% wrong="the advantage of either direction" edit={"max(best, np.mean(member_losses <= t) - np.mean(nonmember_losses <= t))": "max(best, abs(np.mean(member_losses <= t) - np.mean(nonmember_losses <= t)))"} loses={"advantage_at_the_extremes": "ABOVE all others"}
-# %% wrong="the two groups swapped" edit={"np.mean(member_losses <= t) - np.mean(nonmember_losses <= t)": "np.mean(nonmember_losses <= t) - np.mean(member_losses <= t)"} loses={"advantage_is_the_best_threshold": "where it is LOW", "advantage_at_the_extremes": "below all others"}
+# %% wrong="the two groups swapped" edit={"np.mean(member_losses <= t) - np.mean(nonmember_losses <= t)": "np.mean(nonmember_losses <= t) - np.mean(member_losses <= t)"} loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "below all others"}
 # %% wrong="the TPR alone" edit={"- np.mean(nonmember_losses <= t)": ""} loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "same losses"}
 # %% wrong="the first threshold that is better than none" edit={"best = max(best, np.mean(member_losses <= t) - np.mean(nonmember_losses <= t))": "best = best or max(0, np.mean(member_losses <= t) - np.mean(nonmember_losses <= t))"} loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "below all others"}
 # %% wrong="counts, not fractions" edit={"np.mean(member_losses": "np.sum(member_losses", "np.mean(nonmember_losses": "np.sum(nonmember_losses"} loses={"advantage_is_the_best_threshold": "fraction of the members", "advantage_at_the_extremes": "below all others"}

@@ -86,7 +86,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 
 # %% wrong="the second variable from NumPy's global generator" of="solution" edit={"rng.normal": "(np.random if i else rng).normal", "for g in clipped_sum": "for i, g in enumerate(clipped_sum)"} loses={"noise_is_fresh_and_reproducible": "rng you are given"}
 
-# %% wrong="one half is the other with its sign turned" loses={"noise_is_fresh_and_reproducible": "not drawn anew", "noise_has_the_right_scale": "belong together"}
+# %% wrong="one half is the other with its sign turned" loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     out = []
     for g in clipped_sum:
@@ -97,12 +97,12 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 # %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, g.size), 2)[: g.size].reshape(g.shape)"} loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
 # %% wrong="tails cut at 3 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.clip(rng.standard_normal(g.shape), -3, 3) * noise_multiplier * l2_norm_clip"} loses={"noise_has_the_right_scale": "of a Gaussian", "noise_is_fresh_and_reproducible": "of a Gaussian"}
 # %% wrong="tails cut at 4 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.clip(rng.standard_normal(g.shape), -4, 4) * noise_multiplier * l2_norm_clip"} loses={"noise_is_fresh_and_reproducible": "4 standard deviations"}
-# %% wrong="a pool of a thousand values" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "noise_multiplier * l2_norm_clip * rng.choice(rng.standard_normal(1000), g.shape)"} loses={"noise_has_the_right_scale": "Gaussian", "noise_is_fresh_and_reproducible": "noise"}
+# %% wrong="a pool of a hundred thousand values" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "noise_multiplier * l2_norm_clip * rng.choice(rng.standard_normal(100_000), g.shape)"} loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
 # %% wrong="a thousand seeds" edit={"return": "rng = np.random.default_rng(rng.integers(1000)); return"} loses={"noise_is_fresh_and_reproducible": "is exactly number"}
 # %% wrong="65 536 seeds" edit={"return": "rng = np.random.default_rng(rng.integers(2**16)); return"} loses={"noise_is_fresh_and_reproducible": "is exactly number"}
 # %% wrong="a copy of the generator" edit={"return": "import copy; rng = copy.deepcopy(rng); return"} loses={"noise_is_fresh_and_reproducible": "one after another: number 2"}
-# %% wrong="a copy of the generator for each variable" of="solution" edit={"rng.normal": "__import__('copy').deepcopy(rng).normal"} loses={"noise_is_fresh_and_reproducible": "is exactly number"}
-# %% wrong="repeats after 4096 coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.resize(rng.normal(0, noise_multiplier * l2_norm_clip, 4096), g.shape)"} loses={"noise_has_the_right_scale": "noise", "noise_is_fresh_and_reproducible": "not drawn anew"}
+# %% wrong="a copy of the generator for each variable" of="solution" edit={"rng.normal": "__import__('copy').deepcopy(rng).normal"} loses={"noise_is_fresh_and_reproducible": "the noise"}
+# %% wrong="repeats after 65 536 coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.resize(rng.normal(0, noise_multiplier * l2_norm_clip, 2**16), g.shape)"} loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
 # %% wrong="uniform noise of the same variance" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "rng.uniform(-3**0.5, 3**0.5, g.shape) * noise_multiplier * l2_norm_clip"} loses={"noise_has_the_right_scale": "of a Gaussian", "noise_is_fresh_and_reproducible": "of a Gaussian"}
 # %% wrong="coins of the same variance" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "rng.choice([-1, 1], g.shape) * noise_multiplier * l2_norm_clip"} loses={"noise_has_the_right_scale": "of a Gaussian", "noise_is_fresh_and_reproducible": "of a Gaussian"}
 # %% wrong="noise on the first variable only" of="solution" edit={"rng.normal(0, deviation, g.shape)": "(rng.normal(0, deviation, g.shape) if i == 0 else 0)", "for g in clipped_sum": "for i, g in enumerate(clipped_sum)"} loses={"noise_has_the_right_scale": "same noise", "noise_is_fresh_and_reproducible": "noise"}

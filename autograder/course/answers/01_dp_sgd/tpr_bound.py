@@ -78,5 +78,5 @@ def tpr_bound(fpr, epsilon, delta):
 # %% wrong="δ in one of the two" of="solution" edit={"1 - delta - fpr": "1 - fpr"} loses={"bound_is_valid_and_tight": "the tight bound is"}
 # %% wrong="δ as a factor" of="solution" edit={"fpr + delta": "fpr * (1 + delta)"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
 # %% wrong="a δ of its own" of="solution" edit={"fpr + delta": "fpr + DELTA", "1 - delta - fpr": "1 - DELTA - fpr"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε"}
-# %% wrong="2^ε in place of e^ε" of="solution" edit={"np.exp(epsilon)": "2**epsilon", "np.exp(-epsilon)": "2**-epsilon"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
+# %% wrong="2^ε in place of e^ε" of="solution" edit={"np.exp(epsilon)": "2**epsilon", "np.exp(-epsilon)": "2**-epsilon"} loses={"bound_is_valid_and_tight": "the tight bound is"}
 # %% wrong="the sign of ε turned" of="solution" edit={"np.exp(epsilon)": "np.exp(-epsilon)", "np.exp(-epsilon)": "np.exp(epsilon)"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
