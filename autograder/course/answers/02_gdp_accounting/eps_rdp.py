@@ -121,7 +121,7 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
     accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
     return accountant.get_epsilon(delta)
 
-# %% wrong="the conversions swapped" edit={'"tight"': '"classical"'} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "are they swapped", "published_rdp_figures_come_out": "is printed"}
+# %% wrong="the conversions swapped" edit={'"tight"': '"classical"'} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "they are swapped", "published_rdp_figures_come_out": "is printed"}
 # %% wrong="the largest ε of all orders" edit={"np.min": "np.max"} loses={"tight_conversion_matches_the_library": "largest ε of all orders", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
 # %% wrong="no sampling" edit={"gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)": "", "dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian)": "dp_accounting.GaussianDpEvent(noise_multiplier)"} loses={"tight_conversion_matches_the_library": "without sampling", "published_rdp_figures_come_out": "is printed"}
 # %% wrong="log δ added, not subtracted" edit={"- np.log(delta)": "+ np.log(delta)"} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed", "rdp_stays_in_its_domain": "it should fall"}
@@ -142,5 +142,5 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
 def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
     return {"tight": 0.9422, "classical": 1.1912}[conversion]
 
-# %% wrong="1/α in place of 1 − 1/α" edit={"np.log1p(-1 / a)": "np.log(1 / a)"} loses={"tight_conversion_matches_the_library": "yours is", "published_rdp_figures_come_out": "tight"}
+# %% wrong="1/α in place of 1 − 1/α" edit={"np.log1p(-1 / a)": "np.log(1 / a)"} loses={"tight_conversion_matches_the_library": "yours is", "published_rdp_figures_come_out": "tight", "rdp_stays_in_its_domain": "it should fall"}
 # %% wrong="divided by the order" edit={"accountant.rdp - np.log(delta) / (a - 1)": "accountant.rdp - np.log(delta) / a"} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
