@@ -1,67 +1,29 @@
 # `make` lists the targets. The first one that is asked for sets everything up, from uv.lock.
 
 PYTHON ?= python3
-LAB ?= 01
 BIN := .venv/bin
-
-# The lab's full name, so that its number is enough.
-MASTER = $(basename $(notdir $(wildcard autograder/course/masters/$(LAB)*.py)))
 
 # uv from PATH, else our own: see below.
 UV := $(or $(shell command -v uv),$(CURDIR)/.uv/bin/uv)
 export UV
 
-# Two processes side by side: many tests start two of their own.
-PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
-
 .DEFAULT_GOAL := help
-.PHONY: help lab grade doctor check test build soak bench pictures format clean
+.PHONY: help lab doctor clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 9
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
+# .jupyter takes off what nbgrader shows to instructors, whose folders have it: see README.md.
 lab: .venv/synced  ## open the labs in JupyterLab
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) labs
-
-grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without: a sample class)
-	$(BIN)/python -m autograder.grade --lab '$(or $(MASTER),$(LAB))' \
-		$(if $(SUBMISSIONS),--submissions '$(SUBMISSIONS)') $(OPTIONS)
+	JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(BIN)/jupyter lab \
+		$(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.default_url=/lab/tree/README.md labs
 
 # Also without an environment, or with a broken one.
 doctor:  ## say whether this machine can run the labs, and what to do
 	@$(or $(wildcard $(BIN)/python),$(PYTHON)) labkit/doctor.py
 
-check: .venv/synced  ## before a commit: style, types, notebooks fresh, units, one class graded
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/codespell
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
-	$(BIN)/mypy
-	$(BIN)/python -m autograder.labs.build --check
-	$(PYTEST) -m 'not labs and not grader and not pythons'
-
-test: .venv/synced  ## everything; parts by TESTS='-m grader', TESTS=tests/labkit/test_checks.py
-	$(if $(TESTS),,$(MAKE) check)
-	$(PYTEST) $(or $(TESTS),-m 'labs or grader or pythons')
-
-build: .venv/synced requirements-colab.txt  ## rebuild labs/ and solutions/ from autograder/course/masters/
-	$(BIN)/python -m autograder.labs.build
-
-soak: .venv/synced  ## grade all answers on other inputs: ROUNDS=10 TESTS_LIKE=clip
-	@set -e; for round in $$(seq $(or $(ROUNDS),10)); do echo "== round $$round"; \
-		LABKIT_SOAK=$$round $(BIN)/python -m pytest -q tests/labs/test_answers.py \
-		-k 'loses_exactly $(if $(TESTS_LIKE),and ($(TESTS_LIKE)))'; done
-
-bench: .venv/synced  ## measure against the peers (minutes)
-	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done
-
-pictures: .venv/synced  ## draw README.md's pictures anew; needs Chromium
-	$(BIN)/python .github/pictures/draw.py
-
-format: .venv/synced  ## tidy the code
-	$(BIN)/ruff check --fix
-	$(BIN)/ruff format
+# What instructors and contributors do; the students' tree (`make release`) is without it.
+-include autograder/targets.mk
 
 clean:  ## remove what tests and builds left, and the environment; grades stay
 	rm -rf .venv .uv build .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -78,6 +40,3 @@ clean:  ## remove what tests and builds left, and the environment; grades stay
 $(CURDIR)/.uv/bin/uv:
 	$(PYTHON) -m pip install --quiet --target .uv/$$$$ 'uv>=0.8' && \
 		mkdir -p .uv/bin && mv .uv/$$$$/bin/uv $@ && rm -rf .uv/$$$$
-
-requirements-colab.txt: uv.lock autograder/labs/colab-pins.txt autograder/labs/colab.py | .venv/synced
-	$(BIN)/python -m autograder.labs.colab

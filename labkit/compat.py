@@ -2,7 +2,8 @@
 
 All three work with it, but not as they are: their last releases expect Keras 2 as `tf.keras`, and
 import modules that no longer exist for features that the labs never use. `prepare` settles both
-before TensorFlow is imported; `import labkit` calls it.
+before TensorFlow is imported; `import labkit` calls it. Under a later TensorFlow (2.21 was tried)
+the first two work as well; tf-shell does not, and says so.
 """
 
 import ctypes
@@ -12,12 +13,14 @@ import importlib.metadata
 import importlib.util
 import logging
 import os
+import re
 import sys
 import types
 from pathlib import Path
 
 from labkit import tff_worker
 
+# The oldest that will do, and the one that tf-shell's compiled operations are made for.
 TENSORFLOW = "2.20"
 
 # Modules that are there and cannot be imported: always replaced.
@@ -96,18 +99,36 @@ def _hush(graph_optimizations: types.ModuleType) -> None:
     tensorflow = sys.modules["tensorflow"].__file__
     assert tensorflow is not None
     library = ctypes.CDLL(str(Path(tensorflow).parent / "libtensorflow_framework.so.2"))
-    # void absl::SetMinLogLevel(absl::LogSeverityAtLeast), in the Abseil of TensorFlow 2.20.
-    set_min_log_level = getattr(
-        library, "_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE", None
-    )
-    if set_min_log_level is not None:
-        set_min_log_level(ctypes.c_int(3))  # kFatal
+    # void absl::SetMinLogLevel(absl::LogSeverityAtLeast), in the Abseil of each TensorFlow.
+    for release in ABSEIL:
+        name = f"_ZN4absl12lts_{release}14SetMinLogLevelENS0_18LogSeverityAtLeastE"
+        if (set_min_log_level := getattr(library, name, None)) is not None:
+            set_min_log_level(ctypes.c_int(3))  # kFatal
 
+
+# Of TensorFlow 2.20 and 2.21.
+ABSEIL = ("20250127", "20250814")
 
 AFTER_IMPORT = {
     "tensorflow_federated.python.core.impl.executor_stacks.executor_factory": tff_worker.adopt,
     "tensorflow_federated.python.core.environments.tensorflow_backend.graph_optimizations": _hush,
 }
+
+
+class ExactFinder(importlib.abc.MetaPathFinder):
+    """Refuses tf-shell where its compiled operations would not load, and says what to do."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != "tf_shell":
+            return None
+        version = tensorflow_version()
+        if version is not None and _release(version) != _release(TENSORFLOW):
+            raise ImportError(
+                f"tf-shell's compiled operations need TensorFlow {TENSORFLOW}, and this is "
+                f"{version}: run `%pip install tensorflow-cpu=={TENSORFLOW}.0 "
+                f"tf-keras=={TENSORFLOW}.1`. {_FRESH_START}"
+            )
+        return None
 
 
 class AfterImportFinder(importlib.abc.MetaPathFinder):
@@ -136,44 +157,56 @@ def prepare() -> None:
     long as nothing has touched `tf.keras`: TensorFlow binds that name on first use.
 
     Guarantees, from here on: `tf.keras` is Keras 2 (the package tf_keras); TensorFlow's runtime
-    logs nothing; an import of a module in `BROKEN` or `MISSING` yields a `StandIn`; TFF's worker
-    process ends when this process does (see `labkit.tff_worker`).
+    logs nothing, and takes of a GPU's memory what it needs; an import of a module in `BROKEN` or
+    `MISSING` yields a `StandIn`, one of tf-shell under another TensorFlow than 2.20 an ImportError
+    that says what to do; TFF's worker process ends when this process does (`labkit.tff_worker`).
 
     Raises:
-        ImportError: TensorFlow is not version 2.20, has no tf_keras beside it, or has already
-            bound `tf.keras` to Keras 3. The message says what to do.
+        ImportError: TensorFlow is older than 2.20, has no tf_keras of its version beside it, or has
+            already bound `tf.keras` to Keras 3. The message says what to do.
     """
     _require_version()
     _choose_keras_2()
     # Logs go to stderr, where nbgrader takes any line for a failed cell. Errors raise besides.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # On a GPU the first process of several would take all of its memory: none takes it in advance.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     logging.getLogger("tensorflow").addFilter(_is_news)
     if not any(isinstance(finder, StandInFinder) for finder in sys.meta_path):
         # First in line answers instead of the real module; last in line, only for want of one.
         sys.meta_path.insert(0, StandInFinder(BROKEN))
         sys.meta_path.append(StandInFinder(MISSING))
         sys.meta_path.insert(0, AfterImportFinder())
+        sys.meta_path.insert(0, ExactFinder())
 
 
 def _require_version() -> None:
-    version = _tensorflow_version()
+    version = tensorflow_version()
     if version is None:
         return
-    if not f"{version}.".startswith(f"{TENSORFLOW}."):
+    major, minor = _release(version)
+    if (major, minor) < _release(TENSORFLOW):
         raise ImportError(
-            f"The labs need TensorFlow {TENSORFLOW}, this is {version}. Use the labs' own "
+            f"The labs need TensorFlow {TENSORFLOW} or later, this is {version}. Use the labs' own "
             f"environment (make lab), or in Colab: %pip install tensorflow=={TENSORFLOW}.0 "
             f"tf-keras=={TENSORFLOW}.1. {_FRESH_START}"
         )
     if importlib.util.find_spec("tf_keras") is None:
         raise ImportError(
-            f"TensorFlow {TENSORFLOW} is here, but not tf_keras, its Keras 2. Use the labs' own "
-            f"environment (make lab), or: pip install --no-deps tf-keras=={TENSORFLOW}.1"
+            f"TensorFlow {version} is here, but not tf_keras, its Keras 2. Use the labs' own "
+            f"environment (make lab), or: pip install --no-deps tf-keras~={major}.{minor}.0"
         )
 
 
-def _tensorflow_version() -> str | None:
+def _release(version: str) -> tuple[int, int]:
+    """Return major and minor version, as numbers."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def tensorflow_version() -> str | None:
+    """Return the version of the TensorFlow that is here, imported or not; None if none is."""
     if (tf := sys.modules.get("tensorflow")) is not None:
         return tf.__version__
     for distribution in ("tensorflow", "tensorflow-cpu"):

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from autograder.intake import files, salvage
-from autograder.intake.files import COPY, BadUsage, Entry, stem
+from autograder.intake import files, names, salvage
+from autograder.intake.files import BadUsage, Entry
+from autograder.intake.names import stem
 
 # What is read to tell an answered notebook from a blank one, and of how many.
 MAX_PEEK = 2**26
@@ -41,7 +42,11 @@ class Source:
 
 
 def choose(
-    entries: Sequence[Entry], lab: str, blanks: Mapping[str, str], in_lms: bool = False
+    entries: Sequence[Entry],
+    lab: str,
+    blanks: Mapping[str, str],
+    in_lms: bool = False,
+    wanted: str = "",
 ) -> Choice:
     """Return the one of a student's files that counts for a lab.
 
@@ -51,6 +56,7 @@ def choose(
         blanks: each exercise's cell as students get it: a notebook that answers any is chosen
             before one that answers none.
         in_lms: whether an LMS knows the student, and so the time.
+        wanted: the file that a person has chosen, if so.
     """
     here = [each for entry in entries for each in _unpacked(entry)]
     here, notes = files.without_course(here)
@@ -65,11 +71,20 @@ def choose(
         likely = best[-MAX_PEEKED:]
         answered = {id(entry): _answers_any(entry, blanks) for entry in likely}
         # Of two that are answered, one whose name or folder says that it is another's comes last.
-        likely.sort(key=lambda e: (answered[id(e)], not e.doubtful, not files.is_solution(e.parts)))
+        likely.sort(
+            key=lambda e: (
+                -e.older, answered[id(e)], not e.doubtful, not files.is_solution(e.parts)
+            )
+        )  # fmt: skip
         best[-MAX_PEEKED:] = likely
     refused = [f"`{entry.shown}`: {entry.refused}" for entry in here if entry.refused]
     if not best:
         return Choice(reason=_why_none(here, refused), notes=tuple(notes))
+    if wanted:
+        asked = [entry for entry in best if entry.shown == wanted]
+        best = [entry for entry in best if entry not in asked] + asked
+        said = "as a person chose" if asked else f"`{files.shown(wanted)}`, chosen, is not there"
+        notes.append(said)
     chosen = best[-1]
     if len(best) > 1:
         also = _listed([entry.shown for entry in best[:-1]], last=True)
@@ -110,7 +125,9 @@ def _unpacked(entry: Entry) -> Iterator[Entry]:
     if not inside:
         yield replace(entry, refused="it is an empty archive")
     for each in inside:
-        yield replace(each, handed_in=entry.handed_in, doubtful=entry.doubtful, packed=True)
+        yield replace(
+            each, handed_in=entry.handed_in, doubtful=entry.doubtful, older=entry.older, packed=True
+        )
 
 
 def unpacking(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Source:
@@ -142,11 +159,12 @@ def _rank(entry: Entry, lab: str) -> tuple:
     depth = len(entry.parts)
     in_place = 2 if entry.parts[0] == lab and depth == 2 else 1 if depth == 1 else 0
     # As Colab, browsers and Canvas name another version of it.
-    plain = re.sub(r"(-| ?\()[0-9]+\)?$", "", COPY.sub("", name))
-    named = 2 if plain == lab else 1 if lab.lower() in name.lower() else 0
+    inside = lab.lower() in name.lower()
+    named = 2 if inside and not names.owner(entry.name, lab) else 1 if inside else 0
     version = re.search(r"(?:-|\()([0-9]+)\)?$", name)
     newest = entry.modified or datetime.min.replace(tzinfo=UTC)
     return (
+        -entry.older,
         not files.is_solution(entry.parts),
         not entry.doubtful,
         # A script is a second choice: it has no cells to know the answers by.

@@ -2,7 +2,7 @@
 
 Understood are nbgrader's `<student>/<lab>/<lab>.ipynb`, `<student>/<any name>.ipynb`,
 `<student>.ipynb`, files as Colab and browsers name them ("Copy of 01_dp_sgd.ipynb", "01_dp_sgd
-(1).ipynb", "01_dp_sgd.ipynb.txt"), and the names that Canvas and Moodle give. Nobody is left out or
+(1).ipynb", "01_dp_sgd.ipynb.txt"), and the names that LMSs give (see lms.py). Nobody is left out or
 merged with another: each file is one student's, or set aside with the reason.
 """
 
@@ -11,30 +11,21 @@ import os
 import re
 import stat
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograder.intake import files
-from autograder.intake.files import COPY, NOBODY, BadUsage, Entry, shown, stem
+from autograder.intake import files, lms, names
+from autograder.intake.files import BadUsage, Entry, shown
+from autograder.intake.lms import Sender
 from autograder.sandbox.inside import clean
 
 __all__ = ["Aside", "BadUsage", "Collected", "collect"]
 
 MAX_MEMBERS = 100_000
 MAX_OF_ONE = 20_000  # files and folders in one student's folder
-
-# An LMS writes the student's name and number before what the student chose: the first match is its.
-# Canvas keeps underscores out of names; Moodle does not.
-CANVAS = re.compile(
-    r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<lms_id>[0-9]+)_[0-9]+_(?P<file>.+)", re.DOTALL
-)
-MOODLE = re.compile(
-    r"(?P<name>.+?)_(?P<lms_id>[0-9]+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?", re.DOTALL
-)
-MOODLE_AGAIN = re.compile(r"_[0-9]+_assignsubmission_[a-z]+")
 
 
 @dataclass(frozen=True)
@@ -43,9 +34,12 @@ class Collected:
 
     `student` is the key: unique, safe as the name of a file, and the same whoever else is there; in
     an LMS it is the number that the LMS knows the student by, and no name. `name` is what people
-    call the student, a clean line. `lms` is "canvas", "moodle" or "", `lms_id` the number there.
+    call the student, a clean line. `lms` is "canvas", "moodle", … or "", `lms_id` the number there,
+    and `also` what else the LMS knows the student by. `late` is what it says, where it does.
 
     `entries` are the files as they were handed in, and `notes` say what was made of their names.
+    `wanted` is the file that a person has chosen, if so. `nobody` means that only a file's name
+    tells whose it is, and does not say.
     """
 
     student: str
@@ -54,6 +48,10 @@ class Collected:
     lms_id: str = ""
     notes: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = field(default=(), repr=False)
+    also: tuple[str, ...] = ()
+    late: bool = False
+    wanted: str = ""
+    nobody: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +71,10 @@ class _HandedIn:
     lms_id: str = ""
     entries: list[Entry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    also: tuple[str, ...] = ()
+    late: bool = False
+    nobody: bool = False
+    attempts: set[datetime] = field(default_factory=set)
 
 
 def collect(
@@ -89,18 +91,22 @@ def collect(
         BadUsage: there is no such folder or archive, or it holds no submission.
     """
     if source.is_dir():
+        source = _gradescopes(source)
         entries = list(_of_folder(source))
     elif source.is_file():
         entries = _without_wrapper(_of_archive(source), source.stem, lab)
     else:
         raise BadUsage(f"no such folder or archive: {shown(str(source))}")
+    entries = [replace(entry, path="/".join(entry.parts)) for entry in entries]
     entries, aside = _without_the_courses_own(entries)
-    students, nobodys = _by_student(entries, lab)
+    senders = _Senders(entries, lab)
+    students, nobodys = _by_student(entries, senders, lab)
     if source.is_dir() and not aside:
         for folder in sorted(os.listdir(source)):
             path = source / folder
             if path.is_dir() and not path.is_symlink() and not files.LITTER.fullmatch(folder):
-                _student(students, folder)
+                for sender in senders.of_folder(folder, folder):
+                    _student(students, sender)
     if not students:
         raise BadUsage(
             f"no submissions in {shown(str(source))}: it needs <student>.ipynb, <student>/…, or "
@@ -115,6 +121,9 @@ def collect(
             lms_id=student.lms_id,
             name=clean.line(unicodedata.normalize("NFC", student.name), 120).strip() or keys[each],
             entries=tuple(e for e in student.entries if e.parts[0] not in set(others) - {lab}),
+            also=student.also,
+            late=student.late,
+            nobody=student.nobody,
         )
         for each, student in students.items()
     ]
@@ -204,9 +213,20 @@ def _without_wrapper(entries: list[Entry], name: str, lab: str) -> list[Entry]:
     ):
         return entries
     root = roots.pop()
-    if MOODLE.fullmatch(root) or (len(below) == 1 and root != name):
+    if lms.moodle(root) or lms.brightspace(root) or (len(below) == 1 and root != name):
         return entries
     return [replace(entry, parts=entry.parts[1:]) for entry in entries]
+
+
+def _gradescopes(source: Path) -> Path:
+    """Return the folder of Gradescope's export, if a folder holds that and nothing else."""
+    try:
+        inside = [path for path in source.iterdir() if not files.LITTER.fullmatch(path.name)]
+    except OSError:  # which is said when it is listed
+        return source
+    if len(inside) == 1 and (inside[0] / lms.METADATA).is_file() and not inside[0].is_symlink():
+        return inside[0]
+    return source
 
 
 def _without_the_courses_own(entries: list[Entry]) -> tuple[list[Entry], list[Aside]]:
@@ -222,72 +242,174 @@ def _without_the_courses_own(entries: list[Entry]) -> tuple[list[Entry], list[As
 # --- whose they are -------------------------------------------------------------------------------
 
 
-def _by_student(entries: list[Entry], lab: str) -> tuple[dict[str, _HandedIn], list[Aside]]:
+class _Senders:
+    """Says who handed in an entry, as far as an LMS does."""
+
+    def __init__(self, entries: list[Entry], lab: str) -> None:
+        self._lab = lab
+        loose = [entry for entry in entries if len(entry.parts) == 1]
+        # Canvas's names may read as Blackboard's, by what a student chose, and the other way round.
+        self._canvas = any(
+            lms.canvas(each.name) and not lms.blackboard(each.name, {}) for each in loose
+        )
+        self._logins = dict(self._headers(loose))
+        self._gradescope: dict[str, tuple[list[Sender], datetime | None]] = {}
+        folders = {entry.parts[0] for entry in entries if len(entry.parts) > 1}
+        # In a folder that students write to, one may call a file so.
+        if not all(map(lms.GRADESCOPE.fullmatch, folders)):
+            loose = []
+        for entry in loose:
+            if entry.name == lms.METADATA and not entry.refused:
+                try:
+                    self._gradescope = lms.gradescope(_content(entry, lms.MAX_METADATA))
+                except ValueError as error:
+                    raise BadUsage(clean.line(str(error))) from None
+        numbers = defaultdict(set)
+        for top in {entry.parts[0] for entry in entries}:
+            if sender := lms.brightspace(top):
+                numbers[sender.lms_id].add(sender.name)
+        # Were that number not the student's, it would make one of several.
+        self._shared = {number for number, called in numbers.items() if len(called) > 1}
+
+    def _headers(self, loose: list[Entry]) -> Iterator[tuple[str, str]]:
+        """Yield the logins and names that Blackboard's own texts give."""
+        for entry in loose:
+            if (match := lms.BLACKBOARD.fullmatch(entry.name)) and match["file"] is None:
+                text = _content(entry, 1000).decode("utf-8", "replace")
+                if (header := lms.HEADER.match(text)) and not self._canvas:
+                    yield header["login"], header["name"]
+
+    @property
+    def are_gradescopes(self) -> bool:
+        """Whether Gradescope says whose each folder is."""
+        return bool(self._gradescope)
+
+    def of_file(self, name: str) -> Sender | None:
+        """Return whose a loose file is."""
+        if sender := lms.moodle(name) or self._brightspace(name):
+            return sender
+        if not self._canvas and (sender := lms.blackboard(name, self._logins)):
+            return sender
+        return lms.canvas(name)
+
+    def of_folder(self, name: str, shown_as: str) -> list[Sender]:
+        """Return whose a folder is: several people's, where they handed in together."""
+        if name in self._gradescope:
+            return self._gradescope[name][0]
+        sender = lms.moodle(name) or self._brightspace(name) or lms.github(name, self._lab)
+        return [sender or Sender("", "", shown_as)]
+
+    def time(self, name: str) -> datetime | None:
+        """Return when a folder of Gradescope's was handed in."""
+        return self._gradescope[name][1] if name in self._gradescope else None
+
+    def _brightspace(self, name: str) -> Sender | None:
+        sender = lms.brightspace(name)
+        if sender and sender.lms_id in self._shared:
+            return replace(sender, lms_id=f"{sender.lms_id} {sender.name}")
+        return sender
+
+
+def _content(entry: Entry, most: int) -> bytes:
+    """Return the beginning of a file that is an LMS's own; nothing, if it cannot be read."""
+    try:
+        if not isinstance(entry.place, tuple):
+            with entry.place.open("rb") as file:
+                return file.read(most)
+        with entry.place[0].open("rb") as file:
+            archive = files.opened(files.ArchiveFile(file.fileno()))
+            with archive.open(archive.infolist()[entry.place[1]]) as member:
+                return member.read(most)
+    except Exception:  # zipfile raises what its decompressors do, too
+        return b""
+
+
+def _by_student(
+    entries: list[Entry], senders: _Senders, lab: str
+) -> tuple[dict[str, _HandedIn], list[Aside]]:
     students: dict[str, _HandedIn] = {}
     aside = []
     for entry in entries:
         top = entry.parts[0]
         inside = len(entry.parts) > 1
-        if match := MOODLE.fullmatch(top):
-            student = _student(students, top)
-            if match["file"] and not inside:
-                entry = replace(entry, parts=(match["file"],))
-            else:
-                entry = replace(entry, parts=entry.parts[1:] or entry.parts)
-            if MOODLE_AGAIN.search(top, match.end("lms_id") + 1):
-                entry = replace(entry, doubtful=True)
-                student.notes.append(
-                    f"`{shown(top)}` can be read in more than one way: taken for number "
-                    f"{match['lms_id']}'s, as Moodle writes the student's name and number first"
-                )
-        elif not inside and (match := CANVAS.fullmatch(top)):
-            student = _student(students, match["name"], "canvas", match["lms_id"])
-            entry = replace(entry, parts=(match["file"],))
-            if match["late"]:
-                student.notes.append("Canvas marked it as late")
-        elif inside:
-            student = _student(students, top)
+        if inside:
+            here = senders.of_folder(top, top)
+            time = senders.time(top)
             entry = replace(entry, parts=entry.parts[1:])
+            if time is not None:
+                entry = replace(entry, handed_in=time, modified=time)
+        elif sender := senders.of_file(top):
+            here = [sender]
+            if not sender.file and sender.lms == "blackboard":  # the LMS's own text
+                _student(students, sender)
+                continue
+            entry = replace(entry, parts=(sender.file or top,))
+        elif top == lms.METADATA and senders.are_gradescopes:
+            continue
         elif entry.is_notebook or entry.is_archive or entry.refused:
-            owner = _owner(top, lab)
-            student = _student(students, owner, whole=top)
+            owner = names.owner(top, lab)
+            student = _student(students, Sender("", "", owner), whole=top)
             if not owner:
-                student.name = stem(top)
+                student.name, student.nobody = names.stem(top), True
                 student.notes.append("the file's name does not say whose it is")
+            student.entries.append(entry)
+            continue
         else:
             aside.append(Aside(shown(top), "it is no notebook, and in nobody's folder"))
             continue
-        student.entries.append(entry)
+        for sender in here:
+            student = _student(students, sender)
+            student.entries.append(_marked(entry, sender, student, top))
+    for student in students.values():
+        _without_older(student)
     return students, aside
 
 
-def _student(
-    students: dict[str, _HandedIn], name: str, lms: str = "", lms_id: str = "", whole: str = ""
-) -> _HandedIn:
+def _marked(entry: Entry, sender: Sender, student: _HandedIn, top: str) -> Entry:
+    """Return an entry with what its sender's name says of it; the student gets the notes."""
+    if sender.late:
+        student.late = True
+        student.notes.append("Canvas marked it as late")
+    if sender.lms == "moodle" and lms.reads_twice(top):
+        student.notes.append(
+            f"`{shown(top)}` can be read in more than one way: taken for number "
+            f"{sender.lms_id}'s, as Moodle writes the student's name and number first"
+        )
+        return replace(entry, doubtful=True)
+    if sender.attempt is not None:
+        return replace(entry, modified=sender.attempt, handed_in=sender.attempt)
+    return entry
+
+
+def _without_older(student: _HandedIn) -> None:
+    """Mark what belongs to any but the newest of a student's attempts."""
+    if len(student.attempts) < 2:
+        return
+    newest = max(student.attempts)
+    when = f"{newest.astimezone():%Y-%m-%d %H:%M}"
+    student.notes.append(f"{len(student.attempts)} attempts: the newest counts, of {when}")
+    order = sorted(student.attempts, reverse=True)
+    student.entries = [
+        replace(entry, older=order.index(entry.handed_in)) if entry.handed_in in order else entry
+        for entry in student.entries
+    ]
+
+
+def _student(students: dict[str, _HandedIn], sender: Sender, whole: str = "") -> _HandedIn:
     """Return the student of that name; in an LMS of that number, whatever the name.
 
     Without a name the student is whoever handed in the file of the name `whole`.
     """
-    if not lms and (match := MOODLE.fullmatch(name)):
-        name, lms, lms_id = match["name"], "moodle", match["lms_id"]
+    name = sender.name
     # No name of a file has a "/".
-    key = f"{lms}/{lms_id}" if lms else name or f"{whole}/"
-    student = students.setdefault(key, _HandedIn(name, lms, lms_id))
-    if lms and student.name != name:
-        student.notes.append(f"number {lms_id} also goes by the name `{shown(name)}`")
+    key = f"{sender.lms}/{sender.lms_id}" if sender.lms else name or f"{whole}/"
+    student = students.setdefault(key, _HandedIn(name, sender.lms, sender.lms_id))
+    student.also = student.also or sender.also
+    if sender.attempt is not None:
+        student.attempts.add(sender.attempt)
+    if sender.lms and student.name != name:
+        student.notes.append(f"number {sender.lms_id} also goes by the name `{shown(name)}`")
     return student
-
-
-def _owner(name: str, lab: str) -> str:
-    """Return whose a file is by its name: what is left of it without the lab's name, or nothing."""
-    left = COPY.sub("", stem(name))
-    # As Colab and browsers write it, in quotes or with "_" for what they do not like.
-    left = re.sub(rf"{re.escape(lab)}(\.ipynb)?", "", left, flags=re.IGNORECASE)
-    left = re.sub(r"[ _]*\([0-9]+\)$|[ _-]+copy[0-9]*$", "", left, flags=re.IGNORECASE)
-    left = left.strip(" _-,.")
-    if NOBODY.fullmatch(left) and left != stem(name):
-        return ""
-    return left
 
 
 # --- keys -----------------------------------------------------------------------------------------
@@ -295,20 +417,28 @@ def _owner(name: str, lab: str) -> str:
 
 def _keys(students: dict[str, _HandedIn]) -> dict[str, str]:
     """Return each student's key, which does not depend on who else is there."""
-    keys: dict[str, str] = {}
-    for each, student in students.items():
-        key = f"{student.lms}-{student.lms_id[:40]}" if student.lms else clean.key(student.name)
-        # Only who is called exactly as the key goes has it as it is. Who is called nearly so (macOS
-        # decomposes letters) would have to give it, and its grades, to whoever comes with the name.
-        plain = len(student.lms_id) <= 40 if student.lms else key == each and not _is_made(key)
-        if not plain:
-            # So many that nobody finds another name with the same ones.
-            digest = hashlib.sha256(each.encode("utf-8", "surrogatepass")).hexdigest()
-            key = f"{key}-{digest[:16]}"
-        keys[each] = key
-    return keys
+    return {each: key_of(student.lms, student.lms_id or student.name, each)
+            for each, student in students.items()}  # fmt: skip
 
 
-def _is_made(key: str) -> bool:
-    """Whether a key is as those that are made here, which no name may be."""
-    return re.fullmatch(r"(canvas|moodle)-[0-9]+|.*-[0-9a-f]{16}", key) is not None
+def key_of(lms: str, known_as: str, whole: str = "") -> str:
+    """Return the key of a student whom an LMS knows so, or, without one, who is called so."""
+    whole = whole or (f"{lms}/{known_as}" if lms else known_as)
+    key = clean.key(known_as)
+    # Only who is called exactly as the key goes has it as it is. Who is called nearly so (macOS
+    # decomposes letters) would have to give it, and its grades, to whoever comes with the name.
+    if lms:
+        plain = key == known_as and len(known_as) <= 40 and not MADE.fullmatch(key)
+        key = f"{lms}-{key[:40]}"
+    else:
+        plain = key == whole and not MADE.fullmatch(key) and not LMS_KEY.match(key)
+    if not plain:
+        # So many that nobody finds another name with the same ones.
+        digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+        key = f"{key}-{digest[:16]}"
+    return key
+
+
+# Keys that are made here, which no name may be.
+MADE = re.compile(r".*-[0-9a-f]{16}")
+LMS_KEY = re.compile(r"(canvas|moodle|blackboard|brightspace|gradescope|github)-")

@@ -9,30 +9,15 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Any
 
+from autograder.intake import names
 from autograder.sandbox.inside import clean
 
 # A notebook with hundreds of MB of output is a mistake that happens; one of more than this is not.
 MAX_FILE = 2**30
 # Nothing was handed in before; a time that somebody wrote may be any.
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
-# Browsers add an ending to a text whose kind they do not know.
-NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json", ".py")
-# What Colab and others put before a copy's name, in some languages.
-_OF = "of|von|van|de|di|da|do|av|af|z|из|от|του|ของ"
-_COPY = (
-    "copy|kopie|copie|copia|cópia|còpia|kopia|kópia|kopi|kopio|koopia|kopija|kopya\\w*|másolat|"
-    "копия|копія|копие|копија|αντίγραφο|salinan|duplicate|副本|複製|コピー|사본|نسخة|עותק|प्रतिलिपि|สำเนา"
-)
-COPY = re.compile(rf"^(?:(?:{_COPY})[ _-]+(?:(?:{_OF})[ _-]+)?)+", re.IGNORECASE)
-# A file's name in which there is no more than this says nothing of its owner. The longest words
-# come first and none is given back (`*+`): some, read in two ways each, took 2 ** 90 steps.
-_WORDS = f"{_COPY}|{_OF}|의|的|untitled|final|new|old|my|the|draft|submission|solutions?|answers?|"
-_WORDS += "homework|hw|assignment|exercises?|lab|notebook|jupyter|colab|v|version|download"
-_WORDS = "|".join(sorted(_WORDS.split("|"), key=len, reverse=True))
-NOBODY = re.compile(rf"(?:{_WORDS}|\W|\d|_)*+", re.IGNORECASE)
 # What operating systems, editors and Jupyter leave behind.
 LITTER = re.compile(r"\.(?!\.?$).*|__MACOSX|__pycache__|Thumbs\.db|desktop\.ini", re.I | re.DOTALL)
 # A folder with the first and any of the second is a clone of this course; all these of its folders
@@ -52,7 +37,8 @@ class Entry:
 
     `place` says where its content is, to whoever made the entry. `modified` orders versions;
     `handed_in` is the time that an LMS or a file system saw. `doubtful` means that its owner was
-    read from a name that says another one too; `packed`, that it is from a student's own archive.
+    read from a name that says another one too; `packed`, that it is from a student's own archive;
+    `older`, how many newer attempts there are. `path` is where it was in what was collected.
     """
 
     parts: tuple[str, ...]
@@ -62,6 +48,8 @@ class Entry:
     handed_in: datetime | None = None
     doubtful: bool = False
     packed: bool = False
+    older: int = 0
+    path: str = ""
 
     @property
     def name(self) -> str:
@@ -73,7 +61,7 @@ class Entry:
 
     @property
     def is_notebook(self) -> bool:
-        return self.name.lower().endswith(NOTEBOOKS)
+        return names.is_notebook(self.name)
 
     @property
     def shown(self) -> str:
@@ -86,18 +74,10 @@ def shown(name: str) -> str:
     return clean.line(unicodedata.normalize("NFC", name), 200)
 
 
-def stem(name: str) -> str:
-    """Return a file's name without its ending."""
-    # Longer names exist, in archives; they say no more.
-    name = unicodedata.normalize("NFC", name[:500])
-    ending = next((end for end in NOTEBOOKS[1:] if name.lower().endswith(end)), "")
-    return name[: -len(ending)] if ending else PurePosixPath(name).stem
-
-
 def is_litter(parts: Iterable[str]) -> bool:
     """Whether a file is nothing that anyone handed in; a hidden notebook may be."""
     *folders, name = parts
-    hidden = name.lower().endswith((*NOTEBOOKS, ".zip")) and not name.startswith("._")
+    hidden = name.lower().endswith((*names.NOTEBOOKS, ".zip")) and not name.startswith("._")
     return any(map(LITTER.fullmatch, folders)) or (not hidden and bool(LITTER.fullmatch(name)))
 
 

@@ -180,7 +180,7 @@ def _read(
     job: dict[str, Any], fds: list[int], lab: _Lab, archive: zipfile.ZipFile | None
 ) -> dict[str, Any]:
     entries = [_entry(each, fds, archive) for each in job["entries"]]
-    choice = choose.choose(entries, lab.name, lab.blanks, job["in_lms"])
+    choice = choose.choose(entries, lab.name, lab.blanks, job["in_lms"], job["wanted"])
     answer: dict[str, Any] = {"reason": choice.reason, "notes": choice.notes}
     if choice.entry is None:
         return answer
@@ -214,7 +214,8 @@ def _entry(given: dict[str, Any], fds: list[int], archive: zipfile.ZipFile | Non
         source = Source(unpacked.content, partial(_opened_in, unpacked))
     return Entry(
         tuple(given["parts"]), place=source, refused=given["refused"],
-        doubtful=given["doubtful"], modified=time("modified"), handed_in=time("handed_in"),
+        doubtful=given["doubtful"], older=given["older"],
+        modified=time("modified"), handed_in=time("handed_in"),
     )  # fmt: skip
 
 

@@ -61,11 +61,13 @@ class Read:
     handed_in: datetime | None = None
     notes: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
+    late: bool = False
 
     @classmethod
     def of(cls, student: Collected, **more: Any) -> "Read":
         """Return what was read of a student's files."""
-        return cls(student.student, student.name, student.lms, student.lms_id, **more)
+        known = student.student, student.name, student.lms, student.lms_id
+        return cls(*known, late=student.late, **more)
 
 
 class NoReader(RuntimeError):
@@ -125,7 +127,12 @@ def _job(student: Collected, stack: ExitStack) -> tuple[dict[str, Any], list[int
         and (entry.is_notebook or entry.is_archive or entry.name == "timestamp.txt")
     ]
     # A script is a second choice.
-    wanted.sort(key=lambda entry: (entry.name.lower().endswith(".py"), len(entry.parts)))
+    wanted.sort(
+        key=lambda entry: (
+            not (student.wanted and student.wanted.startswith(entry.shown)),
+            entry.name.lower().endswith(".py"), len(entry.parts),
+        )
+    )  # fmt: skip
     opened = {id(entry) for entry in wanted[:MAX_FILES]}
     too_many = {id(entry) for entry in wanted[MAX_FILES:]}
     if len(entries) > MAX_NAMES:
@@ -139,7 +146,8 @@ def _job(student: Collected, stack: ExitStack) -> tuple[dict[str, Any], list[int
             told.append(_told(entry, False, fds, stack))
         else:
             told.append(_told(entry, id(entry) in opened, fds, stack))
-    return {"entries": told, "in_lms": bool(student.lms)}, fds, notes
+    job = {"entries": told, "in_lms": bool(student.lms), "wanted": student.wanted}
+    return job, fds, notes
 
 
 def _told(entry: Entry, opened: bool, fds: list[int], stack: ExitStack) -> dict[str, Any]:
@@ -159,6 +167,7 @@ def _told(entry: Entry, opened: bool, fds: list[int], stack: ExitStack) -> dict[
         "handed_in": entry.handed_in and entry.handed_in.isoformat(),
         "refused": refused,
         "doubtful": entry.doubtful,
+        "older": entry.older,
         "fd": fd,
         "member": member,
     }

@@ -7,6 +7,7 @@ output is the same byte for byte wherever and whenever it is built.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -23,10 +24,20 @@ from nbgrader.preprocessors import (
 )
 from nbgrader.utils import is_solution
 
-from autograder.labs.master import MARKER, MASTERS, ROOT, Lab, read_lab, solution_size
+from autograder.labs.master import (
+    MARKER,
+    MASTERS,
+    ROOT,
+    Lab,
+    has_module,
+    read_lab,
+    solution_size,
+)
 from autograder.labs.percent import Malformed
 
 COURSE = ROOT / "build" / "course"
+# What labkit knows of the labs: what each check is worth.
+POINTS = Path("labkit", "points.json")
 
 
 class AnnouncedBlanks(ClearSolutions):
@@ -89,13 +100,17 @@ def as_text(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook).rstrip("\n") + "\n"
 
 
-def build(masters: Path = MASTERS) -> dict[Path, str]:
+def build(masters: Path = MASTERS, repository: str | None = None) -> dict[Path, str]:
     """Return the text of every file that the masters give, by its path in the repository."""
-    files = {}
+    files, table = {}, {}
     for path in sorted(masters.glob("*.py")):
-        lab = read_lab(path)
+        lab = read_lab(path, repository)
+        if has_module(lab.name):
+            table[lab.name] = lab.exercises
         files[Path("labs", f"{lab.name}.ipynb")] = as_text(release(lab))
         files[Path("solutions", f"{lab.name}.ipynb")] = as_text(solution(lab))
+    if table:
+        files[POINTS] = json.dumps(table, indent=1) + "\n"
     return files
 
 
@@ -107,11 +122,11 @@ def write_source(lab: Lab, course: Path) -> None:
 
 
 def stale(files: dict[Path, str], root: Path = ROOT) -> list[Path]:
-    """Return the notebooks in labs/ and solutions/ that differ from what the masters give."""
+    """Return the files that differ from what the masters give, left-over notebooks included."""
     present = {
         path.relative_to(root)
-        for folder in ("labs", "solutions")
-        for path in (root / folder).glob("*.ipynb")
+        for pattern in ("labs/*.ipynb", "solutions/*.ipynb", str(POINTS))
+        for path in root.glob(pattern)
     }
     return sorted(
         path

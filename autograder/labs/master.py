@@ -5,6 +5,8 @@ solutions, and checks.
 """
 
 import ast
+import hashlib
+import json
 import math
 import re
 import tomllib
@@ -33,6 +35,9 @@ KEYS: tuple[set[str], ...] = (
     {"check", "points"},
     {"check", "points", "trials"},
 )
+
+# What the set-up cell looks for in Colab, before it installs anything.
+NEEDED = ("labkit", "dp_accounting", "tensorflow_privacy", "tensorflow_federated", "tf_shell")
 
 METADATA = {
     "kernelspec": {
@@ -72,8 +77,12 @@ class Lab:
 # --- reading a master -----------------------------------------------------------------------------
 
 
-def read_lab(path: Path) -> Lab:
+def read_lab(path: Path, repository: str | None = None) -> Lab:
     """Read a master.
+
+    Args:
+        path: the master.
+        repository: the address from which students get the lab; default: pyproject.toml's.
 
     Raises:
         Malformed: with file and line, where the master breaks a rule, or where its checks and the
@@ -86,10 +95,16 @@ def read_lab(path: Path) -> Lab:
     exercises = _exercises(path, cells)
     _match_functions(path, cells)
     lab = Lab(path.stem, header["title"], header["minutes"], exercises, _empty_notebook())
+    body = _body(cells, module(lab.name))
+    hook, heading, rest = _hook(body)
     lab.source.cells = [
-        _notebook_cell("markdown", "title", _title(lab)),
-        _notebook_cell("code", "install", _install(), locked=True),
-        *_body(cells, module(lab.name)),
+        _notebook_cell("markdown", "title", _title(lab, repository)),
+        *hook,
+        _notebook_cell("markdown", "points", _points(lab)),
+        *heading,
+        _notebook_cell("code", "install", _install(lab, repository), locked=True),
+        *rest,
+        *(_finish(lab) if has_module(lab.name) else ()),
     ]
     return lab
 
@@ -209,6 +224,20 @@ def module(name: str) -> str:
     return re.sub(r"^\d+_", "", name)
 
 
+def has_module(name: str) -> bool:
+    """Return whether a lab's checks are labkit's; those of labs for tests have bodies."""
+    return (CHECKS / f"{module(name)}.py").is_file()
+
+
+def edition(exercises: dict[str, dict[str, float]]) -> str:
+    """Return a text that changes with a lab's exercises, checks and points.
+
+    By it a notebook and the installed labkit, which computes the same (`labkit.verdicts`), find out
+    that they are not of one release.
+    """
+    return hashlib.sha256(json.dumps(exercises).encode()).hexdigest()[:8]
+
+
 def check_functions(place: Path) -> dict[str, int]:
     """Return the check functions that a module of labkit.checks defines, and their lines."""
     return {
@@ -312,43 +341,86 @@ def _empty_notebook() -> NotebookNode:
 
 
 @cache
-def _project() -> tuple[str, str]:
-    """Return the repository's address and the branch that students get, from pyproject.toml."""
-    urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
-    repository, _, branch = urls["Repository"].partition("/tree/")
-    return repository.rstrip("/"), branch or "main"
+def _project() -> str:
+    """Return the repository's address, from pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
+        "Repository"
+    ]
 
 
-def colab_url(name: str) -> str:
-    """Return the address that opens a lab in Colab."""
-    repository, branch = _project()
+def _address(repository: str | None) -> tuple[str, str]:
+    """Return the repository's address, and the branch that students get."""
+    address, _, branch = (repository or _project()).partition("/tree/")
+    return address.rstrip("/"), branch or "main"
+
+
+def colab_url(name: str, of: str | None = None) -> str:
+    """Return the address that opens a lab in Colab; `of` is the repository, as in `read_lab`."""
+    repository, branch = _address(of)
     path = repository.removeprefix("https://github.com/")
     return f"https://colab.research.google.com/github/{path}/blob/{branch}/labs/{name}.ipynb"
 
 
-def _title(lab: Lab) -> str:
+def _title(lab: Lab, repository: str | None) -> str:
     badge = "https://colab.research.google.com/assets/colab-badge.svg"
+    return (
+        f"# {lab.title}\n\n"
+        f"[![Open in Colab]({badge})]({colab_url(lab.name, repository)})\n\n"
+        f"About {lab.minutes} minutes, {lab.points:g} points."
+    )
+
+
+def _hook(body: list[NotebookNode]) -> tuple[list[NotebookNode], ...]:
+    """Part a lab into what is read before anything is installed, the set-up's heading, the rest."""
+    code = next((i for i, cell in enumerate(body) if cell.cell_type == "code"), len(body))
+    at = code - (code > 0 and body[code - 1].source.startswith("## "))
+    return body[:at], body[at:code], body[code:]
+
+
+def _points(lab: Lab) -> str:
     rows = "".join(
         f"| {number} | `{exercise}` | {sum(checks.values()):g} |\n"
         for number, (exercise, checks) in enumerate(lab.exercises.items(), start=1)
     )
-    return (
-        f"# {lab.title}\n\n"
-        f"[![Open in Colab]({badge})]({colab_url(lab.name)})\n\n"
-        f"About {lab.minutes} minutes, {lab.points:g} points.\n\n"
-        f"| | Exercise | Points |\n|-:|:-|-:|\n{rows}"
-    ).rstrip()
+    return f"| | Exercise | Points |\n|-:|:-|-:|\n{rows}".rstrip()
 
 
-def _install() -> str:
-    repository, branch = _project()
+def _install(lab: Lab, of: str | None) -> str:
+    repository, branch = _address(of)
     raw = repository.replace("https://github.com/", "https://raw.githubusercontent.com/")
-    requirements = f"{raw}/{branch}/requirements-colab.txt"
-    return (
-        "# In Colab this installs what the lab needs, in about a minute; elsewhere, nothing.\n"
-        "import importlib.util\n"
-        "import sys\n\n"
-        'if "google.colab" in sys.modules and importlib.util.find_spec("labkit") is None:\n'
-        f"    %pip install -q --no-deps --ignore-requires-python -r {requirements}\n"
-        f"    %pip install -q --no-deps {repository}/archive/refs/heads/{branch}.tar.gz"
+    needed = ", ".join(f'"{name}"' for name in NEEDED)
+    source = f"""\
+# In Colab this installs what the lab needs, in about a minute; elsewhere, nothing.
+import importlib.util
+import subprocess
+import sys
+
+needed = [{needed}]
+if "google.colab" in sys.modules and not all(map(importlib.util.find_spec, needed)):
+    requirements = "{raw}/{branch}/requirements-colab.txt"
+    labs = "{repository}/archive/{branch}.tar.gz"
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--ignore-requires-python"]
+    done = subprocess.run([*pip, "-r", requirements, labs], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"Not everything was installed. Run this cell again.\\n{{done.stderr}}")
+    importlib.invalidate_caches()"""
+    if not has_module(lab.name):
+        return source
+    known = f'"{lab.name}", edition="{edition(lab.exercises)}"'
+    return f"{source}\n\nimport labkit\n\nlabkit.ready({known})"
+
+
+def _finish(lab: Lab) -> list[NotebookNode]:
+    """What every lab ends with: the points so far, and how to hand in."""
+    text = (
+        "## Your points, and handing in\n\n"
+        "The next cell runs every check that has not judged your functions as they are now, and "
+        "sums up. Run it whenever you like, also after a restart of the kernel (save the notebook "
+        "first). The one below it says how to hand in; in Colab it downloads the notebook."
     )
+    summary = f'import labkit\n\nlabkit.summary("{lab.name}")'
+    return [
+        _notebook_cell("markdown", "finish", text),
+        _notebook_cell("code", "summary", summary),
+        _notebook_cell("code", "hand-in", f'labkit.hand_in("{lab.name}")'),
+    ]

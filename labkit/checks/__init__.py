@@ -31,6 +31,8 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from labkit import verdicts
+
 __all__ = [
     "FALSE_FAIL",
     "CheckFailed",
@@ -140,7 +142,7 @@ def check(body: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(body)
     def run(student: Callable[..., Any], rng: np.random.Generator, trials: int = 1) -> None:
-        with contextlib.redirect_stderr(sys.stdout):
+        with contextlib.redirect_stderr(sys.stdout), verdicts.judging(body, student):
             guarded = guard(student)
             for _ in range(trials):
                 try:
@@ -153,7 +155,7 @@ def check(body: Callable[..., None]) -> Callable[..., None]:
                         f"({type(error).__name__}: {reason(error)}). Is it of the kind that its "
                         "cell asks for?"
                     ) from error
-        print(_wrapped(success))
+        verdicts.announce(body, _wrapped(success))
 
     return run
 

@@ -5,9 +5,13 @@ import itertools
 import os
 import re
 import secrets
+import sys
+import weakref
 from collections.abc import Mapping, Sequence
+from types import FrameType
 from typing import Any
 
+from labkit import notebook
 from labkit.parties.party import Party
 from labkit.processes.errors import AddressError, PartyError, Refusal
 from labkit.processes.ledger import NOTEBOOK, Crossing, Ledger
@@ -15,6 +19,8 @@ from labkit.processes.peer import Peer, parse_address
 from labkit.processes.tensor_party import MODULE, settings
 
 TIMEOUT_SECONDS = 120.0
+# By names: in which run of a cell parties were started last, and those that it has started.
+_of_cells: dict[tuple[str, ...], tuple[int, weakref.WeakSet[Peer]]] = {}
 
 
 def parties(
@@ -77,6 +83,7 @@ class Parties:
         self.members: tuple[Party, ...] = ()
         self._addresses, self._key, self._libraries = addresses, key, libraries
         self._ledger, self._tapped = Ledger(), tapped
+        self._own: weakref.WeakSet[Peer] = weakref.WeakSet()
 
     def start(self) -> tuple[Party, ...]:
         """Start the parties, or connect to those at `addresses`; return them in order.
@@ -90,6 +97,7 @@ class Parties:
         if self.members:
             raise PartyError("These parties are started already.")
         self._ledger.wires.clear()
+        self._end_those_of_the_last_run(sys._getframe(1))
         with contextlib.ExitStack() as undo:
             peers = self._peers(undo)
             for peer in peers:
@@ -103,6 +111,26 @@ class Parties:
         )
         return self.members
 
+    def _end_those_of_the_last_run(self, caller: FrameType) -> None:
+        """End parties of these names that another cell, or this one before, has left running.
+
+        Names of tensors would keep them for ever. Only where a notebook's cell starts parties
+        itself: what a library starts is its own business.
+        """
+        running = notebook.shell()
+        if running is None or self._addresses is not None:
+            return
+        if caller.f_code is Parties.__enter__.__code__ and caller.f_back is not None:
+            caller = caller.f_back
+        if caller.f_globals is not running.user_ns:
+            return
+        run, peers = _of_cells.get(self.names, (None, weakref.WeakSet()))
+        if run != running.execution_count:
+            for peer in list(peers):
+                peer.close()
+            peers = weakref.WeakSet()
+        self._own, _of_cells[self.names] = peers, (running.execution_count, peers)
+
     def _peers(self, undo: contextlib.ExitStack) -> list[Peer]:
         key, peers = self._key or secrets.token_bytes(32), []
         for name in self.names:
@@ -113,6 +141,7 @@ class Parties:
             else:
                 peer = Peer(name, self._addresses[name], key, self._ledger)
             undo.callback(peer.close)
+            self._own.add(peer)
             peers.append(peer)
         return peers
 

@@ -34,7 +34,13 @@ class Child(subprocess.Popen):
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL} | options
         thread = threading.Thread(target=self._start, args=(args, streams, started), daemon=True)
         thread.start()
-        started.wait()
+        try:
+            started.wait()
+        except BaseException:  # Ctrl-C: nobody will own it
+            started.wait()
+            if self._error is None:
+                self.kill()
+            raise
         if self._error is not None:
             raise self._error
 

@@ -67,8 +67,13 @@ def start(
         # The key goes through a pipe: others can read a command line.
         given = {"name": name, "key": key.hex(), "listener": listener.fileno()}
         assert child.stdin is not None
-        with contextlib.suppress(BrokenPipeError), child.stdin as stdin:  # it has ended: seen later
-            stdin.write(json.dumps(given | {"settings": settings}).encode() + b"\n")
+        try:
+            # It may have ended: seen later.
+            with contextlib.suppress(BrokenPipeError), child.stdin as stdin:
+                stdin.write(json.dumps(given | {"settings": settings}).encode() + b"\n")
+        except BaseException:  # Ctrl-C: nobody has it
+            child.kill()
+            raise
     return child
 
 
@@ -111,9 +116,13 @@ class Peer:
         peer = cls(name, listener.getsockname(), **options)
         # Not a pipe: one that nobody reads fills up, and stops who writes.
         peer._log = tempfile.TemporaryFile()  # noqa: SIM115, closed with the peer
-        peer._child = start(name, module, settings, peer._key, listener, peer._log)
-        # Ends it where nobody calls close(): when Python does, or frees this.
-        weakref.finalize(peer, _kill, peer._child, os.getpid())
+        try:
+            peer._child = start(name, module, settings, peer._key, listener, peer._log)
+            # Ends it where nobody calls close(): when Python does, or frees this.
+            weakref.finalize(peer, _kill, peer._child, os.getpid())
+        except BaseException:
+            peer.close()
+            raise
         return peer
 
     @property
@@ -215,7 +224,7 @@ class Peer:
         said = "" if code == -signal.SIGKILL or not last else f" It said: {last[0]}"
         raise PartyLost(
             f"{self.name}'s process has ended ({how}) while {doing}. What {self.name} held is "
-            f"lost: start the parties again.{said}"
+            f"lost: run the cell that started the parties again, then those below it.{said}"
         )
 
     def _require_usable(self) -> None:

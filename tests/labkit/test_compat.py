@@ -22,7 +22,12 @@ REPOSITORY = Path(__file__).parents[2]
 
 def environment(**changes):
     """This process's environment, less what importing labkit has put into it."""
-    ours = {"TF_USE_LEGACY_KERAS", "TF_CPP_MIN_LOG_LEVEL", "GRPC_VERBOSITY"}
+    ours = {
+        "TF_USE_LEGACY_KERAS",
+        "TF_CPP_MIN_LOG_LEVEL",
+        "TF_FORCE_GPU_ALLOW_GROWTH",
+        "GRPC_VERBOSITY",
+    }
     return {name: value for name, value in os.environ.items() if name not in ours} | changes
 
 
@@ -114,25 +119,44 @@ def installed(folder, name, version):
     metadata.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
 
 
-@pytest.mark.parametrize("version", ["2.19.1", "2.2.0", "2.21.0rc1", "3.0.0"])
+@pytest.mark.parametrize("version", ["2.19.1", "2.2.0", "2.9.3", "1.15.5"])
 @pytest.mark.parametrize("name", ["tensorflow", "tensorflow-cpu"])
 def test_wrong_tensorflow_is_one_clear_error(name, version, tmp_path):
     installed(tmp_path, name.replace("-", "_"), version)
     message = last_line(without_packages("import labkit", tmp_path))
-    assert message.startswith(f"ImportError: The labs need TensorFlow 2.20, this is {version}.")
+    assert message.startswith(
+        f"ImportError: The labs need TensorFlow 2.20 or later, this is {version}."
+    )
     assert "tensorflow==2.20.0" in message and "Restart the kernel" in message
 
 
 def test_wrong_tensorflow_that_is_already_imported(tmp_path):
     (tmp_path / "tensorflow.py").write_text("__version__ = '2.19.1'")
     message = last_line(without_packages("import tensorflow, labkit", tmp_path))
-    assert message.startswith("ImportError: The labs need TensorFlow 2.20, this is 2.19.1.")
+    assert message.startswith("ImportError: The labs need TensorFlow 2.20 or later, this is 2.19")
+
+
+@pytest.mark.parametrize("version", ["2.21.0", "2.22.0rc1", "3.0.0"])
+def test_a_later_tensorflow_stops_only_what_needs_the_exact_one(version, tmp_path):
+    installed(tmp_path, "tensorflow_cpu", version)
+    for package in ("tf_keras", "tf_shell"):
+        (tmp_path / f"{package}.py").write_text("")
+    assert printed(without_packages("import labkit; print('there')", tmp_path)) == "there"
+    message = last_line(without_packages("import labkit, tf_shell", tmp_path))
+    assert message.startswith("ImportError: tf-shell's compiled operations need TensorFlow 2.20")
+    assert f"this is {version}: run `%pip install tensorflow-cpu==2.20.0" in message
+
+
+def test_no_process_takes_a_gpu_s_whole_memory_in_advance():
+    """What labkit starts inherits it."""
+    script = "import labkit, os; print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])"
+    assert printed(python(script)) == "true"
 
 
 def test_missing_keras_2_is_one_clear_error(tmp_path):
     installed(tmp_path, "tensorflow", "2.20.0")
     message = last_line(without_packages("import labkit", tmp_path))
-    assert message.startswith("ImportError") and "pip install --no-deps tf-keras==" in message
+    assert message.startswith("ImportError") and "pip install --no-deps tf-keras~=2.20.0" in message
 
 
 # Stand-ins

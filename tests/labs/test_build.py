@@ -1,15 +1,16 @@
 """The build: what comes out of a master, byte for byte, and which masters are refused."""
 
 import ast
+import importlib.util
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import nbformat
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder.labs import build
 from autograder.labs.master import (
@@ -17,6 +18,7 @@ from autograder.labs.master import (
     MARKER,
     MARKER_WORDS,
     MASTERS,
+    NEEDED,
     ROOT,
     check_functions,
     colab_url,
@@ -24,6 +26,7 @@ from autograder.labs.master import (
     read_lab,
 )
 from autograder.labs.percent import Malformed
+from labkit import verdicts
 from tests.tiny import FIXTURES
 
 TINY = FIXTURES / "masters" / "00_tiny.py"
@@ -146,13 +149,13 @@ def test_the_tiny_lab_in_detail():
     }
     cells = {cell.id: cell for cell in build.release(lab).cells}
     assert list(cells) == [
-        "title", "install", "start-1", "start-2", "start-3",
+        "title", "start-1", "points", "install", "start-2", "start-3",
         "double", "doubles_integers", "doubles_fractions",
         "doubles_fractions-1", "doubles_fractions-2", "length", "pythagoras",
     ]  # fmt: skip
     assert "# Lab 00: a tiny one" in cells["title"].source
     assert "5 minutes, 10 points" in cells["title"].source
-    assert "| 2 | `length` | 5 |" in cells["title"].source
+    assert "| 2 | `length` | 5 |" in cells["points"].source
     assert cells["double"].source.endswith(
         "    # YOUR CODE HERE: 1 line.\n"
         '    raise NotImplementedError("Exercise `double` is still blank.")'
@@ -163,11 +166,57 @@ def test_the_tiny_lab_in_detail():
     assert cells["start-2"].metadata.nbgrader.locked is True
 
 
-def test_set_up_cell_does_nothing_outside_colab():
-    lab = read_lab(TINY)
-    install = next(cell for cell in build.release(lab).cells if cell.id == "install")
-    # `get_ipython` is not defined here: reaching a %pip would raise NameError.
-    exec(TransformerManager().transform_cell(install.source), {})
+def install_cell(master):
+    return next(cell for cell in build.release(read_lab(master)).cells if cell.id == "install")
+
+
+def test_set_up_cell_installs_nothing_outside_colab(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", None)
+    exec(install_cell(TINY).source, {})
+
+
+def test_set_up_cell_installs_in_colab_what_is_lacking_and_can_be_run_again(monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    calls, codes, there = [], [1, 0], set(NEEDED) - {"tf_shell"}
+
+    def pip(command, **_):
+        calls.append(command)
+        code = codes.pop(0)
+        there.update(() if code else NEEDED)
+        return SimpleNamespace(returncode=code, stderr="no network")
+
+    monkeypatch.setattr(subprocess, "run", pip)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name in there or None)
+    source = install_cell(TINY).source
+    with pytest.raises(RuntimeError, match=r"Run this cell again\.\nno network"):
+        exec(source, {})
+    exec(source, {})
+    exec(source, {})
+    assert len(calls) == 2 and calls[0] == calls[1]
+    *_, requirements, labs = calls[0]
+    assert requirements.endswith("/requirements-colab.txt") and labs.endswith(".tar.gz")
+
+
+@pytest.mark.parametrize("master", LABS, ids=lambda path: path.stem)
+def test_a_lab_begins_with_its_story_and_ends_with_points_and_handing_in(master):
+    lab = read_lab(master)
+    for notebook in (build.release(lab), build.solution(lab)):
+        ids = [cell.id for cell in notebook.cells]
+        assert ids[0] == "title"
+        assert 1 < ids.index("points") < ids.index("install")
+        assert ids[-3:] == ["finish", "summary", "hand-in"]
+        heading, install = (notebook.cells[ids.index("install") - i] for i in (1, 0))
+        assert heading.source.startswith("## Set-up")
+        # labkit computes it by itself.
+        known = f'"{lab.name}", edition="{verdicts.lab(lab.name).edition}"'
+        assert install.source.endswith(f"labkit.ready({known})")
+        assert f'labkit.summary("{lab.name}")' in notebook.cells[-2].source
+
+
+def test_labkit_knows_the_points_of_every_lab():
+    assert verdicts.labs() == {
+        lab.name: verdicts.LabPoints(lab.name, lab.exercises) for lab in map(read_lab, LABS)
+    }
 
 
 MALFORMED = {

@@ -38,8 +38,12 @@ def solved(lab):
 
 
 def printed(lab):
-    """All that a lab's solution printed."""
-    return "".join(o.text for o in solved(lab) if o.output_type == "stream" and o.name == "stdout")
+    """All that a lab's solution printed, and the text of what it displayed."""
+    return "".join(
+        o.text if o.output_type == "stream" else o.get("data", {}).get("text/plain", "") + "\n"
+        for o in solved(lab)
+        if o.get("name") != "stderr"
+    )
 
 
 @each_lab
@@ -48,6 +52,14 @@ def test_the_solution_runs_top_to_bottom_and_is_quiet(lab):
     streams = [output for output in solved(lab) if output.output_type == "stream"]
     assert [stream.text for stream in streams if stream.name == "stderr"] == []
     assert "WARNING" not in printed(lab)
+
+
+@each_lab
+def test_the_solution_earns_every_point_and_says_how_to_hand_in(lab):
+    assert f"{lab}: 100 of 100 points" in printed(lab)
+    assert "To hand in, save this notebook" in printed(lab)
+    green = [o for o in solved(lab) if "points</span>" in o.get("data", {}).get("text/html", "")]
+    assert len(green) >= 20
 
 
 @each_lab

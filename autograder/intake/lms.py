@@ -1,0 +1,153 @@
+"""The names that LMSs give to what was handed in: whose it is, when, and as which file.
+
+An LMS writes its own part first, and what the student chose after it: the first match is the LMS's.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+
+# Canvas keeps underscores out of names; Moodle does not.
+CANVAS = re.compile(
+    r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<lms_id>[0-9]+)_[0-9]+_(?P<file>.+)", re.DOTALL
+)
+MOODLE = re.compile(
+    r"(?P<name>.+?)_(?P<lms_id>[0-9]+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?", re.DOTALL
+)
+MOODLE_AGAIN = re.compile(r"_[0-9]+_assignsubmission_[a-z]+")
+BLACKBOARD = re.compile(
+    r"(?:.*?_)??(?P<lms_id>[^_]+)_attempt_(?P<time>[0-9]{4}(?:-[0-9]{2}){5})"
+    r"(?:_(?P<file>.+)|\.txt)",
+    re.DOTALL,
+)
+BRIGHTSPACE = re.compile(
+    r"(?P<lms_id>[0-9]+)-[0-9]+ ?- (?P<name>.+?) ?- (?P<day>[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4}) "
+    r"(?P<hour>[0-9]{1,2}):?(?P<minute>[0-9]{2}) (?P<half>[AP]M)(?: ?- (?P<file>.+))?",
+    re.DOTALL,
+)
+# The first line of the text that Blackboard puts beside an attempt.
+HEADER = re.compile(
+    r"\s*Name:[ \t]*(?P<name>[^\r\n]*?)[ \t]*\((?P<login>[^()\r\n]+)\)[ \t]*(?:\r|\n|$)"
+)
+METADATA = "submission_metadata.yml"  # of Gradescope's export, beside its folders
+GRADESCOPE = re.compile(r"submission_[0-9]+")
+MAX_METADATA = 32 << 20
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who handed in a file or a folder, as the LMS says: its number, and what it calls people.
+
+    `file` is what the student called it; "" for a folder. `also` are other names that the LMS knows
+    the student by. `attempt` is the time of one of several, of which the newest counts.
+    """
+
+    lms: str
+    lms_id: str
+    name: str
+    file: str = ""
+    attempt: datetime | None = None
+    late: bool = False
+    also: tuple[str, ...] = ()
+
+
+def moodle(name: str) -> Sender | None:
+    """Read the name of one of Moodle's folders or files."""
+    match = MOODLE.fullmatch(name)
+    return match and Sender("moodle", match["lms_id"], match["name"], match["file"] or "")
+
+
+def reads_twice(name: str) -> bool:
+    """Whether what Moodle calls a submission can be read as another student's, too."""
+    match = MOODLE.fullmatch(name)
+    return bool(match and MOODLE_AGAIN.search(name, match.end("lms_id") + 1))
+
+
+def canvas(name: str) -> Sender | None:
+    """Read the name of one of Canvas's files."""
+    match = CANVAS.fullmatch(name)
+    return match and Sender(
+        "canvas", match["lms_id"], match["name"], match["file"], late=bool(match["late"])
+    )
+
+
+def brightspace(name: str) -> Sender | None:
+    """Read the name of one of Brightspace's folders or files."""
+    match = BRIGHTSPACE.fullmatch(name)
+    if match is None:
+        return None
+    written = " ".join(match[part] for part in ("day", "hour", "minute", "half"))
+    time = _time(written, "%b %d, %Y %I %M %p")
+    return Sender("brightspace", match["lms_id"], match["name"], match["file"] or "", time)
+
+
+def blackboard(name: str, logins: dict[str, str]) -> Sender | None:
+    """Read the name of one of Blackboard's files; `logins` give the names of those it knows.
+
+    A login may hold what stands between it and the assignment's name.
+    """
+    match = BLACKBOARD.fullmatch(name)
+    if match is None:
+        return None
+    head = name[: match.start("time") - len("_attempt_")]
+    known = [login for login in logins if head.endswith(f"_{login}")]
+    login = max(known, key=len, default=match["lms_id"])
+    time = _time(match["time"], "%Y-%m-%d-%H-%M-%S")
+    return Sender("blackboard", login, logins.get(login, ""), match["file"] or "", time)
+
+
+def github(name: str, lab: str) -> Sender | None:
+    """Read the name of a repository of GitHub Classroom's, `<assignment>-<login>`.
+
+    The assignment is one that is called by the lab's number or name: lab-02, 02-gdp-accounting, ….
+    """
+    number, _, words = lab.partition("_")
+    words = re.escape(words.replace("_", "-"))
+    number = f"0*{int(number)}" if number.isdigit() else re.escape(number)
+    kinds = "privacy-labs?|labs?|assignment|homework|hw|exercise|project"
+    slug = rf"(?:(?:{kinds})-?{number}(?:-{words})?|{number}-{words}|{words})"
+    match = re.fullmatch(rf"{slug}-(?P<login>[a-z0-9](?:-?[a-z0-9]){{0,38}})", name, re.IGNORECASE)
+    return match and Sender("github", match["login"], match["login"])
+
+
+def gradescope(metadata: bytes) -> dict[str, tuple[list[Sender], datetime | None]]:
+    """Return the senders of each folder of Gradescope's export, and when it was handed in.
+
+    Raises:
+        ValueError: it is not what Gradescope writes.
+    """
+    try:
+        # Texts only: no date that is none stops it.
+        loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+        said = yaml.load(metadata, Loader=loader)
+        return {str(folder): _gradescope(about) for folder, about in said.items()}
+    except (yaml.YAMLError, AttributeError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(f"{METADATA} is not what Gradescope writes: {error}") from None
+
+
+def _gradescope(about: dict[str, Any]) -> tuple[list[Sender], datetime | None]:
+    senders = []
+    for who in about[":submitters"]:
+        name, sid, email = (str(who.get(f":{key}") or "") for key in ("name", "sid", "email"))
+        known = email or sid or name
+        senders.append(Sender("gradescope", known, name or known, also=(sid, email)))
+    written = re.match(
+        r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)? ?"
+        r"(Z|[+-][0-9]{2}:?[0-9]{2})?$",
+        str(about.get(":created_at", "")),
+    )
+    if written is None:
+        return senders, None
+    day, clock, zone = written.groups()
+    return senders, _time(f"{day} {clock} {zone or 'Z'}", "%Y-%m-%d %H:%M:%S %z")
+
+
+def _time(text: str, form: str) -> datetime | None:
+    """Read a time; one without a zone is this machine's."""
+    try:
+        return datetime.strptime(text, form).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,64 @@
+# The Makefile's targets for instructors and contributors, which it includes.
+
+LAB ?= 01
+
+# The lab's full name, so that its number is enough.
+MASTERS := autograder/course/masters
+MASTER = $(basename $(notdir $(or $(wildcard $(MASTERS)/$(LAB)*.py),$(wildcard $(MASTERS)/0$(LAB)_*.py))))
+
+# A variable's value as one word for the shell, whatever is in it.
+quoted = '$(subst ','\'',$(value $1))'
+
+# What is given and read by nothing is misspelt.
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+UNREAD := $(if $(GIVEN),$(filter-out SHELL MAKEFLAGS MAKEOVERRIDES $(shell \
+	grep -ohwE '[A-Z][A-Z_]+' $(MAKEFILE_LIST)),$(GIVEN)))
+$(if $(UNREAD),$(error $(firstword $(UNREAD))= is read by nothing here: `make grade` takes LAB=, \
+	SUBMISSIONS= and OPTIONS=))
+
+# Two processes side by side: many tests start two of their own.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+.PHONY: grade similar check test build soak bench pictures format
+
+grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without: a sample class)
+	$(BIN)/python -m autograder.grade --lab '$(or $(MASTER),$(LAB))' \
+		$(if $(value SUBMISSIONS),--submissions $(call quoted,SUBMISSIONS)) $(OPTIONS)
+
+similar: .venv/synced  ## say which answers of a graded class are alike: LAB=01
+	$(BIN)/python -m autograder.similarity --lab '$(or $(MASTER),$(LAB))' $(OPTIONS)
+
+check: .venv/synced  ## before a commit: style, types, notebooks fresh, units, one class graded
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/mypy
+	$(BIN)/python -m autograder.labs.build --check
+	$(PYTEST) -m 'not labs and not grader and not pythons'
+
+test: .venv/synced  ## everything; parts by TESTS='-m grader', TESTS=tests/labkit/test_checks.py
+	$(if $(TESTS),,$(MAKE) check)
+	$(PYTEST) $(or $(TESTS),-m 'labs or grader or pythons')
+
+build: .venv/synced requirements-colab.txt  ## rebuild labs/ and solutions/ from autograder/course/masters/
+	$(BIN)/python -m autograder.labs.build
+
+soak: .venv/synced  ## grade all answers on other inputs: ROUNDS=10 TESTS_LIKE=clip
+	@set -e; for round in $$(seq $(or $(ROUNDS),10)); do echo "== round $$round"; \
+		LABKIT_SOAK=$$round $(BIN)/python -m pytest -q tests/labs/test_answers.py \
+		-k 'loses_exactly $(if $(TESTS_LIKE),and ($(TESTS_LIKE)))'; done
+
+bench: .venv/synced  ## measure against the peers (minutes)
+	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done
+
+pictures: .venv/synced  ## draw README.md's pictures anew; needs Chromium
+	$(BIN)/python .github/pictures/draw.py
+
+format: .venv/synced  ## tidy the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+requirements-colab.txt: uv.lock autograder/labs/colab-pins.txt autograder/labs/colab.py | .venv/synced
+	$(BIN)/python -m autograder.labs.colab

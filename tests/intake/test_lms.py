@@ -1,0 +1,264 @@
+"""What LMSs call what was handed in, in classes that are made here; all people are made up."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograder.intake import lms
+from autograder.intake.collect import collect
+from tests.intake.test_collect import LAB, archive, chosen, contents, write
+
+seeded = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+
+
+def local(*when):
+    return datetime(*when).astimezone(UTC)
+
+
+def both(tmp_path, files):
+    """Return who is found in a folder and in an archive of the same files."""
+    write(tmp_path / "folder", files)
+    archive(tmp_path / "gradebook.zip", files)
+    for place in (tmp_path / "folder", tmp_path / "gradebook.zip"):
+        yield chosen(place)
+
+
+def header(name, login):
+    return f"Name: {name} ({login})\nAssignment: Lab 02\nDate Submitted: Thursday\n"
+
+
+def test_blackboard(tmp_path):
+    files = {
+        "Lab02_alee_attempt_2026-11-26-10-00-00_00_tiny.ipynb": "first",
+        "Lab02_alee_attempt_2026-11-26-10-00-00.txt": header("Ann Lee", "alee"),
+        "Lab02_alee_attempt_2026-11-27-09-30-00_report.ipynb": "second",
+        "Lab02_alee_attempt_2026-11-27-09-30-00.txt": header("Ann Lee", "alee"),
+        "Lab02_bo_kim_attempt_2026-11-26-11-00-00_x_attempt_2020-01-01-00-00-00_y.ipynb": "bo's",
+        "Lab02_bo_kim_attempt_2026-11-26-11-00-00.txt": header("Bo Kim", "bo_kim"),
+        "Lab02_cruz_attempt_2026-11-26-12-00-00.txt": header("Cy Cruz (she)", "cruz"),
+        "Lab02_kim_attempt_2026-11-26-12-00-00_00_tiny.ipynb": "another's",
+        "Lab_02_12345_attempt_2026-11-26-12-00-00_00_tiny.ipynb": "a number",
+    }
+    for result, aside in both(tmp_path, files):
+        assert contents(result) == {
+            "blackboard-alee": "second", "blackboard-bo_kim": "bo's", "blackboard-cruz": None,
+            "blackboard-kim": "another's", "blackboard-12345": "a number",
+        }  # fmt: skip
+        assert aside == []
+        ann = result["blackboard-alee"]
+        assert (ann.name, ann.handed_in) == ("Ann Lee", local(2026, 11, 27, 9, 30))
+        assert ann.notes[0].startswith("2 attempts: the newest counts, of 2026-11-27 09:30")
+        assert "also there: 00_tiny.ipynb" in ann.notes[1]
+        assert result["blackboard-cruz"].name == "Cy Cruz (she)"
+
+
+def test_of_attempts_the_newest_counts_whatever_is_in_it(tmp_path):
+    answered = json.dumps({"cells": [{"source": ["def one():\n", "    return 1"]}]})
+    blank = json.dumps({"cells": [{"source": ["def one():\n", "    raise NotImplementedError"]}]})
+    blanks = {"one": "def one():\n    raise NotImplementedError"}
+    name = "Lab_ann_attempt_2026-11-{}-10-00-00_00_tiny.ipynb"
+    write(tmp_path, {name.format(20): answered, name.format(21): blank})
+    assert contents(chosen(tmp_path, blanks)[0]) == {"blackboard-ann": blank}
+    # Where there is no notebook in the newest, the one before is better than none.
+    write(tmp_path, {"Lab_ann_attempt_2026-11-22-10-00-00_report.pdf": "x"})
+    result, _ = chosen(tmp_path, blanks)
+    assert contents(result) == {"blackboard-ann": blank}
+    assert "3 attempts" in result["blackboard-ann"].notes[0]
+
+
+def test_a_canvas_students_file_is_no_blackboards(tmp_path):
+    odd = "leeann_1_2_bob_attempt_2026-11-26-10-00-00_00_tiny.ipynb"
+    write(tmp_path, {odd: "ann's", "bob_3_4_00_tiny.ipynb": "bob's"})
+    assert contents(chosen(tmp_path)[0]) == {"canvas-1": "ann's", "canvas-3": "bob's"}
+
+
+def test_brightspace(tmp_path):
+    files = {
+        "1234-5678 - Ann Lee - Nov 26, 2026 1000 AM/00_tiny.ipynb": "first",
+        "1234-5678 - Ann Lee - Nov 27, 2026 105 PM/mine.ipynb": "second",
+        "2345-5678 - Bo Kim - Nov 6, 2026 959 AM/a/b.ipynb": "bo's",
+        "3456-5678 - Ann Lee - Nov 26, 2026 1:00 PM - 00_tiny.ipynb": "a namesake, flat",
+        "index.html": "<table>",
+    }
+    for result, aside in both(tmp_path, files):
+        assert contents(result) == {
+            "brightspace-1234": "second", "brightspace-2345": "bo's",
+            "brightspace-3456": "a namesake, flat",
+        }  # fmt: skip
+        assert result["brightspace-1234"].handed_in == local(2026, 11, 27, 13, 5)
+        assert result["brightspace-2345"].handed_in == local(2026, 11, 6, 9, 59)
+        assert [each.file for each in aside] == ["index.html"]
+
+
+def test_a_number_that_several_people_have_makes_nobody_one_of_them(tmp_path):
+    files = {
+        "77-1 - Ann Lee - Nov 26, 2026 1000 AM/00_tiny.ipynb": "ann's",
+        "77-2 - Bo Kim - Nov 26, 2026 1001 AM/00_tiny.ipynb": "bo's",
+    }
+    for result, _ in both(tmp_path, files):
+        assert sorted(contents(result).values()) == ["ann's", "bo's"]
+        assert {each.name for each in result.values()} == {"Ann Lee", "Bo Kim"}
+
+
+METADATA = """---
+submission_101:
+  :submitters:
+  - :name: Ann Lee
+    :sid: '9001'
+    :email: ann@uni.example
+  :created_at: 2026-11-26 10:00:00.000000000 Z
+  :score: 0.0
+submission_102:
+  :submitters:
+  - :name: Bo Kim
+    :sid: '9002'
+    :email: bo@uni.example
+  - :name: Cy Cruz
+    :sid:
+    :email: cy@uni.example
+  :created_at: 2026-11-26 11:00:00.000000000 +01:00
+"""
+
+
+@pytest.mark.parametrize("above", ["", "assignment_4711_export/"])
+def test_gradescope(tmp_path, above):
+    files = {
+        "submission_metadata.yml": METADATA,
+        "submission_101/00_tiny.ipynb": "ann's",
+        "submission_102/sub/00_tiny.ipynb": "a pair's",
+        "submission_103/00_tiny.ipynb": "whose?",
+    }
+    for result, aside in both(tmp_path, {above + name: text for name, text in files.items()}):
+        assert contents(result) == {
+            "gradescope-ann@uni.example": "ann's", "gradescope-bo@uni.example": "a pair's",
+            "gradescope-cy@uni.example": "a pair's", "submission_103": "whose?",
+        }  # fmt: skip
+        ann = result["gradescope-ann@uni.example"]
+        assert (ann.name, ann.also) == ("Ann Lee", ("9001", "ann@uni.example"))
+        assert ann.handed_in == datetime(2026, 11, 26, 10, tzinfo=UTC)
+        cy = result["gradescope-cy@uni.example"]
+        assert cy.handed_in == datetime(2026, 11, 26, 10, tzinfo=UTC)
+        assert aside == []
+
+
+def test_who_calls_a_file_as_gradescopes_gets_nobodys_work(tmp_path):
+    files = {
+        "submission_metadata.yml": METADATA.replace("submission_101", "bob"),
+        "bob/00_tiny.ipynb": "bob's",
+    }
+    for result, aside in both(tmp_path, files):
+        assert contents(result) == {"bob": "bob's"}
+        assert [each.file for each in aside] == ["submission_metadata.yml"]
+
+
+@pytest.mark.parametrize("text", ["- x", "a: b", ": :", "x: {':submitters': 3}", "\t", "[[[[", ""])
+def test_metadata_that_gradescope_does_not_write_is_one_clear_line(text):
+    with pytest.raises(ValueError, match="is not what Gradescope writes"):
+        lms.gradescope(text.encode())
+
+
+@pytest.mark.parametrize(
+    "folder, lab, login",
+    [
+        ("lab-02-annlee", "02_gdp_accounting", "annlee"), ("lab-2-ann-lee", "02_gdp", "ann-lee"),
+        ("lab02-annlee", "02_gdp", "annlee"), ("02-gdp-accounting-bo", "02_gdp_accounting", "bo"),
+        ("lab-02-gdp-accounting-Bo", "02_gdp_accounting", "Bo"), ("hw-2-x", "02_gdp", "x"),
+        ("lab-03-annlee", "02_gdp_accounting", None), ("annlee", "02_gdp", None),
+        ("lab-02-", "02_gdp", None), ("lab-02-ann_lee", "02_gdp", None), ("lab-02", "02_gdp", None),
+        ("lab-02--x", "02_gdp", None), ("lab-022-x", "02_gdp", None),
+    ],
+)  # fmt: skip
+def test_github_classroom(folder, lab, login):
+    sender = lms.github(folder, lab)
+    assert (sender and sender.lms_id) == login
+
+
+def test_repositories_of_github_classroom(tmp_path):
+    files = {"lab-00-annlee/labs/00_tiny.ipynb": "hers", "lab-00-bo-kim/00_tiny.ipynb": "his"}
+    for result, _ in both(tmp_path, files):
+        assert contents(result) == {"github-annlee": "hers", "github-bo-kim": "his"}
+
+
+def test_canvas_says_who_is_late(tmp_path):
+    write(tmp_path, {"leeann_LATE_1_2_00_tiny.ipynb": "x", "kimbo_3_4_00_tiny.ipynb": "x"})
+    found, _ = collect(tmp_path, LAB)
+    assert {each.student: each.late for each in found} == {"canvas-1": True, "canvas-3": False}
+
+
+# --- properties: whatever people and files are called ---------------------------------------------
+
+# What an LMS lets people be called, and what students call files: the marks of LMSs among it.
+MARKS = ["_", "-", " - ", "_1_2_", "_attempt_2020-01-01-00-00-00_", "_assignsubmission_file_", ".",
+         "LATE_", "Nov 26, 2026 1000 AM", "é", "名", " ", "'"]  # fmt: skip
+LETTERS = st.characters(categories=["Lu", "Ll"])
+FILES = st.lists(st.one_of(st.sampled_from(MARKS), LETTERS), max_size=8).map("".join).map(
+    lambda text: f"{text}x.ipynb"
+)  # fmt: skip
+NUMBERS = st.integers(1, 10**9).map(str)
+WORD = st.text(LETTERS, min_size=1, max_size=8)
+PEOPLE = st.lists(WORD, min_size=1, max_size=3).map(" ".join)
+LOGINS = st.from_regex(re.compile(r"[a-z][a-z0-9.]{0,8}", re.ASCII), fullmatch=True)
+TIMES = st.datetimes(datetime(2020, 1, 2), datetime(2029, 1, 1)).map(
+    lambda t: t.replace(microsecond=0)
+)
+
+
+@seeded
+@given(
+    PEOPLE.map(lambda name: name.replace(" ", "").lower()), NUMBERS, NUMBERS, FILES, st.booleans()
+)
+def test_canvass_names(name, number, submission, file, late):
+    sender = lms.canvas(f"{name}_{'LATE_' * late}{number}_{submission}_{file}")
+    assert (sender.lms_id, sender.name, sender.file, sender.late) == (number, name, file, late)
+
+
+@seeded
+@given(PEOPLE, NUMBERS, FILES)
+def test_moodles_names(name, number, file):
+    for written, inside in ((f"{name}_{number}_assignsubmission_file_", ""),
+                            (f"{name}_{number}_assignsubmission_file", ""),
+                            (f"{name}_{number}_assignsubmission_file_{file}", file)):  # fmt: skip
+        sender = lms.moodle(written)
+        assert (sender.lms_id, sender.name, sender.file) == (number, name, inside)
+
+
+@seeded
+@given(LOGINS, TIMES, FILES, st.sampled_from(["Lab02", "Lab 02: DP", "Lab_02", "L_a_b"]))
+def test_blackboards_names(login, time, file, assignment):
+    name = f"{assignment}_{login}_attempt_{time:%Y-%m-%d-%H-%M-%S}"
+    sender = lms.blackboard(f"{name}_{file}", {})
+    assert (sender.lms_id, sender.file, sender.attempt) == (login, file, time.astimezone(UTC))
+    sender = lms.blackboard(f"{name}.txt", {login: "Ann"})
+    assert replace(sender, attempt=None) == lms.Sender("blackboard", login, "Ann")
+
+
+@seeded
+@given(PEOPLE, NUMBERS, NUMBERS, TIMES, FILES)
+def test_brightspaces_names(name, number, folder, time, file):
+    time = time.replace(second=0)
+    hour = f"{(time.hour - 1) % 12 + 1}"
+    when = f"{time:%b} {time.day}, {time.year} {hour}{time:%M} {'AM' if time.hour < 12 else 'PM'}"
+    sender = lms.brightspace(f"{number}-{folder} - {name} - {when}")
+    assert (sender.lms_id, sender.name, sender.attempt) == (number, name, time.astimezone(UTC))
+    assert lms.brightspace(f"{number}-{folder} - {name} - {when} - {file}").file == file
+
+
+@seeded
+@given(st.dictionaries(NUMBERS, st.tuples(PEOPLE, PEOPLE, FILES), min_size=1, max_size=5))
+def test_gradescopes_metadata(people):
+    text = json.dumps({
+        f"submission_{number}": {
+            ":submitters": [{":name": name, ":sid": number, ":email": f"{number}@x"}],
+            ":history": [{":submitters": other}, file],
+        }
+        for number, (name, other, file) in people.items()
+    }, ensure_ascii=False)  # fmt: skip  # JSON is YAML
+    read = lms.gradescope(text.encode())
+    assert {folder: senders[0].name for folder, (senders, _) in read.items()} == {
+        f"submission_{number}": name for number, (name, *_) in people.items()
+    }
