@@ -397,6 +397,8 @@ def as_arrays(value: Any, what: str, like: Sequence[np.ndarray]) -> list[np.ndar
         f"{what} {kind} {len(items)} entries, but there are {len(like)} variables: return one "
         "array for each.",
     )
+    for i, item in enumerate(items):
+        require(item is not None, f"{what}, entry {i}, is None.")
     return [
         as_array(item, f"{what}, entry {i},", wanted.shape)
         for i, (item, wanted) in enumerate(zip(items, like, strict=True))

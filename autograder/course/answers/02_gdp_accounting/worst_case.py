@@ -150,8 +150,8 @@ def worst_case(settings, estimate, bracket):
 def worst_case(settings, estimate, bracket):
     return min(settings, key=lambda setting: bracket(*setting)[0]), 2.5
 
-# %% wrong="the first that is guilty" edit={"if factor > worst[1]:": "if factor > worst[1] and worst[0] is None:"} loses={"finds_the_worst_setting": "times too small at"}
-# %% wrong="the last that is guilty" edit={"if factor > worst[1]:": "if factor > 1:"} loses={"finds_the_worst_setting": "times too small at"}
+# %% wrong="the first that is guilty" edit={"if factor > worst[1]:": "if factor > worst[1] and worst[0] is None:"} loses={"finds_the_worst_setting": "times too small at", "accuses_only_with_proof": "infinity"}
+# %% wrong="the last that is guilty" edit={"if factor > worst[1]:": "if factor > 1:"} loses={"finds_the_worst_setting": "times too small at", "accuses_only_with_proof": "infinity"}
 # %% wrong="the largest bound" loses={"finds_the_worst_setting": "bound is largest", "accuses_only_with_proof": "nothing is proved"}
 def worst_case(settings, estimate, bracket):
     setting = max(settings, key=lambda s: bracket(*s)[0])
