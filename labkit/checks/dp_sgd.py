@@ -576,8 +576,9 @@ def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> Non
         )
     # Coins finer than a hundredth, or a ten-thousandth.
     n, q = 100_000, rng.uniform(2.2e-5, 2.8e-5)
-    sizes = [len(batch) for batch in _batches(poisson_batch, lent_rng(rng), n, q, 10)]
-    randomness.require_binomial([sum(sizes)], 10 * n, q, "The size of ten batches together")
+    batches = _batches(poisson_batch, lent_rng(rng), n, q, 10)
+    together = np.array([sum(len(batch) for batch in batches)])
+    randomness.require_binomial(together, 10 * n, q, "The size of ten batches together")
 
 
 @check

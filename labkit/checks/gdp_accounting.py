@@ -1052,8 +1052,8 @@ def _grouped(
 ) -> np.ndarray:
     """Return [groups, group, size] gradients of very different lengths, some within the clip."""
     grads = rng.normal(0, clip, (groups, group, size)) * 10 ** rng.uniform(-1.5, 1, (groups, 1, 1))
-    for i, length in list(enumerate((30, 0.05)))[:groups]:
-        grads[i] *= length * clip / max(np.linalg.norm(grads[i].mean(axis=0)), 1e-9)
+    for one, length in zip(grads, (30, 0.05), strict=False):
+        one *= length * clip / max(float(np.linalg.norm(one.mean(axis=0))), 1e-9)
     if groups > 2:
         grads[2] = 0
     if group > 1:
@@ -1061,7 +1061,7 @@ def _grouped(
         apart = rng.normal(0, 10 * clip, (groups, size))
         grads[:, 0] += apart
         grads[:, 1] -= apart
-    return grads.astype(rng.choice([np.float32, np.float64]))
+    return grads.astype(np.float32 if rng.random() < 0.5 else np.float64)
 
 
 def _definition(
