@@ -65,7 +65,7 @@ def delta_from_mu(epsilon, mu):
     phi = stats.norm.cdf
     return phi(-epsilon / mu + mu / 2) - np.exp(epsilon) * phi(-epsilon / mu - mu / 2)
 
-# %% wrong="the exponential cut at 700" loses={"delta_survives_large_mu": "take logarithms"}
+# %% wrong="the exponential cut at 700" loses={"delta_survives_large_mu": "more than a float can hold"}
 def delta_from_mu(epsilon, mu):
     require_domain(epsilon=epsilon, mu=mu)
     phi = stats.norm.cdf
@@ -95,8 +95,8 @@ def delta_from_mu(epsilon, mu):
     return mu / max(epsilon, 1e-9)
 
 # %% wrong="the second term alone" of="solution" edit={"float(-np.exp(first) * np.expm1(min(0.0, second - first)))": "float(np.exp(min(0.0, second)))"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "δ"}
-# %% wrong="no e^ε" of="solution" edit={"second = epsilon + ": "second = "} loses={"delta_matches_the_integral": "integration gives"}
+# %% wrong="no e^ε" of="solution" edit={"second = epsilon + ": "second = "} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "first term alone"}
 # %% wrong="μ in place of μ/2" of="solution" edit={"mu + mu / 2": "mu + mu", "mu - mu / 2": "mu - mu"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives"}
-# %% wrong="the means the wrong way round" of="solution" edit={"mu + mu / 2": "mu - mu / 2", "mu - mu / 2": "mu + mu / 2"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives"}
+# %% wrong="the means the wrong way round" of="solution" edit={"mu + mu / 2": "mu - mu / 2", "mu - mu / 2": "mu + mu / 2"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives", "delta_refuses_nonsense": "it should"}
 # %% wrong="logarithms of Φ" of="solution" edit={"special.log_ndtr(-epsilon / mu + mu / 2)": "np.log(special.ndtr(-epsilon / mu + mu / 2))", "special.log_ndtr(-epsilon / mu - mu / 2)": "np.log(max(1e-300, special.ndtr(-epsilon / mu - mu / 2)))"} loses={"delta_survives_large_mu": "δ"}
 # %% wrong="in float32" of="solution" edit={"-epsilon / mu + mu / 2": "np.float32(-epsilon / mu + mu / 2)", "-epsilon / mu - mu / 2": "np.float32(-epsilon / mu - mu / 2)"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives"}
