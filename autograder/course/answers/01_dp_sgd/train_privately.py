@@ -123,7 +123,7 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_si
 
 # %% wrong="divides by q · len(x)" edit={"expected_batch_size=batch_size": "expected_batch_size=batch_size * len(x) / public_size"} loses={"the_plan_is_the_one_accounted": "how many examples there are", "the_model_learns": "from there"}
 # %% wrong="a probability from the data's size" edit={"batch_size / public_size": "min(1, batch_size / len(x))"} loses={"the_plan_is_the_one_accounted": "accounts for"}
-# %% wrong="steps from the data's size" edit={"epochs * public_size": "epochs * len(x)"} loses={"the_plan_is_the_one_accounted": "you trained for"}
+# %% wrong="steps from the data's size" edit={"epochs * public_size": "epochs * len(x)"} loses={"the_plan_is_the_one_accounted": "you trained for", "the_model_learns": "from there"}
 # %% wrong="divides by the public size" edit={"expected_batch_size=batch_size": "expected_batch_size=public_size"} loses={"the_plan_is_the_one_accounted": "divided by"}
 # %% wrong="the published figures' δ" edit={"DELTA": "PUBLISHED_DELTA"} loses={"the_plan_is_the_one_accounted": "lab's DELTA"}
 

@@ -83,9 +83,9 @@ def mu_uniform(noise_multiplier, sampling_probability, steps):
 
 # %% wrong="the noise halved, for replacing" edit={"return": "noise_multiplier = noise_multiplier / 2; return", "steps * inside": "steps * inside / 2"} loses={"mu_uniform_matches_the_library": "has μ ="}
 # %% wrong="2 in place of 1.5" edit={"1.5": "2.0"} loses={"mu_uniform_matches_the_library": "has μ ="}
-# %% wrong="2 Φ in place of 3 Φ" edit={"3 * special": "2 * special", "steps * inside": "steps * abs(inside)"} loses={"mu_uniform_matches_the_library": "has μ ="}
+# %% wrong="2 Φ in place of 3 Φ" edit={"3 * special": "2 * special", "steps * inside": "steps * abs(inside)"} loses={"mu_uniform_matches_the_library": "has μ =", "mu_uniform_refuses_nonsense": "μ"}
 # %% wrong="2 outside of the root" edit={"np.sqrt(2) *": "2 *"} loses={"mu_uniform_matches_the_library": "has μ ="}
 # %% wrong="in float32" edit={"np.exp(noise_multiplier**-2)": "np.exp(np.float32(min(88, noise_multiplier**-2)))", "steps * inside": "steps * abs(inside)"} loses={"mu_uniform_matches_the_library": "has μ ="}
-# %% wrong="forgets the steps" edit={"np.sqrt(steps * inside)": "np.sqrt(inside)"} loses={"mu_uniform_matches_the_library": "number of steps is missing", "mu_uniform_refuses_nonsense": "doubles"}
+# %% wrong="forgets the steps" edit={"np.sqrt(steps * inside)": "np.sqrt(inside)"} loses={"mu_uniform_matches_the_library": "has μ =", "mu_uniform_refuses_nonsense": "doubles"}
 # %% wrong="forgets the sampling" edit={"sampling_probability *": ""} loses={"mu_uniform_matches_the_library": "sampling probability is missing", "mu_uniform_refuses_nonsense": "doubles"}
 # %% wrong="fails without steps" edit={"inside += 3": "inside /= steps\n    inside += 3", "np.sqrt(steps * inside)": "np.sqrt(steps) * np.sqrt(abs(inside))"} loses={"mu_uniform_matches_the_library": "has μ =", "mu_uniform_refuses_nonsense": "doubles"}
