@@ -19,7 +19,7 @@ $(if $(UNREAD),$(error $(firstword $(UNREAD))= is read by nothing here: `make gr
 # Two processes side by side: many tests start two of their own.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: grade similar check test build soak bench pictures format
+.PHONY: grade similar release gradescope new-lab check test build soak bench pictures format
 
 grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without: a sample class)
 	$(BIN)/python -m autograder.grade --lab '$(or $(MASTER),$(LAB))' \
@@ -28,11 +28,20 @@ grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without
 similar: .venv/synced  ## say which answers of a graded class are alike: LAB=01
 	$(BIN)/python -m autograder.similarity --lab '$(or $(MASTER),$(LAB))' $(OPTIONS)
 
+release: .venv/synced  ## write the students' own tree, without answers: OPTIONS='--to folder'
+	$(BIN)/python -m autograder.publish.release $(OPTIONS)
+
+gradescope: .venv/synced  ## make Gradescope's autograder for a lab: LAB=02
+	$(BIN)/python -m autograder.publish.gradescope --lab '$(or $(MASTER),$(LAB))' $(OPTIONS)
+
+new-lab: .venv/synced  ## begin a lab from the template: NAME=06_private_means
+	$(BIN)/python -m autograder.labs.new '$(NAME)'
+
 check: .venv/synced  ## before a commit: style, types, notebooks fresh, units, one class graded
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/codespell
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml autograder/publish/classroom.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	$(BIN)/mypy
 	$(BIN)/python -m autograder.labs.build --check

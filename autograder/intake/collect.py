@@ -224,8 +224,9 @@ def _gradescopes(source: Path) -> Path:
         inside = [path for path in source.iterdir() if not files.LITTER.fullmatch(path.name)]
     except OSError:  # which is said when it is listed
         return source
-    if len(inside) == 1 and (inside[0] / lms.METADATA).is_file() and not inside[0].is_symlink():
-        return inside[0]
+    named = [path for path in inside if lms.GRADESCOPES_EXPORT.fullmatch(path.name)]
+    if len(inside) == 1 == len(named) and (named[0] / lms.METADATA).is_file():
+        return source if named[0].is_symlink() else named[0]
     return source
 
 
@@ -255,8 +256,9 @@ class _Senders:
         self._logins = dict(self._headers(loose))
         self._gradescope: dict[str, tuple[list[Sender], datetime | None]] = {}
         folders = {entry.parts[0] for entry in entries if len(entry.parts) > 1}
-        # In a folder that students write to, one may call a file so.
-        if not all(map(lms.GRADESCOPE.fullmatch, folders)):
+        # In a folder that students write to, one may call a file so; Gradescope's lies alone.
+        alone = {entry.name for entry in loose} == {lms.METADATA}
+        if not (alone and folders and all(map(lms.GRADESCOPE.fullmatch, folders))):
             loose = []
         for entry in loose:
             if entry.name == lms.METADATA and not entry.refused:

@@ -34,6 +34,7 @@ HEADER = re.compile(
 )
 METADATA = "submission_metadata.yml"  # of Gradescope's export, beside its folders
 GRADESCOPE = re.compile(r"submission_[0-9]+")
+GRADESCOPES_EXPORT = re.compile(r"assignment_[0-9]+_export.*", re.DOTALL)
 MAX_METADATA = 32 << 20
 
 
@@ -129,15 +130,19 @@ def gradescope(metadata: bytes) -> dict[str, tuple[list[Sender], datetime | None
 
 
 def _gradescope(about: dict[str, Any]) -> tuple[list[Sender], datetime | None]:
+    def text(said: dict[str, Any], key: str) -> str:
+        # A list of lists of one another would be as text without end.
+        return value if isinstance(value := said.get(key), str) else ""
+
     senders = []
     for who in about[":submitters"]:
-        name, sid, email = (str(who.get(f":{key}") or "") for key in ("name", "sid", "email"))
+        name, sid, email = (text(who, f":{key}") for key in ("name", "sid", "email"))
         known = email or sid or name
         senders.append(Sender("gradescope", known, name or known, also=(sid, email)))
     written = re.match(
         r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)? ?"
         r"(Z|[+-][0-9]{2}:?[0-9]{2})?$",
-        str(about.get(":created_at", "")),
+        text(about, ":created_at"),
     )
     if written is None:
         return senders, None

@@ -239,10 +239,18 @@ def edition(exercises: dict[str, dict[str, float]]) -> str:
 
 
 def check_functions(place: Path) -> dict[str, int]:
-    """Return the check functions that a module of labkit.checks defines, and their lines."""
+    """Return the check functions that a module of labkit.checks defines, and their lines.
+
+    Raises:
+        Malformed: it is no Python.
+    """
+    try:
+        body = ast.parse(place.read_text("utf-8"), str(place)).body
+    except SyntaxError as error:
+        raise Malformed(place, error.lineno or 1, f"is no Python: {error.msg}") from None
     return {
         node.name: node.lineno
-        for node in ast.parse(place.read_text("utf-8"), str(place)).body
+        for node in body
         if isinstance(node, ast.FunctionDef) and "check" in map(ast.unparse, node.decorator_list)
     }
 

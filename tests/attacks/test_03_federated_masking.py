@@ -1,6 +1,7 @@
 """Attacks on secure aggregation: each succeeds against the old protocol and fails on the new."""
 
 import contextlib
+import hashlib
 from unittest import mock
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import stats
 from labkit import secagg
 from labkit.secagg import client as clients_of
 from labkit.secagg import shamir
+from tests.attacks.cells import solution
 
 pytestmark = pytest.mark.labs
 
@@ -352,3 +354,72 @@ def test_the_missing_noise_of_dropouts_and_colluders_is_accounted_for():
         spread = noisy.fixed.decode(left).std()
         # Of 20 000 values a standard deviation is off by 1/200: six of those.
         assert abs(spread / claimed - 1) <= 6 / 200
+
+
+# --- a server that lies: the lab's last section ---------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lab():
+    """The lab's functions, ten parties of 32 images, and a hidden layer of 64 units."""
+    rng = np.random.default_rng(11)
+    names = {
+        "Ed25519PrivateKey": Ed25519PrivateKey,
+        "pair_seed": clients_of.pair_seed,
+        "hashlib": hashlib,
+        "fixed": secagg.FixedPoint(32, 20),
+        "below": rng.normal(0, 1, (784, 64)),
+        "top": rng.normal(0, 0.3, 64),
+        "UNITS": 64,
+    }
+    lab = solution("03_federated_masking", **names)
+    lab["parties"] = lab["split_among"](lab["x_train"][:320], lab["y_train"][:320], 10, rng)
+    return lab
+
+
+def test_two_stories_bare_a_vector_up_to_half_of_the_parties(lab):
+    x = vectors(10)
+    assert np.array_equal(lab["two_stories"](10, 5, 3, x), x[3])
+    with pytest.raises(secagg.TooFewShares, match="confirmations"):
+        lab["two_stories"](10, 6, 3, x)
+
+
+def summed(lab, layers):
+    pairs = zip(layers, lab["parties"], strict=True)
+    sent = [lab["fixed"].encode(lab["hidden_gradient"](w, x, y), 10) for w, (x, y) in pairs]
+    return secagg.secure_sum(np.array(sent), 7)
+
+
+def test_models_that_silence_all_but_one_show_its_images_and_are_refused_once_bound(lab):
+    off = np.vstack([lab["below"], np.full(64, -1e6)])
+    models = [lab["firing"](1 / 32) if party == 3 else off for party in range(10)]
+    result = summed(lab, models)
+    _, likeness, whose = lab["images_in"](result.total, lab["parties"][3][0])
+    # A unit fires for one image of 32 alone with probability 0.37: some 24 of 64, for fewer images.
+    assert result.excluded == {} and len(set(whose[likeness > 0.999])) >= 8
+    # Without the lie ten parties' sums are of some ten images each.
+    honest = summed(lab, [lab["firing"](1 / 32)] * 10)
+    _, likeness, _ = lab["images_in"](honest.total, lab["parties"][3][0])
+    assert np.sum(likeness > 0.999) <= 2
+    bound = [lab["bound_to"](layer) for layer in models]
+    with pytest.raises(secagg.Refused, match="did not sign"):
+        lab["seated"](10, 7, bound)
+    assert lab["seated"](10, 7, bound[:1] * 10)  # all have the same one
+
+
+def test_one_crafted_model_for_all_is_not_refused_and_shows_single_images(lab):
+    """What the lab says remains: consistency is no proof of honesty."""
+    same = lab["firing"](1 / 320)
+    assert lab["seated"](10, 7, [lab["bound_to"](same)] * 10)
+    everybody = np.vstack([x for x, _ in lab["parties"]])
+    _, likeness, whose = lab["images_in"](summed(lab, [same] * 10).total, everybody)
+    assert len(set(whose[likeness > 0.999])) >= 8
+
+
+def test_a_round_number_binds_to_all_of_its_bits():
+    """Cut to 64 bits, two models would be found that agree; a difference above them is seen."""
+    share = np.zeros(16, np.uint32)
+    told = {clients_of.commitment(number, 0, 1, 0, share) for number in (5, 5 + 2**64, 5 + 2**255)}
+    assert len(told) == 3
+    result = secagg.secure_sum(vectors(4), 3, round_number=2**255 + 5, dropouts={1: "masked"})
+    assert result.arrived == {0, 2, 3} and result.excluded == {}

@@ -37,6 +37,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from labkit import accounting, audit, checks, dpsgd, plots
 from labkit.budget import budget
 from labkit.data import load_mnist
+from labkit.progress import tracked
 
 # %% setup=true
 (x_train, y_train), (x_test, y_test) = load_mnist()
@@ -245,7 +246,7 @@ def clip_per_example(per_example_grads, l2_norm_clip):
     """Scale each example's gradient to a norm of at most l2_norm_clip, over ALL variables.
 
     Args:
-        per_example_grads: a list with one float32 array per variable, each [batch, *variable.shape]
+        per_example_grads: a list, one float32 array per variable, each [batch, *variable.shape]
             with a batch of at least 1; row i of every array belongs to example i.
         l2_norm_clip: the bound C > 0.
 
@@ -522,8 +523,14 @@ def distance(a, b):
 
 
 print(f"the step moved the weights by up to      {distance(yours.get_weights(), start):.1e}")
-print(f"yours against TensorFlow Privacy's step  {distance(yours.get_weights(), library.get_weights()):.1e}")
-print(f"yours against labkit's                   {distance(yours.get_weights(), fast.get_weights()):.1e}")
+print(
+    "yours against TensorFlow Privacy's step  "
+    f"{distance(yours.get_weights(), library.get_weights()):.1e}"
+)
+print(
+    "yours against labkit's                   "
+    f"{distance(yours.get_weights(), fast.get_weights()):.1e}"
+)
 
 # %% [markdown]
 # They differ in speed. `tape.jacobian` sends every example's loss back through the whole batch, so
@@ -623,7 +630,10 @@ finer_orders = (1 + np.geomspace(0.01, 2, 200)).tolist()
 published, published_order = compute_epsilon(SIGMA, Q, STEPS, PUBLISHED_DELTA, tutorial_orders)
 finer, finer_order = compute_epsilon(SIGMA, Q, STEPS, PUBLISHED_DELTA, finer_orders)
 true = accounting.epsilon_bracket(SIGMA, Q, STEPS, PUBLISHED_DELTA)
-print(f"RDP, the tutorial's orders  ε = {published:.2f} at order {published_order:.4g}, the smallest it has")
+print(
+    f"RDP, the tutorial's orders  ε = {published:.2f} at order {published_order:.4g}, the smallest "
+    "it has"
+)
 print(f"RDP, orders nearer 1        ε = {finer:.2f} at order {finer_order:.4g}")
 print(f"PLD (numerical)             ε = {true.high:.2f}; whatever is below {true.low:.2f} is false")
 
@@ -642,8 +652,10 @@ plots.lines(
     xlabel="Rényi order − 1",
     ylabel="ε at that order (nats)",
     title="2321.94 is where the grid of orders ends",
-    alt="ε against the Rényi order, both on logarithmic axes. The curve has its minimum of about 550 "
-    "near order 1.04; the tutorial's orders begin at 1.1, to the right of the minimum, on the rising "
+    alt="ε against the Rényi order, both on logarithmic axes. The curve has its minimum of about "
+    "550 "
+    "near order 1.04; the tutorial's orders begin at 1.1, to the right of the minimum, on the "
+    "rising "
     "branch. PLD lies below at about 479.",
     logx=True,
     logy=True,
@@ -779,8 +791,10 @@ plots.lines(
     xlabel=f"ε so far (PLD, δ = {DELTA:g}, Poisson batches, add or remove one example)",
     ylabel="test accuracy",
     title="What privacy costs",
-    alt="Test accuracy against ε, one curve for each noise multiplier. Each curve climbs as training "
-    "goes on and ε grows; more noise means a smaller ε and a lower accuracy. All end below the line of "
+    alt="Test accuracy against ε, one curve for each noise multiplier. Each curve climbs as "
+    "training "
+    "goes on and ε grows; more noise means a smaller ε and a lower accuracy. All end below the "
+    "line of "
     "training without privacy.",
     logx=True,
 )
@@ -828,8 +842,10 @@ for _ in at_steps:
     norms.append((np.linalg.norm(noise), length, abs(noise @ signal) / length))
     private_steps(1.3, 120, rng)
 whole, sums, along = np.transpose(norms)
-print(f"in units of C: noise {whole.min():.0f} to {whole.max():.0f} over {signal.size} weights, sums "
-      f"{sums.min():.1f} to {sums.max():.1f}, noise along the sum {along.max():.1f} at most")
+print(
+    f"in units of C: noise {whole.min():.0f} to {whole.max():.0f} over {signal.size} weights, sums "
+    f"{sums.min():.1f} to {sums.max():.1f}, noise along the sum {along.max():.1f} at most"
+)
 plots.lines(
     {
         "noise, all of it": (at_steps, whole),
@@ -839,7 +855,8 @@ plots.lines(
     xlabel="training step",
     ylabel="Euclidean norm (in units of C)",
     title="The sum wins only along its own direction",
-    alt="Three curves over the training steps, on a logarithmic axis: the noise's norm stays at about 210 "
+    alt="Three curves over the training steps, on a logarithmic axis: the noise's norm stays at "
+    "about 210 "
     "times the clip, the clipped sum's falls from 31 to about 10, and the noise's component along "
     "the sum is about 1, below the sum at every step.",
     logy=True,
@@ -873,7 +890,10 @@ def attack(rngs):
     return np.linalg.norm(found - truth) / np.linalg.norm(truth)
 
 
-print(f"one seed for both:    relative error {attack([np.random.default_rng(7) for _ in range(2)]):.0e}")
+print(
+    "one seed for both:    relative error "
+    f"{attack([np.random.default_rng(7) for _ in range(2)]):.0e}"
+)
 print(f"a generator for each: relative error {attack(np.random.default_rng(7).spawn(2)):.0f}")
 
 # %% [markdown]
@@ -966,7 +986,10 @@ plots.roc(
     alt="ROC curves of the membership attack. The model trained without privacy is well above the "
     "diagonal and enters the region that the private guarantee forbids; the private model's curve "
     "stays close to the diagonal, below that region.",
-    bound=(f"forbidden at ε = {private_epsilon:.2f}", (grid, tpr_bound(grid, private_epsilon, DELTA))),
+    bound=(
+        f"forbidden at ε = {private_epsilon:.2f}",
+        (grid, tpr_bound(grid, private_epsilon, DELTA)),
+    ),
 )
 
 # %% [markdown]
@@ -1151,7 +1174,11 @@ def confidences(members):
         tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     shadow.fit(
-        x_train[pool][members], y_train[pool][members], batch_size=50, epochs=shadow_epochs, verbose=0
+        x_train[pool][members],
+        y_train[pool][members],
+        batch_size=50,
+        epochs=shadow_epochs,
+        verbose=0,
     )
     logits = shadow(x_train[pool]).numpy().astype(float)
     own = np.arange(10) == y_train[pool][:, None]
@@ -1160,7 +1187,9 @@ def confidences(members):
     return confidence, np.logaddexp(0, -confidence)
 
 
-confidence, shadow_losses = np.transpose([confidences(row) for row in included], (1, 0, 2))
+confidence, shadow_losses = np.transpose(
+    [confidences(row) for row in tracked(included, "shadow models")], (1, 0, 2)
+)
 
 
 def log_likelihood(target, seen):
@@ -1184,7 +1213,8 @@ plots.lines(
     xlabel="false-positive rate (fraction of non-members)",
     ylabel="true-positive rate (fraction of members)",
     title="Where accusations count",
-    alt="ROC curves of the loss attack and of the likelihood-ratio attack on logarithmic axes. At low "
+    alt="ROC curves of the loss attack and of the likelihood-ratio attack on logarithmic axes. At "
+    "low "
     "false-positive rates the likelihood-ratio attack finds several times as many members.",
     logx=True,
     logy=True,

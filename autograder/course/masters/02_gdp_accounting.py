@@ -51,6 +51,7 @@ from labkit import accounting, checks, dpsgd, plots
 from labkit.accounting import require_domain
 from labkit.budget import budget
 from labkit.data import load_mnist
+from labkit.progress import tracked
 
 # %% setup=true
 # The training run that all the published figures are about.
@@ -672,7 +673,10 @@ print(f"RDP uniform, noise 1.3 · C    ε = {epsilon_rdp_uniform(NOISE_MULTIPLIE
 uses = uses_by_queue(np.random.default_rng(0))
 for times in (uses.min(), EPOCHS, uses.max()):
     epsilon = accounting.epsilon_pld(NOISE_MULTIPLIER, 1.0, times, DELTA)
-    print(f"used {times} times in {EPOCHS} epochs    ε = {epsilon:.2f}   {np.sum(uses == times)} images")
+    print(
+        f"used {times} times in {EPOCHS} epochs    ε = {epsilon:.2f}   {np.sum(uses == times)} "
+        "images"
+    )
 
 # %% [markdown]
 # ### The picture
@@ -683,7 +687,9 @@ for times in (uses.min(), EPOCHS, uses.max()):
 # %%
 def compare(settings):
     """ε of every accountant at each (σ, q, T), relative to PLD's upper bound."""
-    brackets = [accounting.epsilon_bracket(*setting, DELTA) for setting in settings]
+    brackets = [
+        accounting.epsilon_bracket(*setting, DELTA) for setting in tracked(settings, "bracketing ε")
+    ]
     high = np.array([b.high for b in brackets])
     figures = {
         "RDP": [eps_rdp(*setting, DELTA, TUTORIAL_ORDERS, "tight") for setting in settings],
@@ -722,7 +728,8 @@ plots.lines(
     ylabel="ε relative to PLD's upper bound (drawn up to 4)",
     title="Who is right, over the steps",
     alt="ε of RDP, PLD and the CLT relative to PLD's upper bound, against the number of steps. For "
-    f"{counts[0]} step{'s' * (counts[0] > 1)} the CLT gives {over_steps['CLT'][0]:.0%} of that bound and RDP "
+    f"{counts[0]} step{'s' * (counts[0] > 1)} the CLT gives {over_steps['CLT'][0]:.0%} of that "
+    "bound and RDP "
     f"{over_steps['RDP'][0]:.1f} times as much; both come nearer with more steps. The region where "
     "the CLT lies below the certified lower bound is shaded.",
     logx=True,
@@ -796,8 +803,14 @@ def clt_here(*setting):
     return epsilon_clt(*setting, DELTA)
 
 
+brackets = {
+    setting: accounting.epsilon_bracket(*setting, DELTA)
+    for setting in tracked(grid, "bracketing ε")
+}
+
+
 def bracket_here(*setting):
-    return accounting.epsilon_bracket(*setting, DELTA)
+    return brackets[setting]
 
 
 for what, settings in (
@@ -887,7 +900,7 @@ def rdp_tutorial(noise_multiplier, sampling_probability, steps, delta):
 
 
 accountants = {"CLT": epsilon_clt, "RDP": rdp_tutorial, "PLD": accounting.epsilon_pld}
-for target in budget(full=[0.5, 1.0, 4.0], quick=[1.0]):
+for target in tracked(budget(full=[0.5, 1.0, 4.0], quick=[1.0]), "looking for σ"):
     for name, accountant in list(accountants.items())[: budget(full=3, quick=1)]:
         sigma = noise_for(target, DELTA, Q, STEPS, accountant)
         low, high = accounting.epsilon_bracket(sigma, Q, STEPS, DELTA)
@@ -992,9 +1005,12 @@ plots.lines(
     xlabel="epoch",
     ylabel="test accuracy",
     title=f"{planned} epochs at σ = {NOISE_MULTIPLIER}: what you get, and what it costs",
-    alt="Test accuracy by epoch on the left axis: the published curve climbs from 0.908 to 0.968, ours "
-    f"from {history.validation_accuracy[0]:.3f} to {history.validation_accuracy[-1]:.3f} in {epochs} "
-    "epochs. On the right axis ε by RDP, PLD and the CLT grows with the epochs, RDP highest, the CLT "
+    alt="Test accuracy by epoch on the left axis: the published curve climbs from 0.908 to 0.968, "
+    "ours "
+    f"from {history.validation_accuracy[0]:.3f} to {history.validation_accuracy[-1]:.3f} in "
+    f"{epochs} "
+    "epochs. On the right axis ε by RDP, PLD and the CLT grows with the epochs, RDP highest, the "
+    "CLT "
     "lowest, below PLD.",
     right=(
         f"ε at δ = {DELTA:g}",
@@ -1126,7 +1142,10 @@ def train_in_groups(group_size, steps):
 steps = budget(full=720, quick=4)
 group_accuracy = {group_size: train_in_groups(group_size, steps) for group_size in (1, 5)}
 for group_size, reached in group_accuracy.items():
-    print(f"groups of {group_size}, {steps} steps, σ = {NOISE_MULTIPLIER}: test accuracy {reached:.3f}")
+    print(
+        f"groups of {group_size}, {steps} steps, σ = {NOISE_MULTIPLIER}: test accuracy "
+        f"{reached:.3f}"
+    )
 
 # %% [markdown]
 # In full mode, after three epochs: 0.949 without groups, 0.887 with groups of 5 (seeds 3 and 4). After the
@@ -1177,7 +1196,9 @@ print(f"labkit, batch of {size}, every example clipped: {taken:.0f} ms a step")
 
 # %%
 two_steps = 2 * bracket.high, (1 + math.exp(bracket.high)) * DELTA
-print(f"groups of 5, after 15 epochs: ε = {two_steps[0]:.2f} at δ = {two_steps[1]:.1e} for one person")
+print(
+    f"groups of 5, after 15 epochs: ε = {two_steps[0]:.2f} at δ = {two_steps[1]:.1e} for one person"
+)
 
 # %% [markdown]
 # ## What you proved, and what you did not

@@ -210,7 +210,7 @@ def server_step(top, smashed, labels, learning_rate):
         learning_rate: η, for the top.
 
     Returns:
-        Three things: the new top as a list [w, b]; the gradient of the loss by smashed, [batch, cut];
+        Three things: the new top as a list [w, b]; the loss's gradient by smashed, [batch, cut];
         the loss, a scalar: the mean cross-entropy before the step.
     """
     ### BEGIN SOLUTION
@@ -295,7 +295,7 @@ def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, bac
         backward: backward(bottom, x, cut_gradient, learning_rate) → new bottom; for alice.
 
     Returns:
-        Four things: the new bottom (alice's), the new top and the loss (bob's), and the cut gradient
+        Four things: the new bottom (alice's), the new top and the loss (bob's), the cut gradient
         as alice received it (alice's). All remote.
     """
     ### BEGIN SOLUTION
@@ -364,13 +364,23 @@ for start in range(0, 20 * BATCH, BATCH):
     x, y = pixels(x_train[here]), y_train[here].astype(np.int32)
     together = unsplit_step(together, x, y)
     hers, his, _, _ = split_step(
-        alice, bob, hers, his, alice.send(x), bob.send(y), LEARNING_RATE,
-        forward_to_cut, server_step, backward_from_cut,
+        alice,
+        bob,
+        hers,
+        his,
+        alice.send(x),
+        bob.send(y),
+        LEARNING_RATE,
+        forward_to_cut,
+        server_step,
+        backward_from_cut,
     )
 split = [w.copy().get() for w in [*hers, *his]]
 print(
-    f"20 steps moved the weights by up to {max(np.abs(a - b).max() for a, b in zip(split, bottom + top)):.4f};"
-    f"\nsplit and unsplit differ by up to {max(np.abs(a - b).max() for a, b in zip(split, together)):.1e}"
+    "20 steps moved the weights by up to "
+    f"{max(np.abs(a - b).max() for a, b in zip(split, bottom + top)):.4f};"
+    "\nsplit and unsplit differ by up to "
+    f"{max(np.abs(a - b).max() for a, b in zip(split, together)):.1e}"
 )
 
 # %% [markdown]
@@ -507,7 +517,8 @@ plots.lines(
     xlabel="epoch",
     ylabel="test accuracy",
     title="What the missing steps are worth: accuracy",
-    alt="Test accuracy by epoch, two curves. Both rise; without the steps in which alice learns the "
+    alt="Test accuracy by epoch, two curves. Both rise; without the steps in which alice learns "
+    "the "
     "curve stays far below the other.",
 )
 
@@ -529,10 +540,20 @@ one_process = (time.perf_counter() - began) / 200
 evaluations = 4 * CUT * TEST * EPOCHS  # smashed test data went to bob after each epoch
 per_step = (to_bob + to_alice - evaluations) / steps
 payload = bytes_per_epoch(TRAIN, BATCH, CUT, 0) * EPOCHS / steps
-print(f"time per step:  {1e3 * seconds / steps:.1f} ms in two processes, {1e3 * one_process:.1f} ms in one")
-print(f"bytes per step: {per_step:.0f} across the cut by the sockets' count; {payload:.0f} predicted")
-print(f"overhead:       {(per_step - payload) / 2:.0f} bytes a message, {per_step / payload - 1:.2%}")
-print(f"an epoch:       {per_step * steps / EPOCHS / 1e6:.1f} MB; the images themselves are {TRAIN * 784 / 1e6:.1f} MB")
+print(
+    f"time per step:  {1e3 * seconds / steps:.1f} ms in two processes, {1e3 * one_process:.1f} ms "
+    "in one"
+)
+print(
+    f"bytes per step: {per_step:.0f} across the cut by the sockets' count; {payload:.0f} predicted"
+)
+print(
+    f"overhead:       {(per_step - payload) / 2:.0f} bytes a message, {per_step / payload - 1:.2%}"
+)
+print(
+    f"an epoch:       {per_step * steps / EPOCHS / 1e6:.1f} MB; the images themselves are "
+    f"{TRAIN * 784 / 1e6:.1f} MB"
+)
 
 # %% [markdown]
 # The last line deserves a pause: to keep 47 MB of images at home, alice sends several times as much in *every
@@ -620,7 +641,8 @@ for share in (0.02, 0.09, 0.5):
     ]
     everything, truth = map(np.concatenate, zip(*seen))
     print(
-        f"{share:4.0%} positives: AUC of the norm attack {roc_auc_score(truth, norm_attack(everything)):.4f} "
+        f"{share:4.0%} positives: AUC of the norm attack "
+        f"{roc_auc_score(truth, norm_attack(everything)):.4f} "
         f"over {ATTACK_STEPS} steps"
     )
 plots.lines(
@@ -628,7 +650,8 @@ plots.lines(
     xlabel="step",
     ylabel="AUC of the norm attack",
     title="alice reads bob's labels from lengths alone",
-    alt="AUC of the norm attack against training step for three shares of positives. With two and nine "
+    alt="AUC of the norm attack against training step for three shares of positives. With two and "
+    "nine "
     "percent it is close to 1; with one half it is far lower.",
 )
 
@@ -695,7 +718,9 @@ for moment, hers, his in (
     (f"after {EPOCHS} epochs", bottom, top),
 ):
     *_, received = split_training(hers, his, probe_x, probe_y)
-    print(f"direction attack {moment}: {attack_accuracy(received.get()):.4f} of the labels read right")
+    print(
+        f"direction attack {moment}: {attack_accuracy(received.get()):.4f} of the labels read right"
+    )
 
 # %% [markdown]
 # **One labelled image of each digit, and alice has all the labels that bob would not hand over.** Split learning alone
@@ -766,7 +791,8 @@ plots.images(
         "bob's view": np.clip(stolen[:8], 0, 1).reshape(-1, 28, 28),
     },
     title="Eight test images, and what bob makes of their smashed data",
-    alt="Two rows of eight handwritten digits. The reconstructions in the second row are blurred, and "
+    alt="Two rows of eight handwritten digits. The reconstructions in the second row are blurred, "
+    "and "
     "every digit and much of its handwriting can be recognised.",
 )
 
@@ -888,8 +914,13 @@ def noisy_training(noise_multiplier, seed, rate=LEARNING_RATE):
     for batch in order.reshape(-1, BATCH):
         noise_seed = rng.integers(2**31 - 1, size=2).astype(np.int32)
         bottom, top, received = noisy_step(
-            bottom, top, pixels(x_train[batch]), y_train[batch].astype(np.int32),
-            noise_multiplier, noise_seed, rate,
+            bottom,
+            top,
+            pixels(x_train[batch]),
+            y_train[batch].astype(np.int32),
+            noise_multiplier,
+            noise_seed,
+            rate,
         )
         seen.append(received.numpy().astype(np.float64))
     hers = order[:REGRESSED]
@@ -917,8 +948,10 @@ plots.lines(
     xlabel="noise multiplier (noise's norm over the longest gradient's)",
     ylabel="fraction right (mean of the seeds)",
     title="What noise hides from each attack, and from the training",
-    alt="Fractions right against the noise multiplier, four curves that start high. The direction attack falls "
-    "first, the projected attack later, the regressed attack last. Test accuracy falls below the level line of "
+    alt="Fractions right against the noise multiplier, four curves that start high. The direction "
+    "attack falls "
+    "first, the projected attack later, the regressed attack last. Test accuracy falls below the "
+    "level line of "
     "what it is when bob sends nothing, where the regressed attack still reads most labels.",
 )
 
@@ -1064,8 +1097,16 @@ def split_in_turns(parts):
             x, at_client = client.run(next_batch, own, hers, at_client)
             y, at_bob = bob.run(next_batch, own_labels, his, at_bob)
             bottom, top, _, _ = split_step(
-                client, bob, bottom, top, x, y, LEARNING_RATE,
-                forward_to_cut, server_step, backward_from_cut,
+                client,
+                bob,
+                bottom,
+                top,
+                x,
+                y,
+                LEARNING_RATE,
+                forward_to_cut,
+                server_step,
+                backward_from_cut,
             )
         return bottom, top
 
@@ -1093,7 +1134,10 @@ def fed_avg(parts):
     weights = bob.send(sum(new_network(np.random.default_rng(1)), []))
     accuracies, rng = [], np.random.default_rng(4)
     data = [
-        (client.run(pixels, client.send(x_train[part])), client.send(y_train[part].astype(np.int32)))
+        (
+            client.run(pixels, client.send(x_train[part])),
+            client.send(y_train[part].astype(np.int32)),
+        )
         for client, part in zip(clients, parts)
     ]
     for _ in range(ROUNDS):
@@ -1128,7 +1172,8 @@ plots.lines(
     xlabel="round (each image once)",
     ylabel="test accuracy",
     title="Three clients: taking turns against averaging",
-    alt="Test accuracy by round, four curves. With images dealt at random, taking turns is ahead of "
+    alt="Test accuracy by round, four curves. With images dealt at random, taking turns is ahead "
+    "of "
     "FedAvg. Sorted by digit both are far lower, and FedAvg ends ahead.",
 )
 
@@ -1214,7 +1259,9 @@ common = set(at_alice) & set(at_bob)
 
 hashes = {hashlib.sha256(number.encode()).digest() for number in at_bob}
 read = {number for number in NUMBERS if hashlib.sha256(number.encode()).digest() in hashes}
-print(f"hashes: alice reads {len(read - common)} of bob's {len(set(at_bob) - common)} other patients")
+print(
+    f"hashes: alice reads {len(read - common)} of bob's {len(set(at_bob) - common)} other patients"
+)
 
 a, b = secrets.randbits(256), secrets.randbits(256)
 from_bob = masked(map(element, at_bob), b)
@@ -1223,7 +1270,10 @@ hers_twice = masked(masked(map(element, at_alice), a), b)  # at alice's, then at
 his_twice = set(masked(from_bob, a))
 matched = {number for number, e in zip(at_alice, hers_twice) if e in his_twice}
 read = {number for number in NUMBERS if element(number) in from_bob}
-print(f"Diffie-Hellman: {len(matched)} common, right: {matched == common}; alice reads {len(read)} others from the list")
+print(
+    f"Diffie-Hellman: {len(matched)} common, right: {matched == common}; alice reads {len(read)} "
+    "others from the list"
+)
 
 # %% [markdown]
 # If both follow the protocol, alice learns the common patients and the length of bob's list, and no more, as long as
