@@ -60,4 +60,4 @@ def compose_mu(mus):
 # %% wrong="at most three releases" of="solution" edit={"in mus)": "in mus[:3])"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 # %% wrong="half the sum of squares" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "math.sqrt(sum(mu**2 for mu in mus) / 2)"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 # %% wrong="never below 1" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "math.sqrt(max(1.0, sum(mu**2 for mu in mus)))"} loses={"composition_grows_with_the_root": "times one"}
-# %% wrong="in float16" of="solution" edit={"mu**2": "np.float16(mu) ** 2"} loses={"composition_adds_up_renyi_costs": "compose_mu", "composition_grows_with_the_root": "compose_mu"}
+# %% wrong="each μ rounded" of="solution" edit={"mu**2": "round(mu, 2) ** 2"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
