@@ -444,7 +444,7 @@ def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generat
             strict=True,
         )
     )  # fmt: skip
-    randomness.require_calls_apart(by_seed, in_turn, "The noise")
+    randomness.require_calls_apart(by_seed, in_turn, "the noise")
     randomness.require_distinct(
         [*alike], "The noise with two rngs whose first numbers are nearly the same"
     )
@@ -628,7 +628,7 @@ class _TinyTask:
     """A few examples, a small network, and what DP-SGD without noise must do to its weights."""
 
     def __init__(self, rng: np.random.Generator, examples: int) -> None:
-        self.l2_norm_clip = float(rng.uniform(0.4, 0.6))
+        self.l2_norm_clip = float(rng.uniform(1.0, 1.5))
         self.learning_rate = float(rng.uniform(0.25, 0.35))
         self.x = rng.normal(0, 1, (examples, 4)).astype(np.float32)
         self.x[::2] *= 6  # some gradients above the bound, some below
@@ -645,18 +645,24 @@ class _TinyTask:
             "learning_rate": self.learning_rate,
         }
 
+    def lengths(self, num_microbatches: int) -> np.ndarray:
+        """The norm of each microbatch's mean gradient at the start."""
+        return np.linalg.norm(self._means(self.weights, num_microbatches), axis=1)
+
+    def _means(self, weights: list[np.ndarray], num_microbatches: int) -> np.ndarray:
+        w1, b1, w2, b2 = weights
+        hidden = np.tanh(self.x @ w1 + b1)
+        d2 = special.softmax(hidden @ w2 + b2, axis=1) - np.eye(3)[self.y]
+        d1 = (d2 @ w2.T) * (1 - hidden**2)
+        each = [self.x[:, :, None] * d1[:, None], d1, hidden[:, :, None] * d2[:, None], d2]
+        flat = np.hstack([g.reshape(len(self.x), -1) for g in each])
+        return flat.reshape(num_microbatches, -1, flat.shape[1]).mean(axis=1)
+
     def weights_after(self, steps: int, num_microbatches: int, clip: bool = True) -> np.ndarray:
         """Full-batch steps by the definition, with the network's gradients written out."""
-        groups = np.arange(num_microbatches).repeat(len(self.x) // num_microbatches)
         weights = [w.astype(np.float64) for w in self.weights]
         for _ in range(steps):
-            w1, b1, w2, b2 = weights
-            hidden = np.tanh(self.x @ w1 + b1)
-            d2 = special.softmax(hidden @ w2 + b2, axis=1) - np.eye(3)[self.y]
-            d1 = (d2 @ w2.T) * (1 - hidden**2)
-            each = [self.x[:, :, None] * d1[:, None], d1, hidden[:, :, None] * d2[:, None], d2]
-            flat = np.hstack([g.reshape(len(self.x), -1) for g in each])
-            means = np.array([flat[groups == i].mean(axis=0) for i in range(num_microbatches)])
+            means = self._means(weights, num_microbatches)
             norms = np.linalg.norm(means, axis=1, keepdims=True)
             factors = np.minimum(1, self.l2_norm_clip / norms) if clip else 1.0
             step = self.learning_rate * np.mean(factors * means, axis=0)
@@ -706,9 +712,14 @@ def _private_optimizer(optimizer: Any) -> Any:
 @check
 def its_step_clips_each_microbatch(library_optimizer: Callable, rng: np.random.Generator) -> None:
     """without noise its step is the mean of the clipped microbatch gradients."""
-    task = _TinyTask(rng, 12)
+    while True:
+        task, microbatches = _TinyTask(rng, 12), int(rng.choice([2, 3, 4, 6]))
+        lengths = task.lengths(microbatches)
+        # One microbatch beyond the clip, and one within it, but beyond the learning rate.
+        short = (lengths > 1.3 * task.learning_rate) & (lengths < 0.9 * task.l2_norm_clip)
+        if lengths.max() > 1.2 * task.l2_norm_clip and short.any():
+            break
     before = _flat(task.weights)
-    microbatches = int(rng.choice([1, 2, 3, 4, 6]))
     settings = task.settings(microbatches)
     result = at_home(library_optimizer, _one_step, settings, task.weights, task.x, task.y)
     got = _flat(as_arrays(result, "the model's weights after its step", task.weights))

@@ -1151,7 +1151,7 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
     a, b = (
         _gradient(
             microbatch_gradient(
-                np.zeros((2, size), np.float32), 1, 1.0, 2.0, np.random.default_rng(state)
+                np.zeros((1, size), np.float32), 1, 1.0, 1.0, np.random.default_rng(state)
             ),
             size,
         )
@@ -1177,7 +1177,7 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
         as_array(noise, "the noise of many calls", (calls, 3))
         for noise, calls in zip(noises, (len(seeds), len(seeds), 2), strict=True)
     )
-    randomness.require_calls_apart(by_seed, in_turn, "The noise")
+    randomness.require_calls_apart(by_seed, in_turn, "the noise")
     randomness.require_distinct(
         [*alike], "The noise with two rngs whose first numbers are nearly the same"
     )
@@ -1191,10 +1191,10 @@ def _noises(
     alike: tuple[np.random.Generator, ...],
 ) -> list[np.ndarray]:
     """Return the noise of a call with each seed, of as many on one generator, and of two more."""
-    zeros = np.zeros((2, size), np.float32)
+    zeros = np.zeros((1, size), np.float32)  # a single group, so that no slip of scale shows
 
     def draw(rng: np.random.Generator) -> np.ndarray:
-        return _gradient(microbatch_gradient(zeros, 2, 1.0, 1.0, rng), size)
+        return _gradient(microbatch_gradient(zeros, 1, 1.0, 1.0, rng), size)
 
     return [
         np.array([draw(np.random.default_rng(seed)) for seed in seeds]),

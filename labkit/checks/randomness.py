@@ -38,14 +38,14 @@ def require_gaussian(z: np.ndarray, what: str) -> None:
     require(n > 0, f"{what} is empty.")
     require(
         abs(z.mean()) * np.sqrt(n) <= stats.norm.isf(chance / 2),
-        f"{what} has mean {z.mean():.3g} standard deviations over {n} draws; it should be centred "
-        "on 0.",
+        f"{_begun(what)} has mean {z.mean():.3g} standard deviations over {n} draws; it should be "
+        "centred on 0.",
     )
     low, high = np.sqrt(stats.chi2.ppf([chance / 2, 1 - chance / 2], n) / n)
     deviation = float(np.sqrt(np.mean(z**2)))
     require(
         low <= deviation <= high,
-        f"Over {n} draws {what}'s standard deviation is {deviation:.3g} times what is wanted.",
+        f"Over {n} draws the standard deviation of {what} is {deviation:.3g} times what is wanted.",
     )
     # A hair further out, so that what is clipped to a tail is not beyond it by rounding.
     wanted = stats.norm.sf(np.array(TAILS) + _HAIR)
@@ -60,7 +60,7 @@ def require_gaussian(z: np.ndarray, what: str) -> None:
         )
     require(
         bool(stats.kstest(z, "norm").pvalue >= chance),
-        f"{what} has the right size, but is not Gaussian, or one draw serves many times.",
+        f"{_begun(what)} has the right size, but is not Gaussian, or one draw serves many times.",
     )
 
 
@@ -124,7 +124,7 @@ def require_independent(z: np.ndarray, what: str) -> None:
         _require_no_peak(
             sums,
             n - lags,
-            f"{what} repeats itself: its {kind} and those {{}} further on belong together",
+            f"{_begun(what)} repeats itself: its {kind} and those {{}} further on belong together",
             1,
         )
 
@@ -158,7 +158,7 @@ def require_distinct(outputs: Sequence[np.ndarray], what: str) -> None:
         same = seen.setdefault(np.ascontiguousarray(output).tobytes(), at)
         require(
             same == at,
-            f"{what}: number {at + 1} of {len(outputs)} is exactly number {same + 1}.",
+            f"{_begun(what)}: number {at + 1} of {len(outputs)} is exactly number {same + 1}.",
         )
 
 
@@ -363,6 +363,10 @@ _PCG64_MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
 def outputs_of_seeds(student: Callable[..., Any], seeds: Iterable[int], *args: Any) -> list:
     """Return what `student(*args, rng)` gives for each seed; run it with `checks.at_home`."""
     return [np.asarray(student(*args, np.random.default_rng(seed))) for seed in seeds]
+
+
+def _begun(what: str) -> str:
+    return what[:1].upper() + what[1:]
 
 
 def _folded(z: np.ndarray) -> np.ndarray:

@@ -34,14 +34,12 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
         learning_rate=learning_rate,
     )
 
-# %% right="a subclass that changes nothing"
-class Mine(tensorflow_privacy.DPKerasSGDOptimizer):
-    pass
-
-Mine.__module__ = "tensorflow_privacy.mine"
+# %% right="arguments bound one after another"
+from functools import partial
 
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
-    return Mine(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate=learning_rate)
+    private = partial(tensorflow_privacy.DPKerasSGDOptimizer, l2_norm_clip, noise_multiplier)
+    return partial(private, num_microbatches)(learning_rate=learning_rate)
 
 # %% right="the generic optimizer, numbers as floats"
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
@@ -78,7 +76,7 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
     return tensorflow_privacy.DPKerasSGDOptimizer
 
-# %% wrong="coins in place of noise" loses={"its_step_clips_each_microbatch": "Could not interpret", "its_noise_has_the_right_scale": "of a Gaussian"}
+# %% wrong="coins in place of noise" loses={"its_step_clips_each_microbatch": "Could not interpret", "its_noise_has_the_right_scale": "not drawn anew"}
 class Coins:
     __module__ = "tensorflow_privacy.coins"
 

@@ -126,4 +126,4 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
 # %% wrong="noise where there is a gradient" edit={"+ noise": "+ noise * (means != 0).any(axis=0)"} loses={"group_noise_comes_from_rng": "no noise"}
 # %% wrong="clips each coordinate" edit={"clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))": "clipped = np.clip(means, -l2_norm_clip, l2_norm_clip)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
 # %% wrong="clips the sum of the groups" edit={"np.linalg.norm(means, axis=1, keepdims=True)": "np.linalg.norm(means)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
-# %% wrong="NaN for a group without a gradient" edit={"(l2_norm_clip / np.maximum(norms, l2_norm_clip))": "np.minimum(1, l2_norm_clip / norms)"} loses={"each_group_is_clipped": "NaN", "group_noise_comes_from_rng": "NaN"}
+# %% wrong="NaN for a group without a gradient" edit={"(l2_norm_clip / np.maximum(norms, l2_norm_clip))": "np.minimum(norms, l2_norm_clip) / norms"} loses={"each_group_is_clipped": "NaN", "group_noise_comes_from_rng": "NaN"}
