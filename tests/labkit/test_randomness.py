@@ -37,7 +37,7 @@ NO_NOISE = {
     "a pool of 10 000": lambda z, rng: rng.choice(z[:10_000], N),
     "no tails": lambda z, rng: z[np.abs(z) < 3],
     "clipped": lambda z, rng: np.clip(z, -3, 3),
-    "one tail": lambda z, rng: np.minimum(z, 2.9),
+    "one tail": lambda z, rng: np.minimum(rng.standard_normal(2 * N), 3),
     "uniform": lambda z, rng: rng.uniform(-(3**0.5), 3**0.5, N),
     "signs": lambda z, rng: rng.choice([-1.0, 1.0], N),
     "Laplace": lambda z, rng: rng.laplace(size=N) / 2**0.5,
