@@ -90,6 +90,8 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
 
 def _path(text: str) -> Path:
     """Return a path; the shell leaves a "~" as it is in quotes, and after "="."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("there is no path")
     path = Path(text)
     try:
         return path if path.exists() else path.expanduser()

@@ -11,6 +11,8 @@ import pytest
 from autograder.grade import main
 from tests.tiny import FIXTURES, ROOT, write_class
 
+pytestmark = pytest.mark.grader
+
 
 def run(*arguments, **more):
     command = [sys.executable, "-X", "importtime", "-m", "autograder.grade", *arguments]
@@ -22,7 +24,8 @@ def run(*arguments, **more):
     [(["--help"], 0), ([], 2), (["--lab", "1", "--jops", "2"], 2), (["--lab", "99"], 1),
      (["--lab", "3", "--submissions", "/none"], 1), (["--lab", "3", "--due", "x"], 1),
      (["--lab", "3", "--output", "/proc/none", "--submissions", "tests/fixtures"], 1),
-     (["--lab", "3", "--roster", "/none"], 1), (["--lab", "3", "--jobs", "x"], 2)],
+     (["--lab", "3", "--roster", "/none"], 1), (["--lab", "3", "--jobs", "x"], 2),
+     (["--lab", "3", "--submissions", ""], 2)],
 )  # fmt: skip
 def test_nothing_that_takes_seconds_is_imported_to_say_no(arguments, code):
     done = run(*arguments)

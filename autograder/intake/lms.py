@@ -111,7 +111,9 @@ def github(name: str, lab: str) -> Sender | None:
     kinds = "privacy-labs?|labs?|assignment|homework|hw|exercise|project"
     slug = rf"(?:(?:{kinds})-?{number}(?:-{words})?|{number}-{words}|{words})"
     match = re.fullmatch(rf"{slug}-(?P<login>[a-z0-9](?:-?[a-z0-9]){{0,38}})", name, re.IGNORECASE)
-    return match and Sender("github", match["login"], match["login"])
+    if match is None or match["login"].casefold() == "submissions":  # the folder of them all
+        return None
+    return Sender("github", match["login"], match["login"])
 
 
 def gradescope(metadata: bytes) -> dict[str, tuple[list[Sender], datetime | None]]:

@@ -159,8 +159,9 @@ def _columns(head: list[str]) -> dict[str, int]:
 
 def _person(row: list[str], columns: dict[str, int]) -> Person:
     def cell(what: str) -> str:
+        # Some put these before a number, so that a spreadsheet leaves it as it is.
         at = columns.get(what, len(row))
-        return clean.line(row[at], 200).strip().lstrip("'") if at < len(row) else ""
+        return clean.line(row[at], 200).strip().lstrip("'#") if at < len(row) else ""
 
     name = cell("name")
     if not name or "last" in columns:

@@ -8,6 +8,7 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ def write(
     templates.filters["points"] = lambda value: f"{value:.4g}"
     feedback = templates.get_template("feedback.html.j2")
     hints = _hints(lab)
+    found = [replace(e, name=joined.person(e.student).name or e.name) for e in found]
     collected = {each.student: each for each in found}
     for folder in ("feedback", "gradescope"):
         (output / folder).mkdir(exist_ok=True)

@@ -210,6 +210,11 @@ _MEANINGS = {
     "its own, such as `tf_shell.expand_dims` and `tf_shell.reduce_sum`.",
     r"Unsupported type for (reduce_sum|expand_dims)": "It is no ciphertext. NumPy takes `array - "
     "ciphertext` and `array * ciphertext` apart, entry by entry, which is slow, too: use tensors.",
+    r"Cannot reduce_sum over polynomial_axis": "tf_shell.reduce_sum wants axes counted from the "
+    "front, such as 2: it miscounts negative ones.",
+    r"(?i)mismatch\w* polynomial degree": "Two things of different contexts were put together, "
+    "such as a key of the notebook's and these ciphertexts. Whoever computes on ciphertexts has no "
+    "key to them, and needs none.",
     r"Invalid broadcast between": "These are the shapes behind the first axis, the slots.",
     r"'RemoteTensor' does not support ufuncs": "NumPy cannot reach a remote tensor: let its party "
     "compute, with `run` and a function of TensorFlow's.",
@@ -377,6 +382,8 @@ def as_arrays(value: Any, what: str, like: Sequence[np.ndarray]) -> list[np.ndar
         f"{what} {kind} {len(items)} entries, but there are {len(like)} variables: return one "
         "array for each.",
     )
+    missing = [i for i, item in enumerate(items) if item is None]
+    require(not missing, f"{what} has None in place of an array, at {missing}.")
     return [
         as_array(item, f"{what}, entry {i},", wanted.shape)
         for i, (item, wanted) in enumerate(zip(items, like, strict=True))

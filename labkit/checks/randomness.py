@@ -20,7 +20,8 @@ from labkit.checks import FALSE_FAIL, require
 
 # From where the |normal| cannot be cut off unseen, with the number of coordinates that shows it:
 # a million have 2.5 beyond 4.9, and 0 of 20 expected has probability 2e-9.
-TAILS = (1.0, 2.0, 3.0, 3.5, 4.0, 4.5)
+# What is clipped at 3 has nothing beyond 3.05, where 10 000 normals have 23.
+TAILS = (1.0, 2.0, 3.0, 3.05, 3.5, 4.0, 4.5)
 
 # Draws in float32 repeat by chance: they lie on a grid of 2^-23 of the probability or finer; two
 # equal absolute values are twice as likely. Another factor of 2 is left for coarser generators.
@@ -30,10 +31,10 @@ _COINCIDENCE = 4 * 2.0**-23
 def require_gaussian(z: np.ndarray, what: str) -> None:
     """Require that `z`, of any shape, has the law of independent standard normals.
 
-    Mean, deviation, shape (Kolmogorov–Smirnov) and both tails at `TAILS` are tested.
+    Mean, deviation, shape (Kolmogorov–Smirnov) and the tails at `TAILS`, each and both, are tested.
     """
     z = np.asarray(z, np.float64).ravel()
-    n, chance = z.size, FALSE_FAIL / (3 + 2 * len(TAILS))
+    n, chance = z.size, FALSE_FAIL / (3 + 3 * len(TAILS))
     require(n > 0, f"{what} is empty.")
     require(
         abs(z.mean()) * np.sqrt(n) <= stats.norm.isf(chance / 2),
@@ -47,13 +48,17 @@ def require_gaussian(z: np.ndarray, what: str) -> None:
         f"Over {n} draws {what}'s standard deviation is {deviation:.3g} times what is wanted.",
     )
     for tail in TAILS:
-        for side, count in (("above", np.sum(z > tail)), ("below −", np.sum(z < -tail))):
-            wanted = stats.norm.sf(tail)
-            space = " " if side == "above" else ""
+        above, below = int(np.sum(z > tail)), int(np.sum(z < -tail))
+        for where, count, sides in (
+            (f"above {tail:g}", above, 1),
+            (f"below −{tail:g}", below, 1),
+            (f"beyond ±{tail:g}", above + below, 2),
+        ):
+            wanted = sides * stats.norm.sf(tail)
             require(
-                bool(stats.binomtest(int(count), n, wanted).pvalue >= chance),
-                f"Of {n} draws {int(count)} lie {side}{space}{tail:g} standard deviations; "
-                f"{n * wanted:.3g} are to be expected of a Gaussian: {what} is not one.",
+                bool(stats.binomtest(count, n, wanted).pvalue >= chance),
+                f"Of {n} draws {count} lie {where} standard deviations; {n * wanted:.3g} are to be "
+                f"expected of a Gaussian: {what} is not one.",
             )
     require(
         bool(stats.kstest(z, "norm").pvalue >= chance),
@@ -180,35 +185,48 @@ def require_uniform_words(words: np.ndarray, what: str, bits: int = 32) -> None:
 def require_unrelated_words(a: np.ndarray, b: np.ndarray, what: str, bits: int = 32) -> None:
     """Require that neither of two series of words is a copy of the other, however changed.
 
-    A copy may be moved to other places, or have a number added, its sign or some bits turned, or be
-    multiplied.
+    A copy may be moved to other places, one by one, or have a number added, its sign or some bits
+    turned, or be multiplied.
     """
     a, b = (np.asarray(each).astype(np.uint64).ravel() for each in (a, b))
     mask = np.uint64(2**bits - 1)
+    chance = FALSE_FAIL / 6
 
+    # Two independent series have n² pairs of a word of each, or of its negative.
+    found = int(np.isin(np.concatenate([b, -b & mask]), a).sum())
+    require(
+        found <= stats.poisson.isf(chance, 2 * a.size * b.size * 2.0**-bits),
+        f"{what} belong together: {found} of the numbers of one, or their negatives, are in the "
+        "other, too.",
+    )
     for combined, name in (((b - a) & mask, "differences"), ((b + a) & mask, "sums"),
                            ((b ^ a) & mask, "exclusive ors")):  # fmt: skip
         # Of independent words all of these are uniform: two that agree are rare.
         n = combined.size
-        allowed = stats.poisson.isf(FALSE_FAIL / 4, n**2 / 2 * 2.0**-bits)
+        allowed = stats.poisson.isf(chance, n**2 / 2 * 2.0**-bits)
         found = n - np.unique(combined).size
         require(
             found <= allowed,
             f"{what} belong together: {found} of their {n} {name} occur more than once.",
         )
-    # b = k·a for one k means that b[i]·a[j] = b[j]·a[i]; it happens to independent words seldom,
-    # unless both sides have many factors of 2.
-    odd = (a & np.uint64(1)).astype(bool)
-    left, right = b[odd][:-1] * a[odd][1:], b[odd][1:] * a[odd][:-1]
+    # b = k·a + c for one k and c means that its steps are k times those of a, so that db[i]·da[j] =
+    # db[j]·da[i]; it happens to independent words seldom, unless both have many factors of 2.
+    da, db = np.diff(a) & mask, np.diff(b) & mask
+    odd = (da & np.uint64(1)).astype(bool)
+    left, right = db[odd][:-1] * da[odd][1:], db[odd][1:] * da[odd][:-1]
     same = int(np.count_nonzero((left & mask) == (right & mask)))
-    allowed = stats.poisson.isf(FALSE_FAIL / 4, odd.sum() * 2.0**-bits)
-    require(same <= allowed, f"{what} belong together: one is a multiple of the other.")
-    scale = 2.0**bits
-    require_unrelated(
-        np.sqrt(12) * ((a.astype(np.float64) + 0.5) / scale - 0.5),
-        np.sqrt(12) * ((b.astype(np.float64) + 0.5) / scale - 0.5),
-        what,
+    allowed = stats.poisson.isf(chance, odd.sum() * 2.0**-bits)
+    require(
+        same <= allowed,
+        f"{what} belong together: one is a multiple of the other, or that and a number.",
     )
+    require_unrelated(_standardised(a), _standardised(b), what)
+
+
+def _standardised(words: np.ndarray) -> np.ndarray:
+    """Return words as numbers of mean 0 and deviation 1, whatever their law."""
+    numbers = words.astype(np.float64)
+    return (numbers - numbers.mean()) / (numbers.std() or 1.0)
 
 
 def seeds_that_differ(rng: np.random.Generator, many: int, bits: int = 32) -> list[int]:
@@ -222,6 +240,51 @@ def seeds_that_differ(rng: np.random.Generator, many: int, bits: int = 32) -> li
     while len(seeds) < many:
         seeds.setdefault(int(rng.integers(2**bits, dtype=np.uint64)))
     return list(seeds)
+
+
+def pairs_of_seeds_that_differ(rng: np.random.Generator, many: int) -> np.ndarray:
+    """Return distinct seeds of two numbers, int32 [seeds, 2].
+
+    One, it with each single bit turned, with its halves exchanged, and others of the same sum,
+    difference or exclusive or; then `many` with the same first half, and as many with the same
+    second one, so that a remainder of up to many²/40 of either gives two the same output.
+    """
+    first, second = (int(half) for half in rng.integers(2**32, size=2))
+    step = int(rng.integers(1, 2**16))
+    seeds = [(first, second), (second, first), (first + step, second - step)]
+    seeds += [(first + step, second + step), (first ^ step, second ^ step)]
+    seeds += [(first ^ (1 << bit), second) for bit in range(32)]
+    seeds += [(first, second ^ (1 << bit)) for bit in range(32)]
+    halves = rng.integers(2**32, size=(2, many)).tolist()
+    seeds += [(first, other) for other in halves[0]] + [(other, second) for other in halves[1]]
+    words = np.array(list(dict.fromkeys((a % 2**32, b % 2**32) for a, b in seeds)), np.uint32)
+    return words.view(np.int32)
+
+
+def byte_seeds_that_differ(rng: np.random.Generator, many: int, length: int = 32) -> list[bytes]:
+    """Return distinct seeds of bytes: one, it with a bit turned in each byte, and random ones."""
+    first = rng.bytes(length)
+    seeds = [first]
+    for at in range(length):
+        turned = bytearray(first)
+        turned[at] ^= 1 << int(rng.integers(8))
+        seeds.append(bytes(turned))
+    return seeds + [rng.bytes(length) for _ in range(many - len(seeds))]
+
+
+def require_seed_bytes(outputs: Sequence[np.ndarray], what: str, length: int = 32) -> None:
+    """Require that outputs of the seeds of `byte_seeds_that_differ` take 16 bytes into account.
+
+    128 bits nobody can try out. Whatever else makes a few seeds out of many is told by outputs that
+    are the same: see `require_distinct`.
+    """
+    counts = sum(not np.array_equal(outputs[0], outputs[1 + at]) for at in range(length))
+    require(
+        counts >= min(16, length),
+        f"Of the {length} bytes of a seed {counts} make a difference to {what}: whoever tries all "
+        "values of those finds it.",
+    )
+    require_distinct([outputs[0], *outputs[1 + length :]], f"{what} of different seeds")
 
 
 def outputs_of_seeds(student: Callable[..., Any], seeds: Iterable[int], *args: Any) -> list:

@@ -35,10 +35,15 @@ def test_the_first_page_says_what_there_is_and_nbgrader_s_buttons_are_not_there(
     page, _ = student
     text = page.inner_text(".jp-MarkdownViewer")
     assert "Privacy Labs" in text and "To hand in" in text and "checks" in text
-    assert page.locator(".jp-MarkdownViewer a[href$='.ipynb']").count() == len(LABS)
+    links = page.locator(".jp-MarkdownViewer td a")
+    assert links.count() == len(LABS)
     commands = page.evaluate("() => jupyterapp.commands.listCommands()")
     assert not [name for name in commands if "nbgrader" in name or "formgrader" in name]
     page.screenshot(path=PICTURES / "start.png")
+    links.first.click()
+    page.wait_for_function(
+        "name => jupyterapp.shell.currentWidget?.context?.path === name", arg=LABS[0].name
+    )
 
 
 def test_from_a_failed_check_to_the_hand_in(student):

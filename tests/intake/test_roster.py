@@ -64,6 +64,8 @@ def test_what_each_form_says(tmp_path):
     assert listed(tmp_path, GERMAN, "cp1252").people == (
         Person("Zoë Müller", number="12", email="zoe@uni.example"),
     )
+    text = "OrgDefinedId,Username,Last Name,First Name\n#0012,#alee,Lee,Ann\n"
+    assert listed(tmp_path, text).people == (Person("Ann Lee", "alee", "0012"),)
     assert listed(tmp_path, "Name\nAnn Lee\n").people == (Person("Ann Lee"),)
 
 

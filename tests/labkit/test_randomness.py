@@ -1,5 +1,7 @@
 """The statistical tests catch noise that is none, masks that are none, and nothing else."""
 
+from hashlib import sha256
+
 import numpy as np
 import pytest
 
@@ -120,6 +122,10 @@ def test_words_that_are_not_uniform_fail(narrowed):
         lambda u: np.uint64(0) - u,
         lambda u: u ^ np.uint64(0xDEAD),
         lambda u: np.where(np.arange(len(u)) % 2, u, _words(8)),
+        lambda u: 5 * u + np.uint64(77),
+        lambda u: np.random.default_rng(1).permutation(u),
+        lambda u: np.random.default_rng(1).permutation(np.uint64(0) - u),
+        lambda u: np.concatenate([_words(8, 4000), u[:96]]),
     ],
 )
 def test_a_copy_of_a_mask_is_told(copy):
@@ -140,3 +146,36 @@ def test_a_part_of_a_seed_is_not_enough(narrowed):
     with pytest.raises(CheckFailed, match="is exactly number"):
         outputs = randomness.outputs_of_seeds(student, map(narrowed, seeds), 3)
         randomness.require_distinct(outputs, "seeds")
+
+
+@pytest.mark.parametrize("narrowed", [lambda s: s[:2], lambda s: s[30:], lambda s: s[4:12],
+                                      lambda s: sum(s), lambda s: int.from_bytes(s) % 1000,
+                                      lambda s: hash(s) % 65536])  # fmt: skip
+def test_a_part_of_a_seed_of_bytes_is_not_enough(narrowed):
+    seeds = randomness.byte_seeds_that_differ(np.random.default_rng(1), 1700)
+
+    def outputs(function):
+        made = (np.frombuffer(sha256(repr(function(s)).encode()).digest()) for s in seeds)
+        return [each.view(np.uint64) for each in made]
+
+    for whole in (lambda s: s, lambda s: s[16:], lambda s: sha256(s).digest()):
+        randomness.require_seed_bytes(outputs(whole), "the mask")
+    with pytest.raises(CheckFailed, match=r"make a difference|is exactly number"):
+        randomness.require_seed_bytes(outputs(narrowed), "the mask")
+
+
+def test_pairs_of_seeds_show_what_counts_a_part_of_them_only():
+    seeds = randomness.pairs_of_seeds_that_differ(np.random.default_rng(1), 250)
+    assert seeds.dtype == np.int32 and len(np.unique(seeds, axis=0)) == len(seeds) > 500
+    for part in (
+        lambda a, b: a,
+        lambda a, b: b,
+        lambda a, b: a + b,
+        lambda a, b: a - b,
+        lambda a, b: a ^ b,
+        lambda a, b: a * b,
+        lambda a, b: (a % 1000, b % 1000),
+        lambda a, b: (a, b & 0xFFFF),
+        lambda a, b: (a >> 1, b),
+    ):
+        assert len({part(a, b) for a, b in seeds.tolist()}) < len(seeds)

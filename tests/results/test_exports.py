@@ -171,6 +171,7 @@ def test_gradescope_hears_of_a_persons_points_and_comments(output):
 
 def test_a_students_page_has_the_comment_and_whose_points_they_are(output):
     page = (output / "feedback" / "canvas-4711.html").read_text("utf-8")
+    assert "<title>Ann Lee ·" in page and "File: 00_tiny-2.ipynb</p>" in page
     assert '<p class="said">Well\ndone</p>' in page and "1 points were taken off" in page
     page = (output / "feedback" / "bkim.html").read_text("utf-8")
     assert "A person gave these points; automatic: 0" in page

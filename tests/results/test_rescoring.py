@@ -7,15 +7,18 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.intake.reading import Read
+from autograder.intake.rebuild import rebuild
 from autograder.judge import version
-from autograder.judge.judge import Submission, Terms
+from autograder.judge.judge import Submission, Terms, judge
 from autograder.judge.outcome import Outcome, merged, scored
 from autograder.labs import build
 from autograder.labs.master import read_lab
 from autograder.results import gradebook
 from autograder.results.journal import Journal
 from autograder.run import Settings, _plan
-from tests.tiny import FIXTURES, TINY
+from tests.tiny import FIXTURES, RELEASE, TINY, answered
+
+pytestmark = pytest.mark.grader
 
 MASTER = (FIXTURES / "masters" / "00_tiny.py").read_text("utf-8")
 NEW = '\n\n# %% check="is_a_number" points=4\nassert length(0, 0) == 0, "no length at all"\n'
@@ -100,6 +103,18 @@ def test_a_check_that_is_new_or_other_is_judged_alone(tmp_path, journal):
     whole = scored(merged(before, after, submission.checks), lab.checks)
     assert whole.scores == {"doubles_integers": 2, "doubles_fractions": 0, "pythagoras": 5,
                             "is_a_number": 4}  # fmt: skip
+
+
+def test_only_the_checks_that_are_asked_for_are_judged():
+    wrong = answered(double="def double(x):\n    return 3 * x")
+    notebook = rebuild(wrong.encode(), RELEASE).notebook
+    submission = Submission("ann", notebook, checks=("doubles_fractions", "pythagoras"), seed=7)
+    outcome, executed = judge(submission, TINY, Terms(sandbox="none-INSECURE"))
+    assert (outcome.passed, list(outcome.messages)) == (["pythagoras"], ["doubles_fractions"])
+    assert outcome.seed == 7 and outcome.status == "graded"
+    outputs = {cell.id: cell.outputs for cell in executed.cells if cell.id in TINY.checks}
+    assert {name for name, said in outputs.items() if said} == set(submission.checks)
+    assert all("tags" not in cell.metadata for cell in executed.cells if cell.id in TINY.checks)
 
 
 def test_a_check_that_is_gone_runs_nothing(tmp_path, journal):
