@@ -319,6 +319,11 @@ def test_locks_are_granted_and_not_kept(place):
         assert said(kernel, DATABASE) == "[(7,)]\n"
 
 
+def test_where_the_machines_memory_runs_out_it_goes_first(place):
+    with kernel_in(place) as kernel:
+        assert said(kernel, "print(open('/proc/self/oom_score_adj').read())").strip() == "1000"
+
+
 TERMINALS = """
 import os
 kept = []
