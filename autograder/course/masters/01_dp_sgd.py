@@ -1086,6 +1086,7 @@ plots.roc(
 # Begin by asking whether 0 is refuted at all.
 #
 # </details>
+#
 # <details><summary>Second hint</summary>
 #
 # An inner function `refuted(epsilon)` compares `audit.p_value(…)` with `1 - confidence` and returns a bool.
