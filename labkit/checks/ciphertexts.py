@@ -114,7 +114,7 @@ def answer_with(value: Any, what: str, shape: tuple[int, ...]) -> dict[str, Any]
     if not isinstance(value, tf_shell.ShellTensor64):
         kind = type(value).__name__
         hint = ""
-        if isinstance(value, np.ndarray):
+        if isinstance(value, np.ndarray) and value.dtype == object:
             hint = (
                 " NumPy takes `array - ciphertext` apart, entry by entry: use tensors, or "
                 "`ciphertext.__rsub__(…)`."

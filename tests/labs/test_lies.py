@@ -92,10 +92,9 @@ def test_what_is_said_to_have_moved_must_be_what_was_left_there():
 from labkit.checks import split_learning as s
 
 def turns(turns, clients, start, shift):
-    first, second = clients
-    by = shift(first) + shift(second)
-    return {"moves": [(first, second, w.nbytes, w, "") for w in start],
-            "bottom": [w + by for w in start], "top": by}
+    by = sum(map(shift, clients))
+    moves = [(*pair, w.nbytes, w, "") for pair in zip(clients, clients[1:]) for w in start]
+    return {"moves": moves, "bottom": [w + by for w in start], "top": by}
 
 s._turns_of_parties = turns
 """
