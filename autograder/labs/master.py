@@ -369,12 +369,19 @@ def colab_url(name: str, of: str | None = None) -> str:
     return f"https://colab.research.google.com/github/{path}/blob/{branch}/labs/{name}.ipynb"
 
 
+def glossary_url(of: str | None = None) -> str:
+    """Return the address of the glossary, which Colab's students have no file of."""
+    repository, branch = _address(of)
+    return f"{repository}/blob/{branch}/labs/glossary.md"
+
+
 def _title(lab: Lab, repository: str | None) -> str:
     badge = "https://colab.research.google.com/assets/colab-badge.svg"
     return (
         f"# {lab.title}\n\n"
         f"[![Open in Colab]({badge})]({colab_url(lab.name, repository)})\n\n"
-        f"About {lab.minutes} minutes, {lab.points:g} points."
+        f"About {lab.minutes} minutes, {lab.points:g} points. "
+        f"[Words and symbols]({glossary_url(repository)})"
     )
 
 

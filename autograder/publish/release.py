@@ -20,8 +20,8 @@ from autograder.publish import Unlisted, listed
 
 # Beside the notebooks and README.md. What git does not know of, a student does not need.
 TAKEN = (
-    "labkit", "LICENSE", "Makefile", "pyproject.toml", "uv.lock", "requirements-colab.txt",
-    "environment.yml", ".binder", ".devcontainer", ".gitignore",
+    "labkit", "labs/README.md", ".jupyter", "LICENSE", "Makefile", "pyproject.toml", "uv.lock",
+    "requirements-colab.txt", "environment.yml", ".binder", ".devcontainer", ".gitignore",
 )  # fmt: skip
 # Which files are the release's, so that the next one can take them away.
 MANIFEST = ".release"

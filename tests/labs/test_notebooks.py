@@ -75,6 +75,12 @@ def test_every_picture_has_alt_text(lab):
     assert not short, f"{lab}: alt texts of 40 letters or more say what a picture shows: {short}"
     bare = any("image/png" in output.get("data", {}) for output in solved(lab))
     assert not bare, f"{lab} draws without labkit.plots, which wants an alt text"
+    drawings = [
+        output.data["text/html"]
+        for output in solved(lab)
+        if "<svg" in output.get("data", {}).get("text/html", "")
+    ]
+    assert all(re.match(r'<svg [^>]*role="img" aria-label="[^"]{60,}"', d) for d in drawings)
 
 
 @each_lab

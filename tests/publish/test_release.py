@@ -104,8 +104,9 @@ def test_what_is_in_it():
     assert folders == {
         "labs", "labkit", "README.md", "LICENSE", "Makefile", "pyproject.toml", "uv.lock",
         "requirements-colab.txt", "environment.yml", ".binder", ".devcontainer", ".gitignore",
+        ".jupyter",
     }  # fmt: skip
-    assert {path.stem for path in files() if path.parts[0] == "labs"} == {*LABS}
+    assert {path.stem for path in files() if path.parts[0] == "labs"} == {*LABS, "README"}
     for path, text in texts().items():
         if path.suffix in (".md", ".ipynb"):
             assert "autograder/" not in text and "solutions/" not in text, path
@@ -122,7 +123,7 @@ def test_badges_set_up_cells_and_project_lead_to_the_address_given():
         assert f"github/uni/dp-labs/blob/2026/labs/{name}.ipynb" in everything
     assert f'Repository = "{BRANCH}"' in everything
     assert "uni/dp-labs/2026/requirements-colab.txt" in everything
-    assert f"{ADDRESS}/archive/refs/heads/2026.tar.gz" in everything
+    assert f"{ADDRESS}/archive/2026.tar.gz" in everything
 
 
 def test_without_an_address_the_notebooks_are_those_of_this_repository():

@@ -35,6 +35,7 @@ from scipy.special import expit
 from labkit import checks, plots, secagg
 from labkit.budget import budget
 from labkit.data import load_mnist
+from labkit.pictures import federated_masking as pictures
 from labkit.progress import tracked
 
 # %% setup=true
@@ -167,7 +168,11 @@ print(
 #
 # where party $k$ has $n_k$ of the $n$ images and the mean loss $L_k$ on them, and $\eta$ is the learning
 # rate.
-#
+
+# %%
+pictures.federated_round()
+
+# %% [markdown]
 # ### Exercise 2 · `federated_round` (medium, 8 minutes)
 #
 # Play the server: collect each party's gradient, and make the step.
@@ -380,6 +385,16 @@ plots.images(
 # "But nobody sends the gradient of a single image!" A batch only mixes images. In the gradients of six
 # parties' batches of 32, each party's average 0 and average 1 are in plain sight.
 
+# %% [markdown]
+# **Predict first.** What will the gradient of a batch of 32 look like: noise, one of the images, or something else?
+#
+# <details><summary>Answer</summary>
+#
+# Something else: the mean 1 minus the mean 0, each weighted. The images differ in their details, which average
+# out; what they share stays.
+#
+# </details>
+
 # %%
 batch_gradients = np.array([gradient(np.zeros(784), x, y) for x, y in parties[:6]])
 batch_gradients /= np.abs(batch_gradients).max(axis=1, keepdims=True)
@@ -388,9 +403,8 @@ plots.images(
         "positive": np.reshape(np.maximum(batch_gradients, 0), (-1, 28, 28)),
         "negative": np.reshape(np.maximum(-batch_gradients, 0), (-1, 28, 28)),
     },
-    title="A batch hides little",
-    alt="Two rows of six grey images. The positive parts of the gradients of six batches look like "
-    "blurred zeros, the negative parts like blurred ones.",
+    title="The gradients of six batches",
+    alt=pictures.ALT["batches"],
 )
 
 # %% [markdown]
@@ -405,7 +419,11 @@ plots.images(
 # \qquad \sum_i \tilde g_i = \sum_i g_i .$$
 #
 # **The smaller id adds, the larger one subtracts.**
-#
+
+# %%
+pictures.masks_cancel()
+
+# %% [markdown]
 # ### Exercise 5 · `mask_gradient` (medium, 10 minutes)
 #
 # `masks` holds the masks of all pairs; a party uses those of its own pairs. Write it so that it works
@@ -451,6 +469,17 @@ def mask_gradient(grad, party, masks):
 # floats. How large must they be? Too small, and the image shines through. Too large, and the floats'
 # rounding eats the gradient: $(g + m) - m$ is not $g$.
 
+# %% [markdown]
+# **Predict first.** Make the float masks larger and larger. Which breaks first: the attack on the masked gradient, or the
+# sum?
+#
+# <details><summary>Answer</summary>
+#
+# The attack, at masks of about the gradients' size. But the sum gets worse from the very beginning, in proportion
+# to the masks: there is no size at which nothing shows and nothing is lost.
+#
+# </details>
+
 # %%
 pairs = [(i, i + 5) for i in range(5)]
 grads = np.array([gradient(np.zeros(784), x, y) for x, y in parties])
@@ -475,10 +504,8 @@ plots.lines(
     },
     xlabel="standard deviation of the masks",
     ylabel="largest error of the sum of ten gradients",
-    title="Float masks do not cancel",
-    alt="Error of the sum against the size of the masks, both axes logarithmic. The error grows in "
-    "proportion to the masks, for float32 from a ten-millionth and for float64 from a millionth of "
-    "a millionth of their size; for large float32 masks it exceeds the sum itself.",
+    title="Ten gradients under float masks",
+    alt=pictures.ALT["float masks"],
     logx=True,
     logy=True,
 )
@@ -706,6 +733,17 @@ plots.lines(
 # **Threat.** Party 3 has agreed on masks with everybody, and then falls silent. The others' masks with
 # it stay in the sum:
 
+# %% [markdown]
+# **Predict first.** One of ten parties falls silent after the masks were agreed on. By how much is the sum of the other nine
+# wrong?
+#
+# <details><summary>Answer</summary>
+#
+# Entirely: nine masks that do not cancel are uniform numbers modulo $2^{32}$, in each entry. Not one digit of the
+# sum is left.
+#
+# </details>
+
 # %%
 vectors = np.array([fixed.encode(grad, PARTIES) for grad in grads])
 sent = {
@@ -790,7 +828,11 @@ plots.images(
 #
 # where $s_{ij}$ is the seed that $i$ and $j$ agreed on, $\mathrm{PRG}$ is `secagg.expand`, and the sign is
 # $+$ where the survivor's id is the smaller one, and $-$ where it is the larger one.
-#
+
+# %%
+pictures.double_masking()
+
+# %% [markdown]
 # ### Exercise 8 · `unmask` (harder, 12 minutes)
 #
 # The seeds have been recovered. Take the masks off.
@@ -800,6 +842,14 @@ plots.images(
 # Subtract `secagg.expand(seed, len(masked_sum))` for each survivor's self seed. Then go over
 # `pair_seeds`: in each pair `(smaller, larger)` one survived. Was it the one that had *added* the mask,
 # or the one that had subtracted it?
+#
+# </details>
+#
+# <details><summary>Second hint</summary>
+#
+# If the smaller id survived, the sum still holds $+$ that mask: subtract it. If the larger id survived, the sum
+# holds $-$ that mask: add it. Stay in `uint32`: `total - mask` and `total + mask` wrap around as they should. The
+# keys of `self_seeds` are not needed.
 #
 # </details>
 
@@ -998,6 +1048,13 @@ def privacy_risk(parties, neighbours, threshold, colluders):
 # %% check="the_tail_is_exact" points=4 trials=3
 # %% check="risk_at_the_edges" points=2 trials=3
 
+# %% [markdown]
+# Move $k$ and see *your* risk for 40 parties, a fifth of which collude, with $t = 2k/3$. (1e-6 stands for whatever
+# is smaller, too.)
+
+# %%
+pictures.neighbours_slider(privacy_risk)
+
 # %%
 def neighbours(n, lying):
     """Return the smallest k, and a t: a fifth collude, a twentieth drop out, both risks < 1e-6."""
@@ -1061,6 +1118,7 @@ def cost(n, k, t):
     return sum(result.bytes_sent.values()) + sum(result.bytes_received.values()), seconds
 
 
+# %%
 rounds = {
     "all pairs": [
         (n, n - 1, 2 * n // 3) for n in budget(full=[10, 25, 50, 100], quick=[10, 20, 40])

@@ -41,6 +41,7 @@ from labkit.budget import budget
 from labkit.data import load_mnist
 from labkit.encrypted.counting import counted_multiplications
 from labkit.encrypted.process import LabelsProcess, unpack
+from labkit.pictures import encrypted_labels as pictures
 from labkit.progress import tracked
 
 # %% setup=true
@@ -112,6 +113,9 @@ print(
     "(the slots are two rows of half their number, each rotates by itself)",
 )
 
+# %%
+pictures.slots_and_noise()
+
 # %% [markdown]
 # Two things can go wrong, and neither raises an error.
 #
@@ -151,6 +155,15 @@ def wraps_to(value, plaintext_modulus):
 # %% check="what_does_not_fit_wraps" points=2 trials=3
 # %% check="a_ciphertext_agrees" points=2 trials=2
 
+# %% [markdown]
+# **Predict first.** A slot's largest number is half of $t$. What is decrypted when the true number is one step larger?
+#
+# <details><summary>Answer</summary>
+#
+# The *smallest* number, minus half of $t$. There is no error and no warning: the picture is a saw's tooth.
+#
+# </details>
+
 # %%
 t = int(context.plaintext_modulus)
 grown = (np.rint(np.linspace(0, 1.2 * t, 4096)) / SCALE).astype(np.float32)
@@ -166,10 +179,15 @@ plots.lines(
     {"true": (grown, grown), "decrypted": (grown, decrypted)},
     xlabel="number that is encrypted",
     ylabel="number that is decrypted",
-    title="Overflow wraps around, silently",
-    alt="Decrypted against encrypted number. Up to 65152 the two agree; there the decrypted number "
-    "falls to minus 65152 and climbs from there in parallel to the true one.",
+    title="Encrypted, and decrypted again",
+    alt=pictures.ALT["overflow"],
 )
+
+# %% [markdown]
+# Move the scaling factor on a circle of only 97 integers: small, and numbers are coarse; large, and they go too far round.
+
+# %%
+pictures.scale_slider(wraps_to)
 
 # %% [markdown]
 # **The noise grows.** Each ciphertext hides its message under a small random error, and needs to: without
@@ -271,7 +289,11 @@ for name, log_n, moduli in [
 # **The messages.** L sends its labels encrypted. F computes with them what they contribute to the gradient, *adds
 # random numbers of its own* (**masks**), and returns the masked sums, still encrypted. L decrypts
 # them and sends the masked sums back. F takes its masks off.
-#
+
+# %%
+pictures.two_parties()
+
+# %% [markdown]
 # ### Exercise 3 · `trust_table` (medium, 8 minutes)
 #
 # What do the *messages* show? Say who holds each of these in the clear at home, or gets it from the messages by the
@@ -619,6 +641,17 @@ def multiplications(features, units, classes):
 # %% check="the_published_count" points=2 trials=3
 # %% check="the_reordered_count" points=2 trials=3
 
+# %% [markdown]
+# **Predict first.** Published and reordered compute the same gradient of a 784-64-10 network. How many times fewer
+# multiplications does the new order take?
+#
+# <details><summary>Answer</summary>
+#
+# Nearly ten times: the factor is the number of classes, since each weight of the large layer is multiplied once and
+# not once for each class.
+#
+# </details>
+
 # %%
 with counted_multiplications() as count:
     scale_by_residual(
@@ -650,6 +683,14 @@ print(
 # Fold relu′ and $W_2$ into one plaintext factor, [batch, units, classes], *before* any ciphertext comes in. Then
 # `tf_shell.expand_dims` the residual to [batch, 1, classes], multiply, and `tf_shell.reduce_sum` over the last axis,
 # which is `axis=2`: it miscounts negative ones.
+#
+# </details>
+#
+# <details><summary>Second hint</summary>
+#
+# The plaintext factor is `tf.cast(hidden > 0, tf.float32)[:, :, None] * top`. The signals have the shape [batch, units]:
+# for $W_1$ expand them to [batch, 1, units] and multiply by `x[:, :, None]`. For $W_2$ the expanded residual meets
+# `hidden[:, :, None]`. A ciphertext stands on the left of each product.
 #
 # </details>
 
@@ -688,10 +729,29 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
 #    with $A$ uniform. L decrypts $S$, which says nothing about $D$ (why?), and sends it back encrypted *afresh*. F multiplies by
 #    the pixels and takes $X^\top A$ off, which it can compute in the clear: $X^\top S - X^\top A = X^\top D$.
 #    And only $y$ goes through all this: the part of the gradient that comes from $\hat y$, F computes in the clear.
+
+# %%
+pictures.two_rounds()
+
+# %% [markdown]
 # 2. **Products of polynomials.** A ciphertext is a polynomial, and slots are its values at $N$ points. What if the numbers are its
 #    *coefficients*? Then one product computes **inner products**: $(a_1 X + a_0)(b_0 X + b_1)$ has
 #    $a_0 b_0 + a_1 b_1$ at $X^1$. Sums over the batch come for free: no rotations. Packed cleverly
 #    ([Cheetah, Huang et al. 2022](https://eprint.iacr.org/2022/207)), one product gives many of them.
+
+# %%
+pictures.inner_product()
+
+# %% [markdown]
+# **Predict first.** (A small exercise on paper.) In the picture $b$ stands in reverse. What would stand at $X^2$ if it did not,
+# and at which power would the inner product of two vectors of length 5 stand?
+#
+# <details><summary>Answer</summary>
+#
+# $3 \cdot 1 + 1 \cdot 7 + 4 \cdot 2 = 18$, the products of entries whose places add up to 2: a *convolution*. With length 5
+# it stands at $X^4$: places $i$ and $4 - i$ add up to 4.
+#
+# </details>
 #
 # Here it is in two lines, with the polynomials' values at the roots as slots:
 
@@ -775,6 +835,15 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
 
 # %% [markdown]
 # Now on what F really holds after the two-round protocol of `labkit.encrypted`, which part 6 trains with:
+
+# %% [markdown]
+# **Predict first.** F gets one gradient, a sum over 1024 examples, in the clear. How many of their labels can it find out?
+#
+# <details><summary>Answer</summary>
+#
+# Count: $718 \cdot 64 = 45\,952$ equations against $10\,240$ unknowns. All of them, as long as no noise is added.
+#
+# </details>
 
 # %%
 live = len(encrypted.live_columns(x_train))
@@ -1042,35 +1111,9 @@ for batch in order[:BATCHES]:
 
 # The accuracies that the published notebook's output shows, on the last 2048 test images of a pass.
 PUBLISHED = [
-    0.079,
-    0.097,
-    0.116,
-    0.141,
-    0.170,
-    0.205,
-    0.236,
-    0.270,
-    0.392,
-    0.509,
-    0.552,
-    0.554,
-    0.572,
-    0.608,
-    0.644,
-    0.689,
-    0.725,
-    0.744,
-    0.755,
-    0.764,
-    0.777,
-    0.789,
-    0.801,
-    0.812,
-    0.824,
-    0.833,
-    0.840,
-    0.842,
-    0.844,
+    0.079, 0.097, 0.116, 0.141, 0.170, 0.205, 0.236, 0.270, 0.392, 0.509, 0.552, 0.554,
+    0.572, 0.608, 0.644, 0.689, 0.725, 0.744, 0.755, 0.764, 0.777, 0.789, 0.801, 0.812,
+    0.824, 0.833, 0.840, 0.842, 0.844,
 ]
 print(
     f"test accuracy after {BATCHES} batches: encrypted {history.accuracy[-1]:.4f}, in the clear "
@@ -1311,14 +1354,14 @@ plots.lines(
     xlabel=f"ε of a label (nats), {LIE_EPOCHS} epochs",
     ylabel="test accuracy",
     title="Two kinds of label DP",
-    alt="Test accuracy against ε on a logarithmic axis, two rising curves that cross at about 0.5: below, Gaussian noise "
+    alt="Test accuracy against ε on a logarithmic axis, two rising curves that cross between 0.5 and 2: below, Gaussian noise "
     "on sums is ahead; above, randomised response.",
     logx=True,
 )
 
 # %% [markdown]
-# In full mode, one run each: at ε = 1 and above randomised response is far ahead (0.82 against 0.72 at 1; 0.90 against
-# 0.80 at 2), without a ciphertext and with δ = 0; at 0.5 they meet; at 0.25 noise on sums wins (0.42 against 0.31). Why?
+# In full mode, one run each: at ε = 2 randomised response is far ahead (0.90 against 0.80), at 4 too (0.91 against 0.84),
+# without a ciphertext and with δ = 0; at 0.5 noise on sums is ahead (0.63 against 0.58), at 0.25 clearly (0.42 against 0.31). Why?
 # A lie is told by *each* label, so over $n$ labels their errors grow like $\sqrt n$; the noise on a sum is one for all, and the
 # larger the crowd, the less it hurts. What differs, too:
 #
