@@ -272,6 +272,10 @@ class _Senders:
                 numbers[sender.lms_id].add(sender.name)
         # Were that number not the student's, it would make one of several.
         self._shared = {number for number, called in numbers.items() if len(called) > 1}
+        # What a student chose may read as another LMS's part: one that wrote all names wrote it.
+        ways = (lms.moodle, self._brightspace, self._blackboard, lms.canvas)
+        written = [entry.name for entry in entries if len(entry.parts) == 1]
+        self._ways = [way for way in ways if written and all(map(way, written))] or ways
 
     def _headers(self, loose: list[Entry]) -> Iterator[tuple[str, str]]:
         """Yield the logins and names that Blackboard's own texts give."""
@@ -288,11 +292,7 @@ class _Senders:
 
     def of_file(self, name: str) -> Sender | None:
         """Return whose a loose file is."""
-        if sender := lms.moodle(name) or self._brightspace(name):
-            return sender
-        if not self._canvas and (sender := lms.blackboard(name, self._logins)):
-            return sender
-        return lms.canvas(name)
+        return next((sender for way in self._ways if (sender := way(name))), None)
 
     def of_folder(self, name: str, shown_as: str) -> list[Sender]:
         """Return whose a folder is: several people's, where they handed in together."""
@@ -304,6 +304,9 @@ class _Senders:
     def time(self, name: str) -> datetime | None:
         """Return when a folder of Gradescope's was handed in."""
         return self._gradescope[name][1] if name in self._gradescope else None
+
+    def _blackboard(self, name: str) -> Sender | None:
+        return None if self._canvas else lms.blackboard(name, self._logins)
 
     def _brightspace(self, name: str) -> Sender | None:
         sender = lms.brightspace(name)

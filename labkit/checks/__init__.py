@@ -43,6 +43,7 @@ __all__ = [
     "check",
     "fresh_rng",
     "lent_rng",
+    "likely",
     "reason",
     "require",
     "shown",
@@ -71,6 +72,26 @@ def require(holds: bool, message: str) -> None:
     """Raise `CheckFailed(message)` unless `holds`."""
     if not holds:
         raise CheckFailed(message)
+
+
+def likely(got: Any, slips: Mapping[str, Any], rtol: float = 1e-4) -> str:
+    """Return the one text whose value is what was seen, as the end of a message, else nothing.
+
+    Args:
+        got: numbers that are wrong.
+        slips: texts, and what each mistake would have given in place of `got`.
+        rtol: how near, relative to the slip's largest number.
+    """
+    got = np.asarray(got, np.float64)
+
+    def fits(value: Any) -> bool:
+        value = np.asarray(value, np.float64)
+        if value.shape != got.shape or not np.all(np.isfinite(value)) or not np.any(value):
+            return False  # and nothing, 0, may come of many mistakes
+        return bool(np.all(np.abs(got - value) <= rtol * np.max(np.abs(value), initial=0)))
+
+    found = [text for text, value in slips.items() if fits(value)]
+    return f" {found[0]}" if len(found) == 1 else ""
 
 
 def fresh_rng() -> np.random.Generator:
@@ -317,9 +338,8 @@ def as_array(
         CheckFailed: it is None, no array of numbers, of another shape, or not finite.
     """
     require(value is not None, f"{what} is None. Did you forget `return`?")
-    require(
-        value is not NotImplemented and value is not ..., f"{what} is {shown(value)}, not an array."
-    )
+    if value is NotImplemented or value is ...:
+        raise CheckFailed(f"{what} is {shown(value)}, not an array.")
     try:
         array = _numbers(np.array(value))
     except Exception:  # whatever the student's class does when it is asked

@@ -185,6 +185,25 @@ def test_metadata_that_would_be_text_without_end_has_none():
     assert [each.lms_id for each in senders] == ["e"] and when is None
 
 
+FORMS = {
+    "canvas": ("annlee_{}_5_{}", "1001"),
+    "moodle": ("Ann Lee_{}_assignsubmission_file_{}", "1001"),
+    "blackboard": ("Lab_{}_attempt_2026-11-26-10-00-00_{}", "ann1001"),
+    "brightspace": ("{}-5 - Ann Lee - Nov 26, 2026 1000 AM - {}", "1001"),
+}
+
+
+@pytest.mark.parametrize("other", FORMS)
+@pytest.mark.parametrize("own", FORMS)
+def test_what_a_student_calls_a_file_is_no_other_lmss_part(tmp_path, own, other):
+    form, number = FORMS[own]
+    hostile = FORMS[other][0].format("42", "00_tiny.ipynb")
+    files = {form.format(f"{number}{i}", "00_tiny.ipynb"): "honest" for i in range(2)}
+    for result, _ in both(tmp_path, files | {form.format(number, hostile): "hostile"}):
+        assert {each.lms for each in result.values()} == {own}
+        assert contents(result)[f"{own}-{number}"] == "hostile"
+
+
 @pytest.mark.parametrize("of", ["_", " ", "-_", "'", "(1)", "copy ", "Copy of ", "의", ".ipynb"])
 def test_no_name_takes_long_to_read(of):
     # A student's folder may have 20 000 of them.

@@ -63,7 +63,7 @@ def excess(root: int, limits: Limits) -> str:
     # What they share is counted once: only if the quick sum is too much is the exact one worth it.
     most = limits.memory - beside
     quick = sum(each["VmRSS"] << 10 for each in processes.values())
-    if quick > most and _exactly(processes) > most:
+    if quick > most and (most <= 0 or _exactly(processes) > most):
         return f"it used more than {limits.memory / (1 << 30):.3g} GB of memory"
     return ""
 
