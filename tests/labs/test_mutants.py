@@ -25,7 +25,7 @@ BY_LAB = True
 
 MANY = os.environ.get("LABKIT_MUTANTS", "few")  # or "solutions", or "all"
 FEW = 4
-SECONDS = 30  # of processor time, for a mutant; a right answer's checks take 10 at most
+SECONDS = 10  # of processor time, for a mutant; a right answer's checks take half at most
 
 REASONS = {
     name: tomllib.loads(path.read_text()) if path.exists() else {}
@@ -97,6 +97,8 @@ def test_no_mutant_passes_but_the_explained_ones(lab, exercise, monkeypatch):
 @pytest.mark.parametrize("lab, exercise", EXERCISES)
 def test_what_is_explained_is_a_mutant(lab, exercise):
     """A reason outlives neither the answer nor its change, and is one."""
+    if exercise not in REASONS[lab]:
+        return
     sources = [source for _, source in right(lab, exercise)]
     sources += [each.source for each in ANSWERS[lab][exercise] if not each.loses]
     changes = {mutant.change for source in sources for mutant in mutants(source, exercise)}
