@@ -166,6 +166,7 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
         joined = roster.join(found, listed)
         asked = choices.resolved(found, joined, asked)
         chosen = {key: path for key, path in (choices.kept(output) | asked).items() if path}
+        collected = {each.student for each in found}
         found = choices.applied(found, aside, joined, chosen, asked)
         joined = joined.with_those_of(found)
         arguments.only = tuple(
@@ -174,6 +175,8 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
         folder.must_take(output)
         if asked:
             choices.keep(output, chosen)
+        for student in collected - {each.student for each in found}:
+            folder.forget(output, student)
         _grade(arguments, masters / f"{name}.py", output, (found, aside, joined), expected)
 
 

@@ -119,7 +119,8 @@ def assignment(lab: Lab, asked: str | None, columns: Sequence[str]) -> str:
         BadUsage: none of them is that one.
     """
     if asked is None:
-        meant = [each for each in columns if each.rpartition(" (")[0] == lab.title]
+        titles = (lab.title, lab.title.partition(":")[0])  # "Lab 02: …", or "Lab 02"
+        meant = [each for each in columns if each.rpartition(" (")[0] in titles]
         return meant[0] if len(meant) == 1 else lab.title
     meant = [each for each in columns if each == asked] or [e for e in columns if asked in e]
     if columns and len(meant) != 1:

@@ -1,5 +1,6 @@
 """The output folder: whether it is one to write into."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -35,6 +36,13 @@ def must_be_apart(given: Path, output: Path) -> None:
             "and showed what was handed in as it was: take another --output"
         )
     raise BadUsage(f"{output} is a course of nbgrader's own: take another --output")
+
+
+def forget(output: Path, student: str) -> None:
+    """Remove what an earlier run wrote about a file that is another student's by now."""
+    for part in ("autograded", "submitted", "gradescope"):
+        shutil.rmtree(output / part / student, ignore_errors=True)
+    (output / "feedback" / f"{student}.html").unlink(missing_ok=True)
 
 
 def must_take(output: Path) -> None:

@@ -101,6 +101,8 @@ def test_canvas_gets_its_own_column_and_numbers(output):
     "asked, columns, column",
     [
         (None, [], TINY.title), (None, [f"{TINY.title} (7)", "Lab 01 (8)"], f"{TINY.title} (7)"),
+        (None, ["Lab 00 (7)", "Lab 01 (8)"], "Lab 00 (7)"),
+        (None, ["Lab 00 (7)", "Lab 00 (8)"], TINY.title),
         ("Lab 00 (4711)", [], "Lab 00 (4711)"), ("471", ["Lab (4711)", "x (1)"], "Lab (4711)"),
         ("Lab 00 (1)", ["Lab 00 (1)", "Lab 00 (12)"], "Lab 00 (1)"),
     ],

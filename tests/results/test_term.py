@@ -9,6 +9,7 @@ from nbgrader.api import Gradebook
 from traitlets.config import Config
 
 from autograder.results import gradebook
+from autograder.results.table import MOST_NAME, shown
 from tests.results.test_rescoring import MASTER, NEW
 from tests.tiny import FIXTURES, answered, double, grade, rows
 
@@ -52,7 +53,9 @@ def test_a_term(tmp_path, monkeypatch):
 
     found, stdout = again()
     (nobody,) = (key for key in found if key.startswith("Copy"))
-    assert sorted(graded_now(stdout)) == sorted(["canvas-11", "canvas-12", nobody])
+    assert sorted(graded_now(stdout)) == sorted(
+        ["canvas-11", "canvas-12", shown(nobody, MOST_NAME)]
+    )
     assert {key: (row["score"], row["status"], row["listed"]) for key, row in found.items()} == {
         "canvas-11": ("10", "graded", "yes"), "canvas-12": ("5", "graded", "yes"),
         nobody: ("5", "graded", "no"), "canvas-13": ("", "missing", "yes"),
@@ -80,6 +83,7 @@ def test_a_term(tmp_path, monkeypatch):
     found, stdout = again("--file", "ccruz=Copy of 00_tiny.ipynb")
     assert graded_now(stdout) == ["canvas-14"] and nobody not in found
     assert (found["canvas-14"]["score"], found["canvas-14"]["name"]) == ("5", "Cy Cruz")
+    assert not [path for path in output.rglob(f"{nobody}*") if "journal" not in path.parts]
     assert found["canvas-12"]["by_hand"] == "pythagoras: 0" and found["canvas-12"]["score"] == "8"
 
     # Other points, other prose: arithmetic.
