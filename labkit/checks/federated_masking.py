@@ -475,6 +475,13 @@ def pixels_run_from_0_to_1(invert_gradient: Callable, rng: np.random.Generator) 
             abs(_correlation(got, image)) >= 0.3,
             "Your pixels run from 0 to 1, but have nothing to do with the gradient that came in.",
         )
+        # Those that are the image, up to their scale; float16 is exact to 5e-4.
+        off = float(np.abs(got - image).max()) if _correlation(got, image) >= 0.9999 else 0.0
+        require(
+            off <= 1e-3,
+            f"Your pixels are up to {off:.4f} away from those of the image with label {label}: all "
+            "of them are scaled by the same number, so that the darkest is 1.",
+        )
 
 
 # Part 5 · masks -----------------------------------------------------------------------------
@@ -895,12 +902,41 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
                 f"The masks of rounds {rounds[before]} and {rounds[at]} are the same. A mask that "
                 f"is used twice subtracts away.{hint}",
             )
+    _require_no_public_part(pairwise_mask, rng, *pair)
     near = int(rng.integers(1, 2**16))
-    chosen = [near, near + 1, near ^ (1 << int(rng.integers(16, 32))), 2 * near]
+    chosen = [near, near + 1, near ^ (1 << int(rng.integers(16, 32)))]
     long = _masks(pairwise_mask, [(*pair, r, 4500) for r in chosen], salt)
     for at, later in enumerate(chosen[1:], 1):
         randomness.require_unrelated_words(
             long[0], long[at], f"The masks of rounds {near} and {later}"
+        )
+
+
+def _require_no_public_part(pairwise_mask: Callable, rng: np.random.Generator, *pair: Any) -> None:
+    """Require that what two rounds' masks differ by is another thing for another seed, if any.
+
+    What is the same for all seeds anybody can take off.
+    """
+    one, two = (int(r) for r in rng.choice(2**32, 2, replace=False))
+    seeds = [rng.bytes(32) for _ in range(2)]
+    (party, key, public), what = pair, "the results of `pairwise_mask`"
+    first, second = (
+        as_array(
+            at_home(pairwise_mask, _of_chosen_seeds, seeds, party, bytes(key), public, r, 30),
+            what,
+            (2, 30),
+        ).astype(np.uint32)
+        for r in (one, two)
+    )
+    for moved, name in (
+        (first - second, "difference"),
+        (first ^ second, "exclusive or"),
+        ((0 * first - first) ^ (0 * second - second), "exclusive or of their negatives"),
+    ):
+        require(
+            not np.any(moved) or not np.array_equal(moved[0], moved[1]),
+            f"Whatever the seed, the masks of rounds {one} and {two} have the same {name}: then "
+            "everybody can take it off, and what is left is used twice.",
         )
 
 

@@ -136,6 +136,22 @@ def require_independent(z: np.ndarray, what: str) -> None:
         )
 
 
+def require_full_rank(z: np.ndarray, what: str) -> None:
+    """Require that no row of a standardised [rows, columns] is a combination of the others.
+
+    The smallest singular value of independent normals is √columns − √rows − t at least, but for
+    probability exp(−t²/2) (Davidson and Szarek 2001). Give it many more columns than rows.
+    """
+    rows, columns = z.shape
+    limit = np.sqrt(columns) - np.sqrt(rows) - np.sqrt(-2 * np.log(FALSE_FAIL))
+    smallest = float(np.linalg.svd(z, compute_uv=False)[-1])
+    require(
+        smallest >= limit,
+        f"{what} of one row follows from that of the {rows - 1} others: they add up to it, with "
+        "weights that everybody can work out.",
+    )
+
+
 def require_unrelated(a: np.ndarray, b: np.ndarray, what: str) -> None:
     """Require that two standardised series of one length are uncorrelated, however shifted.
 
@@ -383,14 +399,15 @@ _PCG64_MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
 def pairs_of_seeds_that_differ(rng: np.random.Generator, many: int) -> np.ndarray:
     """Return distinct seeds of two numbers, int32 [seeds, 2].
 
-    One, it with each single bit turned, with its halves exchanged, and others of the same sum,
-    difference or exclusive or; then `many` with the same first half, and as many with the same
-    second one, so that a remainder of up to many²/40 of either gives two the same output.
+    One, it with each single bit turned, with its halves exchanged or negated, and others of the
+    same sum, difference or exclusive or; then `many` with the same first half, and as many with the
+    same second one, so that a remainder of up to many²/40 of either gives two the same output.
     """
     first, second = (int(half) for half in rng.integers(2**32, size=2))
     step = int(rng.integers(1, 2**16))
     seeds = [(first, second), (second, first), (first + step, second - step)]
     seeds += [(first + step, second + step), (first ^ step, second ^ step)]
+    seeds += [(-first, second), (first, -second), (-first, -second)]
     seeds += [(first ^ (1 << bit), second) for bit in range(32)]
     seeds += [(first, second ^ (1 << bit)) for bit in range(32)]
     halves = rng.integers(2**32, size=(2, many)).tolist()

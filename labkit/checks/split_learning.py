@@ -250,26 +250,31 @@ def both_layers_end_in_relu(forward_to_cut: Callable, rng: np.random.Generator) 
     batch = int(rng.integers(1, 7))
     x = rng.uniform(0.2, 2, (batch, width)) * rng.choice([-1, 1], (batch, width))
     x.flat[:3] = rng.permutation([-1.53, 0.51, 1.53])  # every case occurs
-    zero, one, eye = np.zeros(width), np.ones(width), np.eye(width)
+    # A shift, so that a bias behind the relu is another thing; no sum is at the kink.
+    shift, one, eye = rng.choice([-0.1, 0.1], width), np.ones(width), np.eye(width)
     what = "`forward_to_cut`'s result"
-    # Layers I and 1 − I: without the first relu, 1 − x exceeds 1; without the second, it is < 0.
-    got = as_array(_as_a_party(forward_to_cut, [eye, zero, -eye, one], x), what, x.shape)
+    # Layers x + b and 1 − that: without the first relu it exceeds 1, without the second it is < 0.
+    got = as_array(_as_a_party(forward_to_cut, [eye, shift, -eye, one], x), what, x.shape)
+    x = x + shift
+    hint = ""
+    if np.allclose(got, np.maximum(1 - x, 0), atol=1e-5):
+        hint = " That is what comes out without the first layer's relu."
+    elif np.allclose(got, 1 - np.maximum(x, 0), atol=1e-5):
+        hint = " That is what comes out without the second layer's relu."
     require(
         bool(got.max() <= 1 + ROUNDING),
-        f"The first layer only copies x, the second computes 1 − that: nothing can exceed 1, as "
-        f"relu(x) is never negative; yours reaches {got.max():.2f}: the first layer lets negative "
-        "sums through.",
+        "The first layer shifts x, the second computes 1 − that: nothing can exceed 1, as "
+        f"relu(x) is never negative; yours reaches {got.max():.6f}.{hint}",
     )
     require(
         bool(got.min() >= -ROUNDING),
-        f"Smashed data are never negative behind a relu; yours go down to {got.min():.2g}: the "
-        "second layer, the one at the cut, lets negative sums through.",
+        f"Smashed data are never negative behind a relu; yours go down to {got.min():.6f}.{hint}",
     )
     want = np.clip(1 - x, 0, 1)
     worst = int(np.argmax(np.abs(got - want)))
     require(
         bool(np.allclose(got, want, rtol=0, atol=4 * FINE)),  # numbers up to 3, and a product
-        "With a first layer that copies and a second that computes 1 − its input, x = "
+        "With a first layer that adds its bias and a second that computes 1 − its input, a sum of "
         f"{x.flat[worst]:.6f} should become {want.flat[worst]:.6f}, and yours is "
         f"{got.flat[worst]:.6f}.",
     )
@@ -944,10 +949,13 @@ def labels_follow_the_direction(direction_attack: Callable, rng: np.random.Gener
     # Two known gradients: what measures them otherwise than by a cosine takes the other one.
     one, two, three = np.eye(12)[:3]
     flat = np.ones(12) / np.sqrt(12)  # its entries are small, and many
+    spread = (np.ones(12) - one) / np.sqrt(11)  # at a right angle to the first
     level = np.linalg.qr(np.stack([flat, one, two], axis=1))[0].T  # 2 and 3 have mean 0
     # Correlations take the mean off, and with it what the first two have in common.
     offset = [3 * level[0] + level[1], 3 * level[0] + level[2], level[1]]
     cases = {
+        "a sum of small gaps": [one, 0.8 * one + 0.6 * spread, 0.75 * one + 0.66 * two],
+        "one large gap": [one, 0.8 * one + 0.6 * two, 0.75 * one + 0.66 * spread],
         "a mean that is not 0": offset,
         "one large entry": [0.8 * one + 0.6 * flat, one, flat],
         "many small entries": [0.6 * one + 0.8 * flat, flat, one],
@@ -1213,6 +1221,7 @@ def every_example_gets_its_own_noise(add_noise: Callable, rng: np.random.Generat
         f"The noise lies along the gradient (cosine {along.max() / np.sqrt(width):.2f}): the "
         "direction still shows. Draw all entries independently.",
     )
+    randomness.require_full_rank(z, "The noise")
     randomness.require_fresh(case.drawn.astype(np.float32), "the noise")
     randomness.require_independent(z, "the noise")
     randomness.require_independent(z.T, "the noise, unit by unit,")
@@ -1277,7 +1286,8 @@ def _add(weights, by):
 
 def _turns(take_turns: Callable, rng: np.random.Generator) -> dict[str, Any]:
     both = rng.permutation(["alice", "carol"]).tolist()
-    clients = (2 * both)[: int(rng.integers(3, 5))]  # some have two turns
+    turns = [[0, 1, 0, 1], [0, 0, 1], [0, 1, 1]][int(rng.integers(3))]  # some have two
+    clients = [both[turn] for turn in turns]
     start = [rng.normal(0, 1, 4).astype(np.float32), rng.normal(0, 1, 2).astype(np.float32)]
     worked, shifts = [], []
 
@@ -1353,10 +1363,10 @@ def weights_go_straight_on(take_turns: Callable, rng: np.random.Generator) -> No
     """the weights go from client to client, and through nobody else's hands."""
     run = _turns(take_turns, rng)
     clients, told = run["clients"], _told(run["moves"]) or "nothing moved"
-    hops = list(itertools.pairwise(clients))
+    hops = [(at, *ends) for at, ends in enumerate(itertools.pairwise(clients)) if len({*ends}) > 1]
     route = [(move.sender, move.receiver) for move in run["moves"]]
     require(
-        set(route) == set(hops),
+        set(route) == {(sender, receiver) for _, sender, receiver in hops},
         f"The clients are {clients}: the bottom's arrays should go from each straight to the next; "
         f"these moves were made: {told}.",
     )
@@ -1369,9 +1379,10 @@ def weights_go_straight_on(take_turns: Callable, rng: np.random.Generator) -> No
         run["worked"] == clients,
         f"The clients are {clients}; those who worked are {run['worked']}.",
     )
-    for at, (sender, receiver) in enumerate(hops):
+    for number, (at, sender, receiver) in enumerate(hops):
         left = sum(run["shifts"][: at + 1])
-        moved = {np.shape(move.value): move.value for move in run["moves"][2 * at : 2 * at + 2]}
+        moves = run["moves"][2 * number : 2 * number + 2]
+        moved = {np.shape(move.value): move.value for move in moves}
         require(
             all(
                 w.shape in moved and bool(np.max(np.abs(moved[w.shape] - (w + left))) <= ROUNDING)

@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import subprocess
+import sys
 from unittest import mock
 
 import numpy as np
@@ -423,3 +425,47 @@ def test_a_round_number_binds_to_all_of_its_bits():
     assert len(told) == 3
     result = secagg.secure_sum(vectors(4), 3, round_number=2**255 + 5, dropouts={1: "masked"})
     assert result.arrived == {0, 2, 3} and result.excluded == {}
+
+
+# --- what TensorFlow Federated protects, and what it does not -------------------------------------
+
+# In a process of its own, which takes TFF's worker with it.
+TFF = """
+import labkit, numpy as np, tensorflow_federated as tff, tensorflow_privacy
+from tensorflow_federated.python.core.backends.test import compiler
+
+@tff.federated_computation(tff.FederatedType(np.int32, tff.CLIENTS))
+def summed(value):
+    return tff.federated_secure_sum(value, 100)
+
+replaced = compiler.replace_secure_intrinsics_with_bodies(summed)  # as the test context does
+for computation in (summed, replaced):
+    print(computation.to_building_block().compact_representation())
+
+tff.backends.test.set_sync_test_cpp_execution_context()
+spied = tff.aggregators.add_measurements(
+    tff.aggregators.SumFactory(), server_measurement_fn=lambda total: {"seen": total}
+)
+query = tensorflow_privacy.GaussianSumQuery(1.0, 5.0)
+factory = tff.aggregators.DifferentiallyPrivateFactory(query, spied)
+process = factory.create(tff.TensorType(np.float32, [50]))
+x = np.random.default_rng(12).normal(0, 1, (4, 50)).astype(np.float32)  # norms of some 7
+output = process.next(process.initialize(), list(x))
+bare = np.sum(x / np.linalg.norm(x, axis=1, keepdims=True), axis=0)
+print(np.abs(output.measurements["dp"]["seen"] - bare).max(), np.std(output.result - bare))
+"""
+
+
+def test_tffs_test_context_sums_in_the_clear_and_its_noise_comes_after_the_sum():
+    """What part 10 says: neither saves anybody from trusting the server."""
+    ran = subprocess.run(
+        [sys.executable, "-c", TFF], capture_output=True, text=True, timeout=300, check=False
+    )
+    before, after, numbers = ran.stdout.splitlines()[-3:]
+    assert "federated_secure_sum" in before, ran.stderr
+    assert "federated_secure" not in after and "federated_aggregate" in after
+    seen_off, result_off = map(float, numbers.split())
+    # The server holds the bare sum of what was clipped to norm 1, up to float32's rounding …
+    assert seen_off <= 1e-5
+    # … before it adds its noise. A deviation of 50 numbers is off by a tenth: five of those.
+    assert result_off > 2.5

@@ -280,8 +280,19 @@ def test_pairs_of_seeds_show_what_counts_a_part_of_them_only():
         lambda a, b: a - b,
         lambda a, b: a ^ b,
         lambda a, b: a * b,
+        lambda a, b: (abs(a), b),
+        lambda a, b: (a, b * b),
         lambda a, b: (a % 1000, b % 1000),
         lambda a, b: (a, b & 0xFFFF),
         lambda a, b: (a >> 1, b),
     ):
         assert len({part(a, b) for a, b in seeds.tolist()}) < len(seeds)
+
+
+def test_a_row_that_follows_from_the_others_is_told():
+    for seed in range(50):
+        z = _normal(seed, 60 * 300).reshape(60, 300)
+        randomness.require_full_rank(z, "the noise")
+    for last in (-z[:-1].sum(axis=0) / 59**0.5, z[0], (z[3] - z[5]) / 2**0.5):
+        with pytest.raises(CheckFailed, match="follows from"):
+            randomness.require_full_rank(np.vstack([z[:-1], last]), "the noise")

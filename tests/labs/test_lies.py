@@ -93,7 +93,8 @@ from labkit.checks import split_learning as s
 
 def turns(turns, clients, start, shift):
     by = sum(map(shift, clients))
-    moves = [(*pair, w.nbytes, w, "") for pair in zip(clients, clients[1:]) for w in start]
+    pairs = [pair for pair in zip(clients, clients[1:]) if pair[0] != pair[1]]
+    moves = [(*pair, w.nbytes, w, "") for pair in pairs for w in start]
     return {"moves": moves, "bottom": [w + by for w in start], "top": by}
 
 s._turns_of_parties = turns

@@ -1294,8 +1294,9 @@ plots.lines(
 )
 
 # %% [markdown]
-# In full mode: at an FPR of 0.1 % the loss attack finds 0.2 % of the members, LiRA 1.4 %; at 1 %, 1.6 % against
-# 10.6 %. (With a start of its own for each model, 0.7 % and 4.9 %.) What stays open: how far LiRA is from the
+# In full mode, one run: at an FPR of 0.1 % the loss attack finds 0.2 % of the members, LiRA 1.4 %; at 1 %, 1.6 % against
+# 10.6 %. (With a start of its own for each model, 0.7 % and 4.9 %.) The figures at 0.1 % rest on six false accusations of
+# 6400 possible ones, from models that share their images: read them as "several times", no finer. What stays open: how far LiRA is from the
 # best attack, which only the ε of private training bounds.
 
 # %% [markdown]

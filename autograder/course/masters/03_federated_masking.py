@@ -275,8 +275,8 @@ def reads(compute, data):
     ### END SOLUTION
 
 
-# %% check="whatever_is_read_is_found" points=6 trials=5
-# %% check="nobody_is_accused_wrongly" points=4 trials=5
+# %% check="whatever_is_read_is_found" points=6 trials=3
+# %% check="nobody_is_accused_wrongly" points=4 trials=3
 # %% check="the_data_stay_as_they_were" points=2 trials=3
 
 # %% [markdown]
@@ -361,8 +361,8 @@ def invert_gradient(grad):
     ### END SOLUTION
 
 
-# %% check="the_image_comes_back" points=6 trials=5
-# %% check="pixels_run_from_0_to_1" points=4 trials=5
+# %% check="the_image_comes_back" points=6 trials=2
+# %% check="pixels_run_from_0_to_1" points=4 trials=2
 
 # %%
 victims = [x[:1] for x, _ in parties[:6]]
@@ -460,7 +460,7 @@ def mask_gradient(grad, party, masks):
     ### END SOLUTION
 
 
-# %% check="masks_cancel_in_the_sum" points=4 trials=5
+# %% check="masks_cancel_in_the_sum" points=4 trials=3
 # %% check="the_smaller_id_adds" points=3 trials=5
 # %% check="exact_modulo_2_to_the_32" points=5 trials=5
 

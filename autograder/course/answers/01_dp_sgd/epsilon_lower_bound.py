@@ -84,7 +84,7 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     return max(0, first - 1) / 1000
 
 # %% wrong="the wrong side of the interval" edit={"<= 1 - confidence": "> 1 - confidence", "return low": "return high"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
-# %% wrong="compares with the confidence" edit={"<= 1 - confidence": "<= confidence"} loses={"lower_bound_is_where_refutation_ends": "where the p-value reaches the confidence", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
+# %% wrong="compares with the confidence" edit={"<= 1 - confidence": "<= confidence"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
 # %% wrong="never says 0" edit={"return low": "return high"} loses={"lower_bound_of_a_lucky_guesser": "lower bound is 0"}
 
 # %% wrong="a grid that is too coarse" loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
@@ -95,7 +95,7 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
             best = epsilon
     return best
 
-# %% wrong="the odds of the guesses, no confidence" loses={"lower_bound_is_where_refutation_ends": "right over wrong", "lower_bound_of_a_lucky_guesser": "the surer"}
+# %% wrong="the odds of the guesses, no confidence" loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "the surer"}
 def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     if 2 * correct <= guesses:
         return 0.0

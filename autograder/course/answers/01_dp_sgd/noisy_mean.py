@@ -59,7 +59,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
     noise = stats.norm(scale=max(noise_multiplier * l2_norm_clip, 1e-300))
     return [(np.asarray(g, float) + noise.rvs(g.shape, random_state=rng)) / expected_batch_size for g in clipped_sum]
 
-# %% wrong="noise after the division" edit={"(g +": "(g / expected_batch_size +", "g.shape)) / expected_batch_size": "g.shape))"} loses={"noise_has_the_right_scale": "after the division"}
+# %% wrong="noise after the division" edit={"(g +": "(g / expected_batch_size +", "g.shape)) / expected_batch_size": "g.shape))"} loses={"noise_has_the_right_scale": "the noise's standard deviation is"}
 # %% wrong="forgets the clip" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier"} loses={"noise_has_the_right_scale": "the noise's standard deviation is"}
 # %% wrong="a variance as deviation" of="solution" edit={"noise_multiplier * l2_norm_clip": "(noise_multiplier * l2_norm_clip) ** 2"} loses={"noise_has_the_right_scale": "the noise's standard deviation is"}
 

@@ -79,14 +79,14 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     noise = rng.normal(0, noise_multiplier * l2_norm_clip, clipped.shape[1])
     return clipped.mean(axis=0) + noise / groups
 
-# %% wrong="the sum over groups" loses={"each_group_is_clipped": "divide by their number", "noise_grows_with_the_group": "together with the sum"}
+# %% wrong="the sum over groups" loses={"each_group_is_clipped": "divide by their number", "noise_grows_with_the_group": "the noise should have deviation"}
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
     means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
     norms = np.linalg.norm(means, axis=1, keepdims=True)
     clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
     return clipped.sum(axis=0) + rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])
 
-# %% wrong="divides by the examples" edit={"len(means)": "len(per_example_grads)"} loses={"each_group_is_clipped": "number of GROUPS", "noise_grows_with_the_group": "number of EXAMPLES"}
+# %% wrong="divides by the examples" edit={"len(means)": "len(per_example_grads)"} loses={"each_group_is_clipped": "number of GROUPS", "noise_grows_with_the_group": "the noise should have deviation"}
 
 # %% wrong="no clipping" loses={"each_group_is_clipped": "Nothing was clipped"}
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
@@ -96,7 +96,7 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
 
 # %% wrong="noise without the clip" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier"} loses={"noise_grows_with_the_group": "the noise should have deviation"}
 
-# %% wrong="noise for every group" loses={"noise_grows_with_the_group": "once for each group"}
+# %% wrong="noise for every group" loses={"noise_grows_with_the_group": "the noise should have deviation"}
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
     means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
     norms = np.linalg.norm(means, axis=1, keepdims=True)

@@ -62,7 +62,7 @@ def mu_uniform(noise_multiplier, sampling_probability, steps):
     square = np.exp(noise_multiplier**-2) * upper - 2 + 3 * lower
     return (2 * steps * square * sampling_probability**2) ** 0.5
 
-# %% wrong="forgets √2" edit={"np.sqrt(2) *": ""} loses={"mu_uniform_matches_the_library": "√2 is missing"}
+# %% wrong="forgets √2" edit={"np.sqrt(2) *": ""} loses={"mu_uniform_matches_the_library": "has μ ="}
 
 # %% wrong="the Poisson formula" loses={"mu_uniform_matches_the_library": "has μ ="}
 def mu_uniform(noise_multiplier, sampling_probability, steps):

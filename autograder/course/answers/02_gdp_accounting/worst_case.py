@@ -131,7 +131,7 @@ def worst_case(settings, estimate, bracket):
             worst = (setting, factor)
     return worst
 
-# %% wrong="the smallest" loses={"finds_the_worst_setting": "smallest factor", "accuses_only_with_proof": "infinity"}
+# %% wrong="the smallest" loses={"finds_the_worst_setting": "times too small at", "accuses_only_with_proof": "infinity"}
 def worst_case(settings, estimate, bracket):
     best = (None, math.inf)
     for setting in settings:
@@ -152,7 +152,7 @@ def worst_case(settings, estimate, bracket):
 
 # %% wrong="the first that is guilty" edit={"if factor > worst[1]:": "if factor > worst[1] and worst[0] is None:"} loses={"finds_the_worst_setting": "times too small at", "accuses_only_with_proof": "infinity"}
 # %% wrong="the last that is guilty" edit={"if factor > worst[1]:": "if factor > 1:"} loses={"finds_the_worst_setting": "times too small at", "accuses_only_with_proof": "infinity"}
-# %% wrong="the largest bound" loses={"finds_the_worst_setting": "bound is largest", "accuses_only_with_proof": "nothing is proved"}
+# %% wrong="the largest bound" loses={"finds_the_worst_setting": "times too small at", "accuses_only_with_proof": "nothing is proved"}
 def worst_case(settings, estimate, bracket):
     setting = max(settings, key=lambda s: bracket(*s)[0])
     claimed = estimate(*setting)

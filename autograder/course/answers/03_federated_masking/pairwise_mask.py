@@ -288,9 +288,9 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 # %% wrong="the round modulo 1000" edit={"b\"%d\" % round_number": "b\"%d\" % (round_number % 1000)"} loses={"every_round_has_fresh_masks": "used twice"}
 # %% wrong="the round in one byte" edit={"b\"%d\" % round_number": "bytes([round_number])"} loses={"all_pair_masks_cancel": "raised ValueError", "every_other_party_counts": "raised ValueError", "every_round_has_fresh_masks": "raised ValueError", "a_mask_needs_a_private_key": "raised ValueError", "no_two_pairs_share_a_mask": "raised ValueError"}
 # %% wrong="a few rounds' bits only" edit={"b\"%d\" % round_number": "b\"%d\" % (round_number >> 8)"} loses={"every_round_has_fresh_masks": "are the same"}
-# %% wrong="the round is added to the mask" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"mask\" + ends), length) + np.uint32(round_number)"} loses={"every_round_has_fresh_masks": "differences occur more than once"}
-# %% wrong="exclusive or with the round" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"mask\" + ends), length) ^ np.uint32(round_number)"} loses={"every_round_has_fresh_masks": "belong together"}
-# %% wrong="rolled by the round" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = np.roll(secagg.expand(private_key.agree(key, b\"mask\" + ends), length), round_number)"} loses={"every_round_has_fresh_masks": "The masks of rounds"}
+# %% wrong="the round is added to the mask" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"mask\" + ends), length) + np.uint32(round_number)"} loses={"every_round_has_fresh_masks": "masks of rounds"}
+# %% wrong="exclusive or with the round" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"mask\" + ends), length) ^ np.uint32(round_number)"} loses={"every_round_has_fresh_masks": "masks of rounds"}
+# %% wrong="rolled by the round" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = np.roll(secagg.expand(private_key.agree(key, b\"mask\" + ends), length), round_number)"} loses={"every_round_has_fresh_masks": "masks of rounds"}
 
 # %% wrong="a later piece of one stream in each round" loses={"every_round_has_fresh_masks": "are the same"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
@@ -303,7 +303,18 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
             total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="times an odd number of the round's" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"mask\" + ends), length) * np.uint32(2 * round_number % 2**32 + 1)"} loses={"every_round_has_fresh_masks": "The masks of rounds"}
+# %% wrong="times an odd number of the round's" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"mask\" + ends), length) * np.uint32(2 * round_number % 2**32 + 1)"} loses={"every_round_has_fresh_masks": "masks of rounds"}
 # %% wrong="one shared secret, and the ids added to it" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number), length) + np.uint32(party + other)"} loses={"no_two_pairs_share_a_mask": "two do not hide what they should"}
 # %% wrong="one shared secret, times the ids" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number), length) * np.uint32(2 * (party + other) + 1)"} loses={"no_two_pairs_share_a_mask": "two do not hide what they should"}
 # %% wrong="the beginning of each key" edit={"public_keys[i] for i": "public_keys[i][:8] for i"} loses={"no_two_pairs_share_a_mask": "put both public keys into the context"}
+
+# %% wrong="a public number for each round, added to one mask" loses={"every_round_has_fresh_masks": "Whatever the seed"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    known = np.random.default_rng(round_number).integers(0, 2**32, length, dtype=np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            mask = secagg.expand(private_key.agree(key, ends), length) + known
+            total = total + mask if party < other else total - mask
+    return total
