@@ -510,6 +510,8 @@ def eps_inverts_delta(eps_from_mu: Callable, rng: np.random.Generator) -> None:
 def eps_at_the_extremes(eps_from_mu: Callable, rng: np.random.Generator) -> None:
     """right for μ from 1e-6 to 7000: from ε = 0 to tens of millions."""
     _compare_epsilon(eps_from_mu, _log_uniform(rng, 1e-6, 1e-5), rng.uniform(1e-3, 0.1))
+    mu = _log_uniform(rng, 1e-4, 2e-3)  # an ε that is small, and not 0
+    _compare_epsilon(eps_from_mu, mu, _delta_by_integral(mu * rng.uniform(0.5, 3), mu))
     for mu in (_log_uniform(rng, 40, 400), _log_uniform(rng, 400, 7000)):
         _compare_epsilon(eps_from_mu, mu, _log_uniform(rng, 1e-12, 0.1))
 
@@ -542,6 +544,7 @@ def tight_conversion_matches_the_library(eps_rdp: Callable, rng: np.random.Gener
     while compared < 4:
         sigma, q, steps = _settings(rng)
         delta = _log_uniform(rng, 1e-12, 0.1)
+        q = rng.uniform(0.5, 1) if compared == 0 else q
         # Whole orders: for fractions the library's series fails at some large q.
         among = np.arange(2, 80) if q > 0.01 or sigma < 1 else np.array(TUTORIAL_ORDERS)
         orders = rng.choice(among, int(rng.integers(1, 13)), replace=False).tolist()
