@@ -750,8 +750,8 @@ def finds_the_worst_setting(worst_case: Callable, rng: np.random.Generator) -> N
     setting, factor = _case(worst_case(alone, lambda *s: 1.0, lambda *s: (slight, 2.0)))
     require(
         _same(setting, alone[0]) and math.isclose(factor, slight, rel_tol=1e-9),
-        f"Of one setting, {alone[0]}, with a lower bound {slight:.4f} times the estimate, you return "
-        f"({shown(setting)}, {factor:g}).",
+        f"Of one setting, {alone[0]}, with a lower bound {slight:.4f} times the estimate, you "
+        f"return ({shown(setting)}, {factor:g}).",
     )
 
 
