@@ -45,8 +45,9 @@ def import_checks(masters: Path = MASTERS, checks: Path = CHECKS) -> None:
     there = [name for name in modules if (checks / f"{name}.py").is_file()]
     named = [(f"labkit.checks.{name}", str(checks / f"{name}.py")) for name in there]
     line = [sys.executable, "-c", IMPORT, *(word for pair in named for word in pair)]
-    environment = os.environ | {"PYTHONPATH": str(checks.parents[1])}
-    run = subprocess.run(line, env=environment, capture_output=True, text=True)
+    root = checks.parents[1]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    run = subprocess.run(line, cwd=root, env=environment, capture_output=True, text=True)
     if run.returncode != 0:
         said = run.stdout.strip() or run.stderr.strip() or f"exit status {run.returncode}"
         raise Unimportable(said.splitlines()[-1])

@@ -493,7 +493,7 @@ print("test accuracy by epoch:", np.round(with_steps, 4))
 #
 # <details><summary>Answer</summary>
 #
-# Surprisingly high, about nine in ten: 640 random features of an image are enough for a linear classifier to learn
+# Surprisingly high, about seven in eight: 640 random features of an image are enough for a linear classifier to learn
 # a lot. That is why nobody noticed.
 #
 # </details>
