@@ -109,3 +109,4 @@ def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders
 # %% wrong="orders sorted, its index returned" of="the conversion by hand" edit={"orders[best]": "best"} loses={"published_figures_come_out": "best order 0", "the_best_order_is_reported": "best order 0"}
 # %% wrong="the notebook's δ" edit={"order(delta)": "order(PUBLISHED_DELTA)"} loses={"epsilon_is_an_upper_bound": "larger δ", "the_best_order_is_reported": "yours is"}
 # %% wrong="neighbours that replace one" edit={"RdpAccountant(orders)": "RdpAccountant(orders, dp_accounting.NeighboringRelation.REPLACE_ONE)"} loses={"published_figures_come_out": "UnsupportedEventError", "epsilon_is_an_upper_bound": "UnsupportedEventError", "the_best_order_is_reported": "UnsupportedEventError"}
+# %% wrong="a sampling probability of a half at most" edit={"sampling_probability, dp": "min(sampling_probability, 0.5), dp"} loses={"the_best_order_is_reported": "yours is"}

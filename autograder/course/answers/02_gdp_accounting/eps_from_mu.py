@@ -117,7 +117,7 @@ def eps_from_mu(mu, delta, delta_of):
         high *= 2
     return high
 
-# %% wrong="a grid up to 50" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "ValueError"}
+# %% wrong="a grid up to 50" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
 def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
     grid = np.linspace(0, 50, 501)
@@ -167,7 +167,8 @@ def eps_from_mu(mu, delta, delta_of):
 
 # %% wrong="a two-sided δ" of="solution" edit={"delta_of(epsilon, mu) - delta": "2 * delta_of(epsilon, mu) - delta"} loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
 # %% wrong="rounded to two digits" of="solution" edit={"return optimize.brentq(excess, 0.0, high)": "return round(optimize.brentq(excess, 0.0, high), 2)"} loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
-# %% wrong="a root finder's tolerance of 0.01" of="solution" edit={"brentq(excess, 0.0, high)": "brentq(excess, 0.0, high, xtol=0.01)"} loses={"eps_inverts_delta": "It must be δ"}
+# %% wrong="a root finder's tolerance of 0.01" of="solution" edit={"brentq(excess, 0.0, high)": "brentq(excess, 0.0, high, xtol=0.01)"} loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
 # %% wrong="a single doubling" of="solution" edit={"while excess(high) > 0:": "if excess(high) > 0:"} loses={"eps_inverts_delta": "go further up", "eps_at_the_extremes": "go further up"}
 # %% wrong="never ε = 0" of="solution" edit={"return 0.0": "return 1e-3"} loses={"eps_at_the_extremes": "even ε = 0"}
 # %% wrong="the notebook's δ" of="solution" edit={"delta_of(epsilon, mu) - delta": "delta_of(epsilon, mu) - DELTA"} loses={"eps_inverts_delta": "δ", "eps_at_the_extremes": "δ", "eps_refuses_nonsense": "it should fall"}
+# %% wrong="0.01 at least" of="solution" edit={"optimize.brentq(excess, 0.0, high)": "max(0.01, optimize.brentq(excess, 0.0, high))"} loses={"eps_at_the_extremes": "It must be δ"}

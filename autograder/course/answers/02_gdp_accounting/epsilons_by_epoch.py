@@ -71,7 +71,7 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
 # %% wrong="epochs for steps" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch"} loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "too few"}
 # %% wrong="rounds down" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch * (n // batch_size)"} loses={"steps_are_integers": "is wanted"}
 # %% wrong="fractions of steps" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch * n / batch_size"} loses={"steps_are_integers": "whole steps"}
-# %% wrong="q upside down" of="solution" edit={"batch_size / n,": "n / batch_size,"} loses={"epochs_become_steps": "batch_size / n"}
+# %% wrong="q upside down" of="solution" edit={"batch_size / n,": "n / batch_size,"} loses={"epochs_become_steps": "batch_size / n", "steps_are_integers": "sampling_probability"}
 
 # %% wrong="only the last" loses={"epochs_become_steps": "shape", "steps_are_integers": "shape"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
@@ -100,3 +100,4 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
 # %% wrong="always one more" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch * n // batch_size + 1"} loses={"epochs_become_steps": "yours are the ε of"}
 # %% wrong="the notebook's N" of="solution" edit={"epoch * n / batch_size": "epoch * N / batch_size"} loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "for"}
 # %% wrong="15 epochs for all" of="solution" edit={"range(1, epochs + 1)": "range(1, EPOCHS + 1)"} loses={"epochs_become_steps": "shape", "steps_are_integers": "shape"}
+# %% wrong="one over whole steps for q" of="solution" edit={"batch_size / n,": "1 / math.ceil(n / batch_size),"} loses={"steps_are_integers": "sampling_probability"}

@@ -159,3 +159,5 @@ def worst_case(settings, estimate, bracket):
     return setting, bracket(*setting)[0] / claimed if claimed else math.inf
 
 # %% wrong="the factor less one" edit={"return worst": "return worst[0], max(worst[1] - 1, 1.0)"} loses={"finds_the_worst_setting": "times the estimate"}
+
+# %% wrong="a tenth is forgiven" of="solution" edit={"if low > claimed:": "if low > 1.1 * claimed:"} loses={"finds_the_worst_setting": "Of one setting"}
