@@ -19,7 +19,7 @@ $(if $(UNREAD),$(error $(firstword $(UNREAD))= is read by nothing here: `make gr
 # Two processes side by side: many tests start two of their own.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: grade similar release gradescope new-lab check test build soak bench pictures format
+.PHONY: grade similar release gradescope new-lab check test build mutate soak bench pictures format
 
 grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without: a sample class)
 	$(BIN)/python -m autograder.grade --lab '$(or $(MASTER),$(LAB))' \
@@ -53,6 +53,10 @@ test: .venv/synced  ## everything; parts by TESTS='-m grader', TESTS=tests/labki
 
 build: .venv/synced requirements-colab.txt  ## rebuild labs/ and solutions/ from autograder/course/masters/
 	$(BIN)/python -m autograder.labs.build
+
+mutate: .venv/synced  ## change right answers in one place; no check may pass them: TESTS_LIKE=clip ANSWERS=all
+	LABKIT_MUTANTS=$(or $(ANSWERS),solutions) $(BIN)/python -m pytest -q tests/labs/test_mutants.py \
+		-k 'no_mutant $(if $(TESTS_LIKE),and ($(TESTS_LIKE)))'
 
 soak: .venv/synced  ## grade all answers on other inputs: ROUNDS=10 TESTS_LIKE=clip
 	@set -e; for round in $$(seq $(or $(ROUNDS),10)); do echo "== round $$round"; \
