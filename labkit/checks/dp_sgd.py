@@ -519,15 +519,19 @@ def _drawn(
         batch = poisson_batch(rng, n, q)
         try:
             array = np.asarray(batch)
-        except Exception:
+            if array.dtype.kind == "O" and all(map(_is_integer, array.ravel())):
+                array = array.astype(np.int64)
+        except Exception:  # no array, or a number that no index can be
             return np.zeros(0), np.zeros(0), [], [batch]
-        if array.dtype.kind == "O" and all(isinstance(i, int | np.integer) for i in array.ravel()):
-            array = array.astype(np.int64)
         if array.ndim != 1 or array.dtype.kind not in "biuf":
             return np.zeros(0), np.zeros(0), [], [batch]
         arrays.append(array)
     kinds = {array.dtype.kind for array in arrays if array.size}  # an empty list has no type
     return np.concatenate(arrays), np.array([len(a) for a in arrays]), sorted(kinds), None
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int | np.integer)
 
 
 def _require_no_repetition(batches: list[np.ndarray]) -> None:

@@ -94,7 +94,7 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
 # %% wrong="the whole data as one batch" edit={"batch_size, epochs,": "len(x), epochs,"} loses={"fit_keeps_one_loss_per_example": "steps"}
 # %% wrong="one epoch too many" edit={"batch_size, epochs,": "batch_size, epochs + 1,"} loses={"fit_keeps_one_loss_per_example": "steps"}
 # %% wrong="fits twice" edit={"return model": "model.fit(x, y, batch_size, epochs, verbose=0); return model"} loses={"fit_keeps_one_loss_per_example": "steps"}
-# %% wrong="the mean squared error" edit={"per_example_loss": "tf.keras.losses.MeanSquaredError(reduction='none')"} loses={"fit_keeps_one_loss_per_example": "fit_with_library"}
+# %% wrong="the mean squared error" edit={"per_example_loss": "tf.keras.losses.MeanSquaredError(reduction='none')"} loses={"fit_keeps_one_loss_per_example": "LOGITS"}
 # %% wrong="labels shuffled" edit={"fit(x, y,": "fit(x, np.random.default_rng(0).permutation(y),"} loses={"fit_keeps_one_loss_per_example": "LOGITS"}
 # %% wrong="an eighth is kept for validation" edit={"verbose=0": "verbose=0, validation_split=0.5"} loses={"fit_keeps_one_loss_per_example": "fit_with_library"}
 # %% wrong="the sum of the losses" edit={"per_example_loss)": "tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction='sum'))"} loses={"fit_keeps_one_loss_per_example": "reduction NONE"}
