@@ -1126,8 +1126,9 @@ def _plan(rng: np.random.Generator) -> tuple[int, int, int]:
 @check
 def the_model_learns(train_privately: Callable, rng: np.random.Generator) -> None:
     """the model you pass in takes the steps of DP-SGD, and the same rng repeats the run."""
-    # Every example in every batch, and hardly any noise: nothing is left to chance.
-    n, batch_size, epochs = int(rng.integers(20, 30)), int(rng.integers(30, 40)), 5
+    # Every example in every batch, and hardly any noise: nothing is left to chance. There are more
+    # examples than batch_size says, so that whoever takes the first of them leaves some out.
+    n, batch_size, epochs = int(rng.integers(30, 40)), int(rng.integers(20, 28)), 5
     noise_multiplier = rng.uniform(0.01, 0.02)
     x = rng.normal(0, 1, (n, 6)).astype(np.float32)
     x[::2] *= 4  # some gradients above the bound, some below

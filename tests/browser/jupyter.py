@@ -76,7 +76,11 @@ class OpenNotebook:
 
     def __init__(self, page: Page, name: str):
         self.page = page
-        page.evaluate("name => jupyterapp.commands.execute('docmanager:open', {path: name})", name)
+        page.evaluate(
+            # In braces: what a command returns cannot be handed out of the browser.
+            "async name => { await jupyterapp.commands.execute('docmanager:open', {path: name}); }",
+            name,
+        )
         page.wait_for_function(
             "name => { const it = jupyterapp.shell.currentWidget; return it && it.context &&"
             " it.context.path === name && it.context.isReady &&"

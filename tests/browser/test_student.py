@@ -96,7 +96,7 @@ def test_from_a_failed_check_to_the_hand_in(student):
     _wear(page, "JupyterLab Light")
     assert _faint(page) == []
 
-    page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    page.evaluate("async () => { await jupyterapp.commands.execute('docmanager:save'); }")
     notebook.run("hand-in")
     [path] = re.findall(r"hand in the file (\S+),", notebook.output("hand-in"))
     handed_in = json.loads(Path(path).read_text("utf-8"))
@@ -124,7 +124,7 @@ def test_a_stopped_training_says_where_and_what_to_run_again(student):
         ".includes('begun')"
     )
     page.wait_for_timeout(1000)
-    page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    page.evaluate("() => { jupyterapp.commands.execute('notebook:interrupt-kernel'); }")
     page.wait_for_function(
         "() => jupyterapp.shell.currentWidget.content.activeCell.outputArea.node.innerText"
         ".includes('run this cell again')"
@@ -139,13 +139,16 @@ def test_every_lab_opens(student, path):
     page, _ = student
     notebook = OpenNotebook(page, path.name)
     notebook.go_to("title")
-    page.wait_for_timeout(300)
-    assert page.locator(".jp-Notebook h1").first.is_visible()
+    # The other labs' tabs are hidden.
+    page.locator(".jp-Notebook h1:visible").first.wait_for()
     page.screenshot(path=PICTURES / f"{path.stem}.png")
 
 
 def _wear(page, theme):
-    page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    page.evaluate(
+        "async theme => { await jupyterapp.commands.execute('apputils:change-theme', {theme}); }",
+        theme,
+    )
     page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
 
 

@@ -122,12 +122,12 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_si
     return SimpleNamespace(steps=[epochs * public_size // batch_size], epsilon=[1.0])
 
 # %% wrong="divides by q · len(x)" edit={"expected_batch_size=batch_size": "expected_batch_size=batch_size * len(x) / public_size"} loses={"the_plan_is_the_one_accounted": "how many examples there are", "the_model_learns": "from there"}
-# %% wrong="a probability from the data's size" edit={"batch_size / public_size": "min(1, batch_size / len(x))"} loses={"the_plan_is_the_one_accounted": "accounts for"}
+# %% wrong="a probability from the data's size" edit={"batch_size / public_size": "min(1, batch_size / len(x))"} loses={"the_plan_is_the_one_accounted": "accounts for", "the_model_learns": "from there"}
 # %% wrong="steps from the data's size" edit={"epochs * public_size": "epochs * len(x)"} loses={"the_plan_is_the_one_accounted": "you trained for", "the_model_learns": "from there"}
 # %% wrong="divides by the public size" edit={"expected_batch_size=batch_size": "expected_batch_size=public_size"} loses={"the_plan_is_the_one_accounted": "divided by"}
 # %% wrong="the published figures' δ" edit={"DELTA": "PUBLISHED_DELTA"} loses={"the_plan_is_the_one_accounted": "lab's DELTA"}
 
-# %% wrong="a warm-up without privacy" edit={"return dpsgd.fit(": "model.compile(tf.keras.optimizers.SGD(LEARNING_RATE), tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)); model.fit(x, y, batch_size, 1, verbose=0)\n    return dpsgd.fit("} loses={"the_model_learns": "from there"}
+# %% wrong="a warm-up without privacy" edit={"return dpsgd.fit(": "model.compile(tf.keras.optimizers.SGD(LEARNING_RATE), tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)); model.fit(x, y, batch_size, 1, verbose=0)\n    return dpsgd.fit("} loses={"the_model_learns": "same rng differ"}
 # %% wrong="trains twice" edit={"return dpsgd.fit(": "dpsgd.fit(model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE), l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier, sampling_probability=batch_size / public_size, expected_batch_size=batch_size, steps=epochs * public_size // batch_size, rng=rng, delta=DELTA)\n    return dpsgd.fit("} loses={"the_plan_is_the_one_accounted": "times as far", "the_model_learns": "from there"}
 # %% wrong="every example twice" edit={"per_example_loss, x, y,": "per_example_loss, np.concatenate([x, x]), np.concatenate([y, y]),"} loses={"the_model_learns": "from there"}
 # %% wrong="labels shuffled" edit={"per_example_loss, x, y,": "per_example_loss, x, rng.permutation(y),"} loses={"the_model_learns": "from there"}
@@ -141,3 +141,4 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_si
 # %% wrong="a copy of the generator" edit={"rng=rng": "rng=__import__('copy').deepcopy(rng)"} loses={"the_plan_is_the_one_accounted": "is exactly number"}
 # %% wrong="probabilities expected" edit={"model, per_example_loss": "model, tf.keras.losses.SparseCategoricalCrossentropy(reduction='none')"} loses={"the_model_learns": "from there"}
 # %% wrong="one step too many" edit={"// batch_size,\n": "// batch_size + 1,\n"} loses={"the_plan_is_the_one_accounted": "you trained for", "the_model_learns": "from there"}
+# %% wrong="trains on the first batch_size examples" edit={"model, per_example_loss, x, y,": "model, per_example_loss, x[:batch_size], y[:batch_size],"} loses={"the_model_learns": "from there"}
