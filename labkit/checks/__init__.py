@@ -229,8 +229,7 @@ _MEANINGS = {
     "`return`, or a tape's gradient by what the tape did not `watch`.",
     r"'ShellTensor64' has no len": "TensorFlow's functions do not take ciphertexts; tf_shell has "
     "its own, such as `tf_shell.expand_dims` and `tf_shell.reduce_sum`.",
-    r"Unsupported type for (reduce_sum|expand_dims)": "It is no ciphertext. NumPy takes `array - "
-    "ciphertext` and `array * ciphertext` apart, entry by entry, which is slow, too: use tensors.",
+    r"Unsupported type for (reduce_sum|expand_dims)": "It is no ciphertext.",
     r"Cannot reduce_sum over polynomial_axis": "tf_shell.reduce_sum wants axes counted from the "
     "front, such as 2: it miscounts negative ones.",
     r"(?i)mismatch\w* polynomial degree": "Two things of different contexts were put together, "

@@ -943,8 +943,8 @@ def labels_follow_the_direction(direction_attack: Callable, rng: np.random.Gener
     away = 0.5 * known - np.roll(known, 1, axis=0)
     require(
         np.array_equal(_labels(direction_attack, away, known, known_labels), known_labels),
-        "A gradient that points away from a known one has a cosine near −1 with it, the smallest "
-        "there is: take the largest cosine, and not the largest in size.",
+        "Gradients with a cosine of −0.89 with one known gradient and of 0.45 with another get "
+        "other labels than that of the largest cosine, which is not the largest in size.",
     )
     # Two known gradients: what measures them otherwise than by a cosine takes the other one.
     one, two, three = np.eye(12)[:3]

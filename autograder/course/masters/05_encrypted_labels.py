@@ -395,10 +395,9 @@ def logit_jacobian(x, hidden, top):
 # ciphertexts. So `encrypted_labels`, of shape [batch, classes], is `classes` ciphertexts. Return
 # $(\hat y - y) \cdot J$ for each class and weight.
 #
-# Three pitfalls: NumPy takes `array - ciphertext` and `array * ciphertext` apart, entry by entry, so work with
-# *tensors*, as `predictions` is one, or write `ciphertext.__rsub__(array)`; a product has a
-# larger scaling factor than its factors, and adding tensors of different scaling factors is silently wrong,
-# so **subtract first, multiply once**; and the shapes must be made to fit, with `tf_shell.expand_dims`.
+# Two pitfalls: a product has a larger scaling factor than its factors, and adding tensors of different scaling
+# factors is silently wrong, so **subtract first, multiply once**; and the shapes must be made to fit, with
+# `tf_shell.expand_dims`, since TensorFlow's and NumPy's own functions do not take ciphertexts.
 #
 # <details><summary>Hint</summary>
 #

@@ -85,15 +85,15 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
     a, b = (v / np.linalg.norm(v, axis=1)[:, None] for v in (cut_gradients, known_gradients))
     return known_labels[((a[:, None] - b[None]) ** 2).sum(axis=2).argmin(axis=1)]
 
-# %% wrong="correlation for the cosine" loses={"labels_follow_the_direction": "a mean that is not 0"}
+# %% wrong="correlation for the cosine" loses={"labels_follow_the_direction": "cosine"}
 def direction_attack(cut_gradients, known_gradients, known_labels):
     n = len(cut_gradients)
     return known_labels[np.corrcoef(cut_gradients, known_gradients)[:n, n:].argmax(axis=1)]
 
-# %% wrong="1-norms" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.abs(known_gradients).sum(axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "many small entries"}
-# %% wrong="largest entries" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.abs(known_gradients).max(axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "one large entry"}
-# %% wrong="signs only" of="solution" edit={"cut_gradients @": "np.sign(cut_gradients) @"} loses={"labels_follow_the_direction": "you say"}
-# %% wrong="squared lengths" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.sum(known_gradients**2, axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "you say", "lengths_do_not_mislead": "divide each by its length"}
+# %% wrong="1-norms" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.abs(known_gradients).sum(axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "cosine"}
+# %% wrong="largest entries" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.abs(known_gradients).max(axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "cosine"}
+# %% wrong="signs only" of="solution" edit={"cut_gradients @": "np.sign(cut_gradients) @"} loses={"labels_follow_the_direction": "cosine"}
+# %% wrong="squared lengths" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.sum(known_gradients**2, axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "cosine", "lengths_do_not_mislead": "divide each by its length"}
 
-# %% wrong="distances by the 1-norm" of="Euclidean distance on the sphere" edit={"((a[:, None] - b[None]) ** 2)": "np.abs(a[:, None] - b[None])"} loses={"labels_follow_the_direction": "a sum of small gaps"}
-# %% wrong="distances by the largest gap" of="Euclidean distance on the sphere" edit={"((a[:, None] - b[None]) ** 2).sum(axis=2)": "np.abs(a[:, None] - b[None]).max(axis=2)"} loses={"labels_follow_the_direction": "you say"}
+# %% wrong="distances by the 1-norm" of="Euclidean distance on the sphere" edit={"((a[:, None] - b[None]) ** 2)": "np.abs(a[:, None] - b[None])"} loses={"labels_follow_the_direction": "cosine"}
+# %% wrong="distances by the largest gap" of="Euclidean distance on the sphere" edit={"((a[:, None] - b[None]) ** 2).sum(axis=2)": "np.abs(a[:, None] - b[None]).max(axis=2)"} loses={"labels_follow_the_direction": "cosine"}

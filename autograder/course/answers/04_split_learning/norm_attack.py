@@ -49,7 +49,7 @@ def norm_attack(cut_gradients):
     return np.diag(cut_gradients @ cut_gradients.T) ** 0.5
 
 # %% wrong="how far it is from the mean" of="solution" edit={"(cut_gradients,": "(cut_gradients - cut_gradients.mean(axis=0),"} loses={"only_the_length_counts": "a longer gradient is to have a higher score"}
-# %% wrong="along the main direction" loses={"only_the_length_counts": "as long as before"}
+# %% wrong="along the main direction" loses={"only_the_length_counts": "scores"}
 def norm_attack(cut_gradients):
     return np.abs(cut_gradients @ np.linalg.svd(cut_gradients)[2][0])
 

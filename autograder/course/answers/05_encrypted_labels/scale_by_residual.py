@@ -27,6 +27,11 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
     batch, classes, weights = jacobian.shape
     return tf_shell.reshape(residual, [batch, classes, 1]) * jacobian
 
+# %% right="a NumPy array minus a ciphertext"
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    residual = predictions.numpy() - encrypted_labels
+    return jacobian.numpy() * tf_shell.expand_dims(residual, axis=-1)
+
 # %% wrong="label minus prediction" loses={"residual_times_jacobian": "That is its negative"}
 def scale_by_residual(encrypted_labels, predictions, jacobian):
     return tf_shell.expand_dims(encrypted_labels - predictions, axis=-1) * jacobian
@@ -51,10 +56,6 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
 # %% wrong="a plaintext polynomial" loses={"residual_times_jacobian": "plaintext polynomial", "one_multiplication_deep": "plaintext polynomial"}
 def scale_by_residual(encrypted_labels, predictions, jacobian):
     return tf_shell.to_shell_plaintext(tf.expand_dims(predictions, -1) * jacobian, encrypted_labels._context)
-
-# %% wrong="NumPy minus a ciphertext" loses={"residual_times_jacobian": "NumPy takes", "one_multiplication_deep": "NumPy takes"}
-def scale_by_residual(encrypted_labels, predictions, jacobian):
-    return predictions.numpy()[:2] - encrypted_labels
 
 # %% wrong="a product for the sign as well" loses={"residual_times_jacobian": "rounding excuses", "one_multiplication_deep": "One is enough"}
 def scale_by_residual(encrypted_labels, predictions, jacobian):
