@@ -1048,9 +1048,12 @@ def _noises(
         [seeds, calls, weights].
     """
     given = np.zeros((2, weights)), np.ones(2), *scale
+
+    def noise(own: np.random.Generator) -> np.ndarray:
+        return as_array(private_sum(*given, own), "the result of `private_sum`", (weights,))
+
     generators = map(np.random.default_rng, seeds)
-    made = [[private_sum(*given, own) for _ in range(calls)] for own in generators]
-    return np.stack([[np.asarray(noise) for noise in noises] for noises in made])
+    return np.array([[noise(own) for _ in range(calls)] for own in generators])
 
 
 @check
@@ -1068,15 +1071,19 @@ def noise_comes_from_rng(private_sum: Callable, rng: np.random.Generator) -> Non
         "Two generators of the same seed gave different noise: draw from the rng that is passed "
         "in, and from nothing else.",
     )
-    for later, which in ((first[1], "the next call's"), (other[0], "another rng's")):
+    for one, later, which in (
+        (first[0], first[1], "the next call's"),
+        (first[0], other[0], "another rng's"),
+        (first[1], other[1], "another rng's, in the second call,"),
+    ):
         # In float32 two numbers are the same with probability 1e-7: three of 4096 with 1e-11.
         require(
-            int(np.sum(first[0] == later)) <= 2,
-            f"{int(np.sum(first[0] == later))} of 4096 numbers of one call's noise and {which} are "
-            "the same: draw all of it from the rng that is passed in, which goes on by that.",
+            int(np.sum(one == later)) <= 2,
+            f"{int(np.sum(one == later))} of 4096 numbers of one call's noise and {which} are the "
+            "same: draw all of it from the rng that is passed in, which goes on by that.",
         )
         randomness.require_unrelated(
-            first[0] / first[0].std(), later / later.std(), f"One call's noise and {which}"
+            one / one.std(), later / later.std(), f"One call's noise and {which}"
         )
     # 1700 generators show a pool of up to 72 000 seeds.
     seeds = randomness.seeds_that_differ(rng, 1700)
