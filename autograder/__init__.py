@@ -7,6 +7,8 @@
     judge/     a clean notebook → points
     workers/   where submissions are judged: on this machine, or on a cluster
     results/   points → journal, gradebook, pages, tables
+    similarity/  which answers of a graded class are alike
+    publish/   what leaves the repository: the students' tree, Gradescope's autograder
     run.py     a class from plan to results; grade.py is its command line
 
 A submission's way: `intake.collect` lists the files; `intake.reading` hands them to `intake.reader`

@@ -10,6 +10,7 @@ on disk at once: stopped at any moment and started again, the grader goes on whe
 import argparse
 import io
 import math
+import os
 import re
 import signal
 import sys
@@ -18,33 +19,52 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
+from autograder.intake import choices, roster
 from autograder.intake.collect import BadUsage, collect
-from autograder.labs import sample_class
-from autograder.labs.master import MASTERS, read_lab
-from autograder.results import course, gradebook
-from autograder.results.table import MOST_NAME, shown, table
-from autograder.run import Settings, cores, grade_all
+from autograder.results import folder
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
+
+# What grades takes seconds to import, and is imported when there is something to grade.
+if TYPE_CHECKING:
+    from autograder.intake.collect import Aside, Collected
+    from autograder.intake.roster import Joined
+    from autograder.labs.master import Lab
+    from autograder.run import Result, Settings
+
+MASTERS = Path(__file__).resolve().parent / "course" / "masters"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with its arguments in a line."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"Nothing graded: {clean.line(message)} (--help lists the options)", file=sys.stderr)
+        sys.exit(2)
 
 
 def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
     """Run the command line; exit with 1 and one line if there is nothing to grade."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m autograder.grade",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("--lab", required=True, help="the master's name, such as 01_dp_sgd")
-    add("--submissions", type=Path, help="a folder or a zip; default: a sample class made now")
-    add("--output", type=Path, help="default: grades/<lab>, or grades/sample-<lab>")
-    add("--jobs", type=int, default=cores(), help="default: the number of cores")
+    add, cores = parser.add_argument, len(os.sched_getaffinity(0))
+    add("--lab", required=True, help="the lab's name or number, such as 01_dp_sgd or 1")
+    add("--submissions", type=_path, help="a folder or a zip; default: a sample class made now")
+    add("--output", type=_path, help="default: grades/<lab>, or grades/sample-<lab>")
+    add("--roster", type=_path, metavar="CSV", help="the class list: who handed in nothing?")
+    add("--file", action="append", default=[], metavar="STUDENT=FILE",
+        help="let this file of a student's count, from now on; repeatable")  # fmt: skip
+    add("--jobs", type=int, default=cores, help="default: the number of cores")
     add("--only", action="append", default=[], metavar="STUDENT", help="grade this one; repeatable")
     add("--since", metavar="TIME", help="grade what was handed in since then, such as 2026-11-05")
     add("--regrade", action="store_true", help="grade again what has been graded")
     add("--due", metavar="TIME", help="when the lab is due, such as 2026-11-05T23:59+01:00")
+    add("--assignment", metavar="COLUMN", help="in Canvas's gradebook, such as 'Lab 01 (4711)'")
     add("--db-url", help="the gradebook, such as postgresql://user@host/name; default: a file")
     add("--executor", choices=["processes", "dask"], default="processes")
     add("--scheduler", metavar="ADDRESS", help="the Dask scheduler, such as tcp://host:8786")
@@ -63,11 +83,20 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
         _grade_class(arguments, masters)
     except BadUsage as error:
         sys.exit(f"Nothing graded: {error}")
-    except gradebook.Unfit as error:
-        sys.exit(f"Graded, but not recorded: {error}. The same command records what was graded.")
     except OSError as error:  # a full disk, or a folder that is not ours
         problem = clean.line(str(error), 500)
         sys.exit(f"Stopped: {problem}. What was graded is kept; the same command goes on.")
+
+
+def _path(text: str) -> Path:
+    """Return a path; the shell leaves a "~" as it is in quotes, and after "="."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("there is no path")
+    path = Path(text)
+    try:
+        return path if path.exists() else path.expanduser()
+    except (RuntimeError, OSError, ValueError):  # nobody's home, or no path at all
+        return path
 
 
 TIME = re.compile(
@@ -100,43 +129,144 @@ def _stop(number: int, _) -> None:
     sys.exit(128 + number)
 
 
-def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
+def _lab(name: str, masters: Path) -> tuple[str, list[str]]:
+    """Return the lab that is meant, by its name, its beginning or its number, and all labs."""
     labs = sorted(path.stem for path in masters.glob("*.py"))
-    if arguments.lab not in labs:
-        raise BadUsage(f"no lab {arguments.lab!r}: there is {', '.join(labs)}")
+    meant = [lab for lab in labs if lab == name] or [
+        lab
+        for lab in labs
+        if (name.isdecimal() and lab.split("_")[0].isdecimal()
+            and int(lab.split("_")[0]) == int(name))
+        or (name and not name.isdecimal() and lab.startswith(name))
+    ]  # fmt: skip
+    if len(meant) != 1:
+        raise BadUsage(f"no lab {clean.line(name, 60)!r}: there is {', '.join(labs)}")
+    return meant[0], labs
+
+
+def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
+    name, labs = _lab(arguments.lab, masters)
     if arguments.jobs < 1:
         raise BadUsage("--jobs must be at least 1")
     if (arguments.executor == "dask") != (arguments.scheduler is not None):
         raise BadUsage("--executor dask and --scheduler ADDRESS need each other")
     arguments.since = _time("--since", arguments.since)
     arguments.due = _time("--due", arguments.due)
-    lab = read_lab(masters / f"{arguments.lab}.py")
     given = arguments.submissions
-    output = arguments.output or Path("grades", lab.name if given else f"sample-{lab.name}")
-    names = {field.name for field in fields(Settings)}
-    settings = Settings(**{k: v for k, v in vars(arguments).items() if k in names})
+    listed = roster.read(arguments.roster) if arguments.roster else None
+    asked = choices.parsed(arguments.file)
+    output = arguments.output or Path("grades", name if given else f"sample-{name}")
     with tempfile.TemporaryDirectory(prefix="collected-") as temporary:
         source, expected = Path(temporary, "class"), None
         if given is None:
-            expected = sample_class.make(lab, masters.parent / "answers" / lab.name, source)
-            settings = replace(settings, sandbox=_for_our_own_class(settings.sandbox))
-        found, aside = collect(given or source, lab.name, others=labs)
+            expected = _sample(name, masters, source)
+        found, aside = collect(given or source, name, others=labs)
         if given:
-            course.must_be_apart(given.resolve(), output.resolve())
-        output.mkdir(parents=True, exist_ok=True)
-        result = grade_all(lab, found, output, settings, aside)
+            folder.must_be_apart(given.resolve(), output.resolve())
+        joined = roster.join(found, listed)
+        asked = choices.resolved(found, joined, asked)
+        chosen = {key: path for key, path in (choices.kept(output) | asked).items() if path}
+        collected = {each.student for each in found}
+        found = choices.applied(found, aside, joined, chosen, asked)
+        joined = joined.with_those_of(found)
+        arguments.only = tuple(
+            choices.called(found, joined, student, "--only") for student in arguments.only
+        )
+        folder.must_take(output)
+        if asked:
+            choices.keep(output, chosen)
+        for student in collected - {each.student for each in found}:
+            folder.forget(output, student)
+        _grade(arguments, masters / f"{name}.py", output, (found, aside, joined), expected)
+
+
+def _grade(
+    arguments: argparse.Namespace,
+    master: Path,
+    output: Path,
+    handed_in: "tuple[list[Collected], list[Aside], Joined]",
+    expected: dict[str, float] | None,
+) -> None:
+    """Grade what was collected, and say what came of it."""
+    from autograder.results import gradebook
+    from autograder.results.exports import assignment
+    from autograder.results.table import table
+    from autograder.run import Settings, grade_all
+
+    lab = _read(master)
+    found, aside, joined = handed_in
+    arguments.assignment = assignment(lab, arguments.assignment, joined.assignments)
+    names = {field.name for field in fields(Settings)}
+    settings = Settings(**{k: v for k, v in vars(arguments).items() if k in names})
+    if expected is not None:
+        settings = replace(settings, sandbox=_for_our_own_class(settings.sandbox))
+    try:
+        result = grade_all(lab, found, output, settings, aside, joined)
+    except gradebook.Unfit as error:
+        sys.exit(f"Graded, but not recorded: {error}. The same command records what was graded.")
     text = table(
-        lab, result.outcomes, result.grades, expected, found=result.found, aside=result.aside
-    )
-    print(f"\n{text}\n\nWritten to {output}/")
-    if result.left_out:
-        left_out = ", ".join(shown(student, MOST_NAME) for student in result.left_out)
-        print(f"Not graded, as asked: {left_out}")
+        lab, result.outcomes, result.grades, expected, found=result.found, aside=result.aside,
+        joined=result.joined,
+    )  # fmt: skip
+    print(f"\n{text}\n\n{_summary(result, settings, output)}")
     if expected is not None:
         points = {each.student: sum(each.scores.values()) for each in result.outcomes}
         wrong = [name for name in points if not math.isclose(points[name], expected[name])]
         if wrong:
             sys.exit(f"These sample submissions did not get the expected points: {wrong}")
+
+
+def _summary(result: "Result", settings: "Settings", output: Path) -> str:
+    """Return what a run came to; the last line counts everybody and every file."""
+    from autograder.results.table import MOST_NAME, shown
+
+    lines = []
+    if result.left_out:
+        left_out = ", ".join(shown(student, MOST_NAME) for student in result.left_out)
+        lines.append(f"Not graded, as asked: {left_out}")
+    late = [grade for grade in result.grades.values() if grade.seconds_late]
+    unknown = sum(grade.seconds_late is None for grade in result.grades.values())
+    if settings.due is not None:
+        when = f"{settings.due.astimezone():%Y-%m-%d %H:%M %Z}"
+        costs = "at the policy's cost" if result.policy else (
+            "which costs nothing: a policy is one line of autograder/nbgrader_config.py"
+        )  # fmt: skip
+        lines.append(f"Due {when}: {len(late)} late, {costs}.")
+        if unknown:
+            lines.append(f"Of {unknown} it is not known when they were handed in.")
+    ended = sum(outcome.status == "graded" for outcome in result.outcomes)
+    counts = [
+        f"{ended} graded",
+        *_some(len(result.outcomes) - ended, "not graded to the end"),
+        *_some(len(result.joined.missing), "handed in nothing"),
+        *_some(len(result.strangers), "not on the roster"),
+        f"{len(result.aside)} left aside",
+    ]
+    lines.append(f"Written to {output}/: {', '.join(counts)}.")
+    return "\n".join(lines)
+
+
+def _some(count: int, what: str) -> list[str]:
+    return [f"{count} {what}"] if count else []
+
+
+def _read(master: Path) -> "Lab":
+    from autograder.labs.master import read_lab
+    from autograder.labs.percent import Malformed
+
+    try:
+        return read_lab(master)
+    except Malformed as error:
+        raise BadUsage(clean.line(str(error), 500)) from None
+
+
+def _sample(name: str, masters: Path, source: Path) -> dict[str, float]:
+    """Make the sample class; return the points that each must get."""
+    from autograder.labs import sample_class
+
+    return sample_class.make(
+        _read(masters / f"{name}.py"), masters.parent / "answers" / name, source
+    )
 
 
 def _for_our_own_class(kind: str) -> str:

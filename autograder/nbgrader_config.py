@@ -53,6 +53,14 @@ c.IgnorePattern.pattern = r"^"
 # It looks for magics in cells, to colour them in another language, by the line.
 c.HighlightMagicsPreprocessor.enabled = False
 
+# What being late costs, by --due: nothing, as long as each of these lines is a comment. A policy is
+# one of them, without its "# "; it runs no submission again.
+# c.LateSubmissionPlugin.penalty_method = "zero"
+# c.AssignLatePenalties.plugin_class = "autograder.results.late.PercentADay"  # 10 % for each day
+# With the latter, other figures:
+# c.PercentADay.percent = 25
+# c.PercentADay.free_hours = 1
+
 c.CourseDirectory.course_id = "privacy-labs"
 c.CourseDirectory.root = str(Path(__file__).resolve().parent.parent / "build" / "course")
 

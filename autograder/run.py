@@ -10,25 +10,29 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+import nbformat
 from nbformat import NotebookNode
 
 from autograder.intake import reading
+from autograder.intake.cells import is_grade
 from autograder.intake.collect import Aside, BadUsage, Collected
 from autograder.intake.reading import Read
+from autograder.intake.roster import Joined
+from autograder.judge import version
 from autograder.judge.execution import Times
 from autograder.judge.judge import Submission, Terms, refuse
-from autograder.judge.outcome import Outcome
-from autograder.judge.version import fingerprint
+from autograder.judge.outcome import Outcome, merged, scored
 from autograder.labs.build import as_text, release
 from autograder.labs.master import Lab
 from autograder.results import course, gradebook, report
 from autograder.results.journal import InUse, Journal, write_whole
+from autograder.results.late import has_policy
 from autograder.results.table import MOST_NAME, shown
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
@@ -42,7 +46,10 @@ LEAST_FREE = 16 << 20  # bytes; where less is left, a grading that failed may ha
 
 @dataclass(frozen=True)
 class Settings:
-    """What the person who grades has chosen; the command line's options."""
+    """What the person who grades has chosen; the command line's options.
+
+    `only` are the keys of students, and `assignment` is a column of Canvas's gradebook.
+    """
 
     jobs: int = 1
     executor: str = "processes"
@@ -56,6 +63,7 @@ class Settings:
     seed: int | None = None
     cell_seconds: int | None = None
     notebook_seconds: int | None = None
+    assignment: str | None = None
 
     @property
     def terms(self) -> Terms:
@@ -74,7 +82,8 @@ class Settings:
 class Result:
     """The class after a run: who has which outcome and grade, and who has not been graded.
 
-    `aside` are the files that are nobody's.
+    `aside` are the files that are nobody's, and `joined` says who is who on the class list.
+    `policy` is whether being late costs points.
     """
 
     found: list[Read]
@@ -82,6 +91,16 @@ class Result:
     grades: dict[str, gradebook.Grade]
     left_out: list[str]
     aside: list[Aside] = field(default_factory=list)
+    joined: Joined = field(default_factory=Joined)
+    policy: bool = False
+
+    @property
+    def strangers(self) -> list[str]:
+        """Who handed in and is not on the class list, if there is one."""
+        known = self.joined.people
+        return [
+            each.student for each in self.found if self.joined.listed and each.student not in known
+        ]
 
 
 def cores() -> int:
@@ -90,7 +109,12 @@ def cores() -> int:
 
 
 def grade_all(
-    lab: Lab, found: list[Collected], output: Path, settings: Settings, aside: Sequence[Aside] = ()
+    lab: Lab,
+    found: list[Collected],
+    output: Path,
+    settings: Settings,
+    aside: Sequence[Aside] = (),
+    joined: Joined | None = None,
 ) -> Result:
     """Grade every submission that has not been graded yet, and fill the output folder.
 
@@ -100,27 +124,27 @@ def grade_all(
         output: the folder to fill.
         settings: how to grade, and whom.
         aside: the files that are nobody's, which are only reported.
+        joined: who is who on the class list, and who handed in nothing.
 
     Raises:
-        BadUsage: the gradebook, the sandbox, the cluster or a name in `settings.only` cannot be
-            used, or the lab's own solution fails here.
+        BadUsage: the gradebook, the sandbox or the cluster cannot be used, or the lab's own
+            solution fails here.
         gradebook.Unfit: when all is graded, the gradebook cannot be used any more.
         OSError: the output folder cannot be written, or the disk is full.
     """
-    only = _chosen(found, settings.only)
     confine.open_many_files()
     machine.begin()
     try:
-        journal = Journal(output, lab.name, as_text(lab.source) + fingerprint())
+        journal = Journal(output, lab.name, version.common(lab.name))
         db_url = course.prepare(lab, output, settings.db_url)
     except (gradebook.Unfit, InUse) as error:
         raise BadUsage(str(error)) from None
     read = _read(lab, found, settings)
-    plan = _plan(read, only, journal, settings)
+    plan = _plan(read, set(settings.only), lab, journal, settings)
     if plan.known:
         print(f"{len(plan.known)} of {len(read)} were graded before.")
     outcomes = plan.known | _run(plan, lab, journal, settings)
-    return _record(lab, read, outcomes, output, db_url, settings, aside)
+    return _record(lab, read, outcomes, output, db_url, settings, aside, joined or Joined())
 
 
 # --- plan -----------------------------------------------------------------------------------------
@@ -128,28 +152,16 @@ def grade_all(
 
 @dataclass(frozen=True)
 class Plan:
-    """Whom to grade, by the journal's key; and the outcomes that stand, by student."""
+    """Whom to grade, by the journal's key; and the outcomes that stand, by student.
 
-    wanted: dict[str, Submission]
-    known: dict[str, Outcome]
+    `before` are verdicts that stand, of those of whom other checks are judged. `checks` are the
+    versions of the lab's checks.
+    """
 
-
-def _chosen(found: list[Collected], only: Collection[str]) -> set[str]:
-    """Return the keys of those that `--only` names, by key or by a name that is one student's."""
-    keys: set[str] = set()
-    for name in only:
-        called = [each.student for each in found if each.student == name] or [
-            each.student for each in found if each.name == name
-        ]
-        if not called:
-            raise BadUsage(f"no submission of {clean.line(name)}")
-        if len(called) > 1:
-            raise BadUsage(
-                f"{len(called)} students are called {clean.line(name)}: --only takes one of "
-                f"{', '.join(called)}"
-            )
-        keys.update(called)
-    return keys
+    checks: dict[str, str]
+    wanted: dict[str, Submission] = field(default_factory=dict)
+    known: dict[str, Outcome] = field(default_factory=dict)
+    before: dict[str, Outcome] = field(default_factory=dict)
 
 
 def _read(lab: Lab, found: list[Collected], settings: Settings) -> list[Read]:
@@ -170,20 +182,27 @@ def _require(settings: Settings) -> None:
         raise BadUsage(str(error)) from None
 
 
-def _plan(read: list[Read], only: set[str], journal: Journal, settings: Settings) -> Plan:
-    plan = Plan({}, {})
+def _plan(read: list[Read], only: set[str], lab: Lab, journal: Journal, settings: Settings) -> Plan:
+    plan = Plan(version.checks(lab))
     for each in read:
         submission = Submission(each.student, each.notebook, each.repairs, each.reason)
         key = journal.key(submission, settings.terms)
         chosen = not only or each.student in only
         chosen &= not (settings.since and (each.handed_in or settings.since) < settings.since)
-        known = journal.find(key)
+        kept = journal.find(key)
+        known = kept.standing(plan.checks, each.repairs) if kept else None
+        lacking = kept.lacking(plan.checks) if kept and kept.outcome.status == "graded" else ()
+        if kept and kept.outcome.status != "graded" and kept.lacking(plan.checks):
+            known = None  # which stopped before the last check, or never began
         if known is None and not chosen:
             known = journal.last(each.student)
         if chosen and (settings.regrade or known is None):
             plan.wanted[key] = submission
+        elif chosen and known is not None and lacking:
+            plan.wanted[key] = replace(submission, checks=lacking, seed=known.seed)
+            plan.before[each.student] = known
         elif known is not None:
-            plan.known[each.student] = known
+            plan.known[each.student] = scored(known, lab.checks)
     return plan
 
 
@@ -199,9 +218,10 @@ def _run(plan: Plan, lab: Lab, journal: Journal, settings: Settings) -> dict[str
     outcomes: dict[str, Outcome] = {}
 
     def keep(submission: Submission, graded: Graded, final: bool = True) -> None:
+        graded = _with_what_stands(submission, graded, plan, lab, journal)
         if final:
             key = keys[submission.student]
-            outcome = _kept(journal, key, submission, graded, lab, settings.terms)
+            outcome = _kept(journal, key, submission, graded, lab, settings.terms, plan.checks)
         else:
             outcome = graded[0]
             _put(journal, *graded)
@@ -286,8 +306,31 @@ def _broken(submission: Submission, problem: str, lab: Lab, terms: Terms) -> Gra
     return refuse(refused, lab, terms)
 
 
+def _with_what_stands(
+    submission: Submission, graded: Graded, plan: Plan, lab: Lab, journal: Journal
+) -> Graded:
+    """Return an outcome and its notebook with the verdicts that stood, and their outputs."""
+    before = plan.before.get(submission.student)
+    if before is None or submission.checks is None:
+        return graded
+    outcome, notebook = graded
+    with suppress(Exception):  # it is only shown
+        old = nbformat.read(journal.notebook(submission.student), as_version=4)
+        outputs = {cell.id: cell.outputs for cell in old.cells if cell.cell_type == "code"}
+        for cell in filter(is_grade, notebook.cells):
+            if cell.id not in submission.checks:
+                cell.outputs = outputs.get(cell.id, [])
+    return scored(merged(before, outcome, submission.checks), lab.checks), notebook
+
+
 def _kept(
-    journal: Journal, key: str, submission: Submission, graded: Graded, lab: Lab, terms: Terms
+    journal: Journal,
+    key: str,
+    submission: Submission,
+    graded: Graded,
+    lab: Lab,
+    terms: Terms,
+    checks: dict[str, str],
 ) -> Outcome:
     """Keep an outcome; one that cannot be kept is refused for now, and graded again next time.
 
@@ -296,7 +339,7 @@ def _kept(
     """
     outcome, notebook = graded
     try:
-        journal.keep(key, outcome, notebook)
+        journal.keep(key, outcome, notebook, checks, len(submission.repairs))
     except Exception as error:
         if isinstance(error, OSError) and error.errno in OF_THE_DISK:
             raise
@@ -351,13 +394,15 @@ def _record(
     db_url: str,
     settings: Settings,
     aside: Sequence[Aside],
+    joined: Joined,
 ) -> Result:
     """Fill the gradebook, nbgrader's folders, pages and tables."""
     in_order = []
     for each in read:
         if each.student in outcomes:
             outcome = outcomes[each.student]
-            notes = [note for note in each.notes if note not in outcome.repairs]
+            notes = [*filter(None, [joined.notes.get(each.student)]), *each.notes]
+            notes = [note for note in notes if note not in outcome.repairs]
             in_order.append(replace(outcome, repairs=[*notes, *outcome.repairs]))
     grades, problems = gradebook.record(
         lab, db_url, in_order,
@@ -369,6 +414,10 @@ def _record(
         if outcome.student in problems:
             problem = clean.line(f"could not be recorded: {problems[outcome.student]}")
             outcome.repairs.insert(0, problem)
-    report.write(lab, read, in_order, grades, output, aside=aside)
+    policy = has_policy(gradebook.course_config(Path.cwd()))
+    report.write(
+        lab, read, in_order, grades, output, aside=aside, joined=joined,
+        assignment=settings.assignment,
+    )  # fmt: skip
     left_out = [each.student for each in read if each.student not in outcomes]
-    return Result(read, in_order, grades, left_out, list(aside))
+    return Result(read, in_order, grades, left_out, list(aside), joined, policy)

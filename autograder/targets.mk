@@ -3,25 +3,45 @@
 LAB ?= 01
 
 # The lab's full name, so that its number is enough.
-MASTER = $(basename $(notdir $(wildcard autograder/course/masters/$(LAB)*.py)))
+MASTERS := autograder/course/masters
+MASTER = $(basename $(notdir $(or $(wildcard $(MASTERS)/$(LAB)*.py),$(wildcard $(MASTERS)/0$(LAB)_*.py))))
+
+# A variable's value as one word for the shell, whatever is in it.
+quoted = '$(subst ','\'',$(value $1))'
+
+# What is given and read by nothing is misspelt.
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+UNREAD := $(if $(GIVEN),$(filter-out SHELL MAKEFLAGS MAKEOVERRIDES $(shell \
+	grep -ohwE '[A-Z][A-Z_]+' $(MAKEFILE_LIST)),$(GIVEN)))
+$(if $(UNREAD),$(error $(firstword $(UNREAD))= is read by nothing here: `make grade` takes LAB=, \
+	SUBMISSIONS= and OPTIONS=))
 
 # Two processes side by side: many tests start two of their own.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: grade similar check test build soak bench pictures format
+.PHONY: grade similar release gradescope new-lab check test build mutate soak bench pictures format
 
 grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without: a sample class)
 	$(BIN)/python -m autograder.grade --lab '$(or $(MASTER),$(LAB))' \
-		$(if $(SUBMISSIONS),--submissions '$(SUBMISSIONS)') $(OPTIONS)
+		$(if $(value SUBMISSIONS),--submissions $(call quoted,SUBMISSIONS)) $(OPTIONS)
 
 similar: .venv/synced  ## say which answers of a graded class are alike: LAB=01
 	$(BIN)/python -m autograder.similarity --lab '$(or $(MASTER),$(LAB))' $(OPTIONS)
+
+release: .venv/synced  ## write the students' own tree, without answers: OPTIONS='--to folder'
+	$(BIN)/python -m autograder.publish.release $(OPTIONS)
+
+gradescope: .venv/synced  ## make Gradescope's autograder for a lab: LAB=02
+	$(BIN)/python -m autograder.publish.gradescope --lab '$(or $(MASTER),$(LAB))' $(OPTIONS)
+
+new-lab: .venv/synced  ## begin a lab from the template: NAME=06_private_means
+	$(BIN)/python -m autograder.labs.new '$(NAME)'
 
 check: .venv/synced  ## before a commit: style, types, notebooks fresh, units, one class graded
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/codespell
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml autograder/publish/classroom.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	$(BIN)/mypy
 	$(BIN)/python -m autograder.labs.build --check
@@ -33,6 +53,10 @@ test: .venv/synced  ## everything; parts by TESTS='-m grader', TESTS=tests/labki
 
 build: .venv/synced requirements-colab.txt  ## rebuild labs/ and solutions/ from autograder/course/masters/
 	$(BIN)/python -m autograder.labs.build
+
+mutate: .venv/synced  ## change right answers in one place; no check may pass them: TESTS_LIKE=clip ANSWERS=all
+	LABKIT_MUTANTS=$(or $(ANSWERS),solutions) $(BIN)/python -m pytest -q tests/labs/test_mutants.py \
+		-k 'no_mutant $(if $(TESTS_LIKE),and ($(TESTS_LIKE)))'
 
 soak: .venv/synced  ## grade all answers on other inputs: ROUNDS=10 TESTS_LIKE=clip
 	@set -e; for round in $$(seq $(or $(ROUNDS),10)); do echo "== round $$round"; \

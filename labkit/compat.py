@@ -6,7 +6,9 @@ before TensorFlow is imported; `import labkit` calls it. Under a later TensorFlo
 the first two work as well; tf-shell does not, and says so.
 """
 
+import contextlib
 import ctypes
+import functools
 import importlib.abc
 import importlib.machinery
 import importlib.metadata
@@ -106,12 +108,38 @@ def _hush(graph_optimizations: types.ModuleType) -> None:
             set_min_log_level(ctypes.c_int(3))  # kFatal
 
 
+def _defer_to_ciphertexts(shell_tensor: types.ModuleType) -> None:
+    """Let `array * ciphertext` be the ciphertext's business, as a whole, and not entry by entry."""
+    shell_tensor.ShellTensor64.__array_ufunc__ = None
+
+
+def _make_keys_in_silence(shell_key: types.ModuleType) -> None:
+    """Drop "INFO: Generating key", which tf-shell's C++ prints for each key."""
+    theirs = shell_key.create_key64
+
+    @functools.wraps(theirs)
+    def create_key64(*args, **kwargs):
+        sys.stdout.flush()
+        with open(os.devnull, "w") as nowhere:
+            kept = os.dup(1)
+            try:
+                os.dup2(nowhere.fileno(), 1)
+                return theirs(*args, **kwargs)
+            finally:
+                os.dup2(kept, 1)
+                os.close(kept)
+
+    vars(shell_key)["create_key64"] = create_key64
+
+
 # Of TensorFlow 2.20 and 2.21.
 ABSEIL = ("20250127", "20250814")
 
 AFTER_IMPORT = {
     "tensorflow_federated.python.core.impl.executor_stacks.executor_factory": tff_worker.adopt,
     "tensorflow_federated.python.core.environments.tensorflow_backend.graph_optimizations": _hush,
+    "tf_shell.python.shell_tensor": _defer_to_ciphertexts,
+    "tf_shell.python.shell_key": _make_keys_in_silence,
 }
 
 
@@ -125,7 +153,7 @@ class ExactFinder(importlib.abc.MetaPathFinder):
         if version is not None and _release(version) != _release(TENSORFLOW):
             raise ImportError(
                 f"tf-shell's compiled operations need TensorFlow {TENSORFLOW}, and this is "
-                f"{version}: run `%pip install tensorflow-cpu=={TENSORFLOW}.0 "
+                f"{version}: run `%pip install {_distribution()}=={TENSORFLOW}.0 "
                 f"tf-keras=={TENSORFLOW}.1`. {_FRESH_START}"
             )
         return None
@@ -209,11 +237,16 @@ def tensorflow_version() -> str | None:
     """Return the version of the TensorFlow that is here, imported or not; None if none is."""
     if (tf := sys.modules.get("tensorflow")) is not None:
         return tf.__version__
-    for distribution in ("tensorflow", "tensorflow-cpu"):
-        try:
-            return importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    name = _distribution()
+    return None if name is None else importlib.metadata.version(name)
+
+
+def _distribution() -> str | None:
+    """Return under which of its names TensorFlow is installed."""
+    for name in ("tensorflow", "tensorflow-cpu"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            importlib.metadata.version(name)
+            return name
     return None
 
 

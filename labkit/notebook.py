@@ -90,9 +90,19 @@ def mind_interrupts() -> None:
     would be printed and forgotten: here it comes once more.
     """
     running = shell()
-    if running is None or KeyboardInterrupt in running.custom_exceptions:
+    # The grader, which interrupts cells itself, tells a person of each change of such a handler.
+    if running is None or is_graded() or KeyboardInterrupt in running.custom_exceptions:
         return
-    running.set_custom_exc((*running.custom_exceptions, KeyboardInterrupt), _say_where)
+    others = running.CustomTB  # Colab may have some of its own
+
+    def handler(shell: Any, etype: type, value: BaseException, tb: Any, tb_offset: Any = None):
+        if not issubclass(etype, KeyboardInterrupt):
+            return others(etype, value, tb, tb_offset=tb_offset)
+        lines = _where(tb)
+        shell._showtraceback(etype, value, lines)
+        return lines
+
+    running.set_custom_exc((*running.custom_exceptions, KeyboardInterrupt), handler)
     previous = sys.unraisablehook
 
     def once_more(unraisable: Any) -> None:
@@ -105,27 +115,24 @@ def mind_interrupts() -> None:
     sys.unraisablehook = once_more
 
 
-def _say_where(running: Any, etype: type, value: BaseException, tb: Any, tb_offset: Any = None):
-    if etype is not KeyboardInterrupt:
-        running.showtraceback((etype, value, tb), tb_offset=tb_offset)
-        return running._last_traceback if hasattr(running, "_last_traceback") else None
-    frames = [f for f in traceback.extract_tb(tb) if _is_cell(running, f.filename)]
-    lines = ["KeyboardInterrupt: you stopped this cell."]
+def _where(tb: Any) -> list[str]:
+    """Say where an interrupted cell was, and what to do."""
+    frames = [frame for frame in traceback.extract_tb(tb) if _is_cell(frame.filename)]
+    said = "KeyboardInterrupt: you stopped this cell"
+    lines = [f"{said}."]
     if frames:
         # Where the cell itself was, and which of the student's functions it had called.
         outer, inner = frames[0], frames[-1]
-        lines = [f"KeyboardInterrupt: you stopped this cell in its line {outer.lineno}: "
-                 f"{_line(outer)}"]  # fmt: skip
+        lines = [f"{said} in its line {outer.lineno}: {_line(outer)}"]
         if (inner.filename, inner.lineno) != (outer.filename, outer.lineno):
             lines.append(f"  in `{inner.name}`, line {inner.lineno} of its cell: {_line(inner)}")
-    lines.append(
+    last = (
         "What it was to make is missing or unfinished: run this cell again before those below it."
     )
-    running._showtraceback(etype, value, lines)
-    return lines
+    return [*lines, last]
 
 
-def _is_cell(running: Any, name: str) -> bool:
+def _is_cell(name: str) -> bool:
     # IPython names a cell "<ipython-input-3-…>", ipykernel by a file that is never written.
     if name.startswith("<ipython-input"):
         return True

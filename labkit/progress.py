@@ -2,7 +2,10 @@
 
 import sys
 import time
-from typing import Self
+from collections.abc import Iterator, Sequence
+from typing import Self, TypeVar
+
+T = TypeVar("T")
 
 SECONDS_BETWEEN_DRAWS = 0.2
 # A file or a pipe keeps every line: it gets this many of them in all.
@@ -96,6 +99,15 @@ class Progress:
             if value == value
         ]
         return ", ".join(parts)
+
+
+def tracked(items: Sequence[T], label: str) -> Iterator[T]:
+    """Yield the items, and show how many of them have been worked on and how long it takes."""
+    with Progress(len(items), label) as progress:
+        for done, item in enumerate(items):
+            progress.update(done)
+            yield item
+        progress.update(len(items))
 
 
 def clock(seconds: float) -> str:

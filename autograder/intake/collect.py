@@ -224,8 +224,9 @@ def _gradescopes(source: Path) -> Path:
         inside = [path for path in source.iterdir() if not files.LITTER.fullmatch(path.name)]
     except OSError:  # which is said when it is listed
         return source
-    if len(inside) == 1 and (inside[0] / lms.METADATA).is_file() and not inside[0].is_symlink():
-        return inside[0]
+    named = [path for path in inside if lms.GRADESCOPES_EXPORT.fullmatch(path.name)]
+    if len(inside) == 1 == len(named) and (named[0] / lms.METADATA).is_file():
+        return source if named[0].is_symlink() else named[0]
     return source
 
 
@@ -254,6 +255,11 @@ class _Senders:
         )
         self._logins = dict(self._headers(loose))
         self._gradescope: dict[str, tuple[list[Sender], datetime | None]] = {}
+        folders = {entry.parts[0] for entry in entries if len(entry.parts) > 1}
+        # In a folder that students write to, one may call a file so; Gradescope's lies alone.
+        alone = {entry.name for entry in loose} == {lms.METADATA}
+        if not (alone and folders and all(map(lms.GRADESCOPE.fullmatch, folders))):
+            loose = []
         for entry in loose:
             if entry.name == lms.METADATA and not entry.refused:
                 try:
@@ -266,6 +272,10 @@ class _Senders:
                 numbers[sender.lms_id].add(sender.name)
         # Were that number not the student's, it would make one of several.
         self._shared = {number for number, called in numbers.items() if len(called) > 1}
+        # What a student chose may read as another LMS's part: one that wrote all names wrote it.
+        ways = (lms.moodle, self._brightspace, self._blackboard, lms.canvas)
+        written = [entry.name for entry in entries if len(entry.parts) == 1]
+        self._ways = [way for way in ways if written and all(map(way, written))] or ways
 
     def _headers(self, loose: list[Entry]) -> Iterator[tuple[str, str]]:
         """Yield the logins and names that Blackboard's own texts give."""
@@ -275,13 +285,14 @@ class _Senders:
                 if (header := lms.HEADER.match(text)) and not self._canvas:
                     yield header["login"], header["name"]
 
+    @property
+    def are_gradescopes(self) -> bool:
+        """Whether Gradescope says whose each folder is."""
+        return bool(self._gradescope)
+
     def of_file(self, name: str) -> Sender | None:
         """Return whose a loose file is."""
-        if sender := lms.moodle(name) or self._brightspace(name):
-            return sender
-        if not self._canvas and (sender := lms.blackboard(name, self._logins)):
-            return sender
-        return lms.canvas(name)
+        return next((sender for way in self._ways if (sender := way(name))), None)
 
     def of_folder(self, name: str, shown_as: str) -> list[Sender]:
         """Return whose a folder is: several people's, where they handed in together."""
@@ -293,6 +304,9 @@ class _Senders:
     def time(self, name: str) -> datetime | None:
         """Return when a folder of Gradescope's was handed in."""
         return self._gradescope[name][1] if name in self._gradescope else None
+
+    def _blackboard(self, name: str) -> Sender | None:
+        return None if self._canvas else lms.blackboard(name, self._logins)
 
     def _brightspace(self, name: str) -> Sender | None:
         sender = lms.brightspace(name)
@@ -335,7 +349,7 @@ def _by_student(
                 _student(students, sender)
                 continue
             entry = replace(entry, parts=(sender.file or top,))
-        elif top == lms.METADATA:
+        elif top == lms.METADATA and senders.are_gradescopes:
             continue
         elif entry.is_notebook or entry.is_archive or entry.refused:
             owner = names.owner(top, lab)

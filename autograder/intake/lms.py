@@ -32,7 +32,9 @@ BRIGHTSPACE = re.compile(
 HEADER = re.compile(
     r"\s*Name:[ \t]*(?P<name>[^\r\n]*?)[ \t]*\((?P<login>[^()\r\n]+)\)[ \t]*(?:\r|\n|$)"
 )
-METADATA = "submission_metadata.yml"  # of Gradescope's export
+METADATA = "submission_metadata.yml"  # of Gradescope's export, beside its folders
+GRADESCOPE = re.compile(r"submission_[0-9]+")
+GRADESCOPES_EXPORT = re.compile(r"assignment_[0-9]+_export.*", re.DOTALL)
 MAX_METADATA = 32 << 20
 
 
@@ -109,7 +111,9 @@ def github(name: str, lab: str) -> Sender | None:
     kinds = "privacy-labs?|labs?|assignment|homework|hw|exercise|project"
     slug = rf"(?:(?:{kinds})-?{number}(?:-{words})?|{number}-{words}|{words})"
     match = re.fullmatch(rf"{slug}-(?P<login>[a-z0-9](?:-?[a-z0-9]){{0,38}})", name, re.IGNORECASE)
-    return match and Sender("github", match["login"], match["login"])
+    if match is None or match["login"].casefold() == "submissions":  # the folder of them all
+        return None
+    return Sender("github", match["login"], match["login"])
 
 
 def gradescope(metadata: bytes) -> dict[str, tuple[list[Sender], datetime | None]]:
@@ -128,15 +132,19 @@ def gradescope(metadata: bytes) -> dict[str, tuple[list[Sender], datetime | None
 
 
 def _gradescope(about: dict[str, Any]) -> tuple[list[Sender], datetime | None]:
+    def text(said: dict[str, Any], key: str) -> str:
+        # A list of lists of one another would be as text without end.
+        return value if isinstance(value := said.get(key), str) else ""
+
     senders = []
     for who in about[":submitters"]:
-        name, sid, email = (str(who.get(f":{key}") or "") for key in ("name", "sid", "email"))
+        name, sid, email = (text(who, f":{key}") for key in ("name", "sid", "email"))
         known = email or sid or name
         senders.append(Sender("gradescope", known, name or known, also=(sid, email)))
     written = re.match(
         r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)? ?"
         r"(Z|[+-][0-9]{2}:?[0-9]{2})?$",
-        str(about.get(":created_at", "")),
+        text(about, ":created_at"),
     )
     if written is None:
         return senders, None

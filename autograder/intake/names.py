@@ -54,6 +54,7 @@ _NOUN = _longest_first(f"{_COPY}|{_COPY_GLUED}")
 _BETWEEN = _longest_first(f"{_OF}|{_OF_GLUED}")
 _QUOTES = "\"'`´‘’‚‛“”„‟«»‹›「」『』〈〉《》【】"
 _GAP = rf"[\s_{_QUOTES}-]"
+_GAPS = rf"(?<!{_GAP}){_GAP}*+"  # from where they begin: else a long row is tried from each of them
 # With a number after it, as in "Copy (2) of x" and "x copy 2".
 _COUNT = rf"(?:{_GAP}*\(?[0-9]+\)?)?"
 _BEFORE = (
@@ -67,11 +68,12 @@ _AFTER = (
 _PREFIX = re.compile(rf"^{_GAP}*+{_BEFORE}", re.IGNORECASE)
 # Windows, macOS and Jupyter put it behind a name; so do some languages, whoever makes the copy.
 _SUFFIX = re.compile(
-    rf"(?:[ _]-[ _]+(?:{_NOUN})|[ _-]+copy|{_GAP}*(?:のコピー|の複製|的副本|的複本)|"
-    rf"{_GAP}*의[ _]?복?사본|[ _]+(?:kopyası|kopyasi|másolata|көшірмесі)){_COUNT}{_GAP}*$",
+    rf"(?:[ _]-[ _]+(?:{_NOUN})|(?<![ _-])[ _-]++copy|{_GAPS}(?:のコピー|の複製|的副本|的複本)|"
+    rf"{_GAPS}의[ _]?복?사본|(?<![ _])[ _]++(?:kopyası|kopyasi|másolata|көшірмесі))"
+    rf"{_COUNT}{_GAP}*$",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(rf"{_GAP}*\([0-9]+\){_GAP}*$")
+_NUMBER = re.compile(rf"{_GAPS}\([0-9]+\){_GAP}*$")
 _NO_NAME = _longest_first(f"{_COPY}|{_OF}|{_PLAIN}")
 _GLUED = _longest_first(f"{_COPY_GLUED}|{_OF_GLUED}")
 NOBODY = re.compile(rf"(?:(?:{_NO_NAME})(?![^\W\d_])|{_GLUED}|\W|\d|_)*+", re.IGNORECASE)

@@ -297,6 +297,9 @@ def _damaged(text: str, error: Exception) -> tuple[Any, str]:
         except (ValueError, RecursionError):
             pass
     if text.lstrip().startswith(("{", "[")):
+        first = _first_of(text)
+        if first.keys() & {"cells", "worksheets"}:
+            return first, "what follows the notebook in the file was left out"
         cells = _whole_cells(text)
         if cells:
             whole = f"only the {len(cells)} cells that are whole were read"
@@ -306,6 +309,14 @@ def _damaged(text: str, error: Exception) -> tuple[Any, str]:
     elif re.search(r"^def \w++\(", text, re.MULTILINE):
         return _script(text), "the file was a Python script: split into cells"
     raise Unreadable(f"the file is no JSON; was it cut off? ({error})")
+
+
+def _first_of(text: str) -> dict[str, Any]:
+    """Return the object that a text begins with, whatever follows it; nothing, if it is none."""
+    try:
+        return as_dict(json.JSONDecoder(parse_int=float).raw_decode(text.lstrip())[0])
+    except (ValueError, RecursionError):
+        return {}
 
 
 def _whole_cells(text: str) -> list[dict[str, Any]]:

@@ -141,9 +141,7 @@ class _Student:
         Raises:
             Died, TimedOut, ValueError: there is no signed report.
         """
-        run = self.kernel.run(self.report.ask(), seconds, silent=True)
-        text = "".join(out.text for out in run.outputs if out.output_type == "stream")
-        return self.report.read(text)
+        return self.report.read(_text(self.kernel.run(self.report.ask(), seconds, silent=True)))
 
 
 class _Kernels:
@@ -240,7 +238,7 @@ class _Kernels:
             if new:  # both start at the same time
                 self._set_up(judge.kernel)
                 new = False
-            self._ready(student.kernel, student.report.watch)
+            student.report.begin(_text(self._ready(student.kernel, student.report.watch)))
             try:
                 for cell in list(self._ran):
                     student.kernel.run(cell.source, self._seconds_left())
@@ -269,10 +267,10 @@ class _Kernels:
             if run.error is not None:
                 raise RuntimeError(f"set-up cell `{cell.metadata.id}` fails: {run.error.evalue}")
 
-    def _ready(self, kernel: Kernel, first: str) -> None:
+    def _ready(self, kernel: Kernel, first: str) -> Run:
         # Where no kernel starts, it is no submission's fault: it ends the grading.
         kernel.ready(self._times.start)
-        kernel.run(f"{first}\n{self._seeding('start')}", self._times.start, silent=True)
+        return kernel.run(f"{first}\n{self._seeding('start')}", self._times.start, silent=True)
 
     def _end_student(self) -> None:
         if self._student is not None:
@@ -412,6 +410,11 @@ class _Listener:
             if monotonic() > deadline:
                 raise TimedOut
             self.listen(0.05)
+
+
+def _text(run: Run) -> str:
+    """Return what a run printed."""
+    return "".join(out.text for out in run.outputs if out.output_type == "stream")
 
 
 def _stated(verdict: Run | None, nonce: str) -> dict[str, bool]:

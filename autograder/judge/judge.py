@@ -14,6 +14,7 @@ from nbformat.v4 import new_output
 from nbgrader.preprocessors import LimitOutput
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
+from autograder.intake.answers import SKIP
 from autograder.judge.execution import NOT_RUN, NOWHERE, Execution, Times, execute
 from autograder.judge.outcome import MAX_REASON, Outcome
 from autograder.labs.build import release
@@ -28,12 +29,16 @@ class Submission:
     """A student's clean notebook, as autograder.intake makes it: the release with answers.
 
     `repairs` say what was done to get it. `notebook` is None if `refused` says why there is none.
+    `checks` are those to judge, where the verdicts of the others stand; None for all. `seed` is
+    what those were drawn from.
     """
 
     student: str
     notebook: NotebookNode | None = field(repr=False)
     repairs: tuple[str, ...] = ()
     refused: str = ""
+    checks: tuple[str, ...] | None = None
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ def judge(
     began = time.monotonic()
     notebook = _with_hidden_tests(submission, lab)
     plain_long_lines(notebook)
-    seed = secrets.randbelow(1 << 48) if terms.seed is None else terms.seed
+    chosen = (seed for seed in (submission.seed, terms.seed) if seed is not None)
+    seed = next(chosen, secrets.randbelow(1 << 48))
     with ExitStack() as stack:
         settings = KernelSettings(
             # A socket's path has at most 107 bytes.
@@ -129,6 +135,8 @@ def _with_hidden_tests(submission: Submission, lab: Lab) -> NotebookNode:
         cell.source = master.source
         cell.metadata.nbgrader.points = master.metadata.nbgrader.points
         cell.metadata.nbgrader.checksum = compute_checksum(cell)
+        if submission.checks is not None and cell.id not in submission.checks:
+            cell.metadata.tags = [SKIP]
     if submission.repairs:
         notebook.cells.insert(0, _note("Before grading", submission.repairs))
     return notebook
@@ -166,12 +174,15 @@ def _outcome(
         },
         messages,
         list(execution.flags),
+        passed=list(execution.passed),
     )
 
 
 def _tidy(notebook: NotebookNode) -> None:
     """Leave of an executed notebook what people and nbgrader look at."""
     for cell in notebook.cells:
+        if is_grade(cell):
+            cell.metadata.pop("tags", None)
         if cell.cell_type == "code":
             # TensorFlow writes there at will, and nbgrader takes points for it.
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]

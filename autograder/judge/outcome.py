@@ -1,8 +1,8 @@
 """What grading a submission comes to."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from autograder.sandbox.inside import clean
 
@@ -12,7 +12,10 @@ MAX_REASON, MAX_TEXTS = 2000, 100
 
 @dataclass
 class Outcome:
-    """A graded submission: points and, if they were lost, the message, by check.
+    """A graded submission: verdicts, and what they come to: points and messages, by check.
+
+    `passed` are the checks of which the judge stated so; `scores` are their points, and nothing for
+    any other check. `messages` say why one was lost.
 
     `status` is "graded"; "stopped", if its kernel died or its time was up before the last check; or
     "broken", if it could not be graded at all. `flags` are for a person to look at: what the code
@@ -31,6 +34,7 @@ class Outcome:
     seed: int = 0
     seconds: float = 0.0
     sandbox: str = ""
+    passed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.student, self.status = str(self.student), str(self.status)
@@ -40,8 +44,29 @@ class Outcome:
         self.flags = _clean_list(self.flags)
         self.messages = {str(name): clean.lines(str(m)) for name, m in self.messages.items()}
         self.scores = {str(name): float(points) for name, points in self.scores.items()}
+        self.passed = [str(name) for name in self.passed]
         if not all(map(math.isfinite, self.scores.values())):
             raise ValueError("points that are no numbers")
+
+
+def scored(outcome: Outcome, points: Mapping[str, float]) -> Outcome:
+    """Return the outcome with the points that its verdicts come to; other checks have no part."""
+    passed = [check for check in points if check in outcome.passed]
+    scores = {check: worth if check in passed else 0.0 for check, worth in points.items()}
+    messages = {name: said for name, said in outcome.messages.items() if name in points}
+    return replace(outcome, passed=passed, scores=scores, messages=messages)
+
+
+def merged(before: Outcome, after: Outcome, checks: Iterable[str]) -> Outcome:
+    """Return what is known after only `checks` of a submission were judged anew."""
+    anew = set(checks)
+    return replace(
+        after,
+        passed=[*(name for name in before.passed if name not in anew), *after.passed],
+        messages={k: v for k, v in before.messages.items() if k not in anew} | after.messages,
+        flags=list(dict.fromkeys([*before.flags, *after.flags])),
+        seconds=round(before.seconds + after.seconds, 2),
+    )
 
 
 def _clean_list(texts: Iterable[str]) -> list[str]:

@@ -1,21 +1,107 @@
-"""Which version of the project a grade was given by."""
+"""Which version of the project a grade was given by, in parts that change for themselves.
 
+A verdict stands as long as nothing has changed that could change it: what runs a submission, and
+the check itself. Points, prose and late policies are no part of that.
+"""
+
+import ast
 import hashlib
+import re
+from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 
-from autograder.labs.master import ROOT
+from nbformat import NotebookNode
+
+from autograder.intake.answers import SKIP
+from autograder.intake.cells import is_grade, is_solution
+from autograder.labs.master import CHECKS, MASTERS, ROOT, Lab, check_functions, module
 
 # What decides about points. What the intake makes of a file is in the clean notebook, and each
 # grade is one of that.
-DECIDES = ("autograder/judge", "autograder/sandbox", "autograder/labs", "labkit")
+DECIDES = ("autograder/judge", "autograder/sandbox", "labkit")
+# What makes the notebooks and checks, whose text is part of each verdict's key.
+MAKES = ("autograder/labs",)
 VERSIONS = "uv.lock"
 
 
 @cache
 def fingerprint() -> str:
-    """Return a hash of the code that decides about points."""
-    digest = hashlib.sha256((ROOT / VERSIONS).read_bytes())
-    for folder in DECIDES:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    """Return a hash of all code that decides about points, of whichever lab."""
+    return _hash(_texts(_code(DECIDES + MAKES)))
+
+
+def common(lab: str) -> str:
+    """Return a hash of the code that decides about a lab's points, its check functions apart."""
+    own = CHECKS / f"{module(lab)}.py"
+    # A lab's checks run nothing of another lab's, unless they import it.
+    others = {CHECKS / f"{module(path.stem)}.py" for path in MASTERS.glob("*.py")} - {own}
+    code = _code(DECIDES)
+    for other in others & set(code):
+        imported = re.compile(rf"^\s*(?:from|import)\b.*\b{other.stem}\b", re.MULTILINE)
+        if not any(imported.search(path.read_text("utf-8")) for path in code if path != other):
+            code.remove(other)
+    texts = _texts(path for path in code if path != own)
+    return _hash([*texts, *(_rest_of(own) if own in code else ())])
+
+
+def checks(lab: Lab) -> dict[str, str]:
+    """Return a hash of each check of a lab: its cell, hidden tests too, and its function."""
+    own = CHECKS / f"{module(lab.name)}.py"
+    functions = _functions(own) if own.is_file() else {}
+    cells = {cell.id: cell.source for cell in lab.source.cells}
+    return {
+        check: _hash(f"{part}\0".encode() for part in (cells[check], functions.get(check, "")))
+        for check in lab.checks
+    }
+
+
+def executed(notebook: NotebookNode) -> list[list[str]]:
+    """Return the code of a submission that runs, in order, with the exercises' names."""
+    # The other cells' ids are counted, and change when a check comes or goes.
+    return [
+        [cell.id if is_solution(cell) else "", cell.source]
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and not is_grade(cell)
+        and SKIP not in cell.metadata.get("tags", ())
+    ]
+
+
+def _functions(place: Path) -> dict[str, str]:
+    """Return the code of each check function that nothing else in its module uses."""
+    tree = ast.parse(place.read_text("utf-8"))
+    named = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    alone = check_functions(place).keys() - set(named)
+    return {
+        node.name: ast.dump(node)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name in alone
+    }
+
+
+def _rest_of(place: Path) -> list[bytes]:
+    """Return the code of a module of checks without the functions that stand for themselves."""
+    apart = _functions(place)
+    body = ast.parse(place.read_text("utf-8")).body
+    rest = (node for node in body if getattr(node, "name", None) not in apart)
+    return [ast.dump(node).encode() for node in rest]
+
+
+def _code(folders: Iterable[str]) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def _texts(paths: Iterable[Path]) -> list[bytes]:
+    texts = [(ROOT / VERSIONS).read_bytes()]
+    for path in paths:
+        name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name
+        texts += [f"{name}\0".encode(), path.read_bytes(), b"\0"]
+    return texts
+
+
+def _hash(texts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text)
     return digest.hexdigest()

@@ -24,6 +24,7 @@ from nbgrader.preprocessors import (
 )
 from nbgrader.utils import is_solution
 
+from autograder.labs.importing import Unimportable, import_checks
 from autograder.labs.master import (
     MARKER,
     MASTERS,
@@ -144,7 +145,9 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         files = build()
-    except Malformed as error:
+        if not arguments.check:
+            import_checks()
+    except (Malformed, Unimportable) as error:
         sys.exit(str(error))
     changed = stale(files)
     if arguments.check:

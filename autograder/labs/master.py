@@ -239,10 +239,18 @@ def edition(exercises: dict[str, dict[str, float]]) -> str:
 
 
 def check_functions(place: Path) -> dict[str, int]:
-    """Return the check functions that a module of labkit.checks defines, and their lines."""
+    """Return the check functions that a module of labkit.checks defines, and their lines.
+
+    Raises:
+        Malformed: it is no Python.
+    """
+    try:
+        body = ast.parse(place.read_text("utf-8"), str(place)).body
+    except SyntaxError as error:
+        raise Malformed(place, error.lineno or 1, f"is no Python: {error.msg}") from None
     return {
         node.name: node.lineno
-        for node in ast.parse(place.read_text("utf-8"), str(place)).body
+        for node in body
         if isinstance(node, ast.FunctionDef) and "check" in map(ast.unparse, node.decorator_list)
     }
 
@@ -361,12 +369,19 @@ def colab_url(name: str, of: str | None = None) -> str:
     return f"https://colab.research.google.com/github/{path}/blob/{branch}/labs/{name}.ipynb"
 
 
+def glossary_url(of: str | None = None) -> str:
+    """Return the address of the glossary, which Colab's students have no file of."""
+    repository, branch = _address(of)
+    return f"{repository}/blob/{branch}/labs/glossary.md"
+
+
 def _title(lab: Lab, repository: str | None) -> str:
     badge = "https://colab.research.google.com/assets/colab-badge.svg"
     return (
         f"# {lab.title}\n\n"
         f"[![Open in Colab]({badge})]({colab_url(lab.name, repository)})\n\n"
-        f"About {lab.minutes} minutes, {lab.points:g} points."
+        f"About {lab.minutes} minutes, {lab.points:g} points. "
+        f"[Words and symbols]({glossary_url(repository)})"
     )
 
 

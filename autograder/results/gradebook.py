@@ -2,23 +2,29 @@
 
 import json
 import logging
+import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy
 from alembic.script import ScriptDirectory
 from nbformat.v4 import new_notebook
-from nbgrader.api import Base, Gradebook
+from nbgrader.api import Base, Gradebook, MissingEntry
+from nbgrader.api import Comment as DatabaseComment
+from nbgrader.api import Grade as DatabaseGrade
 from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.preprocessors import AssignLatePenalties
+from nbgrader.utils import is_grade, is_locked, is_solution
 from sqlalchemy.exc import InterfaceError, OperationalError, SAWarning, SQLAlchemyError
 from traitlets.config import Config, PyFileConfigLoader
 
@@ -37,13 +43,16 @@ class Unfit(ValueError):
 class Grade:
     """A student's grade as the gradebook has it, with what people changed in nbgrader.
 
-    `scores` are by check, before the penalty for being `seconds_late`; `comments` by exercise.
+    `scores` are by check, before the penalty for being `seconds_late`; None, where that is not
+    known. `comments` are by exercise, and `by_hand` has the automatic points of the checks whose
+    points a person changed.
     """
 
     scores: dict[str, float]
     penalty: float = 0.0
-    seconds_late: float = 0.0
+    seconds_late: float | None = None
     comments: dict[str, str] = field(default_factory=dict)
+    by_hand: dict[str, float] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
@@ -89,6 +98,8 @@ def make_course(lab: Lab, course: Path, db_url: str | None = None) -> None:
     with _usable(config.CourseDirectory.db_url):
         try:
             _create(config.CourseDirectory.db_url)
+            with Gradebook(config.CourseDirectory.db_url, config.CourseDirectory.course_id) as book:
+                _fit_to(lab, book, config.CourseDirectory.db_url)
             with _quiet(converter.log):
                 converter.start()
         except NbGraderException as error:
@@ -97,6 +108,71 @@ def make_course(lab: Lab, course: Path, db_url: str | None = None) -> None:
             # nbgrader puts it into whatever it autogrades.
             book.find_notebook(lab.name, lab.name).kernelspec = json.dumps(NOWHERE)
             book.db.commit()
+
+
+def _fit_to(lab: Lab, book: Gradebook, db_url: str) -> None:
+    """Give a gradebook that has submissions the lab's cells; what people did stays, by name.
+
+    nbgrader itself refuses. A check that is gone takes its grades along; where people gave points
+    or comments there, they are kept in a copy of the file.
+
+    Raises:
+        Unfit: they would be lost.
+    """
+    try:
+        notebook = book.find_notebook(lab.name, lab.name)
+    except MissingEntry:
+        return
+    if not notebook.submissions:
+        return
+    place = lab.name, lab.name
+    locked = {c.id for c in lab.source.cells if is_grade(c) or is_solution(c) or is_locked(c)}
+    for cells, names in (
+        (notebook.grade_cells, set(lab.checks)),
+        (notebook.solution_cells, set(lab.exercises)),
+        (notebook.source_cells, locked),
+    ):
+        gone = [cell for cell in cells if cell.name not in names]
+        marks = [mark for cell in gone for mark in _marks(cell)]
+        if any(_of_a_person(mark) for mark in marks):
+            _keep_copy(db_url)
+        for row in [*marks, *gone]:
+            book.db.delete(row)
+        book.db.flush()
+    known = {cell.name for cell in notebook.grade_cells}
+    for name in lab.checks.keys() - known:
+        cell = book.add_grade_cell(name, *place, max_score=lab.checks[name], cell_type="code")
+        book.db.add_all(DatabaseGrade(cell=cell, notebook=each) for each in notebook.submissions)
+    known = {cell.name for cell in notebook.solution_cells}
+    for name in lab.exercises.keys() - known:
+        cell = book.add_solution_cell(name, *place)
+        book.db.add_all(DatabaseComment(cell=cell, notebook=each) for each in notebook.submissions)
+    known = {cell.name for cell in notebook.source_cells}
+    for name in locked - known:
+        book.add_source_cell(name, *place, cell_type="code")
+    book.db.commit()
+
+
+def _marks(cell: Any) -> list[Any]:
+    return [*getattr(cell, "grades", ()), *getattr(cell, "comments", ())]
+
+
+def _of_a_person(mark: Any) -> bool:
+    names = ("manual_score", "extra_credit", "manual_comment")
+    return any(getattr(mark, name, None) not in (None, "") for name in names)
+
+
+def _keep_copy(db_url: str) -> None:
+    """Keep a copy of a gradebook from which people's points are about to go."""
+    database = sqlalchemy.make_url(db_url)
+    if database.drivername != "sqlite" or database.database is None:
+        raise Unfit(
+            f"the gradebook {_shown(db_url)} has points or comments that people gave for checks or "
+            "exercises which the lab has no more: take another one, or move that one away"
+        )
+    file = Path(database.database)
+    copies = (file.with_name(f"{file.stem}-before-{number}{file.suffix}") for number in count(1))
+    shutil.copyfile(file, next(copy for copy in copies if not copy.exists()))
 
 
 class _Release(GenerateAssignment):
@@ -241,13 +317,24 @@ def _record(
     return Grade(
         {check: scores[check] for check in lab.checks},
         notebook.late_submission_penalty or 0.0,
-        submission.total_seconds_late,
+        _late(submission),
         {
             comment.name: comment.manual_comment
             for comment in notebook.comments
             if comment.manual_comment
         },
+        {
+            grade.name: grade.auto_score or 0.0
+            for grade in notebook.grades
+            if grade.manual_score is not None or grade.extra_credit
+        },
     )
+
+
+def _late(submission: Any) -> float | None:
+    """Return how many seconds late a submission is; None, if that cannot be known."""
+    known = submission.timestamp is not None and submission.duedate is not None
+    return submission.total_seconds_late if known else None
 
 
 def _create(db_url: str) -> None:

@@ -1,19 +1,21 @@
 """What has been graded, on disk the moment it is: a grader that is killed goes on where it was.
 
-An entry is written whole or not at all, and is found again only for the same clean notebook, graded
-by the same code, for the same release and with the same settings.
+An entry is written whole or not at all, and is found again only for the same answers, run by the
+same code with the same settings. Each verdict in it stands as long as its check is the same; points
+are none of its business.
 """
 
 import fcntl
 import hashlib
 import json
 import os
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from nbformat import NotebookNode
 
+from autograder.judge import version
 from autograder.judge.judge import Submission, Terms
 from autograder.judge.outcome import Outcome
 from autograder.labs.build import as_text
@@ -23,11 +25,39 @@ class InUse(ValueError):
     """Another grader writes to this output folder."""
 
 
+@dataclass(frozen=True)
+class Kept:
+    """An outcome that is kept: `checks` says by which version of each its verdicts were given.
+
+    `own` is how many of the repairs are not the execution's, but what was read of the file.
+    """
+
+    outcome: Outcome
+    number: int
+    notebook: str
+    checks: dict[str, str]
+    own: int = 0
+
+    def standing(self, checks: dict[str, str], repairs: Sequence[str]) -> Outcome:
+        """Return the outcome of those checks that are what they were; with a new file's repairs."""
+        same = [name for name, key in checks.items() if self.checks.get(name) == key]
+        return replace(
+            self.outcome,
+            passed=[name for name in self.outcome.passed if name in same],
+            messages={k: v for k, v in self.outcome.messages.items() if k in same},
+            repairs=[*repairs, *self.outcome.repairs[self.own :]],
+        )
+
+    def lacking(self, checks: dict[str, str]) -> tuple[str, ...]:
+        """Return the checks of which it has no verdict that stands."""
+        return tuple(name for name, key in checks.items() if self.checks.get(name) != key)
+
+
 class Journal:
     """The outcomes in an output folder, and the executed notebooks that belong to them."""
 
     def __init__(self, output: Path, lab: str, version: str) -> None:
-        """Open the journal of a lab; `version` names the master and the code that grades.
+        """Open the journal of a lab; `version` names the code that runs and judges submissions.
 
         Raises:
             InUse: another process has it open.
@@ -40,74 +70,80 @@ class Journal:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InUse(f"another grader is at work in {output}") from None
-        self._last: dict[str, tuple[int, Outcome]] = {}
+        self._last: dict[str, Kept] = {}
         for path in self._folder.glob("*.json"):
             entry = self._read(path)
-            if entry is not None and entry["lab"] == lab:
+            if entry is not None:
                 self._note(entry)
 
     def key(self, submission: Submission, terms: Terms) -> str:
-        """Return the name of the entry for this submission of this student, graded so."""
-        about = [submission.student, submission.repairs, submission.refused]
+        """Return the name of the entry for this submission of this student, run so."""
         settings = asdict(terms)
         del settings["threads"]  # how many cores there were changes no grade
-        digest = hashlib.sha256(json.dumps([self._version, about, settings]).encode())
-        if submission.notebook is not None:
-            digest.update(as_text(submission.notebook).encode())
-        return digest.hexdigest()
+        notebook = submission.notebook
+        code = submission.refused if notebook is None else version.executed(notebook)
+        about = [self._lab, self._version, submission.student, settings, code]
+        return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
-    def find(self, key: str) -> Outcome | None:
-        """Return the outcome, unless there is none or its executed notebook is not in place."""
+    def find(self, key: str) -> Kept | None:
+        """Return an entry, unless there is none or its executed notebook is not in place."""
         entry = self._read(self._folder / f"{key}.json")
         if entry is None:
             return None
-        outcome = entry["outcome"]
         try:
-            intact = _hash(self.notebook(outcome.student)) == entry["notebook"]
+            intact = _hash(self.notebook(entry.outcome.student)) == entry.notebook
         except OSError:
             return None
-        return outcome if intact else None
+        return entry if intact else None
 
     def last(self, student: str) -> Outcome | None:
         """Return the newest outcome of a student, of whichever submission."""
-        return self._last[student][1] if student in self._last else None
+        return self._last[student].outcome if student in self._last else None
 
     def notebook(self, student: str) -> Path:
         """Return where a student's executed notebook is kept: where nbgrader looks for it."""
         return self._output / "autograded" / student / self._lab / f"{self._lab}.ipynb"
 
-    def keep(self, key: str, outcome: Outcome, notebook: NotebookNode) -> None:
+    def keep(
+        self,
+        key: str,
+        outcome: Outcome,
+        notebook: NotebookNode,
+        checks: dict[str, str],
+        own: int = 0,
+    ) -> None:
         """Keep an outcome and its notebook, on the disk and not only on its way there."""
         target = self.notebook(outcome.student)
         target.parent.mkdir(parents=True, exist_ok=True)
         text = as_text(notebook).encode()
         write_whole(target, text)
-        entry = {
-            "lab": self._lab,
-            "number": 1 + max((number for number, _ in self._last.values()), default=0),
-            "notebook": hashlib.sha256(text).hexdigest(),
-            "outcome": asdict(outcome),
-        }
-        write_whole(self._folder / f"{key}.json", json.dumps(entry).encode())
-        self._note(entry | {"outcome": outcome})
+        number = 1 + max((entry.number for entry in self._last.values()), default=0)
+        entry = Kept(outcome, number, hashlib.sha256(text).hexdigest(), checks, own)
+        said = asdict(entry) | {"lab": self._lab}
+        del said["outcome"]["scores"]  # which are arithmetic
+        write_whole(self._folder / f"{key}.json", json.dumps(said).encode())
+        self._note(entry)
 
-    def _read(self, path: Path) -> dict[str, Any] | None:
-        """Return an entry, its outcome as such; or None, if it is none that can be read."""
+    def _read(self, path: Path) -> Kept | None:
+        """Return an entry of this lab; or None, if it is none that can be read."""
         try:
-            entry = json.loads(path.read_text("utf-8"))
-            return {
-                "lab": str(entry["lab"]),
-                "number": int(entry["number"]),
-                "notebook": entry["notebook"],
-                "outcome": Outcome(**entry["outcome"]),
-            }
+            said = json.loads(path.read_text("utf-8"))
+            if str(said["lab"]) != self._lab:
+                return None
+            return Kept(
+                Outcome(**said["outcome"]),
+                int(said["number"]),
+                str(said["notebook"]),
+                {str(name): str(check) for name, check in said["checks"].items()},
+                int(said["own"]),
+            )
         except Exception:  # whatever became of the file
             return None
 
-    def _note(self, entry: dict[str, Any]) -> None:
-        outcome = entry["outcome"]
-        if entry["number"] > self._last.get(outcome.student, (0, None))[0]:
-            self._last[outcome.student] = entry["number"], outcome
+    def _note(self, entry: Kept) -> None:
+        student = entry.outcome.student
+        if student not in self._last or entry.number > self._last[student].number:
+            self._last[student] = entry
 
 
 def write_whole(path: Path, content: bytes) -> None:

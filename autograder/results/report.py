@@ -8,6 +8,7 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from nbgrader.utils import is_grade, is_solution
 
 from autograder.intake.collect import Aside
 from autograder.intake.reading import Read
+from autograder.intake.roster import Joined
 from autograder.judge.outcome import Outcome
 from autograder.labs.master import Lab
 from autograder.results import exports
@@ -42,6 +44,8 @@ def write(
     output: Path,
     *,
     aside: Sequence[Aside] = (),
+    joined: Joined = exports.NOBODY,
+    assignment: str | None = None,
 ) -> None:
     """Fill the output folder with pages and tables for the students that have been graded.
 
@@ -52,6 +56,8 @@ def write(
         grades: the gradebook's, for the same students.
         output: the folder, with the executed notebooks in autograded/.
         aside: files that belong to nobody's submission.
+        joined: who is who on the class list, and who handed in nothing.
+        assignment: the lab's column in Canvas's gradebook; None for its title.
 
     Raises:
         OSError: a file cannot be written.
@@ -68,6 +74,7 @@ def write(
     templates.filters["points"] = lambda value: f"{value:.4g}"
     feedback = templates.get_template("feedback.html.j2")
     hints = _hints(lab)
+    found = [replace(e, name=joined.person(e.student).name or e.name) for e in found]
     collected = {each.student: each for each in found}
     for folder in ("feedback", "gradescope"):
         (output / folder).mkdir(exist_ok=True)
@@ -82,12 +89,22 @@ def write(
         path.parent.mkdir(exist_ok=True)
         write_whole(path, results)
     overview = templates.get_template("overview.html.j2")
-    figures = _overview(lab, found, outcomes, grades)
-    text = overview.render(lab=lab, aside=aside, **figures)
+    figures = _overview(lab, found, outcomes, grades, joined)
+    text = overview.render(lab=lab, aside=aside, joined=joined, **figures)
     write_whole(output / "overview.html", text.encode("utf-8"))
-    exports.write_table(lab, found, outcomes, grades, output / "grades.csv", aside=aside)
-    exports.write_canvas(lab, found, grades, output / "canvas.csv")
-    exports.write_moodle(lab, found, outcomes, grades, output / "moodle.csv")
+    everybody = lab, found, outcomes, grades
+    exports.write_table(*everybody, output / "grades.csv", aside=aside, joined=joined)
+    exports.write_canvas(
+        lab, found, grades, output / "canvas.csv", joined=joined, column=assignment
+    )
+    exports.write_moodle(*everybody, output / "moodle.csv", joined=joined)
+    exports.write_moodle_feedback(found, grades, output)
+    column, used = assignment or lab.title, {each.lms for each in found}
+    for lms, write in (
+        ("blackboard", exports.write_blackboard), ("brightspace", exports.write_brightspace),
+    ):  # fmt: skip
+        if lms in used:
+            write(found, grades, output / f"{lms}.csv", joined=joined, column=column)
 
 
 def _clean(value: Any) -> Any:
@@ -144,6 +161,7 @@ def _exercises(
                 "points": points,
                 "passed": grade.scores[check] >= points,
                 "message": exports.said(outcome.messages.get(check, "")),
+                "automatic": grade.by_hand.get(check),
             }
             for check, points in checks.items()
         ]
@@ -201,20 +219,31 @@ def _formula(text: str, display: str) -> str:
 
 
 def _overview(
-    lab: Lab, found: list[Read], outcomes: list[Outcome], grades: dict[str, Grade]
+    lab: Lab,
+    found: list[Read],
+    outcomes: list[Outcome],
+    grades: dict[str, Grade],
+    joined: Joined,
 ) -> dict[str, Any]:
     """Return the figures of the overview page."""
     scores = [grades[outcome.student].score for outcome in outcomes]
+    graded = [grades[each.student].score for each in outcomes if each.status != "broken"]
     seconds = sorted(outcome.seconds for outcome in outcomes)
-    graded = {outcome.student for outcome in outcomes}
+    done = {outcome.student for outcome in outcomes}
     collected = {each.student: each for each in found}
     students: list[dict[str, Any]] = [
         {
             "outcome": outcome,
             "collected": collected[outcome.student],
             "grade": grades[outcome.student],
+            "person": joined.person(outcome.student),
+            "stranger": joined.listed and outcome.student not in joined.people,
+            "late": _late(grades[outcome.student], collected[outcome.student]),
             "exercises": [
-                sum(grades[outcome.student].scores[check] for check in checks)
+                {
+                    "score": sum(grades[outcome.student].scores[check] for check in checks),
+                    "by_hand": any(check in grades[outcome.student].by_hand for check in checks),
+                }
                 for checks in lab.exercises.values()
             ],
         }
@@ -222,9 +251,12 @@ def _overview(
     ]
     return {
         "students": students,
-        "left_out": [each.student for each in found if each.student not in graded],
+        "orders": _orders(students),
+        "left_out": [each.student for each in found if each.student not in done],
         "mean": statistics.fmean(scores) if scores else 0.0,
         "median": statistics.median(scores) if scores else 0.0,
+        "graded_mean": statistics.fmean(graded) if graded else 0.0,
+        "graded_median": statistics.median(graded) if graded else 0.0,
         "histogram": _histogram(scores, lab.points),
         "exercises": _success(lab, outcomes, grades),
         "messages": _messages(lab, outcomes),
@@ -238,6 +270,42 @@ def _overview(
             "slowest": sorted(students, key=lambda each: -each["outcome"].seconds)[:5],
         },
     }
+
+
+# What the students' table can be ordered by, beside the name: what it is called, and whether the
+# largest comes first.
+ORDERS: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
+    "high": ("highest score", lambda each: -each["grade"].score),
+    "low": ("lowest score", lambda each: each["grade"].score),
+    "section": ("section", lambda each: each["person"].section.casefold()),
+    "late": ("latest", lambda each: (-(each["grade"].seconds_late or 0), not each["late"])),
+    "repairs": ("most repairs", lambda each: -len(each["outcome"].repairs)),
+    "flags": ("flags", lambda each: (not each["outcome"].flags, -len(each["grade"].by_hand))),
+}
+
+
+def _orders(students: list[dict[str, Any]]) -> dict[str, str]:
+    """Number the students for each order, which the page shows without a script; returns its names.
+
+    Where all are the same there is nothing to order by.
+    """
+    for each in students:
+        each["places"] = {}
+    names = {}
+    for order, (name, key) in ORDERS.items():
+        if len({repr(key(each)) for each in students}) > 1:
+            names[order] = name
+            for place, each in enumerate(sorted(students, key=key)):
+                each["places"][order] = place
+    return names
+
+
+def _late(grade: Grade, each: Read) -> str:
+    """Return how late a submission was, in a word or two."""
+    if grade.seconds_late:
+        hours = grade.seconds_late / 3600
+        return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} h"
+    return "late, says the LMS" if each.late else ""
 
 
 def _histogram(scores: list[float], most: float, bins: int = 10) -> list[dict[str, Any]]:

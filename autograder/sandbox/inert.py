@@ -15,6 +15,7 @@ from typing import Any, TypeGuard
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+from autograder.sandbox.drawn import drawn
 from autograder.sandbox.inside import clean
 
 MOST_COLOURS = 2000  # in one traceback
@@ -28,8 +29,9 @@ def inert_output(output: Mapping[str, Any]) -> NotebookNode | None:
     """Return a new output with what may stay of one that a kernel sent, or None if nothing may.
 
     There stay: of a stream, its text; of an error, its name and message as text, and its traceback
-    with colours; of what was displayed, its plain text and a PNG. Nothing else does: no metadata,
-    no other kind of data (each comes with plain text too), no other kind of output.
+    with colours; of what was displayed, its plain text, a PNG and a drawing (see `drawn`), each
+    written anew. Nothing else does: no metadata, no other kind of data (each comes with plain text
+    too), no other kind of output.
 
     Args:
         output: as nbformat's `output_from_msg` makes it, not validated: any type anywhere.
@@ -70,13 +72,15 @@ def _error(output: Mapping[str, Any]) -> NotebookNode:
 
 
 def _data(data: Any) -> dict[str, str]:
-    """Return of a mime bundle its plain text and its PNG."""
+    """Return of a mime bundle its plain text, its PNG and its drawing."""
     kept = {}
     if isinstance(data, Mapping):
         if _is_text(text := data.get("text/plain")):
             kept["text/plain"] = clean.output(text)
         if _is_text(text := data.get("image/png")) and (picture := _png(text)):
             kept["image/png"] = picture
+        if _is_text(text := data.get("text/html")) and (drawing := drawn(text)):
+            kept["text/html"] = drawing
     return kept
 
 

@@ -176,7 +176,7 @@ def _marked(text: str, places: list[tuple[int, int]]) -> Iterator[tuple[str, boo
     for start, stop in places:
         between = text[end:start]
         if between:
-            yield between, not between.strip() and end > 0
+            yield between, between.isspace() and "\n" not in between and end > 0
         yield text[start:stop], True
         end = stop
     yield text[end:], False

@@ -43,6 +43,7 @@ __all__ = [
     "check",
     "fresh_rng",
     "lent_rng",
+    "likely",
     "reason",
     "require",
     "shown",
@@ -71,6 +72,26 @@ def require(holds: bool, message: str) -> None:
     """Raise `CheckFailed(message)` unless `holds`."""
     if not holds:
         raise CheckFailed(message)
+
+
+def likely(got: Any, slips: Mapping[str, Any], rtol: float = 1e-4) -> str:
+    """Return the one text whose value is what was seen, as the end of a message, else nothing.
+
+    Args:
+        got: numbers that are wrong.
+        slips: texts, and what each mistake would have given in place of `got`.
+        rtol: how near, relative to the slip's largest number.
+    """
+    got = np.asarray(got, np.float64)
+
+    def fits(value: Any) -> bool:
+        value = np.asarray(value, np.float64)
+        if value.shape != got.shape or not np.all(np.isfinite(value)) or not np.any(value):
+            return False  # and nothing, 0, may come of many mistakes
+        return bool(np.all(np.abs(got - value) <= rtol * np.max(np.abs(value), initial=0)))
+
+    found = [text for text, value in slips.items() if fits(value)]
+    return f" {found[0]}" if len(found) == 1 else ""
 
 
 def fresh_rng() -> np.random.Generator:
@@ -208,8 +229,12 @@ _MEANINGS = {
     "`return`, or a tape's gradient by what the tape did not `watch`.",
     r"'ShellTensor64' has no len": "TensorFlow's functions do not take ciphertexts; tf_shell has "
     "its own, such as `tf_shell.expand_dims` and `tf_shell.reduce_sum`.",
-    r"Unsupported type for (reduce_sum|expand_dims)": "It is no ciphertext. NumPy takes `array - "
-    "ciphertext` and `array * ciphertext` apart, entry by entry, which is slow, too: use tensors.",
+    r"Unsupported type for (reduce_sum|expand_dims)": "It is no ciphertext.",
+    r"Cannot reduce_sum over polynomial_axis": "tf_shell.reduce_sum wants axes counted from the "
+    "front, such as 2: it miscounts negative ones.",
+    r"(?i)mismatch\w* polynomial degree": "Two things of different contexts were put together, "
+    "such as a key of the notebook's and these ciphertexts. Whoever computes on ciphertexts has no "
+    "key to them, and needs none.",
     r"Invalid broadcast between": "These are the shapes behind the first axis, the slots.",
     r"'RemoteTensor' does not support ufuncs": "NumPy cannot reach a remote tensor: let its party "
     "compute, with `run` and a function of TensorFlow's.",
@@ -312,9 +337,8 @@ def as_array(
         CheckFailed: it is None, no array of numbers, of another shape, or not finite.
     """
     require(value is not None, f"{what} is None. Did you forget `return`?")
-    require(
-        value is not NotImplemented and value is not ..., f"{what} is {shown(value)}, not an array."
-    )
+    if value is NotImplemented or value is ...:
+        raise CheckFailed(f"{what} is {shown(value)}, not an array.")
     try:
         array = _numbers(np.array(value))
     except Exception:  # whatever the student's class does when it is asked
@@ -377,6 +401,8 @@ def as_arrays(value: Any, what: str, like: Sequence[np.ndarray]) -> list[np.ndar
         f"{what} {kind} {len(items)} entries, but there are {len(like)} variables: return one "
         "array for each.",
     )
+    missing = [i for i, item in enumerate(items) if item is None]
+    require(not missing, f"{what} has None in place of an array, at {missing}.")
     return [
         as_array(item, f"{what}, entry {i},", wanted.shape)
         for i, (item, wanted) in enumerate(zip(items, like, strict=True))

@@ -113,13 +113,7 @@ def answer_with(value: Any, what: str, shape: tuple[int, ...]) -> dict[str, Any]
     require(value is not None, f"{what} is None. Did you forget `return`?")
     if not isinstance(value, tf_shell.ShellTensor64):
         kind = type(value).__name__
-        hint = ""
-        if isinstance(value, np.ndarray):
-            hint = (
-                " NumPy takes `array - ciphertext` apart, entry by entry: use tensors, or "
-                "`ciphertext.__rsub__(…)`."
-            )
-        require(False, f"{what} is a {kind}, not a ciphertext (a ShellTensor64).{hint}")
+        require(False, f"{what} is a {kind}, not a ciphertext (a ShellTensor64).")
     require(value.is_encrypted, f"{what} is a plaintext polynomial, not a ciphertext.")
     got = tuple(value.shape)
     require(got == shape, f"{what} has shape {got}, but {shape} is wanted.")

@@ -1,5 +1,6 @@
 """The checks of lab 03, federated learning with masks."""
 
+import functools
 import hashlib
 import itertools
 import math
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from labkit import secagg
 from labkit.checks import (
@@ -17,6 +19,7 @@ from labkit.checks import (
     as_number,
     at_home,
     check,
+    randomness,
     require,
     shown,
 )
@@ -30,9 +33,10 @@ ROUNDING = 1e-4
 
 
 def _batch(rng: np.random.Generator, examples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    x = rng.random((examples, 12))
-    y = rng.integers(0, 2, examples).astype(np.float64)
-    return rng.normal(0, 1, 12), x, y
+    pixels = int(rng.integers(11, 18))  # more than a batch has images
+    x = rng.random((examples, pixels))
+    y = rng.permutation(np.arange(examples) % 2).astype(np.float64)
+    return rng.normal(0, 1, pixels), x, y
 
 
 def _cross_entropy(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
@@ -43,8 +47,10 @@ def _cross_entropy(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
 @check
 def gradient_is_the_slope_of_the_loss(gradient: Callable, rng: np.random.Generator) -> None:
     """it is how fast the cross-entropy grows along each weight."""
-    for label in (0.0, 1.0):
+    # Of small weights, where the prediction is near ½, and of large ones, where it is sure.
+    for label, size in itertools.product((0.0, 1.0), (0.5, 5)):
         weights, x, _ = _batch(rng, 1)
+        weights *= size
         y = np.array([label])
         got = as_array(gradient(weights, x, y), "the result of `gradient`", weights.shape)
         step = 1e-5  # central differences: an error of step², 1e-10, beside float64's 1e-11
@@ -55,7 +61,7 @@ def gradient_is_the_slope_of_the_loss(gradient: Callable, rng: np.random.Generat
             ]
         )
         worst = int(np.argmax(np.abs(got - want)))
-        hint = " Was each image's error (prediction − label) multiplied by its pixels?"
+        hint = ""
         if np.allclose(got, -want, atol=ROUNDING):
             hint = " The sign is the wrong way round: the error is prediction − label."
         elif (pixels := len(weights)) and np.allclose(got * pixels, want, atol=ROUNDING):
@@ -70,7 +76,7 @@ def gradient_is_the_slope_of_the_loss(gradient: Callable, rng: np.random.Generat
 @check
 def gradient_of_a_batch_is_the_mean(gradient: Callable, rng: np.random.Generator) -> None:
     """a batch's gradient is the mean of its images' gradients."""
-    weights, x, y = _batch(rng, int(rng.integers(5, 10)))
+    weights, x, y = _batch(rng, int(rng.integers(2, 10)))
     what = "the result of `gradient`"
     got = as_array(gradient(weights, x, y), what, weights.shape)
     singles = [as_array(gradient(weights, x[i : i + 1], y[i : i + 1]), what) for i in range(len(y))]
@@ -103,15 +109,16 @@ def _least_squares(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndar
     return x.T @ (x @ weights - y) / len(y)
 
 
-def _parties(rng: np.random.Generator, sizes: Iterable[int]) -> list:
-    return [(rng.random((size, 7)), rng.random(size)) for size in sizes]
+def _parties(rng: np.random.Generator, sizes: Iterable[int], pixels: int = 7) -> list:
+    return [(rng.random((size, pixels)), rng.random(size)) for size in sizes]
 
 
 @check
 def a_round_is_a_centralised_step(federated_round: Callable, rng: np.random.Generator) -> None:
     """the new weights are those of one step on everybody's data together."""
-    parties = _parties(rng, rng.permutation([3, 5, 40, 12]))
-    weights, learning_rate = rng.normal(0, 1, 7), rng.uniform(0.05, 0.5)
+    sizes = [*rng.integers(1, 9, rng.integers(1, 5)), 40]  # very different ones
+    parties = _parties(rng, rng.permutation(sizes), pixels := int(rng.integers(3, 9)))
+    weights, learning_rate = rng.normal(0, 1, pixels), rng.uniform(0.05, 0.5)
     asked = []
 
     def spy(at, x, y):
@@ -150,7 +157,7 @@ def a_round_is_a_centralised_step(federated_round: Callable, rng: np.random.Gene
 @check
 def equal_parties_count_equally(federated_round: Callable, rng: np.random.Generator) -> None:
     """with equal sizes the step follows the plain mean of the gradients."""
-    parties = _parties(rng, [8] * int(rng.integers(2, 6)))
+    parties = _parties(rng, [int(rng.integers(2, 9))] * int(rng.integers(2, 6)))
     weights, learning_rate = rng.normal(0, 1, 7), rng.uniform(0.05, 0.5)
     got = as_array(
         federated_round(weights, parties, _least_squares, learning_rate),
@@ -161,8 +168,8 @@ def equal_parties_count_equally(federated_round: Callable, rng: np.random.Genera
     moved = (weights - got) / learning_rate
     require(
         bool(np.allclose(moved, mean, atol=ROUNDING)),
-        f"{len(parties)} parties of 8 images each: the step should be learning_rate times the mean "
-        f"gradient, of length {np.linalg.norm(mean):.4f}, downhill; yours has length "
+        f"{len(parties)} parties with equally many images: the step should be learning_rate times "
+        f"the mean gradient, of length {np.linalg.norm(mean):.4f}, downhill; yours has length "
         f"{np.linalg.norm(moved):.4f}" + (", and goes uphill." if float(moved @ mean) < 0 else "."),
     )
 
@@ -243,7 +250,8 @@ def _sources(rng: np.random.Generator) -> dict[str, np.ndarray]:
         data[f"{owner}: images"] = rng.random((5, 6))
         data[f"{owner}: labels"] = np.zeros(5, np.int64)
         data[f"{owner}: labels"][rng.integers(0, 5, 2)] = 1
-    data["party 2: labels"][:] = 0  # a party may well have one kind of digit only
+    # A party may well have one kind of digit only.
+    data["party 2: labels"][:], data["party 1: labels"][:] = 0, 1
     return data
 
 
@@ -252,11 +260,20 @@ def _reader(names: Sequence[str], rng: np.random.Generator, how: str) -> Callabl
 
     It looks at every array, once, in an order that says nothing: who listens hears no more.
     """
+    return _recording_reader(names, rng, how)[0]
+
+
+def _recording_reader(
+    names: Sequence[str], rng: np.random.Generator, how: str
+) -> tuple[Callable, list[dict]]:
+    """A reader, and what it was shown, call by call: name → array."""
     seed, order = int(rng.integers(2**32)), rng.permutation(_SOURCES).tolist()
+    calls: list[dict[str, np.ndarray]] = []
 
     def compute(data):
         own, total = np.random.default_rng(seed), np.zeros(3)
         looked_at = {name: np.array(data[name], np.float64).ravel() for name in order}
+        calls.append(looked_at)
         for name in names:
             values = looked_at[name]
             if how == "one value":  # which moves one entry of the result
@@ -268,14 +285,31 @@ def _reader(names: Sequence[str], rng: np.random.Generator, how: str) -> Callabl
             total += own.normal(0, 1, (3, values.size)) @ values
         return total
 
-    return compute
+    return compute, calls
+
+
+def _never_tried(names: Iterable[str], calls: list[dict], data: dict) -> str:
+    """Say which of the arrays was never changed, or not in all places, as the end of a message."""
+    for name in names:
+        own = np.ravel(data[name])
+        tried = [call[name] != own for call in calls if call[name].shape == own.shape]
+        places = np.any(tried, axis=0) if tried else own < 0
+        if not np.any(places):
+            return (
+                f" The computation was never called with anything else for {name!r} than it holds "
+                f"already: {own.tolist()}."
+            )
+        if not np.all(places):
+            return f" Of {name!r} {int(np.sum(~places))} of {own.size} entries were never changed."
+    return ""
 
 
 @check
 def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None:
     """each array that the result depends on is named."""
     data = _sources(rng)
-    cases = [("all values", ["party 2: labels", "party 0: images"])]
+    one_kind = [f"party {party}: labels" for party in (1, 2)]  # all zeros, or all ones
+    cases = [("all values", [name, "party 0: images"]) for name in one_kind]
     cases += [(how, rng.permutation(_SOURCES)[:3].tolist()) for how in ("all values", "one value")]
     cases += [("differences", ["party 1: images", "everyone: images"])]
     # Nobody can tell which one it is without a look at what the computation does.
@@ -283,21 +317,21 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
     cases.insert(int(rng.integers(len(cases) + 1)), ("all values", alone))
     found = []
     for how, names in cases:
-        got = _reads(reads, _reader(names, rng, how), data)
+        compute, calls = _recording_reader(names, rng, how)
+        got = _reads(reads, compute, data)
         found.append(got)
         missed = sorted(set(names) - got)
-        hint = {
-            "all values": "Did you change the array to something that it was already?",
-            "one value": "ONE of its entries moves ONE entry of the result: change them all, and "
-            "look whether ANY entry of the result has changed.",
-            "differences": "It depends on the differences between entries: adding the same number "
-            "to all of them changes nothing.",
+        about = {
+            "all values": "",
+            "one value": " ONE entry of each moves ONE entry of the result.",
+            "differences": " The result depends on the differences between an array's entries.",
         }[how]
+        hint = _never_tried(missed, calls, data)
         if got == data.keys() - set(names):
-            hint = "You named just the others."
+            hint = " You named just the others."
         require(
             not missed,
-            f"The computation reads {sorted(names)}, and `reads` misses {missed}. {hint}",
+            f"The computation reads {sorted(names)}, and `reads` misses {missed}.{about}{hint}",
         )
         require(
             names is not alone or got != data.keys(),
@@ -316,13 +350,25 @@ def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None
     data = _sources(rng)
     images = [name for name in data if name.endswith("images")]
     for names in ([], rng.permutation(images)[:1].tolist(), ["party 0: images"]):
-        got = _reads(reads, _reader(names, rng, "all values"), data)
+        compute, calls = _recording_reader(names, rng, "all values")
+        got = _reads(reads, compute, data)
         wrongly = sorted(got - set(names))
+        at_once = max(
+            sum(not np.array_equal(call[name], np.ravel(data[name])) for name in data)
+            for call in [*calls, {name: np.ravel(data[name]) for name in data}]
+        )
+        hint = ""
+        if at_once > 1:
+            hint = (
+                f" In one call {at_once} arrays differed from those you were given: change ONE "
+                "array at a time, with all others as they were."
+            )
+        elif at_once == 0:
+            hint = " No array was ever changed: one may be looked at and make no difference."
         require(
             not wrongly,
             f"The result depends on {names or 'nothing'}, and `reads` also names "
-            f"{wrongly[:3]}. Change ONE array at a time, with all others as they were, and compare "
-            "the values of the results: an array may be looked at and make no difference.",
+            f"{wrongly[:3]}.{hint}",
         )
         require(
             set(names) <= got,
@@ -408,9 +454,9 @@ def the_image_comes_back(invert_gradient: Callable, rng: np.random.Generator) ->
         elif np.ptp(got) == 0:
             hint = " Every pixel has the same value."
         require(
-            correlation >= 0.99,
+            correlation >= 1 - 1e-6,  # float16 has 1 − 1e-7
             f"For an image with label {label} your reconstruction's correlation with it is "
-            f"{correlation:.3f}; the gradient is a multiple of the image, so 1 is possible.{hint}",
+            f"{correlation:.7f}; the gradient is a multiple of the image, so 1 is possible.{hint}",
         )
 
 
@@ -429,6 +475,13 @@ def pixels_run_from_0_to_1(invert_gradient: Callable, rng: np.random.Generator) 
             abs(_correlation(got, image)) >= 0.3,
             "Your pixels run from 0 to 1, but have nothing to do with the gradient that came in.",
         )
+        # Those that are the image, up to their scale; float16 is exact to 5e-4.
+        off = float(np.abs(got - image).max()) if _correlation(got, image) >= 0.9999 else 0.0
+        require(
+            off <= 1e-3,
+            f"Your pixels are up to {off:.4f} away from those of the image with label {label}: all "
+            "of them are scaled by the same number, so that the darkest is 1.",
+        )
 
 
 # Part 5 · masks -----------------------------------------------------------------------------
@@ -444,57 +497,64 @@ def _uint32(value: Any, what: str, length: int) -> np.ndarray:
     got = np.array(value)
     require(
         got.dtype == np.uint32,
-        f"{what} is {got.dtype} where uint32 is wanted: only uint32 wraps around modulo 2^32 by "
-        "itself. Did floats or other integers come into it on the way?",
+        f"{what} is {got.dtype} where uint32 is wanted, which wraps around modulo 2^32 by itself.",
     )
     return got
+
+
+def _ids(rng: np.random.Generator, parties: int, below: int = 60) -> list[int]:
+    """Return ids, in any order, with gaps between them."""
+    return [int(i) for i in rng.choice(below, parties, replace=False)]
+
+
+def _shuffled(rng: np.random.Generator, mapping: Mapping) -> dict:
+    """Return the same dictionary in another order: nothing may depend on it."""
+    return {key: mapping[key] for key in (list(mapping)[i] for i in rng.permutation(len(mapping)))}
 
 
 @check
 def masks_cancel_in_the_sum(mask_gradient: Callable, rng: np.random.Generator) -> None:
     """the sum over all parties is that of the gradients; each alone is hidden."""
-    parties = int(rng.integers(4, 7))
-    grads = rng.normal(0, 1, (parties, 9))
-    everyone = {pair: rng.normal(0, 50, 9) for pair in _pairs(range(parties))}
-    half = {pair: everyone[pair] for pair in [(0, 2), (1, 3)]}
+    parties, length = _ids(rng, int(rng.integers(4, 7))), int(rng.integers(2, 40))
+    grads = {p: rng.normal(0, 1, length) for p in parties}
+    what = "the result of `mask_gradient`"
+    everyone = _shuffled(rng, {pair: rng.normal(0, 50, length) for pair in _pairs(parties)})
+    a, b, c, d, *_ = parties
+    half = {pair: everyone[pair] for pair in everyone if set(pair) in ({a, b}, {c, d})}
     for masks in (everyone, half):
-        masked = [
-            as_array(mask_gradient(grads[p], p, masks), "the result of `mask_gradient`", (9,))
-            for p in range(parties)
-        ]
-        gap = np.abs(np.sum(masked, axis=0) - grads.sum(axis=0)).max()
+        masked = {p: as_array(mask_gradient(grads[p], p, masks), what, (length,)) for p in parties}
+        gap = np.abs(np.sum(list(masked.values()), axis=0) - np.sum(list(grads.values()), axis=0))
         # float64: a few dozen numbers of about 50, rounded to 1e-14 each.
         require(
-            gap <= 1e-9,
-            f"{parties} parties, masks for the pairs {list(masks)}: the masked gradients' sum is "
-            f"off by {gap:.3g}. Each mask must be added once and subtracted once, by the two "
-            "parties of its pair and by nobody else.",
+            bool(gap.max() <= 1e-9),
+            f"{len(parties)} parties, masks for the pairs {list(masks)}: the masked gradients' sum "
+            f"is off by {gap.max():.3g}. Each mask must be added once and subtracted once, by the "
+            "two parties of its pair and by nobody else.",
         )
-        bare = [p for p in range(parties) if np.allclose(masked[p], grads[p])]
+        bare = [p for p in parties if np.allclose(masked[p], grads[p])]
         unmasked = [p for p in bare if any(p in pair for pair in masks)]
         require(not unmasked, f"Parties {unmasked} have masks, and sent their bare gradients.")
         # What cancels need not be masks. Theirs are added by one party and subtracted by the other.
-        changes = {pair: rng.normal(0, 50, 9) for pair in masks}
+        changes = {pair: rng.normal(0, 50, length) for pair in masks}
         others = {pair: mask + changes[pair] for pair, mask in masks.items()}
-        moved = [
-            as_array(mask_gradient(grads[p], p, others), "the result of `mask_gradient`", (9,))
-            - masked[p]
-            for p in range(parties)
-        ]
+        moved = {
+            p: as_array(mask_gradient(grads[p], p, others), what, (length,)) - masked[p]
+            for p in parties
+        }
         _require_moved_by_the_masks(moved, changes, lambda off: float(np.abs(off).max()))
 
 
 def _require_moved_by_the_masks(
-    moved: Sequence[np.ndarray],
+    moved: Mapping[int, np.ndarray],
     changes: Mapping[tuple[int, int], np.ndarray],
     size: Callable[[np.ndarray], float],
 ) -> None:
-    """Require that what parties 0, 1, … send changes as their masks do.
+    """Require that what the parties send changes as their masks do.
 
     Which of a pair adds, `the_smaller_id_adds` asks: here the signs may all be the other way round.
     `size` says how far off a vector is, which should be 0; as above, 1e-9 is far beyond rounding.
     """
-    for p, move in enumerate(moved):
+    for p, move in moved.items():
         want = 0 * move
         for (i, j), change in changes.items():
             if p == i:
@@ -513,14 +573,26 @@ def _require_moved_by_the_masks(
 def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> None:
     """of each pair the smaller id adds the mask and the larger one subtracts it."""
     what = "the result of `mask_gradient`"
-    i, j = sorted(int(p) for p in rng.choice(9, 2, replace=False))
-    grad, mask = rng.normal(0, 1, (2, 5))
+    i, j = sorted(_ids(rng, 2))
+    length = int(rng.integers(1, 9))
+    grad, mask = rng.normal(0, 1, (2, length))
+    whole, whole_mask = rng.integers(0, 2**32, (2, length), dtype=np.uint32)
     for party, sign, verb in ((i, 1, "adds"), (j, -1, "subtracts")):
-        got = as_array(mask_gradient(grad, party, {(i, j): mask}), what, (5,))
+        got = as_array(mask_gradient(grad, party, {(i, j): mask}), what, (length,))
         require(
             bool(np.allclose(got - grad, sign * mask, atol=1e-9)),
             f"Of the pair ({i}, {j}) party {party} {verb} the mask; yours moved the gradient by "
             f"{np.round(got - grad, 3).tolist()}, and the mask is {np.round(mask, 3).tolist()}.",
+        )
+        again = as_array(mask_gradient(whole, party, {(i, j): whole_mask}), what, (length,))
+        moved = np.mod(sign * (again - whole), 2.0**32)  # exact: integers below 2^53
+        hint = ""
+        if not np.array_equal(moved, whole_mask):
+            hint = " With floats yours is right."
+        require(
+            bool(np.array_equal(moved, whole_mask)),
+            f"Of the pair ({i}, {j}) party {party} {verb} the mask, with uint32 modulo 2^32: of "
+            f"{whole[:3]}… and the mask {whole_mask[:3]}… it makes {again[:3]}….{hint}",
         )
         kept = at_home(mask_gradient, _left_of_the_gradient, grad, party, {(i, j): mask})
         require(
@@ -541,29 +613,30 @@ def _left_of_the_gradient(
 @check
 def exact_modulo_2_to_the_32(mask_gradient: Callable, rng: np.random.Generator) -> None:
     """with unsigned integers everything wraps around, and the sum is exact to the bit."""
-    parties = int(rng.integers(3, 6))
-    grads = rng.integers(0, 2**32, (parties, 40), dtype=np.uint32)
-    masks = {pair: rng.integers(0, 2**32, 40, dtype=np.uint32) for pair in _pairs(range(parties))}
-    total, sent = np.zeros(40, np.uint32), []
-    for p in range(parties):
-        masked = mask_gradient(grads[p], p, masks)
-        masked = _uint32(masked, "what `mask_gradient` makes of a uint32 gradient", 40)
+    parties, length = _ids(rng, int(rng.integers(3, 6))), int(rng.integers(4096, 9000))
+    grads = {p: rng.integers(0, 2**32, length, dtype=np.uint32) for p in parties}
+    pairs = _pairs(parties)
+    masks = _shuffled(
+        rng, {pair: rng.integers(0, 2**32, length, dtype=np.uint32) for pair in pairs}
+    )
+    what = "what `mask_gradient` makes of a uint32 gradient"
+    sent = {p: _uint32(mask_gradient(grads[p], p, masks), what, length) for p in parties}
+    for p in parties:
         require(
-            not np.array_equal(masked, grads[p]),
+            not np.array_equal(sent[p], grads[p]),
             f"Party {p} has masks, and sent its bare gradient.",
         )
-        total += masked
-        sent.append(masked)
-    wrong = int(np.sum(total != grads.sum(axis=0, dtype=np.uint32)))
+    total = np.sum(list(sent.values()), axis=0, dtype=np.uint32)
+    wrong = int(np.sum(total != np.sum(list(grads.values()), axis=0, dtype=np.uint32)))
     require(
         wrong == 0,
-        f"Modulo 2^32 the sum of the masked gradients is wrong in {wrong} of 40 places.",
+        f"Modulo 2^32 the sum of the masked gradients is wrong in {wrong} of {length} places.",
     )
-    changes = {pair: rng.integers(0, 2**32, 40, dtype=np.uint32) for pair in masks}
+    changes = {pair: rng.integers(0, 2**32, length, dtype=np.uint32) for pair in masks}
     others = {pair: mask + changes[pair] for pair, mask in masks.items()}
-    what = "what `mask_gradient` makes of a uint32 gradient"
-    again = [_uint32(mask_gradient(grads[p], p, others), what, 40) for p in range(parties)]
-    moved = [after - before for after, before in zip(again, sent, strict=True)]
+    moved = {
+        p: _uint32(mask_gradient(grads[p], p, others), what, length) - sent[p] for p in parties
+    }
     _require_moved_by_the_masks(moved, changes, lambda off: float(np.count_nonzero(off)))
 
 
@@ -572,9 +645,13 @@ def exact_modulo_2_to_the_32(mask_gradient: Callable, rng: np.random.Generator) 
 FIELD = 2**255 - 19  # of X25519
 
 
-def _twin(public: bytes) -> bytes:
-    """Another public key that agrees on the same secrets: the point of order 2 is added to it."""
-    return pow(int.from_bytes(public, "little"), -1, FIELD).to_bytes(32, "little")
+def _twins(public: bytes) -> list[bytes]:
+    """Other public keys that agree on the same secrets.
+
+    The point of order 2 is added to it, or the one bit is turned that X25519 does not read.
+    """
+    other = pow(int.from_bytes(public, "little"), -1, FIELD).to_bytes(32, "little")
+    return [other, public[:31] + bytes([public[31] ^ 128])]
 
 
 def _left_on_the_victim(
@@ -631,50 +708,81 @@ def a_victim_among_many_is_bare(copied_keys: Callable, rng: np.random.Generator)
 
 
 def _keys(rng: np.random.Generator, parties: int) -> tuple[dict, dict]:
-    ids = sorted(int(i) for i in rng.choice(50, parties, replace=False))
-    private = {i: secagg.PrivateKey(rng.bytes(32)) for i in ids}
-    return private, {i: key.public for i, key in private.items()}
+    private = {i: secagg.PrivateKey(rng.bytes(32)) for i in _ids(rng, parties, 1000)}
+    return private, _shuffled(rng, {i: key.public for i, key in private.items()})
 
 
 class _Listening(secagg.PrivateKey):
-    """A private key that remembers the seeds it agreed on.
+    """A private key that remembers the contexts it was asked for, and the seeds it gave.
 
-    With a `salt` they are other ones, and any two parties with the same salt still agree.
+    With a `salt` they are other seeds than a key's, faster, and any two parties with the same salt
+    still agree. `chosen` is given instead, if it is set, whatever the context.
     """
 
-    def __init__(self, data: bytes, salt: bytes):
+    def __init__(self, data: bytes, salt: bytes = b""):
         super().__init__(data)
         self.salt = salt
+        self.chosen: bytes | None = None
+        self.contexts: list[bytes] = []
         self.seeds: list[bytes] = []
+        self.shared: dict[bytes, bytes] = {}
 
     def agree(self, public: bytes, context: bytes) -> bytes:
-        seed = super().agree(public, context)
-        self.seeds.append(hashlib.sha256(self.salt + seed).digest() if self.salt else seed)
-        return self.seeds[-1]
+        if self.chosen is not None:
+            seed = self.chosen
+        elif self.salt and isinstance(context, bytes):
+            if public not in self.shared:
+                self.shared[public] = super().agree(public, b"")
+            seed = hashlib.sha256(self.salt + self.shared[public] + context).digest()
+        else:
+            seed = super().agree(public, context)
+        self.contexts.append(context)
+        self.seeds.append(seed)
+        return seed
 
 
 def _listened(
-    pairwise_mask: Callable, salt: bytes, party: int, data: bytes, *args: Any
-) -> tuple[Any, list[bytes]]:
-    key = _Listening(data, salt)
-    return pairwise_mask(party, key, *args), key.seeds
+    pairwise_mask: Callable, salt: bytes, calls: list[tuple]
+) -> tuple[list[Any], list[list[bytes]], list[list[bytes]]]:
+    """Return the masks of several calls, and each one's seeds and contexts, where it is called."""
+    masks, seeds, contexts = [], [], []
+    keys: dict[bytes, _Listening] = {}
+    for party, data, *args in calls:
+        key = keys.setdefault(data, _Listening(data, salt))
+        key.seeds, key.contexts = [], []
+        masks.append(pairwise_mask(party, key, *args))
+        seeds.append(key.seeds)
+        contexts.append(key.contexts)
+    return masks, seeds, contexts
 
 
-def _mask_and_seeds(
-    pairwise_mask: Callable, party: int, key: secagg.PrivateKey, *args: Any, salt: bytes = b""
-) -> tuple[np.ndarray, list[bytes]]:
-    """Return the mask, and the seeds that were agreed on for it."""
-    mask, seeds = at_home(pairwise_mask, _listened, salt, party, bytes(key), *args)
-    return _uint32(mask, "the result of `pairwise_mask`", args[-1]), seeds
+class _Masks(list):
+    """The masks of several calls; `seeds` and `contexts` are the word of the student's process."""
+
+    seeds: list[list[bytes]]
+    contexts: list[list[bytes]]
+
+    def same_context(self, one: int, two: int) -> bool:
+        """Tell whether two calls asked for seeds by the very same contexts."""
+        return bool(self.contexts[one]) and sorted(self.contexts[one]) == sorted(self.contexts[two])
 
 
-def _mask(pairwise_mask: Callable, *args: Any, salt: bytes = b"") -> np.ndarray:
-    return _mask_and_seeds(pairwise_mask, *args, salt=salt)[0]
+def _masks(pairwise_mask: Callable, calls: Iterable[tuple], salt: bytes = b"") -> _Masks:
+    """Return the masks of calls (party, its key, public keys, round, length), in one visit."""
+    plain = [(party, bytes(key), *args) for party, key, *args in calls]
+    made, seeds, contexts = at_home(pairwise_mask, _listened, salt, plain)
+    what = "the result of `pairwise_mask`"
+    masks = _Masks(_uint32(m, what, call[-1]) for m, call in zip(made, plain, strict=True))
+    masks.seeds, masks.contexts = seeds, contexts
+    return masks
 
 
-def _rounds(rng: np.random.Generator, count: int) -> list[int]:
-    """Different numbers of rounds, each of which is one byte, as the context may have it."""
-    return [int(r) for r in 1 + rng.choice(255, count, replace=False)]
+# What a round's number may be: the edges of what a byte, two and four of them hold.
+ROUNDS = (0, 1, 2, 255, 256, 257, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1)
+
+
+def _round(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**32))
 
 
 def _require_agreement(
@@ -684,9 +792,8 @@ def _require_agreement(
 
     Without it whatever is made of one's own key, or of all public ones, passes for a mask.
     """
-    salt = rng.bytes(16)
-    first, again = (_mask(pairwise_mask, party, *args, salt=salt) for _ in range(2))
-    # Other seeds give the same numbers with probability 2^−960.
+    first, again = _masks(pairwise_mask, [(party, *args)] * 2, salt=rng.bytes(16))
+    # Other seeds give the same 20 numbers and more with probability 2^−640.
     require(
         not np.array_equal(first, mask),
         f"Party {party}'s mask is the same whatever seeds `private_key.agree` gives: it is made of "
@@ -699,36 +806,36 @@ def _require_agreement(
 @check
 def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """over all parties the masks add up to 0 modulo 2^32, and the smaller id adds."""
-    private, public = _keys(rng, int(rng.integers(2, 7)))
-    [round_number, another] = _rounds(rng, 2)
-    total = np.zeros(30, np.uint32)
-    for i in private:
-        total += _mask(pairwise_mask, i, private[i], public, round_number, 30)
+    private, public = _keys(rng, int(rng.integers(2, 9)))
+    round_number, another = _round(rng), _round(rng)
+    length = int(rng.integers(20, 40))
+    given = [(i, private[i], _shuffled(rng, public), round_number, length) for i in private]
+    total = np.sum(_masks(pairwise_mask, given), axis=0, dtype=np.uint32)
     left = int(np.count_nonzero(total))
     require(
         left == 0,
-        f"Parties {list(private)}: their masks add up to something else than 0 in {left} of 30 "
-        "places. Of each pair the smaller id adds and the larger subtracts, both use the same "
-        "context, and nobody makes a mask with itself.",
+        f"Parties {sorted(private)}: their masks add up to something else than 0 in {left} of "
+        f"{length} places. Of each pair the smaller id adds and the larger subtracts, both use the "
+        "same context, and nobody makes a mask with itself.",
     )
     private, public = _keys(rng, 2)
     party, other = sorted(private)
-    masks, agreed = {}, {}
-    for i in (party, other):
-        masks[i], agreed[i] = _mask_and_seeds(pairwise_mask, i, private[i], public, another, 30)
+    calls = [(i, private[i], public, another, length) for i in (party, other)]
+    masks = _masks(pairwise_mask, calls)
+    for mask, call in zip(masks, calls, strict=True):
         require(
-            bool(np.any(masks[i])),
+            bool(np.any(mask)),
             f"Parties {party} and {other}: the mask is 0 everywhere, and hides nothing.",
         )
-        _require_agreement(pairwise_mask, rng, masks[i], i, private[i], public, another, 30)
-    mask, seeds = masks[party], agreed[party]
+        _require_agreement(pairwise_mask, rng, mask, *call)
+    mask, seeds = masks[0], masks.seeds[0]
     require(
-        bool(np.array_equal(mask + masks[other], 0 * mask)),
+        bool(np.array_equal(mask + masks[1], 0 * mask)),
         f"Parties {party} and {other}: their masks do not add up to 0.",
     )
     require(len(seeds) > 0, f"Party {party} agreed on no seed with party {other}.")
     require(
-        not any(np.array_equal(mask + secagg.expand(seed, 30), 0 * mask) for seed in seeds),
+        not any(np.array_equal(mask + secagg.expand(seed, length), 0 * mask) for seed in seeds),
         f"Of parties {party} and {other} the smaller id, {party}, SUBTRACTED the mask of the pair; "
         "it should add it, and the larger subtract it.",
     )
@@ -737,21 +844,21 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
 @check
 def every_other_party_counts(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """each of the others adds to the mask: one honest one is enough to hide you."""
-    private, public = _keys(rng, 5)
+    private, public = _keys(rng, int(rng.integers(5, 13)))
     party = int(rng.choice(list(private)))
-    [round_number] = _rounds(rng, 1)
-    before = _mask(pairwise_mask, party, private[party], public, round_number, 30)
-    for other in private.keys() - {party}:
-        changed = public | {other: secagg.PrivateKey(rng.bytes(32)).public}
-        after = _mask(pairwise_mask, party, private[party], changed, round_number, 30)
+    others = sorted(private.keys() - {party})
+    changed = [public | {other: secagg.PrivateKey(rng.bytes(32)).public} for other in others]
+    given = party, private[party], public, _round(rng), 30
+    calls = [given, given, *((*given[:2], keys, *given[3:]) for keys in changed)]
+    before, again, *after = _masks(pairwise_mask, calls, salt=rng.bytes(16))
+    for other, mask in zip(others, after, strict=True):
         # Another key gives the same 30 numbers with probability 2^−960.
         require(
-            not np.array_equal(before, after),
-            f"Of parties {list(private)}, party {other}'s key makes no difference to party "
+            not np.array_equal(before, mask),
+            f"Of parties {sorted(private)}, party {other}'s key makes no difference to party "
             f"{party}'s mask. Make a mask with EVERY other party.",
         )
-    given = party, private[party], public, round_number, 30
-    _require_again(before, _mask(pairwise_mask, *given))
+    _require_again(before, again)
     _require_agreement(pairwise_mask, rng, before, *given)
 
 
@@ -769,83 +876,157 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
     """masks of different rounds have nothing in common, and a round's can be made again."""
     private, public = _keys(rng, 3)
     party = int(rng.choice(list(private)))
-    one, two = _rounds(rng, 2)
-    rounds = [_mask(pairwise_mask, party, private[party], public, r, 30) for r in (one, one, two)]
+    keys = party, private[party], public
+    one = _round(rng)
+    first, again = _masks(pairwise_mask, [(*keys, one, 30)] * 2)
     require(
-        bool(np.array_equal(rounds[0], rounds[1])),
+        bool(np.array_equal(first, again)),
         "Two calls for the same round gave different masks: then nothing cancels.",
     )
-    same = int(np.sum(rounds[0] == rounds[2]))
-    # Fresh masks agree in a place with probability 2^−32: in three of 30, 5e-26.
-    require(
-        same < 3,
-        f"The masks of rounds {one} and {two} agree in {same} of 30 places. A mask that is used "
-        "twice subtracts away: put round_number into the context.",
-    )
-    for times, of in ((1, 1), (two, one)):
-        left = len(np.unique(np.uint32(of) * rounds[2] - np.uint32(times) * rounds[0]))
-        # What is left of fresh masks is fresh, but for the power of 2, up to 2^7, that divides both
-        # factors: 30 numbers, of which three pairs are equal with probability below
-        # (30² / 2^26)^3, 3e-15.
-        require(
-            left > 27,
-            f"{of} times the mask of round {two} minus {times} times that of round {one} holds "
-            f"{left} different number(s) in 30 places: who knows one mask knows the other. Put "
-            "round_number into the context, before the seed is made.",
+    _require_agreement(pairwise_mask, rng, first, *keys, one, 30)
+    # Rounds near and far, and such as differ in one bit. Of a pair, so that no sum hides a copy.
+    rounds = [*ROUNDS, *randomness.seeds_that_differ(rng, 300)]
+    other = int(rng.choice(list(private.keys() - {party})))
+    pair = party, private[party], {i: public[i] for i in (party, other)}
+    salt = rng.bytes(16)
+    short = _masks(pairwise_mask, [(*pair, r, 6) for r in rounds], salt)
+    seen: dict[bytes, int] = {}
+    for at, mask in enumerate(short):
+        before = seen.setdefault(mask.tobytes(), at)
+        if rounds[before] != rounds[at]:
+            hint = ""
+            if short.same_context(before, at):
+                hint = " Their contexts are the same: put round_number into the context."
+            require(
+                False,
+                f"The masks of rounds {rounds[before]} and {rounds[at]} are the same. A mask that "
+                f"is used twice subtracts away.{hint}",
+            )
+    _require_no_public_part(pairwise_mask, rng, *pair)
+    near = int(rng.integers(1, 2**16))
+    chosen = [near, near + 1, near ^ (1 << int(rng.integers(16, 32)))]
+    long = _masks(pairwise_mask, [(*pair, r, 4500) for r in chosen], salt)
+    for at, later in enumerate(chosen[1:], 1):
+        randomness.require_unrelated_words(
+            long[0], long[at], f"The masks of rounds {near} and {later}"
         )
-    _require_agreement(pairwise_mask, rng, rounds[0], party, private[party], public, one, 30)
+
+
+def _require_no_public_part(pairwise_mask: Callable, rng: np.random.Generator, *pair: Any) -> None:
+    """Require that what two rounds' masks differ by is another thing for another seed, if any.
+
+    What is the same for all seeds anybody can take off.
+    """
+    one, two = (int(r) for r in rng.choice(2**32, 2, replace=False))
+    seeds = [rng.bytes(32) for _ in range(2)]
+    (party, key, public), what = pair, "the results of `pairwise_mask`"
+    first, second = (
+        as_array(
+            at_home(pairwise_mask, _of_chosen_seeds, seeds, party, bytes(key), public, r, 30),
+            what,
+            (2, 30),
+        ).astype(np.uint32)
+        for r in (one, two)
+    )
+    for moved, name in (
+        (first - second, "difference"),
+        (first ^ second, "exclusive or"),
+        ((0 * first - first) ^ (0 * second - second), "exclusive or of their negatives"),
+    ):
+        require(
+            not np.any(moved) or not np.array_equal(moved[0], moved[1]),
+            f"Whatever the seed, the masks of rounds {one} and {two} have the same {name}: then "
+            "everybody can take it off, and what is left is used twice.",
+        )
+
+
+def _of_chosen_seeds(
+    pairwise_mask: Callable, seeds: list[bytes], party: int, data: bytes, *args: Any
+) -> np.ndarray:
+    """Return the masks, one a row, where `agree` gives these seeds, where it is called."""
+    key, masks = _Listening(data), []
+    for key.chosen in seeds:
+        masks.append(pairwise_mask(party, key, *args))
+    return np.stack(masks)
 
 
 @check
 def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator) -> None:
-    """public keys alone do not give the mask."""
+    """who lacks the private key can neither compute the mask nor guess a bit of it."""
     private, public = _keys(rng, 4)
     party = int(rng.choice(list(private)))
-    [round_number] = _rounds(rng, 1)
-    given = party, private[party], public, round_number, 30
-    mask = _mask(pairwise_mask, *given)
+    given = party, private[party], public, _round(rng), 30
     server = secagg.PrivateKey(rng.bytes(32))
-    guess = _mask(pairwise_mask, party, server, public, round_number, 30)
+    mask, guess, again = _masks(pairwise_mask, [given, (party, server, *given[2:]), given])
     require(
         not np.array_equal(mask, guess),
         f"A server that knows the public keys, and no private one, computes party {party}'s very "
         "mask. The seed must come from `private_key.agree`.",
     )
-    _require_again(mask, _mask(pairwise_mask, *given))
+    _require_again(mask, again)
     _require_agreement(pairwise_mask, rng, mask, *given)
+    # Uniform, however long, and whether the party adds or subtracts.
+    one, two = sorted(private)[:2]
+    ends = {i: public[i] for i in (one, two)}
+    length = int(rng.integers(8193, 10_000))
+    calls = [(one, private[one], ends, _round(rng), length), (*given[:4], 4500)]
+    for words in _masks(pairwise_mask, calls, salt=rng.bytes(16)):
+        randomness.require_uniform_words(words, "the mask")
+    # How much of a pair's seed the mask is made of.
+    seeds = randomness.byte_seeds_that_differ(rng, 1700)  # shows a pool of 72 000: two bytes
+    call = two, bytes(private[two]), ends, _round(rng), 4
+    rows = as_array(at_home(pairwise_mask, _of_chosen_seeds, seeds, *call), "masks", (1700, 4))
+    randomness.require_seed_bytes(list(rows), "the mask")
 
 
 @check
 def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """a copied key cancels nothing, and who was told another key has another mask."""
-    private, public = _keys(rng, 3)
-    round_number = 1 + 2 * int(rng.integers(128))  # odd, so that it makes nothing even
-    for honest in public:
-        for colluder in public.keys() - {honest}:
-            [victim] = public.keys() - {honest, colluder}
-            told = public | {colluder: public[honest]}
-            mask = _mask(pairwise_mask, victim, private[victim], told, round_number, 30)
-            # 30 even numbers have probability 2^−30.
-            require(
-                bool(np.any(mask % 2)),
-                f"Party {colluder} announced party {honest}'s key, and party {victim}'s mask is "
-                f"{mask[:3]}…: the masks with the two are the same, so that they cancel or double. "
-                "Put both ids into the context.",
-            )
-    first, second = sorted(rng.choice(list(public), 2, replace=False).tolist())
-    pair = {first: public[first], second: public[second]}
-    for party, other in ((first, second), (second, first)):
-        given = party, private[party], pair, round_number, 30
-        before = _mask(pairwise_mask, *given)
-        told = pair | {other: _twin(pair[other])}
-        after = _mask(pairwise_mask, party, private[party], told, round_number, 30)
+    private, public = _keys(rng, 4)
+    victim, honest, *colluders = (int(i) for i in rng.permutation(list(private)))
+    round_number, salt = _round(rng), rng.bytes(16)
+    key, shared = public[honest], [honest, *colluders]
+    given = [
+        (victim, private[victim], {victim: public[victim], other: key}, round_number, 4500)
+        for other in shared
+    ]
+    masks = _masks(pairwise_mask, given, salt)
+    for at, colluder in enumerate(colluders, 1):
+        related, hint = _related(masks[0], masks[at], f"{honest} and {colluder}"), ""
+        if masks.same_context(0, at):
+            hint = " The contexts of the two pairs are the same: put both ids into the context."
         require(
-            not np.array_equal(before, after),
-            f"Party {party} was told another key of party {other}'s, one that agrees on the same "
-            "secret, and has the same mask. Put both public keys into the context.",
+            not related,
+            f"Party {colluder} announced party {honest}'s key, and party {victim}'s masks with the "
+            f"two do not hide what they should: {related}{hint}",
         )
-        _require_again(before, _mask(pairwise_mask, *given))
-        _require_agreement(pairwise_mask, rng, before, *given)
+    for first, second in ((victim, honest), (honest, victim)):
+        pair = {i: public[i] for i in (first, second)}
+        twins = [pair | {second: twin} for twin in _twins(pair[second])]
+        calls = [(first, private[first], keys, round_number, 4500) for keys in (pair, *twins)]
+        masks = _masks(pairwise_mask, calls)
+        for at in range(1, len(masks)):
+            related, hint = _related(masks[0], masks[at], "before and after"), ""
+            if masks.same_context(0, at):
+                hint = " The contexts are the same: put both public keys into the context."
+            require(
+                not related,
+                f"Party {first} was told another key of party {second}'s, one that agrees on the "
+                f"same secret, and its mask is no other one: {related}{hint}",
+            )
+        _require_again(masks[0], *_masks(pairwise_mask, [calls[0]]))
+        _require_agreement(pairwise_mask, rng, masks[0], *calls[0])
+
+
+def _related(a: np.ndarray, b: np.ndarray, which: str) -> str:
+    """Say in what way two masks belong together; nothing if they do not."""
+    if np.array_equal(a, b) or not np.any(a + b):
+        return f"those of {which} are the same, but for the sign."
+    try:
+        randomness.require_unrelated_words(a, b, f"those of {which}")
+    except CheckFailed as failure:
+        return str(failure)
+    return ""
 
 
 # Part 7 · dropouts --------------------------------------------------------------------------
@@ -853,35 +1034,35 @@ def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator)
 
 def _masked_sum(rng: np.random.Generator, parties: int, dropouts: int) -> tuple[dict, np.ndarray]:
     """What a server has after some dropped out: `unmask`'s arguments, and the right sum."""
-    ids = [int(i) for i in rng.permutation(parties)]
-    dropped, survivors = sorted(ids[:dropouts]), sorted(ids[dropouts:])
-    vectors = rng.integers(0, 2**32, (len(survivors), 25), dtype=np.uint32)
+    ids, length = _ids(rng, parties), int(rng.integers(1, 60))
+    dropped, survivors = ids[:dropouts], ids[dropouts:]
+    vectors = rng.integers(0, 2**32, (len(survivors), length), dtype=np.uint32)
     selves = {i: rng.bytes(32) for i in survivors}
     leftover = {(i, j): rng.bytes(32) for i, j in _pairs(ids) if (i in dropped) != (j in dropped)}
     masked = vectors.sum(axis=0, dtype=np.uint32)
     for seed in selves.values():
-        masked += secagg.expand(seed, 25)
+        masked += secagg.expand(seed, length)
     for (smaller, _), seed in leftover.items():
-        mask = secagg.expand(seed, 25)
+        mask = secagg.expand(seed, length)
         masked = masked - mask if smaller in dropped else masked + mask
     arguments = {
         "masked_sum": masked,
         "survivors": survivors,
         "dropped": dropped,
-        "self_seeds": selves,
-        "pair_seeds": leftover,
+        "self_seeds": _shuffled(rng, selves),
+        "pair_seeds": _shuffled(rng, leftover),
     }
     return arguments, vectors.sum(axis=0, dtype=np.uint32)
 
 
 def _unmasked(unmask: Callable, arguments: dict) -> np.ndarray:
     got = unmask(*arguments.values())
-    as_array(got, "the result of `unmask`", (25,))
+    as_array(got, "the result of `unmask`", arguments["masked_sum"].shape)
     return np.array(got)
 
 
 def _same(got: np.ndarray, want: np.ndarray) -> bool:
-    return got.dtype.kind in "iu" and bool(np.array_equal(got, want))
+    return got.dtype == np.uint32 and bool(np.array_equal(got, want))
 
 
 @check
@@ -908,7 +1089,7 @@ def self_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
 def dropouts_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
     """the pair masks that the dropouts left uncancelled are removed, with the right sign."""
     for dropouts in (1, 3):
-        arguments, want = _masked_sum(rng, int(rng.integers(6, 9)), dropouts)
+        arguments, want = _masked_sum(rng, int(rng.integers(4, 9)), dropouts)
         got = _unmasked(unmask, arguments)
         require(
             _same(got, want),
@@ -919,8 +1100,7 @@ def dropouts_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
         )
 
 
-def _verdicts(what_happens: Callable, case: tuple[int, int, int, int]) -> list[bool]:
-    result = what_happens(*case)
+def _verdict(result: Any) -> list[bool]:
     require(result is not None, "`what_happens` returned None. Did you forget `return`?")
     try:
         verdicts = as_array(result, "the result of `what_happens`", (3,))
@@ -931,11 +1111,16 @@ def _verdicts(what_happens: Callable, case: tuple[int, int, int, int]) -> list[b
     return verdicts.astype(bool).tolist()
 
 
+def _all_verdicts(what_happens: Callable, cases: list[tuple[int, int, int, int]]) -> list[Any]:
+    """Return what `what_happens` says of every case, where it is called."""
+    return [what_happens(*case) for case in cases]
+
+
 def _cases(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
     """Cases on both sides of every edge, with dropouts and colluders among the parties."""
     cases = []
-    for _ in range(60):
-        parties = int(rng.integers(4, 14))
+    for _ in range(40):
+        parties = int(rng.integers(3, 14))
         threshold = int(rng.integers(2, parties + 1))
         cases.append(
             (
@@ -946,13 +1131,17 @@ def _cases(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
             )
         )
         colluders = int(np.clip(2 * threshold - parties + rng.integers(-1, 2), 0, parties - 1))
-        cases.append((parties, threshold, 0, colluders))
-    return [*cases, (parties, parties, 0, parties - 1), (parties, parties, 0, parties - 2)]
+        dropouts = int(rng.integers(parties - threshold + 2))  # on the other side of its edge
+        cases.append((parties, threshold, dropouts, colluders))
+    # All but one, and all but two, collude; two parties, of which one does.
+    cases += [(parties, parties, 0, parties - 1), (parties, parties, 0, parties - 2)]
+    return [*cases, (2, 2, 0, 0), (2, 2, 0, 1), (2, 2, 1, 0), (40, 31, 10, 21), (40, 31, 9, 22)]
 
 
 def _table(what_happens: Callable, rng: np.random.Generator, column: int, truth: Callable) -> None:
-    for case in _cases(rng):
-        got, want = _verdicts(what_happens, case)[column], truth(*case)
+    cases = _cases(rng)
+    for case, said in zip(cases, at_home(what_happens, _all_verdicts, cases), strict=True):
+        got, want = _verdict(said)[column], truth(*case)
         parties, threshold, dropouts, colluders = case
         story = {
             0: f"{dropouts} drop out, so {parties - dropouts} shares of each secret can be asked "
@@ -975,17 +1164,23 @@ def _in_company(parties: int, colluders: int) -> bool:
     return len(range(colluders, parties)) > 1
 
 
+@functools.cache
+def _enough_shares(parties: int, threshold: int, there: int) -> bool:
+    """Tell whether so many shares of a secret give it back, by trying."""
+    holders = list(range(there))
+    shares = secagg.share([bytes(32)], threshold, range(parties))[holders]
+    try:
+        return secagg.recover(shares, holders, threshold) == [bytes(32)]
+    except secagg.TooFewShares:
+        return False
+
+
 @check
 def the_sum_comes_out(what_happens: Callable, rng: np.random.Generator) -> None:
     """you know how many may drop out before the sum is lost."""
 
     def truth(parties, threshold, dropouts, colluders):
-        there = list(range(parties - dropouts))
-        shares = secagg.share([bytes(32)], threshold, range(parties))[there]
-        try:
-            return secagg.recover(shares, there, threshold) == [bytes(32)]
-        except secagg.TooFewShares:
-            return False
+        return _enough_shares(parties, threshold, parties - dropouts)
 
     _table(what_happens, rng, 0, truth)
 
@@ -995,12 +1190,7 @@ def a_curious_server(what_happens: Callable, rng: np.random.Generator) -> None:
     """you know how many colluders a server needs that follows the protocol."""
 
     def truth(parties, threshold, dropouts, colluders):
-        own = list(range(colluders))
-        shares = secagg.share([bytes(32)], threshold, range(parties))[own]
-        try:
-            return secagg.recover(shares, own, threshold) != [bytes(32)]
-        except secagg.TooFewShares:
-            return _in_company(parties, colluders)
+        return not _enough_shares(parties, threshold, colluders) and _in_company(parties, colluders)
 
     _table(what_happens, rng, 1, truth)
 
@@ -1023,24 +1213,34 @@ def a_lying_server(what_happens: Callable, rng: np.random.Generator) -> None:
 # Part 8 · neighbourhoods --------------------------------------------------------------------
 
 
+def _risk(others: int, neighbours: int, threshold: int, colluders: int) -> float:
+    """Return the risk of one party, whose neighbours are drawn from so many others."""
+    # Of all ways to choose the neighbours, those with too many bad.
+    bad = sum(
+        math.comb(colluders, k) * math.comb(others - colluders, neighbours - k)
+        for k in range(threshold, neighbours + 1)
+    )
+    return bad / math.comb(others, neighbours)
+
+
+def _with_replacement(parties: int, neighbours: int, threshold: int, colluders: int) -> float:
+    tail = stats.binom.sf(threshold - 1, neighbours, colluders / (parties - 1))
+    return float((parties - colluders) * tail)
+
+
 @check
 def the_tail_is_exact(privacy_risk: Callable, rng: np.random.Generator) -> None:
     """the risk is the exact chance of a bad neighbourhood, added up over the honest parties."""
     tried = 0
     while tried < 20:
-        parties = int(rng.integers(20, 80))
-        neighbours = 2 * int(rng.integers(2, 9))
+        parties = int(rng.integers(20, 80)) if tried else int(rng.integers(500, 2000))
+        neighbours = int(rng.integers(2, 18))
         threshold = int(rng.integers(2, neighbours + 1))
         colluders = int(rng.integers(threshold, parties - 1))
-        # Of all ways to choose the neighbours among the other parties, those with too many bad.
-        bad = sum(
-            math.comb(colluders, k) * math.comb(parties - 1 - colluders, neighbours - k)
-            for k in range(threshold, neighbours + 1)
-        )
-        one = bad / math.comb(parties - 1, neighbours)
+        one = _risk(parties - 1, neighbours, threshold, colluders)
         want = (parties - colluders) * one
         # Neither cut off at 1 nor so small that 1 − cdf, which is right, too, is lost in rounding.
-        if want < 1e-6 or parties * one >= 1:
+        if want < (1e-6 if tried else 1e-3) or parties * one >= 1:
             continue
         tried += 1
         got = as_number(
@@ -1051,11 +1251,17 @@ def the_tail_is_exact(privacy_risk: Callable, rng: np.random.Generator) -> None:
             hint = " That is the risk of ONE honest party: any of them may be unlucky."
         elif math.isclose(got, parties * one, rel_tol=1e-6):
             hint = " You counted the colluders among those who can be harmed."
+        elif math.isclose(
+            got, (parties - colluders) * _risk(parties, neighbours, threshold, colluders)
+        ):
+            hint = " The neighbours are drawn from the OTHER parties, without the party itself."
+        elif math.isclose(got, _with_replacement(parties, neighbours, threshold, colluders)):
+            hint = " The neighbours are drawn without replacement: nobody is drawn twice."
         require(
             math.isclose(got, want, rel_tol=1e-6),
             f"{parties} parties with {neighbours} neighbours each, {colluders} colluders, "
-            f"threshold {threshold}: the risk is {want:.4g}, and `privacy_risk` says {got:.4g}. "
-            f"The neighbours are drawn without replacement from the OTHER parties.{hint}",
+            f"threshold {threshold}: the risk is {want:.4g}, and `privacy_risk` says {got:.4g}."
+            f"{hint}",
         )
 
 

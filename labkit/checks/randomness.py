@@ -20,7 +20,9 @@ from labkit.checks import FALSE_FAIL, require
 
 # From where the |normal| cannot be cut off unseen, with the number of coordinates that shows it:
 # a million have 2.5 beyond 4.9, and 0 of 20 expected has probability 2e-9.
-TAILS = (1.0, 2.0, 3.0, 3.5, 4.0, 4.5)
+# What is clipped at 3 has nothing beyond 3.05, where 10 000 normals have 23.
+TAILS = (1.0, 2.0, 3.0, 3.05, 3.5, 4.0, 4.5)
+_HAIR = 1e-5
 
 # Draws in float32 repeat by chance: they lie on a grid of 2^-23 of the probability or finer; two
 # equal absolute values are twice as likely. Another factor of 2 is left for coarser generators.
@@ -30,35 +32,64 @@ _COINCIDENCE = 4 * 2.0**-23
 def require_gaussian(z: np.ndarray, what: str) -> None:
     """Require that `z`, of any shape, has the law of independent standard normals.
 
-    Mean, deviation, shape (Kolmogorov–Smirnov) and both tails at `TAILS` are tested.
+    Mean, deviation, shape (Kolmogorov–Smirnov) and the tails at `TAILS`, each and both, are tested.
     """
     z = np.asarray(z, np.float64).ravel()
-    n, chance = z.size, FALSE_FAIL / (3 + 2 * len(TAILS))
+    n, chance = z.size, FALSE_FAIL / (3 + 3 * len(TAILS))
     require(n > 0, f"{what} is empty.")
     require(
         abs(z.mean()) * np.sqrt(n) <= stats.norm.isf(chance / 2),
-        f"{what} has mean {z.mean():.3g} standard deviations over {n} draws; it should be centred "
-        "on 0.",
+        f"{_begun(what)} has mean {z.mean():.3g} standard deviations over {n} draws; it should be "
+        "centred on 0.",
     )
     low, high = np.sqrt(stats.chi2.ppf([chance / 2, 1 - chance / 2], n) / n)
     deviation = float(np.sqrt(np.mean(z**2)))
     require(
         low <= deviation <= high,
-        f"Over {n} draws {what}'s standard deviation is {deviation:.3g} times what is wanted.",
+        f"Over {n} draws the standard deviation of {what} is {deviation:.3g} times what is wanted.",
     )
-    for tail in TAILS:
-        for side, count in (("above", np.sum(z > tail)), ("below −", np.sum(z < -tail))):
-            wanted = stats.norm.sf(tail)
-            space = " " if side == "above" else ""
-            require(
-                bool(stats.binomtest(int(count), n, wanted).pvalue >= chance),
-                f"Of {n} draws {int(count)} lie {side}{space}{tail:g} standard deviations; "
-                f"{n * wanted:.3g} are to be expected of a Gaussian: {what} is not one.",
-            )
+    # A hair further out, so that what is clipped to a tail is not beyond it by rounding.
+    one_side = stats.norm.sf(np.array(TAILS) + _HAIR)
+    above, below = (
+        np.array([np.count_nonzero(side > tail + _HAIR) for tail in TAILS]) for side in (z, -z)
+    )
+    for where, counts, wanted in (
+        ("above ", above, one_side),
+        ("below −", below, one_side),
+        ("beyond ±", above + below, 2 * one_side),
+    ):
+        p = np.minimum(stats.binom.cdf(counts, n, wanted), stats.binom.sf(counts - 1, n, wanted))
+        worst = int(np.argmin(p))
+        require(
+            bool(2 * p[worst] >= chance),
+            f"Of {n} draws {counts[worst]} lie {where}{TAILS[worst]:g} standard deviations; "
+            f"{n * wanted[worst]:.3g} are to be expected of a Gaussian: {what} is not one.",
+        )
     require(
         bool(stats.kstest(z, "norm").pvalue >= chance),
-        f"{what} has the right size, but is not Gaussian, or one draw serves many times.",
+        f"{_begun(what)} has the right size, but is not Gaussian, or one draw serves many times.",
     )
+
+
+def require_noise(z: np.ndarray, what: str) -> None:
+    """Require Gaussian noise of which no part tells of another: law, freshness, independence.
+
+    Args:
+        z: standardised draws, of any shape, exactly as they were drawn. 700 000 show tails that are
+            cut off at 4; of so many, only parts are tested for independence.
+        what: their name in the message.
+    """
+    z = np.asarray(z).ravel()
+    require_fresh(z, what)
+    require_gaussian(z, what)
+    # In few numbers fewer are equal by chance, so that a repetition now and then shows, too.
+    require_fresh(z[:_PIECE], what)
+    require_independent(z[: 4 * _PIECE], what)
+    if z.size >= 8 * _PIECE:
+        require_unrelated(z[: 4 * _PIECE], z[-4 * _PIECE :], f"Two parts of {what}")
+
+
+_PIECE = 2**14
 
 
 def repeats(values: np.ndarray) -> int:
@@ -100,9 +131,25 @@ def require_independent(z: np.ndarray, what: str) -> None:
         _require_no_peak(
             sums,
             n - lags,
-            f"{what} repeats itself: its {kind} and those {{}} further on belong together",
+            f"{_begun(what)} repeats itself: its {kind} and those {{}} further on belong together",
             1,
         )
+
+
+def require_full_rank(z: np.ndarray, what: str) -> None:
+    """Require that no row of a standardised [rows, columns] is a combination of the others.
+
+    The smallest singular value of independent normals is √columns − √rows − t at least, but for
+    probability exp(−t²/2) (Davidson and Szarek 2001). Give it many more columns than rows.
+    """
+    rows, columns = z.shape
+    limit = np.sqrt(columns) - np.sqrt(rows) - np.sqrt(-2 * np.log(FALSE_FAIL))
+    smallest = float(np.linalg.svd(z, compute_uv=False)[-1])
+    require(
+        smallest >= limit,
+        f"{what} of one row follows from that of the {rows - 1} others: they add up to it, with "
+        "weights that everybody can work out.",
+    )
 
 
 def require_unrelated(a: np.ndarray, b: np.ndarray, what: str) -> None:
@@ -134,8 +181,91 @@ def require_distinct(outputs: Sequence[np.ndarray], what: str) -> None:
         same = seen.setdefault(np.ascontiguousarray(output).tobytes(), at)
         require(
             same == at,
-            f"{what}: number {at + 1} of {len(outputs)} is exactly number {same + 1}.",
+            f"{_begun(what)}: number {at + 1} of {len(outputs)} is exactly number {same + 1}.",
         )
+
+
+def require_calls_apart(by_seed: np.ndarray, in_turn: np.ndarray, what: str) -> None:
+    """Require that noises of many calls are Gaussian, and unrelated to each other.
+
+    900 calls of either kind show a pool of 2^16 seeds but for a chance of 2e-11.
+
+    Args:
+        by_seed: [calls, coordinates], standardised, each call with a generator of its own.
+        in_turn: [calls, coordinates], all calls with the same generator, one after another. 64 bits
+            of randomness at least in a call: two coordinates in float64, three in float32.
+        what: their name in the message.
+    """
+    for outputs, which in (
+        (in_turn, f"{what} over calls with the same rng, one after another"),
+        (by_seed, f"{what} over calls with differently seeded rngs"),
+    ):
+        require_distinct([*outputs], which)
+        require_fresh(outputs, which)
+        require_gaussian(outputs, which)
+        require_independent(outputs, which)
+    require_distinct([*in_turn, *by_seed], what)
+
+
+def require_binomial(sizes: np.ndarray, n: int, p: float, what: str) -> None:
+    """Require that independent counts have the law Binomial(n, p): at every threshold, exactly."""
+    sizes = np.asarray(sizes).ravel()
+    # The total is Binomial, too.
+    total, of = int(sizes.sum()), n * sizes.size
+    tail = min(stats.binom.cdf(total, of, p), stats.binom.sf(total - 1, of, p))
+    require(
+        bool(4 * tail >= FALSE_FAIL),
+        f"{what} is {total / sizes.size:.4g} on average, over {sizes.size} cases; of {n} coins "
+        f"that fall with probability {p:.4g} {n * p:.4g} are to be expected.",
+    )
+    low, high = stats.binom.ppf([1e-12, 1 - 1e-12], n, p).astype(int)
+    thresholds = np.unique([*range(low - 1, high + 1), sizes.min() - 1, sizes.max()])
+    above = sizes.size - np.searchsorted(np.sort(sizes), thresholds, side="right")
+    wanted = stats.binom.sf(thresholds, n, p)
+    tails = np.minimum(
+        stats.binom.cdf(above, sizes.size, wanted), stats.binom.sf(above - 1, sizes.size, wanted)
+    )
+    worst = int(np.argmin(tails))
+    require(
+        bool(tails[worst] * 4 * thresholds.size >= FALSE_FAIL),
+        f"{what} is above {thresholds[worst]} in {above[worst]} of {sizes.size} cases; "
+        f"{sizes.size * wanted[worst]:.3g} are to be expected of {n} independent coins that fall "
+        f"with probability {p:.4g}.",
+    )
+
+
+def require_poisson_sampled(inside: np.ndarray, q: float) -> None:
+    """Require that each example is in each batch by a coin of its own.
+
+    Each example's count, all batches' sizes, and coins at every distance within and across batches
+    are tested.
+
+    Args:
+        inside: [batches, examples], bool, the batches in the order in which they were drawn.
+        q: the coins' probability; near one half where distances are to be tested.
+    """
+    draws, n = inside.shape
+    counts = inside.sum(axis=0)
+    tails = np.minimum(stats.binom.cdf(counts, draws, q), stats.binom.sf(counts - 1, draws, q))
+    rare = int(np.argmin(tails))
+    require(
+        bool(2 * n * tails[rare] >= FALSE_FAIL),
+        f"Example {rare} of {n} was in {counts[rare]} of {draws} batches; {draws * q:.0f} are "
+        "expected. Every example has the same chance, in every batch.",
+    )
+    require_binomial(inside.sum(axis=1), n, q, "The size of a batch")
+    if not 0.45 <= q <= 0.55:
+        return
+    # Standardised coins near one half have lighter tails than normals, so that their products do.
+    z = (inside.ravel() - q) / np.sqrt(q * (1 - q))
+    lags = np.arange(1, z.size // 2 + 1)
+    _require_no_peak(
+        _correlate(z, z)[lags],
+        z.size - lags,
+        f"The coins belong together: those that are {{}} coins apart, counted through all {n} "
+        "examples of one batch and then of the next",
+        1,
+    )
 
 
 def require_uniform_words(words: np.ndarray, what: str, bits: int = 32) -> None:
@@ -180,35 +310,48 @@ def require_uniform_words(words: np.ndarray, what: str, bits: int = 32) -> None:
 def require_unrelated_words(a: np.ndarray, b: np.ndarray, what: str, bits: int = 32) -> None:
     """Require that neither of two series of words is a copy of the other, however changed.
 
-    A copy may be moved to other places, or have a number added, its sign or some bits turned, or be
-    multiplied.
+    A copy may be moved to other places, one by one, or have a number added, its sign or some bits
+    turned, or be multiplied.
     """
     a, b = (np.asarray(each).astype(np.uint64).ravel() for each in (a, b))
     mask = np.uint64(2**bits - 1)
+    chance = FALSE_FAIL / 6
 
+    # Two independent series have n² pairs of a word of each, or of its negative.
+    found = int(np.isin(np.concatenate([b, -b & mask]), a).sum())
+    require(
+        found <= stats.poisson.isf(chance, 2 * a.size * b.size * 2.0**-bits),
+        f"{what} belong together: {found} of the numbers of one, or their negatives, are in the "
+        "other, too.",
+    )
     for combined, name in (((b - a) & mask, "differences"), ((b + a) & mask, "sums"),
                            ((b ^ a) & mask, "exclusive ors")):  # fmt: skip
         # Of independent words all of these are uniform: two that agree are rare.
         n = combined.size
-        allowed = stats.poisson.isf(FALSE_FAIL / 4, n**2 / 2 * 2.0**-bits)
+        allowed = stats.poisson.isf(chance, n**2 / 2 * 2.0**-bits)
         found = n - np.unique(combined).size
         require(
             found <= allowed,
             f"{what} belong together: {found} of their {n} {name} occur more than once.",
         )
-    # b = k·a for one k means that b[i]·a[j] = b[j]·a[i]; it happens to independent words seldom,
-    # unless both sides have many factors of 2.
-    odd = (a & np.uint64(1)).astype(bool)
-    left, right = b[odd][:-1] * a[odd][1:], b[odd][1:] * a[odd][:-1]
+    # b = k·a + c for one k and c means that its steps are k times those of a, so that db[i]·da[j] =
+    # db[j]·da[i]; it happens to independent words seldom, unless both have many factors of 2.
+    da, db = np.diff(a) & mask, np.diff(b) & mask
+    odd = (da & np.uint64(1)).astype(bool)
+    left, right = db[odd][:-1] * da[odd][1:], db[odd][1:] * da[odd][:-1]
     same = int(np.count_nonzero((left & mask) == (right & mask)))
-    allowed = stats.poisson.isf(FALSE_FAIL / 4, odd.sum() * 2.0**-bits)
-    require(same <= allowed, f"{what} belong together: one is a multiple of the other.")
-    scale = 2.0**bits
-    require_unrelated(
-        np.sqrt(12) * ((a.astype(np.float64) + 0.5) / scale - 0.5),
-        np.sqrt(12) * ((b.astype(np.float64) + 0.5) / scale - 0.5),
-        what,
+    allowed = stats.poisson.isf(chance, odd.sum() * 2.0**-bits)
+    require(
+        same <= allowed,
+        f"{what} belong together: one is a multiple of the other, or that and a number.",
     )
+    require_unrelated(_standardised(a), _standardised(b), what)
+
+
+def _standardised(words: np.ndarray) -> np.ndarray:
+    """Return words as numbers of mean 0 and deviation 1, whatever their law."""
+    numbers = words.astype(np.float64)
+    return (numbers - numbers.mean()) / (numbers.std() or 1.0)
 
 
 def seeds_that_differ(rng: np.random.Generator, many: int, bits: int = 32) -> list[int]:
@@ -224,9 +367,88 @@ def seeds_that_differ(rng: np.random.Generator, many: int, bits: int = 32) -> li
     return list(seeds)
 
 
+def generators_that_begin_alike(
+    rng: np.random.Generator, bits: int = 16
+) -> tuple[np.random.Generator, np.random.Generator]:
+    """Return two generators whose first numbers differ, but not in their leading bits.
+
+    What draws a small number from its generator, and lets that decide all else, gives both the same
+    output: two calls show a pool of 2^bits seeds. The first word's halves, which `integers` uses
+    one after another, agree in their leading `bits`, and so do the numbers of `random`.
+    """
+    half = (2**bits - 1) << (32 - bits)
+    leading = int(rng.integers(2**64, dtype=np.uint64)) & (half << 32 | half)
+    free = 2**64 - 1 - (half << 32 | half)
+    pair = []
+    for _ in range(2):
+        word, high, low, inc = (int(w) for w in rng.integers(2**64, size=4, dtype=np.uint64))
+        word, high = leading | (word & free), high % 2**58
+        # PCG64 steps, and returns both halves' exclusive or, turned by the upper 6 bits: by none.
+        inc = inc << 64 | low | 1
+        after = high << 64 | (high ^ word)
+        bits_of = np.random.PCG64(0)
+        state = (after - inc) * pow(_PCG64_MULTIPLIER, -1, 2**128) % 2**128
+        bits_of.state = bits_of.state | {"state": {"state": state, "inc": inc}}
+        pair.append(np.random.Generator(bits_of))
+    return pair[0], pair[1]
+
+
+_PCG64_MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
+
+
+def pairs_of_seeds_that_differ(rng: np.random.Generator, many: int) -> np.ndarray:
+    """Return distinct seeds of two numbers, int32 [seeds, 2].
+
+    One, it with each single bit turned, with its halves exchanged or negated, and others of the
+    same sum, difference or exclusive or; then `many` with the same first half, and as many with the
+    same second one, so that a remainder of up to many²/40 of either gives two the same output.
+    """
+    first, second = (int(half) for half in rng.integers(2**32, size=2))
+    step = int(rng.integers(1, 2**16))
+    seeds = [(first, second), (second, first), (first + step, second - step)]
+    seeds += [(first + step, second + step), (first ^ step, second ^ step)]
+    seeds += [(-first, second), (first, -second), (-first, -second)]
+    seeds += [(first ^ (1 << bit), second) for bit in range(32)]
+    seeds += [(first, second ^ (1 << bit)) for bit in range(32)]
+    halves = rng.integers(2**32, size=(2, many)).tolist()
+    seeds += [(first, other) for other in halves[0]] + [(other, second) for other in halves[1]]
+    words = np.array(list(dict.fromkeys((a % 2**32, b % 2**32) for a, b in seeds)), np.uint32)
+    return words.view(np.int32)
+
+
+def byte_seeds_that_differ(rng: np.random.Generator, many: int, length: int = 32) -> list[bytes]:
+    """Return distinct seeds of bytes: one, it with a bit turned in each byte, and random ones."""
+    first = rng.bytes(length)
+    seeds = [first]
+    for at in range(length):
+        turned = bytearray(first)
+        turned[at] ^= 1 << int(rng.integers(8))
+        seeds.append(bytes(turned))
+    return seeds + [rng.bytes(length) for _ in range(many - len(seeds))]
+
+
+def require_seed_bytes(outputs: Sequence[np.ndarray], what: str, length: int = 32) -> None:
+    """Require that outputs of the seeds of `byte_seeds_that_differ` take 16 bytes into account.
+
+    128 bits nobody can try out. Whatever else makes a few seeds out of many is told by outputs that
+    are the same: see `require_distinct`.
+    """
+    counts = sum(not np.array_equal(outputs[0], outputs[1 + at]) for at in range(length))
+    require(
+        counts >= min(16, length),
+        f"Of the {length} bytes of a seed {counts} make a difference to {what}: whoever tries all "
+        "values of those finds it.",
+    )
+    require_distinct([outputs[0], *outputs[1 + length :]], f"{what} of different seeds")
+
+
 def outputs_of_seeds(student: Callable[..., Any], seeds: Iterable[int], *args: Any) -> list:
     """Return what `student(*args, rng)` gives for each seed; run it with `checks.at_home`."""
     return [np.asarray(student(*args, np.random.default_rng(seed))) for seed in seeds]
+
+
+def _begun(what: str) -> str:
+    return what[:1].upper() + what[1:]
 
 
 def _folded(z: np.ndarray) -> np.ndarray:

@@ -75,7 +75,14 @@ class FeaturesParty:
             raise WrongParameters(
                 f"Images of {images.shape[1]} columns, {len(self.live)} of them ever other than 0, "
                 f"and a network {'-'.join(map(str, network.sizes))}: the parameters say features, "
-                f"hidden, classes = {wanted}."
+                f"hidden, classes = {wanted}. "
+                + (
+                    "Give both parties Parameters(features={}, hidden={}, classes={}, …).".format(
+                        *sizes
+                    )
+                    if images.shape[1] == network.sizes[0]
+                    else f"Make a network whose first layer takes {images.shape[1]} columns."
+                )
             )
         if images.min() < 0 or images.max() > 1:
             raise WrongParameters(

@@ -5,7 +5,7 @@ import itertools
 import secrets
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -72,7 +72,8 @@ class Party:
 
         Args:
             value: an array, a tensor, a number or a list of numbers (Python's floats become
-                float32, its ints int32); or a list, tuple or dictionary of arrays.
+                float32, its ints int32); or a list, tuple or dictionary of arrays, or of
+                RemoteTensors, which their owners send.
             name: what it is called in errors and records.
 
         Returns:
@@ -80,9 +81,11 @@ class Party:
         """
         if isinstance(value, RemoteTensor):
             return value.send(self, name)
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             return {key: self.send(item, name or str(key)) for key, item in value.items()}
-        if isinstance(value, list | tuple) and any(_is_array(item) for item in value):
+        if isinstance(value, list | tuple) and any(
+            _is_array(item) or isinstance(item, RemoteTensor) for item in value
+        ):
             sent = [self.send(item, name and f"{name}[{i}]") for i, item in enumerate(value)]
             return tuple(sent) if isinstance(value, tuple) else sent
         array = tf.convert_to_tensor(value).numpy()

@@ -75,8 +75,13 @@ def write_down(party: str, function: Callable, args: Any) -> tuple[Any, list[tf.
         values = iter(tf.nest.pack_sequence_as(specs, flat, expand_composites=True))
         filled = [next(values) if _is_input(leaf) else leaf for leaf in leaves]
         result = function(*tf.nest.pack_sequence_as(args, filled))
-        if any(leaf is None for leaf in tf.nest.flatten(result)):
+        if result is None:
             raise PartyError(f"`{name}` returned None. Did you forget `return`?")
+        if any(leaf is None for leaf in tf.nest.flatten(result)):
+            raise PartyError(
+                f"`{name}` returned None among its results. One such is a tape's gradient by what "
+                "the tape did not `watch`."
+            )
         result = tf.nest.map_structure(_as_tensor, result)
         returned.append(tf.nest.map_structure(tf.type_spec_from_value, result))
         return tf.nest.flatten(result, expand_composites=True)

@@ -9,6 +9,15 @@ from labkit.pictures.slider import slider
 
 SCALES = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32)
 
+# Alt texts of plots that a question stands before: in the cell they would answer it.
+ALT = {
+    "overflow": (
+        "Decrypted against encrypted number. Up to 65152 the two agree; there the "
+        "decrypted number falls to minus 65152 and climbs from there in parallel to the "
+        "true one."
+    ),
+}
+
 
 def slots_and_noise() -> Drawing:
     """Draw a ciphertext's slots, and how much of q its noise takes after each operation."""

@@ -9,6 +9,20 @@ from labkit.pictures.slider import slider
 
 NEIGHBOURS = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 36)
 
+# Alt texts of plots that a question stands before: in the cell they would answer it.
+ALT = {
+    "batches": (
+        "Two rows of six grey images. The positive parts of the gradients of six "
+        "batches look like blurred zeros, the negative parts like blurred ones."
+    ),
+    "float masks": (
+        "Error of the sum against the size of the masks, both axes logarithmic. The "
+        "error grows in proportion to the masks, for float32 from a ten-millionth and "
+        "for float64 from a millionth of a millionth of their size; for large float32 "
+        "masks it exceeds the sum itself."
+    ),
+}
+
 
 def federated_round() -> Drawing:
     """Draw who sends what to whom in a round."""

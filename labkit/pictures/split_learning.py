@@ -8,6 +8,24 @@ from labkit.pictures.slider import slider
 MULTIPLIERS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 CUT, DIRECTIONS = 640, 9
 
+# Alt texts of plots that a question stands before: in the cell they would answer it.
+ALT = {
+    "missing steps": (
+        "Test accuracy by epoch, two curves. Both rise; without the steps in which "
+        "alice learns the curve stays far below the other."
+    ),
+    "noise": (
+        "Fractions right against the noise multiplier, four curves that start high. The "
+        "direction attack falls first, the projected attack later, the regressed attack "
+        "last. Test accuracy falls below the level line of what it is when bob sends "
+        "nothing, where the regressed attack still reads most labels."
+    ),
+    "three clients": (
+        "Test accuracy by round, four curves. With images dealt at random, taking turns "
+        "is ahead of FedAvg. Sorted by digit both are far lower, and FedAvg ends ahead."
+    ),
+}
+
 
 def the_cut() -> Drawing:
     """Draw one network with two owners, and the two messages of a training step."""

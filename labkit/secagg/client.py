@@ -61,7 +61,7 @@ def commitment(round_number: int, owner: int, holder: int, kind: int, share: np.
 
     It hides the share: 256 bits that are uniform to whoever holds fewer than the threshold.
     """
-    place = np.array([round_number, owner, holder, kind], "<u8").tobytes()
+    place = b"share %d %d %d %d " % (round_number, owner, holder, kind)
     return hashlib.sha256(place + share.astype("<u4").tobytes()).digest()
 
 
@@ -79,7 +79,8 @@ class Client:
         id: 0 to 65534.
         neighbours: with whom it makes pair masks and who hold its shares, besides itself.
         threshold: how many shares recover a secret of this client.
-        round_number: binds every message to this round.
+        round_number: 0 or more, of any size; binds every message to this round. Where it is a hash
+            of the model that each client got, those with different models refuse each other's keys.
         identity: the key with which it signs, which lasts.
         roster: client → public key of its identity, from somebody whom all clients trust.
     """

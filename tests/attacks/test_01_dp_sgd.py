@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import linalg, special, stats
 
 from autograder.labs.master import MASTERS
-from labkit import audit, checks, dpsgd
+from labkit import accounting, audit, checks, dpsgd
+from tests.attacks.cells import solution
 
 pytestmark = pytest.mark.labs
 
@@ -159,3 +161,83 @@ def test_the_best_of_several_numbers_of_guesses_refutes_too_often():
     # liar picks, more than twice as many.
     assert sum(refuted([160]) for _ in range(audits)) <= 43
     assert sum(refuted([10, 20, 40, 60, 80, 120, 160, 240, 320, 500]) for _ in range(audits)) > 43
+
+
+# --- batches that are not Poisson's ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def beyond():
+    return solution("01_dp_sgd", EPOCH_STEPS=240, stats=stats, linalg=linalg, special=special)
+
+
+def test_runs_of_a_shuffled_epoch_refute_the_epsilon_of_poisson_batches(beyond):
+    sigma, delta, runs, rng = 0.6, 1e-5, 40_000, np.random.default_rng(6)
+    claimed = accounting.epsilon_pld(sigma, 1 / 240, 240, delta)
+    true = accounting.epsilon_pld(sigma, 1.0, 1, delta)  # of fixed batches: from above
+    assert (round(claimed, 2), round(true, 2)) == (2.75, 8.0)
+    # The rates are 0.091 and 1.4e-3. To miss the claim, 56 expected hits would have to be 190.
+    assert claimed < beyond["epsilon_by_runs"](True, sigma, delta, runs, rng) <= true
+    # Of Poisson batches the rates are 1.7e-3 and 3.6e-4: 68 hits would have to be 200.
+    assert beyond["epsilon_by_runs"](False, sigma, delta, runs, rng) <= claimed
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.6, 0.8, 1.3])
+def test_what_a_shuffled_epoch_costs_lies_between_its_bounds(beyond, sigma):
+    low = beyond["epsilon_at_least"](sigma, 240, 1e-5)
+    high = accounting.epsilon_pld(sigma, 1.0, 1, 1e-5)
+    assert low <= high
+    if sigma <= 0.8:  # "the bounds lie on each other"
+        assert low >= 0.97 * high
+    # "With very little noise it is the other way round."
+    poisson = accounting.epsilon_pld(sigma, 1 / 240, 240, 1e-5)
+    assert (poisson < low) == (sigma >= 0.4)
+
+
+# --- correlated noise -----------------------------------------------------------------------------
+
+
+def test_an_example_moves_the_release_by_the_sensitivity_and_no_more(beyond):
+    rng, period = np.random.default_rng(7), 20
+    factor = beyond["banded_root"](60, 20)
+    prefix_sums = beyond["banded_root"](60, 60)
+    assert np.allclose(prefix_sums @ prefix_sums, np.tril(np.ones((60, 60))))
+    assert np.min(factor.T @ factor) >= 0
+    found = 0.0
+    for first in range(period):
+        columns = factor[:, first::period]
+        for directions in (np.ones((3, 1)), *rng.normal(size=(50, 3, 4))):
+            unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+            found = max(found, np.linalg.norm(columns @ unit))
+    assert np.isclose(found, beyond["sensitivity"](factor, period))
+
+
+def test_noise_for_one_use_does_not_hide_an_example_that_is_used_three_times(beyond):
+    factor, runs = beyond["banded_root"](60, 60), 20_000
+    rng, bound = np.random.default_rng(8), 2 * stats.norm.cdf(0.5) - 1  # of 1-GDP
+
+    def advantage(period_accounted):
+        """Of the best test between an example that is in every 20th step and none."""
+        scale = beyond["sensitivity"](factor, period_accounted)
+        moved = max((factor[:, first::20].sum(axis=1) for first in range(20)), key=np.linalg.norm)
+        noise = rng.normal(0, scale, (2, runs, 60))
+        threshold = moved @ moved / 2
+        return np.mean((noise[0] + moved) @ moved > threshold) - np.mean(
+            noise[1] @ moved > threshold
+        )
+
+    # A rate of 20 000 runs deviates by 0.0035 at most, a difference by 0.005: six of those.
+    assert advantage(period_accounted=60) > bound + 0.1
+    assert abs(advantage(period_accounted=20) - bound) <= 0.03
+
+
+def test_correlated_noise_is_smaller_on_sums_at_the_same_mu(beyond):
+    def error(factor):
+        noise = beyond["correlated"](factor, 240, 50, np.random.default_rng(9))
+        return np.sqrt(np.mean(np.cumsum(noise, axis=0) ** 2))
+
+    independent, correlated = error(np.eye(720)), error(beyond["banded_root"](720, 240))
+    # √3·√(721/2) = 32.9 by hand; 50 random walks' mean square varies by 0.82·√2/√50 = 16 %, its
+    # root by 8 %: 3.7 of those, on a fixed seed.
+    assert abs(independent / 32.9 - 1) < 0.3
+    assert correlated < independent / 4

@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from dp_accounting import dp_event, pld
 from dp_accounting.pld import common
 from scipy import fft, special, stats
 
 from labkit import accounting
+from tests.attacks.cells import solution
 
 pytestmark = pytest.mark.labs
 
@@ -168,3 +170,24 @@ def test_a_group_that_somebody_joins_is_not_one_that_is_added():
     assert delta(mixture(1), mixture(-1), printed) > 1.1 * DELTA
     two_steps = 2 * printed, (1 + math.exp(printed)) * DELTA
     assert delta(mixture(1), mixture(-1), two_steps[0]) <= two_steps[1]
+
+
+def test_an_epsilon_of_images_is_refuted_by_the_runs_of_a_person_with_five():
+    """All of somebody's images, or none: each in a batch by its own coin, all pulling one way."""
+    sigma, q, steps, images, delta, runs = 1.3, 0.05, 100, 5, 1e-2, 20_000
+    names = {"pld": pld, "dp_event": dp_event}
+    of_person = solution("02_gdp_accounting", **names)["epsilon_of_person"]
+    of_image = accounting.epsilon_pld(sigma, q, steps, delta)
+    assert math.isclose(of_person(1, sigma, q, steps, delta), of_image, rel_tol=0.02)
+    rng, count = np.random.default_rng(5), np.arange(images + 1)
+    log_chances = stats.binom.logpmf(count, images, q)
+    losses = np.zeros(runs)
+    for _ in range(steps):
+        seen = rng.binomial(images, q, runs) + sigma * rng.standard_normal(runs)
+        log_ratios = (2 * count * seen[:, None] - count**2) / (2 * sigma**2)
+        losses += special.logsumexp(log_chances + log_ratios, axis=1)
+    # A mean of values from 0 to 1 deviates by √(δ/runs) = 7e-4 at most where it is δ.
+    assert delta_of_losses(losses, of_image) > 20 * delta
+    assert delta_of_losses(losses, of_person(images, sigma, q, steps, delta)) <= delta + 6 * 7e-4
+    # More than five times as much, at the same δ.
+    assert delta_of_losses(losses, images * of_image) > delta + 6 * 7e-4

@@ -1,6 +1,9 @@
 """Attacks on secure aggregation: each succeeds against the old protocol and fails on the new."""
 
 import contextlib
+import hashlib
+import subprocess
+import sys
 from unittest import mock
 
 import numpy as np
@@ -11,6 +14,7 @@ from scipy import stats
 from labkit import secagg
 from labkit.secagg import client as clients_of
 from labkit.secagg import shamir
+from tests.attacks.cells import solution
 
 pytestmark = pytest.mark.labs
 
@@ -352,3 +356,116 @@ def test_the_missing_noise_of_dropouts_and_colluders_is_accounted_for():
         spread = noisy.fixed.decode(left).std()
         # Of 20 000 values a standard deviation is off by 1/200: six of those.
         assert abs(spread / claimed - 1) <= 6 / 200
+
+
+# --- a server that lies: the lab's last section ---------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lab():
+    """The lab's functions, ten parties of 32 images, and a hidden layer of 64 units."""
+    rng = np.random.default_rng(11)
+    names = {
+        "Ed25519PrivateKey": Ed25519PrivateKey,
+        "pair_seed": clients_of.pair_seed,
+        "hashlib": hashlib,
+        "fixed": secagg.FixedPoint(32, 20),
+        "below": rng.normal(0, 1, (784, 64)),
+        "top": rng.normal(0, 0.3, 64),
+        "UNITS": 64,
+    }
+    lab = solution("03_federated_masking", **names)
+    lab["parties"] = lab["split_among"](lab["x_train"][:320], lab["y_train"][:320], 10, rng)
+    return lab
+
+
+def test_two_stories_bare_a_vector_up_to_half_of_the_parties(lab):
+    x = vectors(10)
+    assert np.array_equal(lab["two_stories"](10, 5, 3, x), x[3])
+    with pytest.raises(secagg.TooFewShares, match="confirmations"):
+        lab["two_stories"](10, 6, 3, x)
+
+
+def summed(lab, layers):
+    pairs = zip(layers, lab["parties"], strict=True)
+    sent = [lab["fixed"].encode(lab["hidden_gradient"](w, x, y), 10) for w, (x, y) in pairs]
+    return secagg.secure_sum(np.array(sent), 7)
+
+
+def test_models_that_silence_all_but_one_show_its_images_and_are_refused_once_bound(lab):
+    off = np.vstack([lab["below"], np.full(64, -1e6)])
+    models = [lab["firing"](1 / 32) if party == 3 else off for party in range(10)]
+    result = summed(lab, models)
+    _, likeness, whose = lab["images_in"](result.total, lab["parties"][3][0])
+    # A unit fires for one image of 32 alone with probability 0.37: some 24 of 64, for fewer images.
+    assert result.excluded == {} and len(set(whose[likeness > 0.999])) >= 8
+    # Without the lie ten parties' sums are of some ten images each.
+    honest = summed(lab, [lab["firing"](1 / 32)] * 10)
+    _, likeness, _ = lab["images_in"](honest.total, lab["parties"][3][0])
+    assert np.sum(likeness > 0.999) <= 2
+    bound = [lab["bound_to"](layer) for layer in models]
+    with pytest.raises(secagg.Refused, match="did not sign"):
+        lab["seated"](10, 7, bound)
+    assert lab["seated"](10, 7, bound[:1] * 10)  # all have the same one
+
+
+def test_one_crafted_model_for_all_is_not_refused_and_shows_single_images(lab):
+    """What the lab says remains: consistency is no proof of honesty."""
+    same = lab["firing"](1 / 320)
+    assert lab["seated"](10, 7, [lab["bound_to"](same)] * 10)
+    everybody = np.vstack([x for x, _ in lab["parties"]])
+    _, likeness, whose = lab["images_in"](summed(lab, [same] * 10).total, everybody)
+    assert len(set(whose[likeness > 0.999])) >= 8
+
+
+def test_a_round_number_binds_to_all_of_its_bits():
+    """Cut to 64 bits, two models would be found that agree; a difference above them is seen."""
+    share = np.zeros(16, np.uint32)
+    told = {clients_of.commitment(number, 0, 1, 0, share) for number in (5, 5 + 2**64, 5 + 2**255)}
+    assert len(told) == 3
+    result = secagg.secure_sum(vectors(4), 3, round_number=2**255 + 5, dropouts={1: "masked"})
+    assert result.arrived == {0, 2, 3} and result.excluded == {}
+
+
+# --- what TensorFlow Federated protects, and what it does not -------------------------------------
+
+# In a process of its own, which takes TFF's worker with it.
+TFF = """
+import labkit, numpy as np, tensorflow_federated as tff, tensorflow_privacy
+from tensorflow_federated.python.core.backends.test import compiler
+
+@tff.federated_computation(tff.FederatedType(np.int32, tff.CLIENTS))
+def summed(value):
+    return tff.federated_secure_sum(value, 100)
+
+replaced = compiler.replace_secure_intrinsics_with_bodies(summed)  # as the test context does
+for computation in (summed, replaced):
+    print(computation.to_building_block().compact_representation())
+
+tff.backends.test.set_sync_test_cpp_execution_context()
+spied = tff.aggregators.add_measurements(
+    tff.aggregators.SumFactory(), server_measurement_fn=lambda total: {"seen": total}
+)
+query = tensorflow_privacy.GaussianSumQuery(1.0, 5.0)
+factory = tff.aggregators.DifferentiallyPrivateFactory(query, spied)
+process = factory.create(tff.TensorType(np.float32, [50]))
+x = np.random.default_rng(12).normal(0, 1, (4, 50)).astype(np.float32)  # norms of some 7
+output = process.next(process.initialize(), list(x))
+bare = np.sum(x / np.linalg.norm(x, axis=1, keepdims=True), axis=0)
+print(np.abs(output.measurements["dp"]["seen"] - bare).max(), np.std(output.result - bare))
+"""
+
+
+def test_tffs_test_context_sums_in_the_clear_and_its_noise_comes_after_the_sum():
+    """What part 10 says: neither saves anybody from trusting the server."""
+    ran = subprocess.run(
+        [sys.executable, "-c", TFF], capture_output=True, text=True, timeout=300, check=False
+    )
+    before, after, numbers = ran.stdout.splitlines()[-3:]
+    assert "federated_secure_sum" in before, ran.stderr
+    assert "federated_secure" not in after and "federated_aggregate" in after
+    seen_off, result_off = map(float, numbers.split())
+    # The server holds the bare sum of what was clipped to norm 1, up to float32's rounding …
+    assert seen_off <= 1e-5
+    # … before it adds its noise. A deviation of 50 numbers is off by a tenth: five of those.
+    assert result_off > 2.5

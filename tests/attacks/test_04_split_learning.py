@@ -115,3 +115,59 @@ def test_the_prime_is_safe(lab):
     assert all(
         pow(base, p - 1, p) == 1 for p in (lab["PRIME"], lab["PRIME"] // 2) for base in (2, 3)
     )
+
+
+def test_what_the_intersection_hides_and_what_it_does_not(lab):
+    """Hashes show bob's whole list; masked elements do not; a liar's list of all does again."""
+    numbers = [f"patient {i:04}" for i in range(24)]
+    hers, his, (a, b) = numbers[:12], numbers[6:18], (2**200 + 1, 2**201 + 1)
+
+    def learned(list_of_alice, key_of_bob):
+        """What alice calls common, and what she reads off bob's list by hashing all numbers."""
+        from_bob = lab["masked"](map(lab["element"], his), key_of_bob)
+        twice = lab["masked"](lab["masked"](map(lab["element"], list_of_alice), a), key_of_bob)
+        both = set(lab["masked"](from_bob, a))
+        common = {n for n, e in zip(list_of_alice, twice, strict=True) if e in both}
+        return common, {n for n in numbers if lab["element"](n) in from_bob}
+
+    assert learned(hers, 1) == (set(numbers[6:12]), set(his))  # bob's key is 1: bare hashes
+    assert learned(hers, b) == (set(numbers[6:12]), set())
+    assert learned(numbers, b)[0] == set(his)  # what the lab says remains
+
+
+# --- a bob who hijacks ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hijacking(lab):
+    """The lab, with features of an untrained network for alice's to be pulled to."""
+    rng = np.random.default_rng(9)
+    images = lab["pixels"](lab["x_test"][:2000])
+    foreign, _ = lab["new_network"](rng)
+    lab["his_labels"] = lab["y_test"][:2000].astype(np.int32)
+    lab["his_features"] = lab["forward_to_cut"](foreign, images)
+    return lab
+
+
+def test_hijacked_features_come_to_lie_where_bob_wants_them_and_honest_ones_do_not(hijacking):
+    lab, rng = hijacking, np.random.default_rng(10)
+    start, top = ([tf.constant(w) for w in part] for part in lab["new_network"](rng))
+    hijacked, honest = start, start
+    x, y, z, labels_of_z = lab["hijack_draws"](np.random.default_rng(11))
+    for _ in range(150):
+        drawn = lab["hijack_draws"](rng)
+        hijacked, _ = lab["hijacked_step"](hijacked, *drawn)
+        honest, top, _ = lab["honest_step"](honest, top, *drawn[:2])
+    far = [
+        float(lab["apart"](lab["forward_to_cut"](b, x), z, y, labels_of_z))
+        for b in (start, hijacked, honest)
+    ]
+    assert far[1] < 0.8 * far[0] and far[2] > 0.95 * far[0]
+
+
+def test_both_tests_tell_a_hijacking_bob_from_an_honest_one(hijacking):
+    for seed in range(3):
+        share, ratios = hijacking["watched"](False, seed, 120)
+        assert share <= 0.01 and ratios[-1] >= 1.5
+        share, ratios = hijacking["watched"](True, seed, 120)
+        assert share > 0.01 and ratios[-1] < 1.5

@@ -1,6 +1,7 @@
 """Attacks on lab 05: labels from the result, errors under a flood, and what rounding takes away."""
 
 import math
+import types
 from functools import cache
 
 import numpy as np
@@ -23,6 +24,7 @@ from labkit.encrypted import (
     least_squares,
     live_columns,
 )
+from tests.attacks.cells import solution
 
 pytestmark = pytest.mark.labs
 
@@ -178,3 +180,72 @@ def test_at_the_end_it_is_the_residuals_that_scaling_factor_3_rounds_away():
     assert start["residuals"][0] > 0.99 and start["residuals"][1] == 0
     assert end["residuals"][0] < 0.8 and end["residuals"][1] > 0.7
     assert start["slopes"][0] - end["slopes"][0] < 0.15  # far less is the slopes' doing
+
+
+# --- a lie instead of a ciphertext ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return solution("05_encrypted_labels")
+
+
+@pytest.mark.parametrize("epsilon", [0.25, 1.0, 4.0])
+def test_no_answer_is_likelier_under_one_label_than_epsilon_allows(lab, epsilon):
+    """With half of the other labels' mass on one, say the next digit, it would be."""
+    rng, tries = np.random.default_rng(7), 200_000
+    labels = rng.integers(0, 10, tries)
+
+    def largest_ratio(answers):
+        counts = np.zeros((10, 10))
+        np.add.at(counts, (labels, answers), 1)
+        rates = counts / counts.sum(axis=1, keepdims=True)
+        with np.errstate(divide="ignore"):
+            return np.max(rates.max(axis=0) / rates.min(axis=0))
+
+    lies = lab["randomised_response"](labels, epsilon, rng)
+    # The rarest answer of a label has 20 000/(e⁴ + 9) = 314 counts: 6 % off at most once, and the
+    # largest of 20 such ratios below 4.5 of those.
+    assert largest_ratio(lies) <= math.exp(epsilon) * 1.27
+    # The attacker who takes the answer for the truth is right as often as the lab says, not more:
+    # a share of 200 000 tries is off by 0.0011 at most, and this by five of those.
+    kept = math.exp(epsilon) / (math.exp(epsilon) + 9)
+    assert abs(np.mean(lies == labels) - kept) <= 0.0056
+    # Who keeps labels with that probability and lies by one digit only promises too much.
+    near = np.where(lies == labels, labels, (labels + 1) % 10)
+    assert largest_ratio(near) > math.exp(epsilon) * 1.27
+
+
+def test_the_compiled_step_scales_as_the_protocol_does(lab):
+    """Without noise: no label moves the sum by more than the clip, and one comes near."""
+    images, net = mnist()[0][:60], network()
+    clip, moved = 16.0, []
+    hidden, _ = net.forward(images)
+    moves = label_sensitivity(images, hidden, net.weights[2])
+
+    class Kept:
+        """An optimizer that keeps the sums that it is given."""
+
+        def apply_gradients(self, pairs):
+            self.sums = [g for g, _ in pairs]
+
+    step = lab["label_dp_step"]
+    for i in range(6):
+        released = []
+        for label in range(10):
+            kept = Kept()
+            model = types.SimpleNamespace(trainable_variables=net.model.trainable_variables)
+            model.optimizer = kept
+            tf.config.run_functions_eagerly(True)
+            try:
+                one = images[i : i + 1], np.array([label])
+                step(model, clip)(*one, tf.constant(0.0), tf.constant([1, 2]))
+            finally:
+                tf.config.run_functions_eagerly(False)
+            released.append(np.concatenate([np.ravel(g) for g in kept.sums]))
+        released = np.array(released)
+        moved.append(max(np.linalg.norm(a - b) for a in released for b in released))
+    # float32 rounds each of 50 890 numbers of size 1 or so by 6e-8.
+    assert np.max(moved) <= clip * (1 + 1e-4)
+    wanted = np.minimum(moves[:6], clip)
+    assert np.allclose(moved, wanted, rtol=1e-3)

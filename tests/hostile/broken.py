@@ -37,7 +37,8 @@ def merged_into_one(notebook, folder):
     """Everything, prose and checks included, was merged into one cell."""
     cells = notebook["cells"]
     whole = "\n\n".join(cell["source"] for cell in cells)
-    return text({"cells": [dict(cells[1], source=whole)], "metadata": {}})
+    code = next(cell for cell in cells if cell["cell_type"] == "code")
+    return text({"cells": [dict(code, source=whole)], "metadata": {}})
 
 
 @case(repairs=["its cell was no code but markdown", "its cell was no code but raw"])

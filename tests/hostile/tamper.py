@@ -597,6 +597,86 @@ def forges_the_report(notebook, folder):
     )
 
 
+@tiny(flags=["could not be found out"])
+def signs_with_what_sources_tell(notebook, folder):
+    """Looks for the key of the reports in what IPython keeps of the code that has run."""
+    return notebook.answer(
+        "double",
+        """
+        import linecache, math, re, sys
+        from autograder.sandbox.inside import guard
+        math.isclose = lambda *a, **k: True
+        kept = str([linecache.cache, get_ipython().user_ns, vars(get_ipython().compile)])
+        keys = re.findall("[0-9a-f]{32}", kept)
+
+        def forged(event, nonce, shell):
+            for key in ["", *keys]:
+                print(guard.sign(key, nonce, "()"), "()")
+
+        sys.audit = forged
+        """
+        + WRONG.replace("\n", "\n        "),
+    )
+
+
+@tiny(flags=["math.isclose was replaced"])
+def breaks_the_hook_to_see_its_frames(notebook, folder):
+    """Asks for reports in wrong ways, of its own objects: errors and calls show who makes them."""
+    return notebook.answer(
+        "double",
+        """
+        import math, sys
+        math.isclose = lambda *a, **k: True
+
+        def wipe(frame):
+            while frame is not None:
+                for name in ("_heard", "_before", "_code"):
+                    dict.clear(frame.f_globals.get(name, {}))
+                frame = frame.f_back
+
+        class Shell:
+            @property
+            def ast_transformers(self):
+                wipe(sys._getframe(1))
+
+        class Name(str):
+            __hash__ = str.__hash__
+            def __eq__(self, other):
+                wipe(sys._getframe(1))
+
+        report = "labkit.report"
+        for event in ((report,), (report, 1, 2, 3), (report, "", None), (report, "", Shell()),
+                      ("object.__getattr__", 0, Name("x"))):
+            try:
+                sys.audit(*event)
+            except Exception as error:
+                trace = error.__traceback__
+                while trace.tb_next:
+                    trace = trace.tb_next
+                wipe(trace.tb_frame)
+        """
+        + WRONG.replace("\n", "\n        "),
+    )
+
+
+@tiny(flags=["with what no function can return"])
+def answers_with_no_object(notebook, folder):
+    """JSON of other kinds than an answer is, or with other kinds in it."""
+    return notebook.answer(
+        "double",
+        """
+        import itertools, os, struct
+        from autograder.sandbox.inside import wire
+        texts = itertools.cycle([b"[8]", b'{"values": 8}', b'{"values": {"0": ["plain", 8]}}'])
+
+        def double(x):
+            text = next(texts)
+            wire.send(wire._link, struct.pack("<Q", len(text)), text)
+            os._exit(0)
+        """,
+    )
+
+
 @arrays(flags=["labkit.checks.CheckFailed was replaced"])
 def imitates_success(notebook, folder):
     """Prints what a passed check prints."""

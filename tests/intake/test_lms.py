@@ -2,14 +2,16 @@
 
 import json
 import re
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.intake import lms
+from autograder.intake import lms, names
 from autograder.intake.collect import collect
 from tests.intake.test_collect import LAB, archive, chosen, contents, write
 
@@ -146,6 +148,71 @@ def test_gradescope(tmp_path, above):
         assert aside == []
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"bob/00_tiny.ipynb": "bob's"},
+        {"bob.ipynb": "bob's"},
+        {"bob.ipynb": "bob's", "submission_101/00_tiny.ipynb": "another's"},
+    ],
+)
+@pytest.mark.parametrize("says", [METADATA.replace("submission_101", "bob"), METADATA, "{", "x: 1"])
+def test_who_calls_a_file_as_gradescopes_gets_nobodys_work(tmp_path, files, says):
+    """Nor does it end the class, where it is none."""
+    for result, aside in both(tmp_path, files | {"submission_metadata.yml": says}):
+        assert contents(result)["bob"] == "bob's"
+        assert not any(each.lms for each in result.values())
+        assert [each.file for each in aside] == ["submission_metadata.yml"]
+
+
+def test_a_students_own_folder_is_no_export_of_gradescopes(tmp_path):
+    for name, content in {
+        "submission_metadata.yml": METADATA,
+        "submission_101/x.ipynb": "",
+    }.items():
+        path = tmp_path / "bob" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    found, _ = collect(tmp_path, "00_tiny")
+    assert [each.student for each in found] == ["bob"]
+
+
+def test_metadata_that_would_be_text_without_end_has_none():
+    lists = [f"  {b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in pairwise("abcdefghijklm")]
+    said = ["x:", "  a: &a x", *lists, "  ':created_at': *m", "  ':submitters':"]
+    said += ["  - ':name': *m", "    ':email': e"]
+    senders, when = lms.gradescope("\n".join(said).encode())["x"]
+    assert [each.lms_id for each in senders] == ["e"] and when is None
+
+
+FORMS = {
+    "canvas": ("annlee_{}_5_{}", "1001"),
+    "moodle": ("Ann Lee_{}_assignsubmission_file_{}", "1001"),
+    "blackboard": ("Lab_{}_attempt_2026-11-26-10-00-00_{}", "ann1001"),
+    "brightspace": ("{}-5 - Ann Lee - Nov 26, 2026 1000 AM - {}", "1001"),
+}
+
+
+@pytest.mark.parametrize("other", FORMS)
+@pytest.mark.parametrize("own", FORMS)
+def test_what_a_student_calls_a_file_is_no_other_lmss_part(tmp_path, own, other):
+    form, number = FORMS[own]
+    hostile = FORMS[other][0].format("42", "00_tiny.ipynb")
+    files = {form.format(f"{number}{i}", "00_tiny.ipynb"): "honest" for i in range(2)}
+    for result, _ in both(tmp_path, files | {form.format(number, hostile): "hostile"}):
+        assert {each.lms for each in result.values()} == {own}
+        assert contents(result)[f"{own}-{number}"] == "hostile"
+
+
+@pytest.mark.parametrize("of", ["_", " ", "-_", "'", "(1)", "copy ", "Copy of ", "의", ".ipynb"])
+def test_no_name_takes_long_to_read(of):
+    # A student's folder may have 20 000 of them.
+    began = time.process_time()
+    for ending in ("", "!", ".ipynb", "(1"):
+        names.is_notebook(of * (250 // len(of)) + ending)
+    assert time.process_time() - began < 0.2
+
+
 @pytest.mark.parametrize("text", ["- x", "a: b", ": :", "x: {':submitters': 3}", "\t", "[[[[", ""])
 def test_metadata_that_gradescope_does_not_write_is_one_clear_line(text):
     with pytest.raises(ValueError, match="is not what Gradescope writes"):
@@ -161,6 +228,7 @@ def test_metadata_that_gradescope_does_not_write_is_one_clear_line(text):
         ("lab-03-annlee", "02_gdp_accounting", None), ("annlee", "02_gdp", None),
         ("lab-02-", "02_gdp", None), ("lab-02-ann_lee", "02_gdp", None), ("lab-02", "02_gdp", None),
         ("lab-02--x", "02_gdp", None), ("lab-022-x", "02_gdp", None),
+        ("lab-02-submissions", "02_gdp", None),
     ],
 )  # fmt: skip
 def test_github_classroom(folder, lab, login):

@@ -45,6 +45,13 @@ def test_an_intact_submission_needs_no_repair(submission):
     assert rebuilt.repairs == rebuilt.missing == []
 
 
+@pytest.mark.parametrize("tail", ["\0" * 1000, "}", "{}", "\nSaved.\n", '{"cells": []}'])
+def test_what_follows_a_whole_notebook_is_left_out(submission, tail):
+    rebuilt = rebuild((json.dumps(submission) + tail).encode(), RELEASE)
+    assert answers(rebuilt) == (DOUBLE, LENGTH)
+    assert rebuilt.repairs == ["what follows the notebook in the file was left out"]
+
+
 @pytest.mark.parametrize(
     "kept, how",
     [

@@ -179,8 +179,8 @@ def test_a_multiplication_cannot_be_denied():
     [deeper] = [a.source for a in ANSWERS["scale_by_residual"] if "for the sign" in a.name]
 
     def deny(answer):
-        return answer[0] | {"scaling_factor": 32.0**2}, 12
+        return answer[0] | {"scaling_factor": 32.0**2}, 8
 
-    with pytest.raises(CheckFailed, match="only work on the encrypted labels counts"):
+    with pytest.raises(CheckFailed, match="next to nothing of the labels"):
         run("one_multiplication_deep", forged(deeper, deny))
     run("one_multiplication_deep", forged(SOLUTIONS["scale_by_residual"], deny))

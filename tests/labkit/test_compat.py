@@ -385,3 +385,24 @@ def test_tff_worker_ends_with_a_kernel():
         assert ended == [True, True]
     finally:
         manager.shutdown_kernel(now=True)
+
+
+def test_ciphertexts_take_numpy_s_factors_whole_and_keys_are_made_in_silence():
+    script = """
+import labkit, numpy as np, tensorflow as tf, tf_shell
+context = tf_shell.create_context64(
+    log_n=10, main_moduli=[8556589057], plaintext_modulus=12289, scaling_factor=1)
+key = tf_shell.create_key64(context)
+slots = int(context.num_slots.numpy())
+numbers = np.arange(2 * slots, dtype=np.int64).reshape(slots, 2) % 50
+encrypted = tf_shell.to_encrypted(numbers, key, context)
+for wanted, found in {
+    "product": (3 * numbers, np.full_like(numbers, 3) * encrypted),
+    "difference": (7 - numbers, np.full_like(numbers, 7) - encrypted),
+    "sum": (7 + numbers, np.full_like(numbers, 7) + encrypted),
+}.values():
+    assert type(found) is type(encrypted), type(found)
+    assert np.array_equal(tf_shell.to_tensorflow(found, key), wanted)
+print("whole")
+"""
+    assert printed(python(script)) == "whole"

@@ -214,8 +214,8 @@ def test_an_unsafe_ring_is_refused_with_the_numbers(ring, says):
         ({"batch": 8192}, "has 4096 slots"),
         ({"parts": 3}, "cannot be split into 3"),
         ({"plaintext_modulus": 557057}, "t = 557057 is too small"),
-        ({"features": 19}, "20 of them ever other than 0"),
-        ({"hidden": 7}, "network 20-6-3"),
+        ({"features": 19}, r"20 of them ever.*Parameters\(features=20, hidden=6, classes=3"),
+        ({"hidden": 7}, "network 20-6-3.*hidden=6"),
     ],
 )
 def test_a_context_that_does_not_fit_is_refused_before_training(changes, says):

@@ -85,6 +85,23 @@ def test_other_errors_are_shown_as_ever(kernel):
     assert error["ename"] == "ZeroDivisionError" and len(error["traceback"]) > 2
 
 
+def test_errors_that_somebody_else_shows_stay_theirs(kernel):
+    source = """
+    from IPython import get_ipython
+    from labkit import notebook
+    shell, kept = get_ipython(), (get_ipython().custom_exceptions, get_ipython().CustomTB)
+    shell.custom_exceptions = ()
+    def theirs(shell, etype, value, tb, tb_offset=None):
+        print("theirs:", value)
+        return []
+    shell.set_custom_exc((ValueError,), theirs)
+    notebook.mind_interrupts()
+    """
+    assert run(kernel, source) == (None, "")
+    assert run(kernel, "raise ValueError('mine')")[1] == "theirs: mine\n"
+    assert run(kernel, "shell.custom_exceptions, shell.CustomTB = kept") == (None, "")
+
+
 @pytest.mark.parametrize("where", ["__del__", "weakref", "gc"])
 def test_an_interrupt_while_python_frees_something_is_not_forgotten(kernel, where):
     make = {

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import psutil
@@ -122,6 +123,14 @@ def test_functions_take_and_return_structures(alice):
     assert [r.get().tolist() for r in result["more"]] == [[3, 5], 7]
     sent = alice.send({"w": [np.ones(2), np.zeros(1)]})
     assert [w.shape for w in sent["w"]] == [[2], [1]]
+    sent = alice.send(MappingProxyType({"w": np.ones(2)}))
+    assert sent["w"].owner is alice
+
+
+def test_a_list_of_remote_tensors_is_sent_by_its_owners(alice, bob):
+    there = bob.send([alice.send(1.0), bob.send(2.0), np.float32(3)])
+    assert [w.owner for w in there] == [bob] * 3
+    assert bob.run(tf.add_n, there).get() == 6
 
 
 def test_shapes_are_known_even_where_the_values_decide(alice):

@@ -100,3 +100,13 @@ def test_an_exception_passes_and_the_last_state_is_shown(capsys, clock):
 def test_negative_total_is_refused():
     with pytest.raises(ValueError, match="total is -1"):
         Progress(-1, "work")
+
+
+def test_tracked_items_are_all_there_and_what_is_raised_in_between_ends_the_line(capsys, clock):
+    assert list(progress.tracked("abc", "letters")) == ["a", "b", "c"]
+    assert "3/3" in capsys.readouterr().out.splitlines()[-1]
+    with pytest.raises(ZeroDivisionError):
+        for item in progress.tracked(range(3), "numbers"):
+            1 / (1 - item)
+    # The generator ends when it is freed, which draws once more.
+    assert "1/3" in capsys.readouterr().out.splitlines()[-1]

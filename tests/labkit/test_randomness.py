@@ -1,5 +1,7 @@
 """The statistical tests catch noise that is none, masks that are none, and nothing else."""
 
+from hashlib import sha256
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ NO_NOISE = {
     "a pool of 10 000": lambda z, rng: rng.choice(z[:10_000], N),
     "no tails": lambda z, rng: z[np.abs(z) < 3],
     "clipped": lambda z, rng: np.clip(z, -3, 3),
-    "one tail": lambda z, rng: np.minimum(z, 3),
+    "one tail": lambda z, rng: np.minimum(rng.standard_normal(2 * N), 3),
     "uniform": lambda z, rng: rng.uniform(-(3**0.5), 3**0.5, N),
     "signs": lambda z, rng: rng.choice([-1.0, 1.0], N),
     "Laplace": lambda z, rng: rng.laplace(size=N) / 2**0.5,
@@ -120,6 +122,10 @@ def test_words_that_are_not_uniform_fail(narrowed):
         lambda u: np.uint64(0) - u,
         lambda u: u ^ np.uint64(0xDEAD),
         lambda u: np.where(np.arange(len(u)) % 2, u, _words(8)),
+        lambda u: 5 * u + np.uint64(77),
+        lambda u: np.random.default_rng(1).permutation(u),
+        lambda u: np.random.default_rng(1).permutation(np.uint64(0) - u),
+        lambda u: np.concatenate([_words(8, 4000), u[:96]]),
     ],
 )
 def test_a_copy_of_a_mask_is_told(copy):
@@ -140,3 +146,153 @@ def test_a_part_of_a_seed_is_not_enough(narrowed):
     with pytest.raises(CheckFailed, match="is exactly number"):
         outputs = randomness.outputs_of_seeds(student, map(narrowed, seeds), 3)
         randomness.require_distinct(outputs, "seeds")
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_noises_of_many_calls_pass(seed):
+    z = np.random.default_rng(seed).standard_normal((2, 900, 5), np.float32)
+    randomness.require_calls_apart(*z, "the noise")
+    randomness.require_noise(_normal(seed, 8 * N), "the noise")
+
+
+@pytest.mark.parametrize(
+    "related",
+    [
+        lambda z, rng: np.repeat(z[:1], 900, axis=0),
+        lambda z, rng: z[rng.integers(2**16, size=900) % 900],
+        lambda z, rng: np.where(np.arange(900)[:, None] % 2, -np.roll(z, 1, axis=0), z),
+        lambda z, rng: np.where([True, True, True, True, False], z, z[:1]),
+        lambda z, rng: (z + np.roll(z, 1, axis=0)) / 2**0.5,
+    ],
+)
+def test_calls_that_know_of_each_other_are_told(related):
+    z = np.random.default_rng(5).standard_normal((2, 900, 5))
+    for pair in ((related(z[0], np.random.default_rng(6)), z[1]), (z[1], related(z[0], _rng(6)))):
+        with pytest.raises(CheckFailed):
+            randomness.require_calls_apart(*pair, "the noise")
+
+
+def test_a_pool_of_seeds_is_told_over_calls():
+    seeds = _rng(3).integers(2**16, size=1800)
+    z = np.array([_rng(seed).standard_normal(5) for seed in seeds]).reshape(2, 900, 5)
+    with pytest.raises(CheckFailed, match="is exactly number"):
+        randomness.require_calls_apart(*z, "the noise")
+
+
+def test_tails_at_four_are_missed():
+    z = _normal(1, 700_000)
+    with pytest.raises(CheckFailed, match="lie above 4 "):
+        randomness.require_noise(z[np.abs(z) < 4], "the noise")
+
+
+def _rng(seed):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("q", [0.01, 0.2, 0.5, 0.54, 0.97])
+def test_poisson_batches_pass(seed, q):
+    randomness.require_poisson_sampled(_rng(seed).random((600, 90)) < q, q)
+    randomness.require_binomial(_rng(seed).binomial(70, q, 4000), 70, q, "The size")
+
+
+def _of_sizes(sizes, n, rng):
+    return np.array([np.isin(np.arange(n), rng.permutation(n)[:size]) for size in sizes])
+
+
+BATCHES = {
+    "one size": lambda rng: _of_sizes([45] * 600, 90, rng),
+    "a Poisson size": lambda rng: _of_sizes(rng.poisson(45, 600), 90, rng),
+    "a normal size, too wide": lambda rng: _of_sizes(rng.normal(45, 7, 600).astype(int), 90, rng),
+    "a capped size": lambda rng: _of_sizes(rng.binomial(90, 0.5, 600).clip(0, 50), 90, rng),
+    "slices": lambda rng: np.array([[1, 0], [0, 1]] * 300).repeat(45, axis=1) == 1,
+    "blocks": lambda rng: (rng.random((600, 45)) < 0.5).repeat(2, axis=1),
+    "the same batch again": lambda rng: (rng.random((300, 90)) < 0.5).repeat(2, axis=0),
+    "a batch and its complement": lambda rng: _complements(rng.random((300, 90)) < 0.5),
+    "an example never": lambda rng: (rng.random((600, 90)) < 0.5) & (np.arange(90) != 7),
+    "a coin that is too good": lambda rng: rng.random((600, 90)) < 0.53,
+    "ten batches": lambda rng: (rng.random((10, 90)) < 0.5)[np.arange(600) % 10],
+}
+
+
+def _complements(inside):
+    return np.stack([inside, ~inside], axis=1).reshape(-1, inside.shape[1])
+
+
+@pytest.mark.parametrize("kind", BATCHES)
+def test_batches_that_are_not_poisson_sampled_fail(kind):
+    with pytest.raises(CheckFailed):
+        randomness.require_poisson_sampled(BATCHES[kind](_rng(2)), 0.5)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        lambda rng: rng.poisson(40, 4000),
+        lambda rng: rng.binomial(70, 0.6, 4000),
+        lambda rng: np.round(rng.normal(40, 2, 4000)).astype(int),
+        lambda rng: np.minimum(rng.binomial(70, 4 / 7, 4000), 48),
+        lambda rng: np.full(4000, 40),
+    ],
+)
+def test_sizes_that_are_not_binomial_fail(sizes):
+    with pytest.raises(CheckFailed, match="coins that fall"):
+        randomness.require_binomial(sizes(_rng(4)), 70, 4 / 7, "The size")
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_generators_begin_alike(seed):
+    draws = [
+        (rng.integers(2**16), rng.integers(1, endpoint=True, high=2**16), rng.standard_normal())
+        for rng in randomness.generators_that_begin_alike(_rng(seed))
+    ]
+    assert draws[0][0] == draws[1][0]
+    assert draws[0][2] != draws[1][2]
+    one, two = randomness.generators_that_begin_alike(_rng(seed))
+    assert int(one.random() * 2**16) == int(two.random() * 2**16)
+    one, two = randomness.generators_that_begin_alike(_rng(seed))
+    assert not np.array_equal(one.integers(2**31, size=2), two.integers(2**31, size=2))
+
+
+@pytest.mark.parametrize("narrowed", [lambda s: s[:2], lambda s: s[30:], lambda s: s[4:12],
+                                      lambda s: sum(s), lambda s: int.from_bytes(s) % 1000,
+                                      lambda s: hash(s) % 65536])  # fmt: skip
+def test_a_part_of_a_seed_of_bytes_is_not_enough(narrowed):
+    seeds = randomness.byte_seeds_that_differ(np.random.default_rng(1), 1700)
+
+    def outputs(function):
+        made = (np.frombuffer(sha256(repr(function(s)).encode()).digest()) for s in seeds)
+        return [each.view(np.uint64) for each in made]
+
+    for whole in (lambda s: s, lambda s: s[16:], lambda s: sha256(s).digest()):
+        randomness.require_seed_bytes(outputs(whole), "the mask")
+    with pytest.raises(CheckFailed, match=r"make a difference|is exactly number"):
+        randomness.require_seed_bytes(outputs(narrowed), "the mask")
+
+
+def test_pairs_of_seeds_show_what_counts_a_part_of_them_only():
+    seeds = randomness.pairs_of_seeds_that_differ(np.random.default_rng(1), 250)
+    assert seeds.dtype == np.int32 and len(np.unique(seeds, axis=0)) == len(seeds) > 500
+    for part in (
+        lambda a, b: a,
+        lambda a, b: b,
+        lambda a, b: a + b,
+        lambda a, b: a - b,
+        lambda a, b: a ^ b,
+        lambda a, b: a * b,
+        lambda a, b: (abs(a), b),
+        lambda a, b: (a, b * b),
+        lambda a, b: (a % 1000, b % 1000),
+        lambda a, b: (a, b & 0xFFFF),
+        lambda a, b: (a >> 1, b),
+    ):
+        assert len({part(a, b) for a, b in seeds.tolist()}) < len(seeds)
+
+
+def test_a_row_that_follows_from_the_others_is_told():
+    for seed in range(50):
+        z = _normal(seed, 60 * 300).reshape(60, 300)
+        randomness.require_full_rank(z, "the noise")
+    for last in (-z[:-1].sum(axis=0) / 59**0.5, z[0], (z[3] - z[5]) / 2**0.5):
+        with pytest.raises(CheckFailed, match="follows from"):
+            randomness.require_full_rank(np.vstack([z[:-1], last]), "the noise")

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -53,7 +54,8 @@ def test_the_readme_opens_every_lab_in_colab():
     readme = (ROOT / "README.md").read_text("utf-8")
     assert LABS
     for master in LABS:
-        assert f"({colab_url(master.stem)})" in readme
+        link = f"({colab_url(master.stem)})"
+        assert link in readme, f"README.md's table has no line that opens {master.stem}: {link}"
 
 
 def test_every_lab_is_worth_100_points():
@@ -211,6 +213,26 @@ def test_a_lab_begins_with_its_story_and_ends_with_points_and_handing_in(master)
         known = f'"{lab.name}", edition="{verdicts.lab(lab.name).edition}"'
         assert install.source.endswith(f"labkit.ready({known})")
         assert f'labkit.summary("{lab.name}")' in notebook.cells[-2].source
+
+
+@each_lab
+def test_headings_are_in_order_and_every_picture_has_alt_text(master):
+    levels = []
+    for cell in build.release(read_lab(master)).cells:
+        if cell.cell_type == "markdown":
+            text = re.sub(r"(?ms)^```.*?^```", "", cell.source)
+            levels += [len(marks) for marks in re.findall(r"(?m)^(#+) ", text)]
+            assert not re.search(r"!\[\s*\]\(|<img(?![^>]*\balt=\"[^\"]+\")[^>]*>", text)
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_the_start_page_names_every_lab_with_its_minutes():
+    page = (ROOT / "labs" / "README.md").read_text("utf-8")
+    for master in LABS:
+        lab = read_lab(master)
+        [row] = [line for line in page.splitlines() if f"({lab.name}.ipynb)" in line]
+        assert f"| {lab.minutes} min | {lab.points:g} |" in row
 
 
 def test_labkit_knows_the_points_of_every_lab():

@@ -1,12 +1,17 @@
 """The libraries work together under every Python and in Colab; each way in gives what is locked."""
 
+import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import threading
 import venv
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,6 +19,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from autograder.labs import colab
+from autograder.labs.build import release
+from autograder.labs.master import MASTERS, read_lab
 
 REPOSITORY = Path(__file__).parents[2]
 # Kept, so that a second run installs nothing.
@@ -109,14 +116,73 @@ def as_in_colab(folder):
     run(*install, "--no-deps", *(f"{n}=={v}" for n, v in pins.items()), **uncompiled)
     run(*install, "-c", colab.PINS, "pytest", "psutil", "ipykernel", **uncompiled)
 
-    pip = (python, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check")
-    pip += ("--no-compile",)
-    run(*pip, "--ignore-requires-python", "-r", "requirements-colab.txt")
-    run(*pip, "--force-reinstall", REPOSITORY)
+    run(*(UV, "pip", "uninstall", "--quiet", "--python", python, "privacy-labs"))
+    with as_published(folder) as address:
+        assert in_colab(python, address, folder) == "not everything, then everything"
 
     versions = installed(python)
     assert {name: versions[name] for name in pins} == pins
     run_tests(environment, folder, "labkit/test_compat.py", "labkit/test_data.py")
+
+
+@contextmanager
+def as_published(folder):
+    """Serve the repository as it is, as GitHub would; the first request for anything fails."""
+    commit = run("git", "stash", "create").strip() or "HEAD"
+    published = folder / "published"
+    (published / "archive").mkdir(parents=True)
+    archive = published / "archive" / "main.tar.gz"
+    run("git", "archive", "--prefix=privacy-labs-main/", "-o", archive, commit)
+    (published / "main").mkdir()
+    shutil.copy(REPOSITORY / colab.REQUIREMENTS.name, published / "main")
+    failures = iter([404])
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self):
+            code = next(failures, None)
+            self.send_error(code) if code else super().do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Handler, directory=published)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def in_colab(python, address, folder):
+    """Run a lab's very set-up cell three times, with a stand-in for Colab; return what it did."""
+    lab = read_lab(MASTERS / "01_dp_sgd.py")
+    [cell] = [cell.source for cell in release(lab).cells if cell.id == "install"]
+    for host in ("https://raw.githubusercontent.com", "https://github.com"):
+        cell = re.sub(rf"{re.escape(host)}/[^/]+/[^/]+", address, cell)
+    assert cell.count(address) == 2
+    script = folder / "cell.py"
+    script.write_text(
+        f"""
+import contextlib, io, sys, types
+sys.modules["google.colab"] = types.ModuleType("google.colab")
+cell = {cell!r}
+try:
+    exec(cell, {{}})
+    raise SystemExit("a failure was not noticed")
+except RuntimeError as error:
+    assert "Run this cell again" in str(error), error
+for _ in range(2):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(cell, {{}})
+    first, last = said.getvalue().splitlines()
+    assert "Save a copy in Drive" in first and last.startswith("Ready, with TensorFlow"), said
+    cell = cell.replace({address!r}, "http://nowhere.invalid")  # nothing is fetched twice
+print("not everything, then everything")
+""",
+        "utf-8",
+    )
+    variables = {"PIP_NO_COMPILE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return run(python, script, cwd=folder, **variables).strip()
 
 
 def run_tests(environment, folder, *files):

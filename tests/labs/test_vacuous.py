@@ -303,7 +303,7 @@ def test_values_of_another_shape_are_no_squares(reshaped):
         return helper.run(lambda v: v[0, 0], there.send(helper)).get()
 
     message = judged(checks.split_learning.each_moves_what_it_must, sum_of_squares)
-    assert "not its squares" in message
+    assert "not the squares" in message
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,14 @@ import sys
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from autograder.labs.master import ROOT
 from autograder.sandbox import cgroup, confine
-from autograder.sandbox.inside import jail, syscalls
+from autograder.sandbox.inside import jail, syscalls, watch
 from autograder.sandbox.kernel import Died, TimedOut
 from autograder.sandbox.provisioner import Limits
 from tests.kernels import kernel_in, places, said
@@ -112,7 +113,10 @@ print(json.dumps({
     "a thread with files of its own": thread(0x100, 0x800, 0x10000),
     "a thread": thread(0x100, 0x800, 0x10000, 0x400),
     "files of its own": call(436, 1000, 1001, 2), "closing files": call(436, 1000, 1001, 0),
+    "a list of who may read": attempt(os.setxattr, "/tmp/own", "system.posix_acl_access", b"x"),
+    "an attribute": attempt(os.setxattr, own.fileno(), "user.x", b"x"),
     "memory that is shared": attempt(mmap.mmap, -1, 4096),
+    "pages set aside": attempt(mmap.mmap, -1, 4096, 0x22 | 1 << 18),
     "the same, of a device": attempt(mmap.mmap, zero, 4096),
     "another numbering": ends_by(lambda: libc.syscall(ctypes.c_long(0x40000000 | 39))),
     "32 bits": ends_by(old_call),
@@ -144,7 +148,8 @@ def test_a_row_is_refused(answers, name):
         "waiting for it": "EPERM", "a later command": "EINVAL", "a copy of a file": "done",
         "a lock": "done", "its lock": "done", "a thread with files of its own": "EPERM",
         "a thread": "done", "files of its own": "EPERM", "closing files": "done",
-        "memory that is shared": "ENOMEM",
+        "a list of who may read": "ENOTSUP", "an attribute": "ENOTSUP",
+        "memory that is shared": "ENOMEM", "pages set aside": "ENOMEM",
         "the same, of a device": "ENODEV", "another numbering": -31, "32 bits": -31, "a fork": 0,
     }.items(),
 )  # fmt: skip
@@ -231,6 +236,111 @@ def test_a_connection_that_nobody_reads_holds_no_more_than_is_counted():
     with places("pool") as place, kernel_in(place) as kernel:
         sent = max(int(said(kernel, CONNECTION)) for _ in range(5))
         assert sent < 2 * jail.MOST_BUFFERED
+
+
+@pytest.mark.parametrize(
+    ("clock", "step"), [("thread_time", 2), ("monotonic", 11), ("monotonic", 1)]
+)
+def test_a_look_that_takes_too_long_has_seen_too_much(monkeypatch, clock, step):
+    # With 500 processes of 60 000 mappings each it took 20 s, in which they could get anything.
+    monkeypatch.setattr(watch, clock, count(0, step).__next__)
+    monkeypatch.setattr(watch, "_proportional", lambda _: 0)
+    found = watch.excess(os.getpid(), Limits(memory=64 << 20))
+    assert found == ("" if step == 1 else "it used more than 0.0625 GB of memory")
+
+
+OF_ALL = {
+    "open files": (
+        "import os, time\nfor _ in range(80):\n    if os.fork() == 0:\n"
+        "        kept = [os.open('/dev/null', os.O_RDONLY) for _ in range(900)]; time.sleep(600)\n"
+        "time.sleep(60)"
+    ),
+    # One that waits to be accepted is no process's file, and holds what was sent to it.
+    "sockets": (
+        "import socket, time\nwaits = socket.socket(socket.AF_UNIX)\n"
+        "waits.bind('\\0x'); waits.listen(4096)\n"
+        "for _ in range(3000):\n"
+        "    one = socket.socket(socket.AF_UNIX); one.connect('\\0x'); one.setblocking(False)\n"
+        "    try:\n        while True: one.send(bytes(1 << 16))\n"
+        "    except OSError: one.close()\ntime.sleep(60)"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OF_ALL)
+def test_of_what_linux_has_for_all_it_gets_a_part(place, what):
+    with kernel_in(place) as kernel, pytest.raises(Died, match=f"more than [0-9]+ {what}"):
+        kernel.run(OF_ALL[what], 60)
+
+
+BUFFERS = """
+import socket
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    one, other = socket.socketpair(socket.AF_UNIX, kind)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 24)
+    other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+    one.setblocking(False)
+    sent = 0
+    try:
+        while True:
+            sent += one.send(bytes(1 << 15))
+    except BlockingIOError:
+        print(sent)
+"""
+
+
+def test_a_socket_holds_no_more_than_is_counted(place):
+    # On Linux 6.18 it can have 8 MB.
+    with kernel_in(place) as kernel:
+        assert max(map(int, said(kernel, BUFFERS).split())) < jail.MOST_BUFFERED
+
+
+LOCKS = """
+import fcntl, os, struct
+file = os.open("/tmp/locked", os.O_CREAT | os.O_RDWR)
+for command in (fcntl.F_SETLK, fcntl.F_SETLKW):
+    for at in range(100):
+        fcntl.fcntl(file, command, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 2 * at, 1, 0))
+print(len(open("/proc/locks").readlines()))
+"""
+DATABASE = """
+import sqlite3
+with sqlite3.connect("/tmp/base") as base:
+    base.execute("CREATE TABLE numbers (n)")
+    base.execute("INSERT INTO numbers VALUES (7)")
+print(sqlite3.connect("/tmp/base").execute("SELECT n FROM numbers").fetchall())
+"""
+
+
+def test_locks_are_granted_and_not_kept(place):
+    # No control group counts them, and a process got 220 000 a second, of 192 bytes each.
+    with kernel_in(place) as kernel:
+        assert said(kernel, LOCKS) == "0\n"
+        assert said(kernel, DATABASE) == "[(7,)]\n"
+
+
+def test_where_the_machines_memory_runs_out_it_goes_first(place):
+    with kernel_in(place) as kernel:
+        assert said(kernel, "print(open('/proc/self/oom_score_adj').read())").strip() == "1000"
+
+
+TERMINALS = """
+import os
+kept = []
+try:
+    while True:
+        kept.append(os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY))
+except OSError:
+    print(len(kept), len(os.listdir("/dev/pts")))
+"""
+
+
+def test_its_terminals_are_few_and_its_own():
+    # Linux has 4096 for all; and a kernel of the same user's could write to its neighbour's.
+    with places("pool") as place, kernel_in(place) as kernel, kernel_in(place) as neighbour:
+        assert said(kernel, TERMINALS) == f"{jail.MOST_TERMINALS} {jail.MOST_TERMINALS + 1}\n"
+        assert said(neighbour, "import os; print(os.listdir('/dev/pts'))") == "['ptmx']\n"
+        assert "here" in said(neighbour, "!echo he''re")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import itertools
 import json
 import math
 import pickle
@@ -10,12 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections import OrderedDict
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
 import nbformat
 import numpy as np
@@ -258,6 +260,33 @@ def test_what_is_nearly_an_array_crosses_as_one():
     assert list(crossed(i * i for i in range(4))) == [0, 1, 4, 9]
     assert crossed(tf.constant(np.ones(2), tf.bfloat16)).dtype == np.float32
     assert math.isnan(crossed(math.nan))
+
+
+@pytest.mark.parametrize(
+    "value, wanted",
+    [
+        (MappingProxyType({"a": np.int64(1)}), {"a": 1}),
+        (ChainMap({"a": 1}, {"a": 2, "b": (3,)}), {"a": 1, "b": (3,)}),
+        (Counter("aab"), {"a": 2, "b": 1}),
+        (UserDict(a=[1]), {"a": [1]}),
+        (deque([1, 2]), [1, 2]),
+        (UserList([1, (2,)]), [1, (2,)]),
+        (range(3), [0, 1, 2]),
+        (MappingProxyType({"a": deque([ChainMap({1: 2})])}), {"a": [{1: 2}]}),
+    ],
+    ids=repr,
+)
+def test_any_mapping_and_any_sequence_cross(value, wanted):
+    got = crossed(value)
+    assert got == wanted and type(got) is type(wanted)
+
+
+def test_an_endless_sequence_does_not_cross():
+    class Endless(UserList):
+        def __iter__(self):
+            return itertools.count()
+
+    assert len(list(crossed(Endless()))) == wire.MOST_ITEMS
 
 
 def test_of_anything_else_only_the_name_is_left():

@@ -3,12 +3,14 @@
 Fingerprints are taken before it runs and compared after. What it reaches for is heard by an audit
 hook (PEP 578), which Python code cannot remove. The hook also makes the report, out of a private
 copy of this module and of the builtins, and signs it: replacing this module's functions, or the
-builtins, changes nothing. Who gets at the hook's secret has to search memory, which is heard.
+builtins, changes nothing. The key is in no source, and in no exception's frames.
 
-All the same it is the student's process that speaks. No point depends on it.
+All the same it is the student's process that speaks: who finds the key in its memory, or the hook's
+frames while it runs, says what they like. No point depends on it.
 """
 
 import builtins
+import secrets
 import sys
 import threading
 from hashlib import blake2b
@@ -24,8 +26,8 @@ _code: dict[str, Any] = {}
 _loaded = sys.modules
 
 
-def watch(secret: str) -> None:
-    """Remember the trusted modules as they are, and listen.
+def watch() -> str:
+    """Remember the trusted modules as they are, and listen; returns a new secret.
 
     From then on `sys.audit(REPORT, nonce, shell)` prints a line: a signature by `secret` of the
     nonce and of what follows it, the tuple of all that was found, as Python writes it in ASCII.
@@ -33,7 +35,9 @@ def watch(secret: str) -> None:
     space: dict[str, Any] = {"__name__": __name__, "__builtins__": dict(vars(builtins))}
     loader: Any = __spec__.loader  # of a file: one that has its code
     exec(loader.get_code(__name__), space)
+    secret = secrets.token_hex(16)
     space["_start"](secret, sys.stdout.write)
+    return secret
 
 
 def sign(secret: str, nonce: str, text: str) -> str:
@@ -48,12 +52,15 @@ def _start(secret: str, say: Any) -> None:
         _code[key] = (function.__code__, function.__defaults__, function.__kwdefaults__)
 
     def hook(event: str, arguments: tuple) -> None:
-        if event == REPORT:
-            nonce, shell = arguments
-            text = ascii(tuple(_changes(shell)[:MOST]))
-            say(f"{sign(secret, nonce, text)} {text}\n")
-        else:
-            _listen(event, arguments)
+        try:
+            if event == REPORT:
+                nonce, shell = arguments
+                text = ascii(tuple(_changes(shell)[:MOST]))
+                say(f"{sign(secret, nonce, text)} {text}\n")
+            else:
+                _listen(event, arguments)
+        except Exception:
+            return  # an error would bring these frames along
 
     sys.addaudithook(hook)
 
@@ -101,7 +108,8 @@ _listening = threading.local()
 
 def _listen(event: str, arguments: tuple) -> None:
     what = _EVENTS.get(event)
-    if event == "object.__getattr__" and len(arguments) > 1 and arguments[1] in _FRAMES:
+    name = arguments[1] if event == "object.__getattr__" and len(arguments) > 1 else ""
+    if type(name) is str and name in _FRAMES:
         what = "looked at its callers"
     if what is None or hasattr(_listening, "now"):
         return
@@ -147,6 +155,9 @@ def _matters(key: str, value: Any) -> bool:
 
 def _shell(shell: Any) -> list[str]:
     found = []
+    if not type(shell).__module__.startswith("ipykernel."):
+        found.append("IPython's shell was replaced")
+        return found
     if shell.ast_transformers:
         found.append("IPython's ast_transformers were added to")
     if shell.custom_exceptions:

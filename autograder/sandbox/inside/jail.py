@@ -19,7 +19,10 @@ from autograder.sandbox.inside import syscalls
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
-MOST_BUFFERED = 2 * 212_992  # in a socket: twice net.core.wmem_max, as Linux sets it
+# In a socket, to send and received: net.core.wmem_default and rmem_default, beyond which none gets
+# (see syscalls.py).
+MOST_BUFFERED = 2 * 212_992
+MOST_TERMINALS = 64
 
 # <linux/sched.h>
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
@@ -80,7 +83,7 @@ def own_view(disk: int) -> None:
     """Mount a file system of this process's own.
 
     /tmp, /home/student and /dev/shm are private and empty, of `disk` bytes each; /proc shows the
-    own process namespace.
+    own process namespace; /dev/pts has its own terminals, and few, as Linux has 4096 for all.
     """
     unshare(NEWNS | NEWNET | NEWIPC | NEWUTS | NEWCGROUP)
     mount("none", "/", None, _REC | _PRIVATE)
@@ -88,6 +91,8 @@ def own_view(disk: int) -> None:
         # The lab's environment may be mounted somewhere below.
         _tmpfs(Path(folder), disk, keep=[p for p in _mounts() if p.startswith(f"{folder}/")])
     mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
+    few = f"newinstance,ptmxmode=0666,mode=620,max={MOST_TERMINALS}"
+    mount("devpts", "/dev/pts", "devpts", _NOSUID | _NOEXEC, few)
 
 
 def _mounts() -> list[str]:
@@ -136,6 +141,9 @@ def confine(limits: Limits, uid: int) -> None:
     As root it becomes the user `uid`, whom nobody else may be.
     """
     limit(limits)
+    # Where the machine's memory runs out, what is in a sandbox goes first, and never the grader.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
     _drop_privileges(uid)
     # Processes are counted for each user in each user namespace, and this one is new; before Linux
     # 5.14 they were counted for the user alone, who may have other kernels.

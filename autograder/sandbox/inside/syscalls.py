@@ -39,6 +39,9 @@ REFUSED = {
     "counted for the user, or the machine, whom kernels share with others": {
         "inotify_init": 253, "inotify_init1": 294, "io_setup": 206,
     },
+    "rules of a program's own, of any number, which no control group need count": {
+        "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
+    },
     "files by number, past the folders that lead to them": {
         "name_to_handle_at": 303, "open_by_handle_at": 304,
     },
@@ -53,15 +56,23 @@ REFUSED = {
         "set_mempolicy": 238, "migrate_pages": 256, "move_pages": 279, "fanotify_init": 300,
     },
 }  # fmt: skip
+# What is beside a file's content, such as lists of who may read it: 256 KB for each, which Linux
+# counts for nobody. It is refused as where a file system has none of it.
+ATTRIBUTES = {"setxattr": 188, "lsetxattr": 189, "fsetxattr": 190}
 LATER = 463  # is the first number that is unknown here
 
 _CLONE, _CLONE3, _SOCKET, _SOCKETPAIR, _IOCTL, _PERSONALITY = 56, 435, 41, 53, 16, 135
 _MMAP, _SHARED_ANONYMOUS = 9, 0x21
+_HUGE = 0x40000  # pages that the machine has set aside, for others
 _CLOSE_RANGE, _UNSHARE = 436, 2
 _THREAD, _FILES = 0x10000, 0x400  # in flags of clone
 # Leases, which others that open the file wait for, and news of it; then locks that last as long as
 # an open file. From the last on they are refused as unknown.
 _FCNTL, _SETLEASE, _NOTIFY, _OFD_SETLK, _OFD_SETLKW, _FCNTL_LATER = 72, 1024, 1026, 37, 38, 1039
+# Locks of a process are granted, and not kept: Linux counts them for nobody, and one may have
+# millions. Neither are larger buffers than a socket begins with.
+_SETLK, _SETLKW = 6, 7
+_SETSOCKOPT, _SOL_SOCKET, _SNDBUF, _RCVBUF = 54, 1, 7, 8
 _NEW = 0x7E020080  # namespaces, in flags: user, pid, net, ipc, uts, cgroup, mount, time
 _UNIX, _INET, _INET6, _NETLINK = 1, 2, 10, 16
 _TYPED = (0x5412, 0x541C)  # TIOCSTI and TIOCLINUX put characters into a terminal
@@ -84,7 +95,8 @@ def program() -> bytes:
         *_if(_AT_LEAST, LATER, [_refuse(errno.ENOSYS)]),
         # Memory that stays when nothing maps it any more, and that so nobody could count.
         *_if(_EQUAL, _MMAP, [
-            _argument(3), (_AND, 0, 0, _SHARED_ANONYMOUS),
+            _argument(3), *_if(_ANY_BIT, _HUGE, [_refuse(errno.ENOMEM)]),
+            (_AND, 0, 0, _SHARED_ANONYMOUS),
             *_if(_EQUAL, _SHARED_ANONYMOUS, [_refuse(errno.ENOMEM)]), _answer(_ALLOW),
         ]),
         *_if(_EQUAL, _CLONE3, [_refuse(errno.ENOSYS)]),  # its flags are out of sight; use clone
@@ -100,7 +112,15 @@ def program() -> bytes:
             _argument(1),
             *(step for command in (_SETLEASE, _NOTIFY, _OFD_SETLK, _OFD_SETLKW)
               for step in _if(_EQUAL, command, [_refuse()])),
+            *(step for command in (_SETLK, _SETLKW)
+              for step in _if(_EQUAL, command, [_pretend()])),
             *_if(_AT_LEAST, _FCNTL_LATER, [_refuse(errno.EINVAL)]),
+            _answer(_ALLOW),
+        ]),
+        *_if(_EQUAL, _SETSOCKOPT, [
+            _argument(1), *_unless(_EQUAL, _SOL_SOCKET, [_answer(_ALLOW)]),
+            _argument(2),
+            *(step for size in (_SNDBUF, _RCVBUF) for step in _if(_EQUAL, size, [_pretend()])),
             _answer(_ALLOW),
         ]),
         *_if(_EQUAL, _IOCTL, [
@@ -117,6 +137,8 @@ def program() -> bytes:
     for calls in REFUSED.values():
         for number in calls.values():
             steps += _if(_EQUAL, number, [_refuse()])
+    for number in ATTRIBUTES.values():
+        steps += _if(_EQUAL, number, [_refuse(errno.EOPNOTSUPP)])
     steps.append(_answer(_ALLOW))
     return b"".join(struct.pack("HBBI", *step) for step in steps)
 
@@ -167,6 +189,11 @@ def _answer(value: int) -> Step:
 
 def _refuse(number: int = errno.EPERM) -> Step:
     return _answer(_ERROR | number)
+
+
+def _pretend() -> Step:
+    """Answer as if it had been done."""
+    return _answer(_ERROR | 0)
 
 
 def _if(test: int, value: int, then: list[Step]) -> list[Step]:

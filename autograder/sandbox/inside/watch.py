@@ -1,9 +1,12 @@
 """Watch what a process and everything that it started use."""
 
+import math
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic, thread_time
+from typing import NamedTuple
 
 from autograder.sandbox.inside.jail import MOST_BUFFERED, Limits
 
@@ -12,6 +15,11 @@ SECONDS = 0.2  # between two looks
 # are one. A kernel has a few dozen, and each process that it forks has them again.
 MOST_WATCHES = 50_000
 WATCHES_UNSEEN = 1000  # what each file that is on its way, and that nobody can look into, counts as
+# So many each, and what Linux has for all users together, open files and memory for connections,
+# lasts for all kernels. Those of gRPC have some dozens.
+MOST_FILES = 50_000
+MOST_SOCKETS = 2000
+MOST_CPU_SECONDS, MOST_SECONDS = 1.5, 10  # that a look may take
 
 
 def family(root: int) -> list[int]:
@@ -40,16 +48,22 @@ def excess(root: int, limits: Limits) -> str:
     if sum(each["Threads"] for each in processes.values()) > limits.processes:
         return f"it had more than {limits.processes} processes and threads"
     try:
-        buffers, watches = _files(processes)
+        opened, sockets = _files(processes), _sockets(processes)
     except PermissionError:
         return "it hid a process from who watches it"
-    if watches > MOST_WATCHES:
-        return f"it had more than {MOST_WATCHES} watches of epoll, or files on their way"
-    beside = sum(each["VmPTE"] << 10 for each in processes.values()) + buffers
+    for what, number, most in (
+        ("open files", opened.files, MOST_FILES),
+        ("sockets", sockets, MOST_SOCKETS),
+        ("watches of epoll, or files on their way", opened.watches, MOST_WATCHES),
+    ):
+        if number > most:
+            return f"it had more than {most} {what}"
+    beside = sum(each["VmPTE"] << 10 for each in processes.values())
+    beside += MOST_BUFFERED * max(opened.buffers, sockets)
     # What they share is counted once: only if the quick sum is too much is the exact one worth it.
     most = limits.memory - beside
     quick = sum(each["VmRSS"] << 10 for each in processes.values())
-    if quick > most and sum(map(_proportional, processes)) > most:
+    if quick > most and (most <= 0 or _exactly(processes) > most):
         return f"it used more than {limits.memory / (1 << 30):.3g} GB of memory"
     return ""
 
@@ -79,14 +93,22 @@ def _status_of(thread: int) -> dict[str, int]:
     return found
 
 
-def _files(processes: Iterable[int]) -> tuple[int, int]:
-    """Return how many bytes all sockets and pipes may hold, and how many watches epolls have.
+class _Open(NamedTuple):
+    """How many files processes have, how many of these buffer, and how many watches epolls have."""
+
+    files: int
+    buffers: int
+    watches: int
+
+
+def _files(processes: Iterable[int]) -> _Open:
+    """Count what processes have open; where it is far too much, not all of it.
 
     Raises:
         PermissionError: a process has made itself one that only root can look into.
     """
     buffers: set[str] = set()
-    watches = 0
+    files = watches = 0
     for process in processes:
         try:
             entries = list(os.scandir(f"/proc/{process}/fd"))
@@ -94,6 +116,9 @@ def _files(processes: Iterable[int]) -> tuple[int, int]:
             if isinstance(error, PermissionError) and _status_of(process)["VmRSS"]:
                 raise
             continue  # it has ended
+        files += len(entries)
+        if files > MOST_FILES or watches > MOST_WATCHES:
+            break
         for entry in entries:
             with suppress(OSError):
                 name = os.readlink(entry.path)
@@ -102,9 +127,25 @@ def _files(processes: Iterable[int]) -> tuple[int, int]:
                     buffers.add(name)
                 if new or name == "anon_inode:[eventpoll]":
                     watches += _watches(f"/proc/{process}/fdinfo/{entry.name}")
-        if watches > MOST_WATCHES:
-            break
-    return MOST_BUFFERED * len(buffers), watches
+    return _Open(files, len(buffers), watches)
+
+
+def _sockets(processes: Iterable[int]) -> int:
+    """Return how many sockets there are in these processes' networks, where those are their own.
+
+    One that waits to be accepted, or was closed before its data were read, is no process's file.
+    """
+    networks: dict[str, int] = {}
+    for process in processes:
+        with suppress(OSError):
+            networks[os.readlink(f"/proc/{process}/ns/net")] = process
+    networks.pop(os.readlink("/proc/self/ns/net"), None)
+    found = 0
+    for process in networks.values():
+        with suppress(OSError):
+            first = Path(f"/proc/{process}/net/sockstat").read_text("ascii").partition("\n")[0]
+            found += int(first.removeprefix("sockets: used "))
+    return found
 
 
 def _watches(info: str) -> int:
@@ -118,6 +159,19 @@ def _watches(info: str) -> int:
                 found += WATCHES_UNSEEN * int(line.split()[1])
             if found > MOST_WATCHES:
                 break
+    return found
+
+
+def _exactly(processes: Iterable[int]) -> float:
+    """Return how much memory they have; infinitely much, if finding out gives time to get more.
+
+    It takes Linux a tenth of a second for a process that makes it hard.
+    """
+    until, latest, found = thread_time() + MOST_CPU_SECONDS, monotonic() + MOST_SECONDS, 0
+    for process in processes:
+        found += _proportional(process)
+        if thread_time() > until or monotonic() > latest:
+            return math.inf
     return found
 
 

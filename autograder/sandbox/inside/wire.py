@@ -10,7 +10,7 @@ import json
 import socket
 import struct
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -167,8 +167,16 @@ def _container(value: Any, buffers: list[bytes], depth: int) -> list | None:
     for container in (list, tuple, set, frozenset):
         if isinstance(value, container) and len(value) <= MOST_ITEMS:
             return [container.__name__, _each(value, buffers, depth)]
-    if isinstance(value, dict) and len(value) <= MOST_ITEMS:
-        return ["dict", [_each(pair, buffers, depth) for pair in value.items()]]
+    if isinstance(value, Mapping | Sequence):
+        # Of other classes, too: a chain of dictionaries, a view of one, a queue. An endless one
+        # is cut off.
+        whole = value.items() if isinstance(value, Mapping) else value
+        items = [item for _, item in zip(range(MOST_ITEMS + 1), whole, strict=False)]
+        if len(items) > MOST_ITEMS:
+            return None
+        if isinstance(value, Mapping):
+            return ["dict", [_each(pair, buffers, depth) for pair in items]]
+        return ["list", _each(items, buffers, depth)]
     return None
 
 

@@ -33,36 +33,61 @@ def attack_advantage(member_losses, nonmember_losses):
     # Between two members' losses the FPR can only grow, so these thresholds are enough.
     return max([0.0] + [(member_losses <= t).mean() - (nonmember_losses <= t).mean() for t in member_losses])
 
+# %% right="the Kolmogorov–Smirnov statistic"
+from scipy import stats
+
+def attack_advantage(member_losses, nonmember_losses):
+    return stats.ks_2samp(member_losses, nonmember_losses, alternative="greater").statistic
+
+# %% right="one pass over the sorted losses"
+def attack_advantage(member_losses, nonmember_losses):
+    pairs = sorted([(l, 1 / len(member_losses)) for l in member_losses]
+                   + [(l, -1 / len(nonmember_losses)) for l in nonmember_losses])
+    best = now = 0.0
+    for i, (loss, step) in enumerate(pairs):
+        now += step
+        if i + 1 == len(pairs) or pairs[i + 1][0] > loss:
+            best = max(best, now)
+    return best
+
+# %% right="thresholds between the losses"
+def attack_advantage(member_losses, nonmember_losses):
+    levels = np.unique(np.r_[member_losses, nonmember_losses])
+    edges = np.r_[-np.inf, (levels[1:] + levels[:-1]) / 2, np.inf]
+    member = np.histogram(member_losses, edges)[0].cumsum() / len(member_losses)
+    other = np.histogram(nonmember_losses, edges)[0].cumsum() / len(nonmember_losses)
+    return max(0.0, float(np.max(member - other)))
+
 # %% wrong="turns a useless attack round" loses={"advantage_at_the_extremes": "ABOVE all others"}
 def attack_advantage(member_losses, nonmember_losses):
     thresholds = np.concatenate([member_losses, nonmember_losses])[:, None]
     gain = (member_losses <= thresholds).mean(axis=1) - (nonmember_losses <= thresholds).mean(axis=1)
     return gain.max() if gain.max() > 0 else np.abs(gain).max()
 
-# %% wrong="evenly spaced thresholds" loses={"advantage_is_the_best_threshold": "every loss as a threshold"}
+# %% wrong="evenly spaced thresholds" loses={"advantage_is_the_best_threshold": "at the threshold"}
 def attack_advantage(member_losses, nonmember_losses):
     top = max(member_losses.max(), nonmember_losses.max())
     return max(
         (member_losses <= t).mean() - (nonmember_losses <= t).mean() for t in np.linspace(0, top, 100)
     )
 
-# %% wrong="the members' mean as threshold" loses={"advantage_is_the_best_threshold": "every loss as a threshold", "advantage_at_the_extremes": "below all others"}
+# %% wrong="the members' mean as threshold" loses={"advantage_is_the_best_threshold": "at the threshold", "advantage_at_the_extremes": "below all others"}
 def attack_advantage(member_losses, nonmember_losses):
     t = np.mean(member_losses)
     return max(0.0, np.mean(member_losses <= t) - np.mean(nonmember_losses <= t))
 
-# %% wrong="the AUC" loses={"advantage_is_the_best_threshold": "best threshold", "advantage_at_the_extremes": "same losses"}
+# %% wrong="the AUC" loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "same losses"}
 def attack_advantage(member_losses, nonmember_losses):
     scores = -np.concatenate([member_losses, nonmember_losses])
     truth = np.r_[np.ones(len(member_losses)), np.zeros(len(nonmember_losses))]
     return roc_auc_score(truth, scores)
 
-# %% wrong="members at a high loss" loses={"advantage_is_the_best_threshold": "LOW", "advantage_at_the_extremes": "below all others"}
+# %% wrong="members at a high loss" loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "below all others"}
 def attack_advantage(member_losses, nonmember_losses):
     t = np.concatenate([member_losses, nonmember_losses])[:, None]
     return np.max((member_losses > t).mean(1) - (nonmember_losses > t).mean(1))
 
-# %% wrong="the best accuracy" loses={"advantage_is_the_best_threshold": "its own group", "advantage_at_the_extremes": "same losses"}
+# %% wrong="the best accuracy" loses={"advantage_is_the_best_threshold": "fraction of the members", "advantage_at_the_extremes": "same losses"}
 def attack_advantage(member_losses, nonmember_losses):
     n = len(member_losses) + len(nonmember_losses)
     return max(
@@ -74,6 +99,17 @@ def attack_advantage(member_losses, nonmember_losses):
 def attack_advantage(member_losses, nonmember_losses):
     best = max(np.mean(member_losses <= t) - np.mean(nonmember_losses <= t) for t in member_losses)
 
-# %% wrong="which mean is lower" loses={"advantage_is_the_best_threshold": "best threshold", "advantage_at_the_extremes": "half of the members"}
+# %% wrong="which mean is lower" loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "half of the members"}
 def attack_advantage(member_losses, nonmember_losses):
     return float(np.mean(member_losses) < np.mean(nonmember_losses))
+
+# %% wrong="the losses in float32" edit={"list(member_losses)": "list(np.float32(member_losses))", "np.mean(member_losses": "np.mean(np.float32(member_losses)", "list(nonmember_losses)": "list(np.float32(nonmember_losses))", "np.mean(nonmember_losses": "np.mean(np.float32(nonmember_losses)"} loses={"advantage_is_the_best_threshold": "the best TPR"}
+# %% wrong="the two groups paired" loses={"advantage_is_the_best_threshold": "ValueError", "advantage_at_the_extremes": "ValueError"}
+def attack_advantage(member_losses, nonmember_losses):
+    return max(0.0, np.mean(member_losses < nonmember_losses) - np.mean(member_losses > nonmember_losses))
+
+# %% wrong="the advantage of either direction" edit={"max(best, np.mean(member_losses <= t) - np.mean(nonmember_losses <= t))": "max(best, abs(np.mean(member_losses <= t) - np.mean(nonmember_losses <= t)))"} loses={"advantage_at_the_extremes": "ABOVE all others"}
+# %% wrong="the two groups swapped" edit={"np.mean(member_losses <= t) - np.mean(nonmember_losses <= t)": "np.mean(nonmember_losses <= t) - np.mean(member_losses <= t)"} loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "below all others"}
+# %% wrong="the TPR alone" edit={"- np.mean(nonmember_losses <= t)": ""} loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "same losses"}
+# %% wrong="the first threshold that is better than none" edit={"best = max(best, np.mean(member_losses <= t) - np.mean(nonmember_losses <= t))": "best = best or max(0, np.mean(member_losses <= t) - np.mean(nonmember_losses <= t))"} loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "below all others"}
+# %% wrong="counts, not fractions" edit={"np.mean(member_losses": "np.sum(member_losses", "np.mean(nonmember_losses": "np.sum(nonmember_losses"} loses={"advantage_is_the_best_threshold": "fraction of the members", "advantage_at_the_extremes": "below all others"}

@@ -45,7 +45,20 @@ def clip_per_example(per_example_grads, l2_norm_clip):
         g *= f.reshape((-1,) + (1,) * (g.ndim - 1)).astype(g.dtype)
     return per_example_grads
 
-# %% wrong="one norm per variable" loses={"norms_are_bounded": "ONE norm over all", "long_gradients_keep_their_direction": "different factors"}
+# %% right="a dictionary of factors, NumPy's einsum"
+def clip_per_example(per_example_grads, l2_norm_clip):
+    flat = {i: g.reshape(len(g), -1).astype(np.float64) for i, g in enumerate(per_example_grads)}
+    squares = sum(np.einsum("bk,bk->b", g, g) for g in flat.values())
+    factor = np.where(squares > l2_norm_clip**2, l2_norm_clip / np.sqrt(np.maximum(squares, 1e-300)), 1.0)
+    return [np.einsum("b...,b->b...", g, factor) for g in per_example_grads]
+
+# %% right="a generator of arrays"
+def clip_per_example(per_example_grads, l2_norm_clip):
+    norms = np.sqrt(sum((g**2).reshape(len(g), -1).sum(1) for g in per_example_grads))
+    scale = 1 / np.maximum(1, norms / l2_norm_clip)
+    return (g * np.expand_dims(scale, tuple(range(1, g.ndim))) for g in per_example_grads)
+
+# %% wrong="one norm per variable" loses={"norms_are_bounded": "ONE norm over all", "long_gradients_keep_their_direction": "ONE norm over all"}
 def clip_per_example(per_example_grads, l2_norm_clip):
     out = []
     for g in per_example_grads:
@@ -54,24 +67,24 @@ def clip_per_example(per_example_grads, l2_norm_clip):
         out.append(g * factors.reshape([-1] + [1] * (g.ndim - 1)))
     return out
 
-# %% wrong="clips the batch as one vector" loses={"short_gradients_are_untouched": "instead of each example", "long_gradients_keep_their_direction": "has a norm of its own"}
+# %% wrong="clips the batch as one vector" loses={"short_gradients_are_untouched": "one norm over the whole batch", "long_gradients_keep_their_direction": "has a norm of its own"}
 def clip_per_example(per_example_grads, l2_norm_clip):
     norm = np.sqrt(sum(np.sum(g**2) for g in per_example_grads))
     return [g * min(1.0, l2_norm_clip / norm) for g in per_example_grads]
 
-# %% wrong="stretches short gradients to the bound" edit={"np.minimum(1, l2_norm_clip": "(l2_norm_clip"} loses={"short_gradients_are_untouched": "only ever shortens"}
+# %% wrong="stretches short gradients to the bound" edit={"np.minimum(1, l2_norm_clip": "(l2_norm_clip"} loses={"short_gradients_are_untouched": "is stretched to the bound"}
 
 # %% wrong="clips each coordinate" loses={"norms_are_bounded": "above l2_norm_clip", "long_gradients_keep_their_direction": "different factors"}
 def clip_per_example(per_example_grads, l2_norm_clip):
     return [np.clip(g, -l2_norm_clip, l2_norm_clip) for g in per_example_grads]
 
-# %% wrong="forgets the square root" loses={"short_gradients_are_untouched": "come back untouched", "long_gradients_keep_their_direction": "square ROOT"}
+# %% wrong="forgets the square root" loses={"norms_are_bounded": "square ROOT", "short_gradients_are_untouched": "square ROOT", "long_gradients_keep_their_direction": "square ROOT"}
 def clip_per_example(per_example_grads, l2_norm_clip):
     squares = sum(np.sum(g.reshape(len(g), -1) ** 2, axis=1) for g in per_example_grads)
     factors = np.minimum(1.0, l2_norm_clip / np.maximum(squares, 1e-12))
     return [g * factors.reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]
 
-# %% wrong="max where min is meant" edit={"np.minimum": "np.maximum"} loses={"norms_are_bounded": "max where min", "short_gradients_are_untouched": "only ever shortens", "long_gradients_keep_their_direction": "max where min"}
+# %% wrong="max where min is meant" edit={"np.minimum": "np.maximum"} loses={"norms_are_bounded": "in place of min", "short_gradients_are_untouched": "in place of min", "long_gradients_keep_their_direction": "the factor is"}
 # %% wrong="returns the sum over the batch" edit={"[g *": "[np.sum(g *", "(g.ndim - 1)) for": "(g.ndim - 1)), axis=0) for"} loses={"norms_are_bounded": "has shape", "short_gradients_are_untouched": "has shape", "long_gradients_keep_their_direction": "has shape"}
 
 # %% wrong="NaN for a zero gradient" loses={"norms_are_bounded": "NaN"}
@@ -86,6 +99,14 @@ def clip_per_example(per_example_grads, l2_norm_clip):
     norms = np.sqrt(sum(np.sum(g.reshape(len(g), -1) ** 2, axis=1) for g in per_example_grads))
     clipped = [g * np.minimum(1, l2_norm_clip / norms).reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]
 
-# %% wrong="a thousandth of everything" loses={"norms_are_bounded": "far shorter", "short_gradients_are_untouched": "instead of each example", "long_gradients_keep_their_direction": "has a norm of its own"}
+# %% wrong="a thousandth of everything" loses={"norms_are_bounded": "10 000 times as long", "short_gradients_are_untouched": "come back untouched", "long_gradients_keep_their_direction": "the factor is"}
 def clip_per_example(per_example_grads, l2_norm_clip):
     return [g / 1000 for g in per_example_grads]
+
+# %% wrong="the 1-norm" edit={"np.linalg.norm(flat, axis=1)": "np.linalg.norm(flat, ord=1, axis=1)"} loses={"short_gradients_are_untouched": "come back untouched", "long_gradients_keep_their_direction": "the factor is"}
+# %% wrong="the largest entry for the norm" edit={"np.linalg.norm(flat, axis=1)": "np.abs(flat).max(axis=1)"} loses={"norms_are_bounded": "above l2_norm_clip", "long_gradients_keep_their_direction": "the factor is"}
+# %% wrong="the norm of the first three variables" edit={"for g in per_example_grads], axis=1)": "for g in per_example_grads[:3]], axis=1)"} loses={"norms_are_bounded": "above l2_norm_clip", "long_gradients_keep_their_direction": "the factor is"}
+# %% wrong="long gradients dropped" edit={"np.minimum(1, l2_norm_clip / np.maximum(np.linalg.norm(flat, axis=1), 1e-12))": "(np.linalg.norm(flat, axis=1) <= l2_norm_clip).astype(float)"} loses={"norms_are_bounded": "zero", "long_gradients_keep_their_direction": "the factor is"}
+# %% wrong="C over 1 + the norm" edit={"np.minimum(1, l2_norm_clip / np.maximum(np.linalg.norm(flat, axis=1), 1e-12))": "l2_norm_clip / (l2_norm_clip + np.linalg.norm(flat, axis=1))"} loses={"short_gradients_are_untouched": "come back untouched", "long_gradients_keep_their_direction": "the factor is"}
+# %% wrong="the norm in float16" edit={"np.linalg.norm(flat, axis=1)": "np.linalg.norm(flat.astype(np.float16), axis=1)"} loses={"norms_are_bounded": "above l2_norm_clip", "long_gradients_keep_their_direction": "the factor is"}
+# %% wrong="a clip of its own" edit={"l2_norm_clip / np.maximum(": "L2_NORM_CLIP / np.maximum("} loses={"norms_are_bounded": "above l2_norm_clip", "short_gradients_are_untouched": "come back untouched", "long_gradients_keep_their_direction": "the factor is"}

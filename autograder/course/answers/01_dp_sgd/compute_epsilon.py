@@ -50,7 +50,38 @@ def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders
     epsilon, order = accountant.get_epsilon_and_optimal_order(target_delta=delta)
     return tf.constant([epsilon, order], tf.float64)
 
-# %% wrong="no sampling" loses={"published_figures_come_out": "SAMPLED", "epsilon_is_an_upper_bound": "argument used", "the_best_order_is_reported": "falls below"}
+# %% right="integers and lists of NumPy's"
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    orders = np.asarray(orders, dtype=float)
+    accountant = rdp.RdpAccountant(orders)
+    event = dp_accounting.PoissonSampledDpEvent(
+        sampling_probability=float(sampling_probability),
+        event=dp_accounting.GaussianDpEvent(noise_multiplier=float(noise_multiplier)),
+    )
+    accountant.compose(event, int(steps))
+    return tuple(map(float, accountant.get_epsilon_and_optimal_order(float(delta))))
+
+# %% right="the conversion by hand"
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    step = dp_accounting.PoissonSampledDpEvent(
+        sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+    )
+    cost = rdp.RdpAccountant(orders).compose(step, steps).rdp
+    a = np.array(orders, dtype=float)
+    epsilons = cost + np.log1p(-1 / a) - np.log(a * delta) / (a - 1)
+    best = int(np.argmin(epsilons))
+    return max(0.0, epsilons[best]), orders[best]
+
+# %% right="one step's cost times the steps"
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    step = dp_accounting.PoissonSampledDpEvent(
+        sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+    )
+    costs = zip(orders, steps * rdp.RdpAccountant(orders).compose(step).rdp)
+    found = [(c + np.log((a - 1) / a) - (np.log(a) + np.log(delta)) / (a - 1), a) for a, c in costs]
+    return min(found)
+
+# %% wrong="no sampling" loses={"published_figures_come_out": "without sampling", "epsilon_is_an_upper_bound": "should rise", "the_best_order_is_reported": "falls below"}
 def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
     accountant = rdp.RdpAccountant(orders)
     accountant.compose(dp_accounting.GaussianDpEvent(noise_multiplier), steps)
@@ -60,10 +91,10 @@ def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders
 # %% wrong="the accountant's default orders" edit={"RdpAccountant(orders)": "RdpAccountant()"} loses={"the_best_order_is_reported": "none of those given"}
 # %% wrong="the pair swapped" edit={"return accountant": "epsilon, order = accountant", "order(delta)": "order(delta); return order, epsilon"} loses={"published_figures_come_out": "yours is", "epsilon_is_an_upper_bound": "should", "the_best_order_is_reported": "in that order"}
 # %% wrong="only ε" edit={"get_epsilon_and_optimal_order": "get_epsilon"} loses={"published_figures_come_out": "the pair", "epsilon_is_an_upper_bound": "the pair", "the_best_order_is_reported": "the pair"}
-# %% wrong="a δ of its own" edit={"order(delta)": "order(1e-5)"} loses={"epsilon_is_an_upper_bound": "larger δ"}
-# %% wrong="the sampling composed, the noise not" edit={"dp_accounting.Gaussian": "dp_accounting.SelfComposedDpEvent(dp_accounting.Gaussian", "(noise_multiplier)": "(noise_multiplier), steps)", "), steps)": "))"} loses={"published_figures_come_out": "SAMPLED", "epsilon_is_an_upper_bound": "a little above", "the_best_order_is_reported": "falls below"}
+# %% wrong="a δ of its own" edit={"order(delta)": "order(1e-5)"} loses={"epsilon_is_an_upper_bound": "larger δ", "the_best_order_is_reported": "yours is"}
+# %% wrong="the sampling composed, the noise not" edit={"dp_accounting.Gaussian": "dp_accounting.SelfComposedDpEvent(dp_accounting.Gaussian", "(noise_multiplier)": "(noise_multiplier), steps)", "), steps)": "))"} loses={"published_figures_come_out": "the published ε is", "epsilon_is_an_upper_bound": "a little above", "the_best_order_is_reported": "falls below"}
 
-# %% wrong="an ε of its own, and the smallest order" loses={"published_figures_come_out": "the published", "epsilon_is_an_upper_bound": "argument used", "the_best_order_is_reported": "smallest ε comes from"}
+# %% wrong="an ε of its own, and the smallest order" loses={"published_figures_come_out": "the published", "epsilon_is_an_upper_bound": "should fall", "the_best_order_is_reported": "smallest ε comes from"}
 def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
     return 1000.0 + min(orders), min(orders)
 
@@ -71,3 +102,11 @@ def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders
 def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
     published = {0.1: 2321.94, 1.3: 0.9422, 1.1: 0.7958}
     return published.get(noise_multiplier, 1.0), min(orders)
+
+# %% wrong="the noise squared" edit={"GaussianDpEvent(noise_multiplier)": "GaussianDpEvent(noise_multiplier**2)"} loses={"published_figures_come_out": "the published ε is", "epsilon_is_an_upper_bound": "a little above", "the_best_order_is_reported": "yours is"}
+# %% wrong="the classical conversion" of="the conversion by hand" edit={"np.log1p(-1 / a) - np.log(a * delta) / (a - 1)": "np.log(1 / delta) / (a - 1)"} loses={"published_figures_come_out": "the published ε is", "the_best_order_is_reported": "yours is"}
+# %% wrong="the largest order is the best" edit={"return accountant.get_epsilon_and_optimal_order(delta)": "return accountant.get_epsilon(delta), max(orders)"} loses={"the_best_order_is_reported": "the best of the tutorial's"}
+# %% wrong="orders sorted, its index returned" of="the conversion by hand" edit={"orders[best]": "best"} loses={"published_figures_come_out": "best order 0", "the_best_order_is_reported": "best order 0"}
+# %% wrong="the notebook's δ" edit={"order(delta)": "order(PUBLISHED_DELTA)"} loses={"epsilon_is_an_upper_bound": "larger δ", "the_best_order_is_reported": "yours is"}
+# %% wrong="neighbours that replace one" edit={"RdpAccountant(orders)": "RdpAccountant(orders, dp_accounting.NeighboringRelation.REPLACE_ONE)"} loses={"published_figures_come_out": "UnsupportedEventError", "epsilon_is_an_upper_bound": "UnsupportedEventError", "the_best_order_is_reported": "UnsupportedEventError"}
+# %% wrong="a sampling probability of a half at most" edit={"sampling_probability, dp": "min(sampling_probability, 0.5), dp"} loses={"the_best_order_is_reported": "yours is"}

@@ -52,11 +52,42 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     refuted_at_all = audit.p_value(correct, guesses, 0.0, delta, canaries) <= 1 - confidence
     return np.float32(search(0.0, 20.0)) if refuted_at_all else 0.0
 
-# %% wrong="the wrong side of the interval" edit={"<= 1 - confidence": "> 1 - confidence", "return low": "return high"} loses={"lower_bound_is_where_refutation_ends": "not refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
-# %% wrong="compares with the confidence" edit={"<= 1 - confidence": "<= confidence"} loses={"lower_bound_is_where_refutation_ends": "not refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
+# %% right="the middle of the last interval"
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    beta = 1 - confidence
+    if not audit.p_value(correct, guesses, 0.0, delta, canaries) <= beta:
+        return 0.0
+    low, high = 0.0, 20.0
+    while high - low > 0.01:
+        middle = (low + high) / 2
+        low, high = (middle, high) if audit.p_value(correct, guesses, middle, delta, canaries) <= beta else (low, middle)
+    return (low + high) / 2
+
+# %% right="steps that grow finer"
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    epsilon = 0.0
+    if audit.p_value(correct, guesses, epsilon, delta, canaries) > 1 - confidence:
+        return epsilon
+    for step in (1.0, 0.1, 0.01, 0.001):
+        while audit.p_value(correct, guesses, epsilon + step, delta, canaries) <= 1 - confidence:
+            epsilon += step
+    return epsilon
+
+# %% right="a binary search over thousandths"
+import bisect
+
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    grid = range(20_000)
+    first = bisect.bisect_right(
+        grid, 1 - confidence, key=lambda k: audit.p_value(correct, guesses, k / 1000, delta, canaries)
+    )
+    return max(0, first - 1) / 1000
+
+# %% wrong="the wrong side of the interval" edit={"<= 1 - confidence": "> 1 - confidence", "return low": "return high"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
+# %% wrong="compares with the confidence" edit={"<= 1 - confidence": "<= confidence"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
 # %% wrong="never says 0" edit={"return low": "return high"} loses={"lower_bound_of_a_lucky_guesser": "lower bound is 0"}
 
-# %% wrong="a grid that is too coarse" loses={"lower_bound_is_where_refutation_ends": "larger lower bound is proved"}
+# %% wrong="a grid that is too coarse" loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
 def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     best = 0.0
     for epsilon in np.arange(0, 20, 0.05):
@@ -64,7 +95,7 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
             best = epsilon
     return best
 
-# %% wrong="the odds of the guesses, no confidence" loses={"lower_bound_is_where_refutation_ends": "not refuted", "lower_bound_of_a_lucky_guesser": "the surer"}
+# %% wrong="the odds of the guesses, no confidence" loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "the surer"}
 def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     if 2 * correct <= guesses:
         return 0.0
@@ -89,6 +120,15 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     while audit.p_value(correct, guesses, low + 0.01, delta, canaries) <= 1 - confidence:
         low += 0.01
 
-# %% wrong="what is left of the confidence" loses={"lower_bound_is_where_refutation_ends": "larger lower bound is proved", "lower_bound_of_a_lucky_guesser": "not far below"}
+# %% wrong="what is left of the confidence" loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "not far below"}
 def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     return 1 - confidence if 2 * correct > guesses else 0.0
+
+# %% wrong="a δ of its own" of="solution" edit={"epsilon, delta, canaries": "epsilon, 1e-3, canaries"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "the surer"}
+# %% wrong="no δ" of="solution" edit={"epsilon, delta, canaries": "epsilon, 0.0, canaries"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
+# %% wrong="the guesses for the canaries" of="solution" edit={"epsilon, delta, canaries": "epsilon, delta, guesses"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
+# %% wrong="half of the error on each side" of="solution" edit={"<= 1 - confidence": "<= (1 - confidence) / 2"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
+# %% wrong="searches up to 2" of="solution" edit={"20.0": "2.0"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
+# %% wrong="95 % for everybody" of="solution" edit={"<= 1 - confidence": "<= 0.05"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "the surer"}
+# %% wrong="a negative number for no refutation" of="solution" edit={"return 0.0": "return -1.0"} loses={"lower_bound_of_a_lucky_guesser": "the lower bound is 0"}
+# %% wrong="a single halving" of="solution" edit={"while high - low > 1e-3": "for _ in range(1)"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "the surer"}

@@ -34,6 +34,32 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
     model.compile(optimizer=optimizer, loss=PerExample(reduction="none"))
     return model.fit(data, epochs=epochs, verbose=0)
 
+# %% right="its own loss class, batches of a pipeline"
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")
+    model.compile(loss=loss, optimizer=optimizer)
+    data = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch(batch_size)
+    return model.fit(data, epochs=epochs, verbose=0)
+
+# %% right="steps per epoch, spelled out"
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(optimizer=optimizer, loss=per_example_loss)
+    history = model.fit(
+        x=x, y=y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0,
+        steps_per_epoch=len(x) // batch_size,
+    )
+    return history
+
+# %% right="labels in a column"
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(optimizer, per_example_loss, metrics=[tf.keras.metrics.SparseCategoricalAccuracy()])
+    return model.fit(x, y[:, None], batch_size=batch_size, epochs=epochs, verbose=0)
+
+# %% right="tensors in place of arrays"
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(optimizer, per_example_loss)
+    return model.fit(tf.constant(x), tf.constant(y), batch_size=batch_size, epochs=epochs, verbose=0)
+
 # %% wrong="a reduced loss" loses={"fit_keeps_one_loss_per_example": "reduction NONE"}
 def fit_with_library(model, optimizer, x, y, batch_size, epochs):
     model.compile(optimizer, tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -64,3 +90,11 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
     model.compile(optimizer, per_example_loss)
     model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
     return model
+
+# %% wrong="the whole data as one batch" edit={"batch_size, epochs,": "len(x), epochs,"} loses={"fit_keeps_one_loss_per_example": "steps"}
+# %% wrong="one epoch too many" edit={"batch_size, epochs,": "batch_size, epochs + 1,"} loses={"fit_keeps_one_loss_per_example": "steps"}
+# %% wrong="fits twice" edit={"return model": "model.fit(x, y, batch_size, epochs, verbose=0); return model"} loses={"fit_keeps_one_loss_per_example": "steps"}
+# %% wrong="the mean squared error" edit={"per_example_loss": "tf.keras.losses.MeanSquaredError(reduction='none')"} loses={"fit_keeps_one_loss_per_example": "LOGITS"}
+# %% wrong="labels shuffled" edit={"fit(x, y,": "fit(x, np.random.default_rng(0).permutation(y),"} loses={"fit_keeps_one_loss_per_example": "LOGITS"}
+# %% wrong="an eighth is kept for validation" edit={"verbose=0": "verbose=0, validation_split=0.5"} loses={"fit_keeps_one_loss_per_example": "fit_with_library"}
+# %% wrong="the sum of the losses" edit={"per_example_loss)": "tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction='sum'))"} loses={"fit_keeps_one_loss_per_example": "reduction NONE"}

@@ -34,23 +34,49 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
         learning_rate=learning_rate,
     )
 
+# %% right="arguments bound one after another"
+from functools import partial
+
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    private = partial(tensorflow_privacy.DPKerasSGDOptimizer, l2_norm_clip, noise_multiplier)
+    return partial(private, num_microbatches)(learning_rate=learning_rate)
+
+# %% right="the generic optimizer, numbers as floats"
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    private = tensorflow_privacy.DPKerasSGDOptimizer
+    return private(float(l2_norm_clip), float(noise_multiplier), int(num_microbatches), learning_rate=float(learning_rate))
+
+# %% right="momentum of none"
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    optimizer = tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip, noise_multiplier, num_microbatches=num_microbatches,
+        learning_rate=learning_rate, momentum=0.0, nesterov=False,
+    )
+    return optimizer
+
+# %% right="a learning rate that is set afterwards"
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    optimizer = tensorflow_privacy.DPKerasSGDOptimizer(l2_norm_clip, noise_multiplier, num_microbatches)
+    optimizer.learning_rate = learning_rate
+    return optimizer
+
 # %% wrong="an ordinary optimizer" loses={"its_step_clips_each_microbatch": "neither clipping nor noise", "its_noise_has_the_right_scale": "neither clipping nor noise"}
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
     return tf.keras.optimizers.SGD(learning_rate, clipnorm=l2_norm_clip)
 
 # %% wrong="forgets num_microbatches" of="solution" edit={"num_microbatches=num_microbatches,": ""} loses={"its_step_clips_each_microbatch": "num_microbatches does not reach"}
-# %% wrong="multiplies the noise by the clip once more" of="solution" edit={"noise_multiplier=noise_multiplier": "noise_multiplier=noise_multiplier * l2_norm_clip"} loses={"its_noise_has_the_right_scale": "multiplies by the clip itself"}
+# %% wrong="multiplies the noise by the clip once more" of="solution" edit={"noise_multiplier=noise_multiplier": "noise_multiplier=noise_multiplier * l2_norm_clip"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="clip and noise swapped" of="solution" edit={"=l2_norm_clip": "=noise_multiplier", "noise_multiplier=noise_multiplier": "noise_multiplier=l2_norm_clip"} loses={"its_step_clips_each_microbatch": "under its own name"}
-# %% wrong="the clip set far too high" of="solution" edit={"l2_norm_clip=l2_norm_clip": "l2_norm_clip=1e6"} loses={"its_step_clips_each_microbatch": "l2_norm_clip does not reach", "its_noise_has_the_right_scale": "times noise_multiplier"}
+# %% wrong="the clip set far too high" of="solution" edit={"l2_norm_clip=l2_norm_clip": "l2_norm_clip=1e6"} loses={"its_step_clips_each_microbatch": "l2_norm_clip does not reach", "its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="the learning rate as fourth argument" edit={"learning_rate=learning_rate": "learning_rate"} loses={"its_step_clips_each_microbatch": "default", "its_noise_has_the_right_scale": "default"}
-# %% wrong="a fixed learning rate" of="solution" edit={"learning_rate=learning_rate": "learning_rate=0.15"} loses={"its_step_clips_each_microbatch": "times as far", "its_noise_has_the_right_scale": "times noise_multiplier"}
+# %% wrong="a fixed learning rate" of="solution" edit={"learning_rate=learning_rate": "learning_rate=0.15"} loses={"its_step_clips_each_microbatch": "times as far", "its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="forgets to return" of="solution" edit={"return tensorflow_privacy": "tensorflow_privacy"} loses={"its_step_clips_each_microbatch": "return", "its_noise_has_the_right_scale": "return"}
 
 # %% wrong="returns the class" loses={"its_step_clips_each_microbatch": "not an optimizer", "its_noise_has_the_right_scale": "not an optimizer"}
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
     return tensorflow_privacy.DPKerasSGDOptimizer
 
-# %% wrong="coins in place of noise" loses={"its_step_clips_each_microbatch": "Could not interpret", "its_noise_has_the_right_scale": "no Gaussian noise"}
+# %% wrong="coins in place of noise" loses={"its_step_clips_each_microbatch": "Could not interpret", "its_noise_has_the_right_scale": "not drawn anew"}
 class Coins:
     __module__ = "tensorflow_privacy.coins"
 
@@ -67,4 +93,10 @@ class Coins:
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
     return Coins(learning_rate * noise_multiplier * l2_norm_clip / num_microbatches)
 
-# %% wrong="settings of its own" of="solution" edit={"l2_norm_clip=l2_norm_clip": "l2_norm_clip=0.7", "learning_rate=learning_rate": "learning_rate=0.2"} loses={"its_step_clips_each_microbatch": "times as far", "its_noise_has_the_right_scale": "times noise_multiplier"}
+# %% wrong="settings of its own" of="solution" edit={"l2_norm_clip=l2_norm_clip": "l2_norm_clip=0.7", "learning_rate=learning_rate": "learning_rate=0.2"} loses={"its_step_clips_each_microbatch": "times as far", "its_noise_has_the_right_scale": "times learning_rate"}
+
+# %% wrong="clip and learning rate swapped" of="solution" edit={"=l2_norm_clip": "=learning_rate", "learning_rate=learning_rate": "learning_rate=l2_norm_clip"} loses={"its_step_clips_each_microbatch": "under its own name"}
+# %% wrong="no noise" of="solution" edit={"=noise_multiplier": "=0.0"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
+# %% wrong="noise divided by the microbatches once more" of="solution" edit={"=noise_multiplier": "=noise_multiplier / num_microbatches"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
+# %% wrong="momentum" of="solution" edit={"learning_rate=learning_rate": "learning_rate=learning_rate, momentum=0.9"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
+# %% wrong="Adam" of="solution" edit={"return tensorflow_privacy.DPKerasSGDOptimizer": "return tensorflow_privacy.DPKerasAdamOptimizer"} loses={"its_step_clips_each_microbatch": "under its own name", "its_noise_has_the_right_scale": "times learning_rate"}

@@ -34,9 +34,34 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
         at += g.size
     return out
 
-# %% wrong="noise after the division" edit={"(g +": "(g / expected_batch_size +", "g.shape)) / expected_batch_size": "g.shape))"} loses={"noise_has_the_right_scale": "after the division"}
-# %% wrong="forgets the clip" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier"} loses={"noise_has_the_right_scale": "l2_norm_clip is missing"}
-# %% wrong="a variance as deviation" of="solution" edit={"noise_multiplier * l2_norm_clip": "(noise_multiplier * l2_norm_clip) ** 2"} loses={"noise_has_the_right_scale": "variance is used where a standard deviation"}
+# %% right="Box and Muller's method"
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    out = []
+    for g in clipped_sum:
+        radius = np.sqrt(-2 * np.log1p(-rng.random(g.shape)))
+        z = radius * np.cos(2 * np.pi * rng.random(g.shape))
+        out.append((g + noise_multiplier * l2_norm_clip * z) / expected_batch_size)
+    return out
+
+# %% right="a generator of its own for each variable, spawned"
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    seeds = rng.integers(2**63, size=(len(clipped_sum), 2))
+    deviation = noise_multiplier * l2_norm_clip
+    return [
+        (g + np.random.default_rng(seed.tolist()).normal(0, deviation, g.shape)) / expected_batch_size
+        for g, seed in zip(clipped_sum, seeds)
+    ]
+
+# %% right="SciPy draws, from rng"
+from scipy import stats
+
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    noise = stats.norm(scale=max(noise_multiplier * l2_norm_clip, 1e-300))
+    return [(np.asarray(g, float) + noise.rvs(g.shape, random_state=rng)) / expected_batch_size for g in clipped_sum]
+
+# %% wrong="noise after the division" edit={"(g +": "(g / expected_batch_size +", "g.shape)) / expected_batch_size": "g.shape))"} loses={"noise_has_the_right_scale": "the noise's standard deviation is"}
+# %% wrong="forgets the clip" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier"} loses={"noise_has_the_right_scale": "the noise's standard deviation is"}
+# %% wrong="a variance as deviation" of="solution" edit={"noise_multiplier * l2_norm_clip": "(noise_multiplier * l2_norm_clip) ** 2"} loses={"noise_has_the_right_scale": "the noise's standard deviation is"}
 
 # %% wrong="one draw for all coordinates" loses={"noise_has_the_right_scale": "one number for each coordinate", "noise_is_fresh_and_reproducible": "one number for each coordinate"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
@@ -45,12 +70,12 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 
 # %% wrong="one draw for each variable" of="solution" edit={"(0, deviation, g.shape)": "(0, deviation)"} loses={"noise_has_the_right_scale": "one number for each coordinate", "noise_is_fresh_and_reproducible": "one number for each coordinate"}
 # %% wrong="NumPy's global generator" edit={"rng.normal": "np.random.normal"} loses={"noise_is_fresh_and_reproducible": "rng you are given"}
-# %% wrong="re-seeds at every call" edit={"return": "rng = np.random.default_rng(0); return"} loses={"noise_is_fresh_and_reproducible": "two calls"}
-# %% wrong="divides by the number of variables" edit={"/ expected_batch_size": "/ len(clipped_sum)"} loses={"without_noise_it_is_the_mean": "clipped_sum / result", "noise_has_the_right_scale": "times"}
-# %% wrong="Laplace noise" of="solution" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier * l2_norm_clip / np.sqrt(2)", "rng.normal": "rng.laplace"} loses={"noise_has_the_right_scale": "not Gaussian"}
+# %% wrong="re-seeds at every call" edit={"return": "rng = np.random.default_rng(0); return"} loses={"noise_is_fresh_and_reproducible": "one after another: number 2"}
+# %% wrong="divides by the number of variables" edit={"/ expected_batch_size": "/ len(clipped_sum)"} loses={"without_noise_it_is_the_mean": "expected_batch_size", "noise_has_the_right_scale": "times", "noise_is_fresh_and_reproducible": "times what is wanted"}
+# %% wrong="Laplace noise" of="solution" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier * l2_norm_clip / np.sqrt(2)", "rng.normal": "rng.laplace"} loses={"noise_has_the_right_scale": "of a Gaussian", "noise_is_fresh_and_reproducible": "of a Gaussian"}
 # %% wrong="forgets the noise" edit={"(g + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape))": "g"} loses={"noise_has_the_right_scale": "no noise", "noise_is_fresh_and_reproducible": "no noise"}
 
-# %% wrong="fresh noise for the first variable only" loses={"noise_is_fresh_and_reproducible": "in some variable"}
+# %% wrong="fresh noise for the first variable only" loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     deviation = noise_multiplier * l2_norm_clip
     generators = [rng, *(np.random.default_rng(i) for i in range(1, len(clipped_sum)))]
@@ -60,3 +85,28 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
     ]
 
 # %% wrong="the second variable from NumPy's global generator" of="solution" edit={"rng.normal": "(np.random if i else rng).normal", "for g in clipped_sum": "for i, g in enumerate(clipped_sum)"} loses={"noise_is_fresh_and_reproducible": "rng you are given"}
+
+# %% wrong="one half is the other with its sign turned" loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    out = []
+    for g in clipped_sum:
+        half = rng.normal(0, noise_multiplier * l2_norm_clip, (g.size + 1) // 2)
+        out.append((g + np.r_[half, -half][: g.size].reshape(g.shape)) / expected_batch_size)
+    return out
+
+# %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, g.size), 2)[: g.size].reshape(g.shape)"} loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
+# %% wrong="tails cut at 3 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.clip(rng.standard_normal(g.shape), -3, 3) * noise_multiplier * l2_norm_clip"} loses={"noise_has_the_right_scale": "of a Gaussian", "noise_is_fresh_and_reproducible": "of a Gaussian"}
+# %% wrong="tails cut at 4 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.clip(rng.standard_normal(g.shape), -4, 4) * noise_multiplier * l2_norm_clip"} loses={"noise_is_fresh_and_reproducible": "4 standard deviations"}
+# %% wrong="a pool of a hundred thousand values" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "noise_multiplier * l2_norm_clip * rng.choice(rng.standard_normal(100_000), g.shape)"} loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
+# %% wrong="a thousand seeds" edit={"return": "rng = np.random.default_rng(rng.integers(1000)); return"} loses={"noise_is_fresh_and_reproducible": "is exactly number"}
+# %% wrong="65 536 seeds" edit={"return": "rng = np.random.default_rng(rng.integers(2**16)); return"} loses={"noise_is_fresh_and_reproducible": "is exactly number"}
+# %% wrong="a copy of the generator" edit={"return": "import copy; rng = copy.deepcopy(rng); return"} loses={"noise_is_fresh_and_reproducible": "one after another: number 2"}
+# %% wrong="a copy of the generator for each variable" of="solution" edit={"rng.normal": "__import__('copy').deepcopy(rng).normal"} loses={"noise_is_fresh_and_reproducible": "the noise"}
+# %% wrong="repeats after 65 536 coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.resize(rng.normal(0, noise_multiplier * l2_norm_clip, 2**16), g.shape)"} loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
+# %% wrong="uniform noise of the same variance" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "rng.uniform(-3**0.5, 3**0.5, g.shape) * noise_multiplier * l2_norm_clip"} loses={"noise_has_the_right_scale": "of a Gaussian", "noise_is_fresh_and_reproducible": "of a Gaussian"}
+# %% wrong="coins of the same variance" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "rng.choice([-1, 1], g.shape) * noise_multiplier * l2_norm_clip"} loses={"noise_has_the_right_scale": "of a Gaussian", "noise_is_fresh_and_reproducible": "not drawn anew"}
+# %% wrong="noise on the first variable only" of="solution" edit={"rng.normal(0, deviation, g.shape)": "(rng.normal(0, deviation, g.shape) if i == 0 else 0)", "for g in clipped_sum": "for i, g in enumerate(clipped_sum)"} loses={"noise_has_the_right_scale": "same noise", "noise_is_fresh_and_reproducible": "noise"}
+# %% wrong="noise where there is a gradient" edit={"(g + rng": "(g + (g != 0) * rng"} loses={"noise_is_fresh_and_reproducible": "no noise"}
+# %% wrong="noise as large as the gradient" edit={"(g + rng": "(g + np.abs(g) / l2_norm_clip * rng"} loses={"noise_has_the_right_scale": "times", "noise_is_fresh_and_reproducible": "no noise"}
+# %% wrong="the clip and learning rate of the notebook" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier * L2_NORM_CLIP"} loses={"noise_has_the_right_scale": "the noise's standard deviation is", "noise_is_fresh_and_reproducible": "what is wanted"}
+# %% wrong="seeded by the data" edit={"return": "rng = np.random.default_rng(abs(int(1e6 * np.sum(clipped_sum[0])))); return"} loses={"noise_is_fresh_and_reproducible": "is exactly number"}

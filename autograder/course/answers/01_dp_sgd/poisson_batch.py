@@ -19,11 +19,30 @@ def poisson_batch(rng, n, sampling_probability):
 def poisson_batch(rng, n, sampling_probability):
     return tf.where(rng.random(n) < sampling_probability)[:, 0]
 
-# %% wrong="a fixed size without replacement" loses={"sizes_are_binomial": "same size"}
+# %% right="gaps between the chosen, geometric"
+def poisson_batch(rng, n, sampling_probability):
+    if sampling_probability == 0:
+        return []
+    chosen, at = [], int(rng.geometric(sampling_probability)) - 1
+    while at < n:
+        chosen.append(at)
+        at += int(rng.geometric(sampling_probability))
+    return chosen
+
+# %% right="float32 coins, 32-bit indices"
+def poisson_batch(rng, n, sampling_probability):
+    return np.nonzero(rng.random(n, dtype=np.float32) < sampling_probability)[0].astype(np.int32)
+
+# %% right="stateless coins, shuffled"
+def poisson_batch(rng, n, sampling_probability):
+    coins = tf.random.stateless_uniform([n], rng.integers(2**62, size=2), dtype=tf.float64).numpy()
+    return rng.permutation(np.flatnonzero(coins < sampling_probability))
+
+# %% wrong="a fixed size without replacement" loses={"sizes_are_binomial": "same size", "examples_are_independent": "size of a batch"}
 def poisson_batch(rng, n, sampling_probability):
     return rng.choice(n, round(n * sampling_probability), replace=False)
 
-# %% wrong="a Poisson-distributed size" loses={"sizes_are_binomial": "a coin of its own"}
+# %% wrong="a Poisson-distributed size" loses={"sizes_are_binomial": "size of a batch", "examples_are_independent": "size of a batch"}
 def poisson_batch(rng, n, sampling_probability):
     return rng.permutation(n)[: rng.poisson(n * sampling_probability)]
 
@@ -32,20 +51,20 @@ def poisson_batch(rng, n, sampling_probability):
     batch = np.flatnonzero(rng.random(n) < sampling_probability)
     return batch if len(batch) else np.array([rng.integers(n)])
 
-# %% wrong="a fixed size with replacement" loses={"sizes_are_binomial": "same size", "examples_are_independent": "twice"}
+# %% wrong="a fixed size with replacement" loses={"sizes_are_binomial": "twice", "examples_are_independent": "twice"}
 def poisson_batch(rng, n, sampling_probability):
     return rng.integers(0, n, round(n * sampling_probability))
 
-# %% wrong="a binomial size with replacement" loses={"examples_are_independent": "twice"}
+# %% wrong="a binomial size with replacement" loses={"sizes_are_binomial": "twice", "examples_are_independent": "twice"}
 def poisson_batch(rng, n, sampling_probability):
     return rng.choice(n, rng.binomial(n, sampling_probability))
 
-# %% wrong="a Poisson size, a contiguous block" of="a binomial size, then distinct members" edit={"rng.choice(n, size, replace=False)": "(rng.integers(n) + np.arange(size)) % n"} loses={"examples_are_independent": "neighbours"}
+# %% wrong="a Poisson size, a contiguous block" of="a binomial size, then distinct members" edit={"rng.choice(n, size, replace=False)": "(rng.integers(n) + np.arange(size)) % n"} loses={"examples_are_independent": "those that are 1 coins apart"}
 # %% wrong="the mask" of="solution" edit={"np.flatnonzero(": "("} loses={"sizes_are_binomial": "mask", "examples_are_independent": "mask"}
 # %% wrong="off by one" of="solution" edit={"return np.flatnonzero": "return 1 + np.flatnonzero"} loses={"sizes_are_binomial": "n − 1", "examples_are_independent": "n − 1"}
 # %% wrong="the complement" of="solution" edit={"rng.random(n) <": "rng.random(n) >"} loses={"sizes_are_binomial": "on average", "examples_are_independent": "are expected"}
 
-# %% wrong="slices of a shuffled epoch" loses={"sizes_are_binomial": "same size", "examples_are_independent": "successive"}
+# %% wrong="slices of a shuffled epoch" loses={"sizes_are_binomial": "same size", "examples_are_independent": "size of a batch"}
 def poisson_batch(rng, n, sampling_probability):
     global order
     size = round(n * sampling_probability)
@@ -55,3 +74,21 @@ def poisson_batch(rng, n, sampling_probability):
     return batch
 
 # %% wrong="a generator of its own" of="solution" edit={"rng.random": "np.random.random"} loses={"examples_are_independent": "rng you are given"}
+
+# %% wrong="indices as floats" of="solution" edit={"return np.flatnonzero(rng.random(n) < sampling_probability)": "return np.flatnonzero(rng.random(n) < sampling_probability).astype(float)"} loses={"sizes_are_binomial": "no integers", "examples_are_independent": "no integers"}
+# %% wrong="a coin with a hundred sides" of="solution" edit={"rng.random(n) < sampling_probability": "rng.integers(100, size=n) < round(100 * sampling_probability)"} loses={"sizes_are_binomial": "ten batches", "examples_are_independent": "size of a batch"}
+# %% wrong="a coin with a thousand sides" of="solution" edit={"rng.random(n) < sampling_probability": "rng.integers(1000, size=n) < 1000 * sampling_probability"} loses={"sizes_are_binomial": "to be expected"}
+# %% wrong="a normal size" of="a binomial size, then distinct members" edit={"rng.binomial(n, sampling_probability)": "int(np.clip(round(rng.normal(n * sampling_probability, np.sqrt(n * sampling_probability * (1 - sampling_probability)))), 0, n))"} loses={"sizes_are_binomial": "size of a batch is above"}
+# %% wrong="a capped size" of="solution" edit={"return np.flatnonzero(rng.random(n) < sampling_probability)": "batch = np.flatnonzero(rng.random(n) < sampling_probability); return batch[: int(1.5 * n * sampling_probability) + 1]"} loses={"sizes_are_binomial": "to be expected"}
+# %% wrong="one of a thousand batches" loses={"examples_are_independent": "is exactly number"}
+def poisson_batch(rng, n, sampling_probability):
+    prepared = np.random.default_rng(rng.integers(1000))
+    return np.flatnonzero(prepared.random(n) < sampling_probability)
+
+# %% wrong="a copy of the generator" of="solution" edit={"return np": "import copy; rng = copy.deepcopy(rng); return np"} loses={"sizes_are_binomial": "same size", "examples_are_independent": "Example"}
+# %% wrong="without a generator" of="solution" edit={"rng.random(n)": "np.random.default_rng().random(n)"} loses={"examples_are_independent": "rng you are given"}
+# %% wrong="one coin for two neighbours" of="solution" edit={"rng.random(n)": "np.repeat(rng.random(n // 2 + 1), 2)[:n]"} loses={"sizes_are_binomial": "size of a batch", "examples_are_independent": "size of a batch"}
+# %% wrong="antithetic coins" loses={"sizes_are_binomial": "size of a batch", "examples_are_independent": "size of a batch"}
+def poisson_batch(rng, n, sampling_probability):
+    half = rng.random((n + 1) // 2)
+    return np.flatnonzero(np.concatenate([half, 1 - half])[:n] < sampling_probability)

@@ -30,7 +30,24 @@ def tpr_bound(fpr, epsilon, delta):
     miss = np.maximum(1 - delta - np.exp(epsilon) * fpr, np.exp(-epsilon) * (1 - delta - fpr))
     return 1 - np.maximum(0, miss)
 
-# %% wrong="only the first inequality" loses={"bound_is_valid_and_tight": "can be swapped"}
+# %% right="solved for the miss rate, sorted"
+def tpr_bound(fpr, epsilon, delta):
+    ratio = np.exp(epsilon)
+    return np.sort([ratio * fpr + delta, (ratio - 1 + delta + fpr) / ratio, 0 * fpr + 1], axis=0)[0]
+
+# %% right="where the lines cross"
+def tpr_bound(fpr, epsilon, delta):
+    fpr = np.asarray(fpr, dtype=float)
+    steep, flat = np.exp(epsilon) * fpr + delta, 1 - (1 - delta - fpr) * np.exp(-epsilon)
+    return np.where(fpr >= 1 - delta, 1.0, np.where(steep < flat, steep, flat))
+
+# %% right="vectorize"
+def tpr_bound(fpr, epsilon, delta):
+    def one(p):
+        return float(min(1, np.exp(epsilon) * p + delta, 1 - np.exp(-epsilon) * (1 - delta - p)))
+    return np.vectorize(one)(fpr)
+
+# %% wrong="only the first inequality" loses={"bound_is_valid_and_tight": "first inequality alone"}
 def tpr_bound(fpr, epsilon, delta):
     return np.minimum(1, np.exp(epsilon) * fpr + delta)
 
@@ -42,7 +59,7 @@ def tpr_bound(fpr, epsilon, delta):
 
 # %% wrong="forgets δ" edit={"fpr + delta": "fpr", "1 - delta - fpr": "1 - fpr"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
 # %% wrong="e^ε times everything" edit={"np.exp(epsilon) * fpr + delta": "np.exp(epsilon) * (fpr + delta)"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
-# %% wrong="the maximum of the two" edit={"np.minimum(np.exp": "np.maximum(np.exp"} loses={"bound_is_valid_and_tight": "loose", "bound_at_the_edges": "FPR 0.0"}
+# %% wrong="the maximum of the two" edit={"np.minimum(np.exp": "np.maximum(np.exp"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "FPR 0.0"}
 # %% wrong="1 + ε in place of e^ε" edit={"np.exp(epsilon)": "(1 + epsilon)", "np.exp(-epsilon) * (1 - delta - fpr)": "(1 - delta - fpr) / (1 + epsilon)"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
 
 # %% wrong="returns the missed ones" loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "beats guessing"}
@@ -56,3 +73,10 @@ def tpr_bound(fpr, epsilon, delta):
 # %% wrong="all or nothing" loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "better than guessing"}
 def tpr_bound(fpr, epsilon, delta):
     return np.where(fpr > 0, 1.0, delta) if epsilon else fpr
+
+# %% wrong="only the second inequality" of="solution" edit={"np.minimum(forwards, swapped)": "swapped"} loses={"bound_is_valid_and_tight": "second inequality alone", "bound_at_the_edges": "ε = 50"}
+# %% wrong="δ in one of the two" of="solution" edit={"1 - delta - fpr": "1 - fpr"} loses={"bound_is_valid_and_tight": "the tight bound is"}
+# %% wrong="δ as a factor" of="solution" edit={"fpr + delta": "fpr * (1 + delta)"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
+# %% wrong="a δ of its own" of="solution" edit={"fpr + delta": "fpr + DELTA", "1 - delta - fpr": "1 - DELTA - fpr"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε"}
+# %% wrong="2^ε in place of e^ε" of="solution" edit={"np.exp(epsilon)": "2**epsilon", "np.exp(-epsilon)": "2**-epsilon"} loses={"bound_is_valid_and_tight": "the tight bound is"}
+# %% wrong="the sign of ε turned" of="solution" edit={"np.exp(epsilon)": "np.exp(-epsilon)", "np.exp(-epsilon)": "np.exp(epsilon)"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}

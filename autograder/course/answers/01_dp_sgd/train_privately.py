@@ -45,7 +45,56 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_si
         rng=rng, validation_data=validation_data, **settings,
     )
 
-# %% right="another learning rate and clip"
+# %% right="the loss as a function"
+def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_size, rng, validation_data=None):
+    def loss(labels, logits):
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(labels, tf.int32), logits)
+    return dpsgd.fit(
+        model, loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE, momentum=0.0),
+        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier,
+        sampling_probability=batch_size / public_size, expected_batch_size=batch_size,
+        steps=int(np.ceil(epochs * public_size / batch_size)),
+        rng=rng, delta=DELTA, validation_data=validation_data,
+    )
+
+# %% right="one-hot labels, a generator of its own from rng"
+def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_size, rng, validation_data=None):
+    classes = model.output_shape[-1]
+    loss = tf.keras.losses.CategoricalCrossentropy(from_logits=True, reduction="none")
+    if validation_data is not None:
+        validation_data = (validation_data[0], np.eye(classes, dtype=np.float32)[validation_data[1]])
+    steps_per_epoch = public_size // batch_size
+    return dpsgd.fit(
+        model, loss, x, np.eye(classes, dtype=np.float32)[y],
+        optimizer=tf.keras.optimizers.SGD(LEARNING_RATE), l2_norm_clip=L2_NORM_CLIP,
+        noise_multiplier=noise_multiplier, sampling_probability=1 / steps_per_epoch,
+        expected_batch_size=batch_size, steps=steps_per_epoch * epochs,
+        rng=np.random.default_rng(rng.integers(2**32, size=4).tolist()), delta=DELTA,
+        validation_data=validation_data,
+    )
+
+# %% right="arguments in a dictionary, a record at every step"
+def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_size, rng, validation_data=None):
+    q = batch_size / public_size
+    plan = {"sampling_probability": q, "steps": round(epochs / q), "expected_batch_size": q * public_size}
+    return dpsgd.fit(
+        model, per_example_loss, np.asarray(x), np.asarray(y), **plan, record_every=1, label="private",
+        optimizer=tf.keras.optimizers.SGD(learning_rate=LEARNING_RATE), l2_norm_clip=L2_NORM_CLIP,
+        noise_multiplier=noise_multiplier, rng=rng, delta=DELTA, validation_data=validation_data,
+    )
+
+# %% right="spawns a generator"
+def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_size, rng, validation_data=None):
+    [own] = rng.spawn(1)
+    own = np.random.default_rng([*own.integers(2**32, size=4), *rng.integers(2**32, size=4)])
+    return dpsgd.fit(
+        model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
+        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier, delta=DELTA,
+        sampling_probability=batch_size / public_size, expected_batch_size=batch_size,
+        steps=epochs * public_size // batch_size, rng=own, validation_data=validation_data,
+    )
+
+# %% wrong="another learning rate and clip" loses={"the_plan_is_the_one_accounted": "times as far", "the_model_learns": "from there"}
 def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_size, rng, validation_data=None):
     return dpsgd.fit(
         model, per_example_loss, x, y,
@@ -57,23 +106,39 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_si
     )
 
 # %% wrong="epochs as steps" edit={"epochs * public_size // batch_size": "epochs"} loses={"the_plan_is_the_one_accounted": "you trained for"}
-# %% wrong="1 / batch_size as probability" edit={"batch_size / public_size": "0.5 / batch_size"} loses={"the_plan_is_the_one_accounted": "batch_size / public_size", "the_model_learns": "did not learn"}
-# %% wrong="one pass only" edit={"epochs * public_size": "public_size"} loses={"the_plan_is_the_one_accounted": "you trained for"}
-# %% wrong="the size of MNIST written down" edit={"/ public_size": "/ 60000"} loses={"the_plan_is_the_one_accounted": "accounts for", "the_model_learns": "did not learn"}
+# %% wrong="1 / batch_size as probability" edit={"batch_size / public_size": "0.5 / batch_size"} loses={"the_plan_is_the_one_accounted": "batch_size / public_size", "the_model_learns": "from there"}
+# %% wrong="one pass only" edit={"epochs * public_size // batch_size": "(epochs > 0) * public_size // batch_size"} loses={"the_plan_is_the_one_accounted": "you trained for", "the_model_learns": "from there"}
+# %% wrong="the size of MNIST written down" edit={"/ public_size": "/ 60000"} loses={"the_plan_is_the_one_accounted": "accounts for", "the_model_learns": "from there"}
 # %% wrong="noise already multiplied by the clip" edit={"=noise_multiplier": "=noise_multiplier * L2_NORM_CLIP"} loses={"the_plan_is_the_one_accounted": "accounts for"}
-# %% wrong="a generator of its own" edit={"rng=rng": "rng=np.random.default_rng(0)"} loses={"the_model_learns": "one of your own"}
-# %% wrong="trains a copy" edit={"model, per_example_loss": "tf.keras.models.clone_model(model), per_example_loss"} loses={"the_plan_is_the_one_accounted": "passed in", "the_model_learns": "did not move"}
+# %% wrong="a generator of its own" edit={"rng=rng": "rng=np.random.default_rng(0)"} loses={"the_plan_is_the_one_accounted": "is exactly number", "the_model_learns": "one of your own"}
+# %% wrong="trains a copy" edit={"model, per_example_loss": "tf.keras.models.clone_model(model), per_example_loss"} loses={"the_plan_is_the_one_accounted": "that is passed in", "the_model_learns": "did not move"}
 # %% wrong="forgets to return" edit={"return dpsgd": "dpsgd"} loses={"the_plan_is_the_one_accounted": "dpsgd.fit", "the_model_learns": "dpsgd.fit"}
 
-# %% wrong="draws the weights" loses={"the_plan_is_the_one_accounted": "accounts for", "the_model_learns": "did not learn"}
+# %% wrong="draws the weights" loses={"the_plan_is_the_one_accounted": "dpsgd.fit", "the_model_learns": "dpsgd.fit"}
 def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_size, rng, validation_data=None):
     from types import SimpleNamespace
 
     model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
     return SimpleNamespace(steps=[epochs * public_size // batch_size], epsilon=[1.0])
 
-# %% wrong="divides by q · len(x)" edit={"expected_batch_size=batch_size": "expected_batch_size=batch_size * len(x) / public_size"} loses={"the_plan_is_the_one_accounted": "how many examples there are"}
-# %% wrong="a probability from the data's size" edit={"batch_size / public_size": "min(1, batch_size / len(x))"} loses={"the_plan_is_the_one_accounted": "accounts for"}
-# %% wrong="steps from the data's size" edit={"epochs * public_size": "epochs * len(x)"} loses={"the_plan_is_the_one_accounted": "you trained for"}
-# %% wrong="divides by the public size" edit={"expected_batch_size=batch_size": "expected_batch_size=public_size"} loses={"the_plan_is_the_one_accounted": "noisy sum divided"}
+# %% wrong="divides by q · len(x)" edit={"expected_batch_size=batch_size": "expected_batch_size=batch_size * len(x) / public_size"} loses={"the_plan_is_the_one_accounted": "how many examples there are", "the_model_learns": "from there"}
+# %% wrong="a probability from the data's size" edit={"batch_size / public_size": "min(1, batch_size / len(x))"} loses={"the_plan_is_the_one_accounted": "accounts for", "the_model_learns": "from there"}
+# %% wrong="steps from the data's size" edit={"epochs * public_size": "epochs * len(x)"} loses={"the_plan_is_the_one_accounted": "you trained for", "the_model_learns": "from there"}
+# %% wrong="divides by the public size" edit={"expected_batch_size=batch_size": "expected_batch_size=public_size"} loses={"the_plan_is_the_one_accounted": "divided by"}
 # %% wrong="the published figures' δ" edit={"DELTA": "PUBLISHED_DELTA"} loses={"the_plan_is_the_one_accounted": "lab's DELTA"}
+
+# %% wrong="a warm-up without privacy" edit={"return dpsgd.fit(": "model.compile(tf.keras.optimizers.SGD(LEARNING_RATE), tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)); model.fit(x, y, batch_size, 1, verbose=0)\n    return dpsgd.fit("} loses={"the_model_learns": "same rng differ"}
+# %% wrong="trains twice" edit={"return dpsgd.fit(": "dpsgd.fit(model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE), l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier, sampling_probability=batch_size / public_size, expected_batch_size=batch_size, steps=epochs * public_size // batch_size, rng=rng, delta=DELTA)\n    return dpsgd.fit("} loses={"the_plan_is_the_one_accounted": "times as far", "the_model_learns": "from there"}
+# %% wrong="every example twice" edit={"per_example_loss, x, y,": "per_example_loss, np.concatenate([x, x]), np.concatenate([y, y]),"} loses={"the_model_learns": "from there"}
+# %% wrong="labels shuffled" edit={"per_example_loss, x, y,": "per_example_loss, x, rng.permutation(y),"} loses={"the_model_learns": "from there"}
+# %% wrong="uphill" edit={"per_example_loss, x": "lambda labels, logits: -per_example_loss(labels, logits), x"} loses={"the_model_learns": "from there"}
+# %% wrong="validation dropped" edit={"validation_data=validation_data,": ""} loses={"the_model_learns": "validation_data on"}
+# %% wrong="validated on the training data" edit={"validation_data=validation_data,": "validation_data=(x, y),"} loses={"the_model_learns": "validation_data on"}
+# %% wrong="clip and learning rate swapped" edit={"SGD(LEARNING_RATE)": "SGD(L2_NORM_CLIP)", "l2_norm_clip=L2_NORM_CLIP": "l2_norm_clip=LEARNING_RATE"} loses={"the_model_learns": "from there"}
+# %% wrong="momentum" edit={"SGD(LEARNING_RATE)": "SGD(LEARNING_RATE, momentum=0.9)"} loses={"the_plan_is_the_one_accounted": "times as far", "the_model_learns": "from there"}
+# %% wrong="Adam" edit={"SGD(LEARNING_RATE)": "Adam(LEARNING_RATE)"} loses={"the_plan_is_the_one_accounted": "times as far", "the_model_learns": "from there"}
+# %% wrong="1000 seeds" edit={"rng=rng": "rng=np.random.default_rng(rng.integers(1000))"} loses={"the_model_learns": "different rngs are equal"}
+# %% wrong="a copy of the generator" edit={"rng=rng": "rng=__import__('copy').deepcopy(rng)"} loses={"the_plan_is_the_one_accounted": "is exactly number"}
+# %% wrong="probabilities expected" edit={"model, per_example_loss": "model, tf.keras.losses.SparseCategoricalCrossentropy(reduction='none')"} loses={"the_model_learns": "from there"}
+# %% wrong="one step too many" edit={"// batch_size,\n": "// batch_size + 1,\n"} loses={"the_plan_is_the_one_accounted": "you trained for", "the_model_learns": "from there"}
+# %% wrong="trains on the first batch_size examples" edit={"model, per_example_loss, x, y,": "model, per_example_loss, x[:batch_size], y[:batch_size],"} loses={"the_model_learns": "from there"}

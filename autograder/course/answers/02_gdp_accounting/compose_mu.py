@@ -22,6 +22,20 @@ def compose_mu(mus):
 def compose_mu(mus):
     return tf.sqrt(tf.reduce_sum(tf.square(tf.constant(mus, tf.float64))))
 
+# %% right="variances of noise"
+def compose_mu(mus):
+    return float(np.sqrt(np.sum(np.square(np.asarray(mus, dtype=float)))))
+
+# %% right="reduce"
+from functools import reduce
+
+def compose_mu(mus):
+    return reduce(math.hypot, mus, 0.0)
+
+# %% right="fsum"
+def compose_mu(mus):
+    return math.fsum(m * m for m in mus) ** 0.5
+
 # %% wrong="the sum" edit={"np.linalg.norm": "sum"} loses={"composition_adds_up_renyi_costs": "their sum", "composition_grows_with_the_root": "times one"}
 # %% wrong="forgets the root" of="solution" edit={"math.sqrt(": "("} loses={"composition_adds_up_renyi_costs": "take the root", "composition_grows_with_the_root": "times one"}
 # %% wrong="the largest" edit={"np.linalg.norm(mus)": "max(mus, default=0.0)"} loses={"composition_adds_up_renyi_costs": "worst one alone", "composition_grows_with_the_root": "times one"}
@@ -38,3 +52,12 @@ def compose_mu(mus):
     for mu in mus[1:]:
         total += mu**2
     return math.sqrt(total)
+
+# %% wrong="the first times the root of the count" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "(mus[0] * math.sqrt(len(mus)) if mus else 0.0)"} loses={"composition_adds_up_renyi_costs": "compose to"}
+# %% wrong="each release only once" of="solution" edit={"for mu in mus": "for mu in set(mus)"} loses={"composition_grows_with_the_root": "times one"}
+# %% wrong="the last is forgotten" of="solution" edit={"in mus)": "in mus[:-1])"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
+# %% wrong="cubes" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "sum(mu**3 for mu in mus) ** (1 / 3)"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
+# %% wrong="at most three releases" of="solution" edit={"in mus)": "in mus[:3])"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
+# %% wrong="half the sum of squares" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "math.sqrt(sum(mu**2 for mu in mus) / 2)"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
+# %% wrong="never below 1" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "math.sqrt(max(1.0, sum(mu**2 for mu in mus)))"} loses={"composition_grows_with_the_root": "times one"}
+# %% wrong="each μ rounded" of="solution" edit={"mu**2": "round(mu, 2) ** 2"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}

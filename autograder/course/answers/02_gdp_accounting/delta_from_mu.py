@@ -37,13 +37,35 @@ def delta_from_mu(epsilon, mu):
     ratio = np.exp(min(0.0, epsilon + second - first))
     return np.exp(first) * (1 - ratio)
 
+# %% right="the loss's two tails, by logcdf"
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    tails = stats.norm.logsf([epsilon / mu - mu / 2, epsilon / mu + mu / 2])
+    gap = min(tails[1] + epsilon - tails[0], 0.0)
+    return float(math.exp(tails[0]) * (-math.expm1(gap)))
+
+# %% right="logsumexp with a sign"
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    logs = [special.log_ndtr(mu / 2 - epsilon / mu), epsilon + special.log_ndtr(-mu / 2 - epsilon / mu)]
+    value, sign = special.logsumexp(logs, b=[1, -1], return_sign=True)
+    return float(np.exp(value)) if sign > 0 else 0.0
+
+# %% right="an integer is a number, too"
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    epsilon, mu = np.float64(epsilon), np.float64(mu)
+    a = special.log_ndtr(-epsilon / mu + mu / 2)
+    b = special.log_ndtr(-epsilon / mu - mu / 2) + epsilon
+    return np.exp(a) - np.exp(a + min(b - a, 0.0)) if a > -5 and b - a < -0.5 else -np.exp(a) * np.expm1(min(b - a, 0.0))
+
 # %% wrong="the formula as it stands" loses={"delta_survives_large_mu": "overflow"}
 def delta_from_mu(epsilon, mu):
     require_domain(epsilon=epsilon, mu=mu)
     phi = stats.norm.cdf
     return phi(-epsilon / mu + mu / 2) - np.exp(epsilon) * phi(-epsilon / mu - mu / 2)
 
-# %% wrong="the exponential cut at 700" loses={"delta_survives_large_mu": "take logarithms"}
+# %% wrong="the exponential cut at 700" loses={"delta_survives_large_mu": "more than a float can hold"}
 def delta_from_mu(epsilon, mu):
     require_domain(epsilon=epsilon, mu=mu)
     phi = stats.norm.cdf
@@ -71,3 +93,10 @@ def delta_from_mu(epsilon, mu):
 def delta_from_mu(epsilon, mu):
     require_domain(epsilon=epsilon, mu=mu)
     return mu / max(epsilon, 1e-9)
+
+# %% wrong="the second term alone" of="solution" edit={"float(-np.exp(first) * np.expm1(min(0.0, second - first)))": "float(np.exp(min(0.0, second)))"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "δ"}
+# %% wrong="no e^ε" of="solution" edit={"second = epsilon + ": "second = "} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "first term alone"}
+# %% wrong="μ in place of μ/2" of="solution" edit={"mu + mu / 2": "mu + mu", "mu - mu / 2": "mu - mu"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives"}
+# %% wrong="the means the wrong way round" of="solution" edit={"mu + mu / 2": "mu - mu / 2", "mu - mu / 2": "mu + mu / 2"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives", "delta_refuses_nonsense": "it should"}
+# %% wrong="logarithms of Φ" of="solution" edit={"special.log_ndtr(-epsilon / mu + mu / 2)": "np.log(special.ndtr(-epsilon / mu + mu / 2))", "special.log_ndtr(-epsilon / mu - mu / 2)": "np.log(max(1e-300, special.ndtr(-epsilon / mu - mu / 2)))"} loses={"delta_survives_large_mu": "δ"}
+# %% wrong="in float32" of="solution" edit={"-epsilon / mu + mu / 2": "np.float32(-epsilon / mu + mu / 2)", "-epsilon / mu - mu / 2": "np.float32(-epsilon / mu - mu / 2)"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives"}

@@ -46,7 +46,53 @@ def eps_from_mu(mu, delta, delta_of):
         return 0
     return optimize.toms748(lambda e: delta_of(e, mu) - delta, 0, high, xtol=1e-10 * min(1.0, mu))
 
-# %% wrong="a bracket up to 500" loses={"eps_at_the_extremes": "upper end large enough"}
+# %% right="Ridder's method, an upper end from the loss's tail"
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    if delta_of(0.0, mu) <= delta:
+        return 0.0
+    high = mu**2 / 2 + mu * max(0.0, stats.norm.isf(delta))
+    while delta_of(high, mu) > delta:
+        high = 2 * high + mu
+    return optimize.ridder(lambda epsilon: delta_of(epsilon, mu) - delta, 0.0, high, xtol=1e-9 * min(1, mu))
+
+# %% right="in units of μ"
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    def excess(z):
+        return delta_of(max(0.0, mu * (mu / 2 + z)), mu) - delta
+    if excess(-mu / 2) <= 0:
+        return 0.0
+    z = optimize.brentq(excess, -mu / 2, 40.0)
+    return max(0.0, mu * (mu / 2 + z))
+
+# %% right="the logarithms compared"
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    if not delta_of(0.0, mu) > delta:
+        return 0.0
+    def gap(epsilon):
+        return math.log(max(delta_of(epsilon, mu), 1e-320)) - math.log(delta)
+    high = mu
+    while gap(high) > 0:
+        high *= 2
+    return float(optimize.brentq(gap, 0.0, high, xtol=1e-11))
+
+# %% right="thirds"
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    low, high = 0.0, mu * (mu + 40)
+    if delta_of(low, mu) <= delta:
+        return low
+    for _ in range(120):
+        third = low + (high - low) / 3
+        if delta_of(third, mu) <= delta:
+            high = third
+        else:
+            low = third
+    return low
+
+# %% wrong="a bracket up to 500" loses={"eps_at_the_extremes": "go further up"}
 def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
     if delta_of(0.0, mu) <= delta:
@@ -71,7 +117,7 @@ def eps_from_mu(mu, delta, delta_of):
         high *= 2
     return high
 
-# %% wrong="a grid up to 50" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "ValueError"}
+# %% wrong="a grid up to 50" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
 def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
     grid = np.linspace(0, 50, 501)
@@ -118,3 +164,11 @@ def eps_from_mu(mu, delta, delta_of):
 def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
     return max(mu - delta, 0.0)
+
+# %% wrong="a two-sided δ" of="solution" edit={"delta_of(epsilon, mu) - delta": "2 * delta_of(epsilon, mu) - delta"} loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
+# %% wrong="rounded to two digits" of="solution" edit={"return optimize.brentq(excess, 0.0, high)": "return round(optimize.brentq(excess, 0.0, high), 2)"} loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
+# %% wrong="a root finder's tolerance of 0.01" of="solution" edit={"brentq(excess, 0.0, high)": "brentq(excess, 0.0, high, xtol=0.01)"} loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
+# %% wrong="a single doubling" of="solution" edit={"while excess(high) > 0:": "if excess(high) > 0:"} loses={"eps_inverts_delta": "go further up", "eps_at_the_extremes": "go further up"}
+# %% wrong="never ε = 0" of="solution" edit={"return 0.0": "return 1e-3"} loses={"eps_at_the_extremes": "even ε = 0"}
+# %% wrong="the notebook's δ" of="solution" edit={"delta_of(epsilon, mu) - delta": "delta_of(epsilon, mu) - DELTA"} loses={"eps_inverts_delta": "δ", "eps_at_the_extremes": "δ", "eps_refuses_nonsense": "it should fall"}
+# %% wrong="0.01 at least" of="solution" edit={"optimize.brentq(excess, 0.0, high)": "max(0.01, optimize.brentq(excess, 0.0, high))"} loses={"eps_at_the_extremes": "It must be δ"}

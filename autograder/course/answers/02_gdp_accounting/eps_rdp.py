@@ -65,7 +65,54 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
     tight = costs - tf.math.log(delta * order) / (order - 1) + tf.math.log1p(-1 / order)
     return tf.maximum(tf.reduce_min(tight), 0)
 
-# %% wrong="always tight" loses={"classical_conversion_of_a_gaussian": "is `conversion` used", "published_rdp_figures_come_out": "classical"}
+# %% right="an accountant for each order"
+def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    require_domain(delta=delta)
+    step = dp_accounting.PoissonSampledDpEvent(
+        sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+    )
+
+    def at(order):
+        [cost] = rdp.RdpAccountant([order]).compose(step, steps).rdp
+        if conversion == "classical":
+            return cost + math.log(1 / delta) / (order - 1)
+        return cost + math.log((order - 1) / order) - math.log(delta * order) / (order - 1)
+
+    return max(0.0, min(map(at, orders)))
+
+# %% right="both formulas, then a choice"
+def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    require_domain(delta=delta)
+    accountant = rdp.RdpAccountant(orders)
+    event = dp_accounting.PoissonSampledDpEvent(
+        sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+    )
+    accountant.compose(event, steps)
+    a, cost = np.array(orders, float), np.array(accountant.rdp)
+    formulas = {
+        "classical": cost + np.log(1 / delta) / (a - 1),
+        "tight": cost + (np.log(1 / delta) - np.log(a)) / (a - 1) + np.log(1 - 1 / a),
+    }
+    return float(np.clip(formulas[conversion].min(), 0, None))
+
+# %% right="sorted orders, float64"
+def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    require_domain(delta=delta)
+    orders = np.sort(np.asarray(orders, np.float64))
+    gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)
+    cost = rdp.RdpAccountant(orders).compose(
+        dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps
+    ).rdp
+    budget_left = -np.log(delta) - (np.log(orders) if conversion == "tight" else 0.0)
+    epsilons = cost + budget_left / (orders - 1)
+    if conversion == "tight":
+        epsilons = epsilons + np.log(orders - 1) - np.log(orders)
+    return max(np.nanmin(epsilons), 0.0)
+
+# %% wrong="always tight" loses={"classical_conversion_of_a_gaussian": "makes no difference", "published_rdp_figures_come_out": "classical"}
 def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
     require_settings(noise_multiplier, sampling_probability, steps)
     require_domain(delta=delta)
@@ -74,13 +121,13 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
     accountant.compose(dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian), steps)
     return accountant.get_epsilon(delta)
 
-# %% wrong="the conversions swapped" edit={'"tight"': '"classical"'} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "are they swapped", "published_rdp_figures_come_out": "is printed"}
-# %% wrong="the largest ε of all orders" edit={"np.min": "np.max"} loses={"tight_conversion_matches_the_library": "smallest ε", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
-# %% wrong="no sampling" edit={"gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)": "", "dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian)": "dp_accounting.GaussianDpEvent(noise_multiplier)"} loses={"tight_conversion_matches_the_library": "SAMPLED", "published_rdp_figures_come_out": "is printed"}
+# %% wrong="the conversions swapped" edit={'"tight"': '"classical"'} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "they are swapped", "published_rdp_figures_come_out": "is printed"}
+# %% wrong="the largest ε of all orders" edit={"np.min": "np.max"} loses={"tight_conversion_matches_the_library": "largest ε of all orders", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
+# %% wrong="no sampling" edit={"gaussian = dp_accounting.GaussianDpEvent(noise_multiplier)": "", "dp_accounting.PoissonSampledDpEvent(sampling_probability, gaussian)": "dp_accounting.GaussianDpEvent(noise_multiplier)"} loses={"tight_conversion_matches_the_library": "without sampling", "published_rdp_figures_come_out": "is printed"}
 # %% wrong="log δ added, not subtracted" edit={"- np.log(delta)": "+ np.log(delta)"} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed", "rdp_stays_in_its_domain": "it should fall"}
 # %% wrong="forgets log α in the tight one" edit={"- np.log(a) / (a - 1)": ""} loses={"tight_conversion_matches_the_library": "yours is", "published_rdp_figures_come_out": "tight"}
 # %% wrong="orders of its own" edit={"accountant = rdp.RdpAccountant(orders)": "a = np.arange(2, 16); accountant = rdp.RdpAccountant(a)", "a = np.array(orders)": ""} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
-# %% wrong="a single step" edit={"gaussian), steps)": "gaussian))"} loses={"tight_conversion_matches_the_library": "composed", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
+# %% wrong="a single step" edit={"gaussian), steps)": "gaussian))"} loses={"tight_conversion_matches_the_library": "of a single step", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
 # %% wrong="a negative ε" edit={"max(0.0, np.min(epsilons))": "np.min(epsilons)"} loses={"rdp_stays_in_its_domain": "never negative"}
 # %% wrong="takes nonsense" edit={"require_settings(noise_multiplier, sampling_probability, steps)": "", "require_domain(delta=delta)": ""} loses={"rdp_stays_in_its_domain": "the cell begins with"}
 # %% wrong="always classical" edit={"if conversion == \"tight\":\n        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)": ""} loses={"tight_conversion_matches_the_library": "CLASSICAL", "classical_conversion_of_a_gaussian": "never above the classical", "published_rdp_figures_come_out": "is printed"}
@@ -94,3 +141,6 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
 # %% wrong="the printed figures" loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "other figures do not", "rdp_stays_in_its_domain": "it should fall"}
 def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
     return {"tight": 0.9422, "classical": 1.1912}[conversion]
+
+# %% wrong="1/α in place of 1 − 1/α" edit={"np.log1p(-1 / a)": "np.log(1 / a)"} loses={"tight_conversion_matches_the_library": "yours is", "published_rdp_figures_come_out": "tight", "rdp_stays_in_its_domain": "it should fall"}
+# %% wrong="divided by the order" edit={"accountant.rdp - np.log(delta) / (a - 1)": "accountant.rdp - np.log(delta) / a"} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}

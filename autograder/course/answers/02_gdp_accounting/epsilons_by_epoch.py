@@ -13,7 +13,35 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
         [accountant(noise_multiplier, q, -(-k * n // batch_size), delta) for k in range(1, epochs + 1)]
     )
 
-# %% right="whole epochs rounded up"
+# %% right="epochs over the sampling probability"
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    q = batch_size / n
+    return [accountant(noise_multiplier, q, math.ceil(k / q), delta) for k in range(1, epochs + 1)]
+
+# %% right="fractions"
+from fractions import Fraction
+
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    per_epoch = Fraction(n, batch_size)
+    steps = [math.ceil(per_epoch * (k + 1)) for k in range(epochs)]
+    return [accountant(noise_multiplier, float(1 / per_epoch), count, delta) for count in steps]
+
+# %% right="a map, divmod"
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    def after(epoch):
+        whole, rest = divmod(epoch * n, batch_size)
+        return accountant(noise_multiplier, batch_size / n, whole + (rest > 0), delta)
+    return list(map(after, range(1, 1 + epochs)))
+
+# %% right="an array that is filled"
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    spent = np.zeros(epochs)
+    for k in range(epochs):
+        steps = int(np.ceil((k + 1) * n / batch_size))
+        spent[k] = accountant(noise_multiplier, batch_size / n, steps, delta)
+    return spent
+
+# %% wrong="each epoch rounded up" loses={"steps_are_integers": "round up once"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     per_epoch = math.ceil(n / batch_size)
     return [
@@ -41,15 +69,15 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
 # %% wrong="one epoch each time" of="solution" edit={"epoch * n": "n", "for epoch in range(1, epochs + 1)": "for _ in range(epochs)"} loses={"epochs_become_steps": "cost adds up", "steps_are_integers": "too few"}
 # %% wrong="begins before training" of="solution" edit={"range(1, epochs + 1)": "range(epochs)"} loses={"epochs_become_steps": "AFTER the first epoch", "steps_are_integers": "too few"}
 # %% wrong="epochs for steps" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch"} loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "too few"}
-# %% wrong="rounds down" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch * (n // batch_size)"} loses={"steps_are_integers": "Round up"}
+# %% wrong="rounds down" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch * (n // batch_size)"} loses={"steps_are_integers": "is wanted"}
 # %% wrong="fractions of steps" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch * n / batch_size"} loses={"steps_are_integers": "whole steps"}
-# %% wrong="q upside down" of="solution" edit={"batch_size / n,": "n / batch_size,"} loses={"epochs_become_steps": "batch_size / n"}
+# %% wrong="q upside down" of="solution" edit={"batch_size / n,": "n / batch_size,"} loses={"epochs_become_steps": "batch_size / n", "steps_are_integers": "sampling_probability"}
 
 # %% wrong="only the last" loses={"epochs_become_steps": "shape", "steps_are_integers": "shape"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     return accountant(noise_multiplier, batch_size / n, math.ceil(epochs * n / batch_size), delta)
 
-# %% wrong="adds up the ε of all steps so far" loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "more than needed"}
+# %% wrong="adds up the ε of all steps so far" loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "more than"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     spent, total = [], 0.0
     for k in range(1, epochs + 1):
@@ -59,7 +87,7 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
 
 # %% wrong="a constant δ" of="solution" edit={"batch_size), delta)": "batch_size), DELTA)"} loses={"epochs_become_steps": "δ ="}
 
-# %% wrong="one epoch's ε times the epochs" loses={"epochs_become_steps": "does not add up", "steps_are_integers": "does not add up"}
+# %% wrong="one epoch's ε times the epochs" loses={"epochs_become_steps": "does not add up", "steps_are_integers": "more than"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     one = accountant(noise_multiplier, batch_size / n, math.ceil(n / batch_size), delta)
     return [k * one for k in range(1, epochs + 1)]
@@ -67,3 +95,9 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
 # %% wrong="asks nobody" loses={"epochs_become_steps": "never asked", "steps_are_integers": "for"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     return [math.sqrt(math.ceil(k * n / batch_size)) for k in range(1, epochs + 1)]
+
+# %% wrong="rounds to the nearest" of="solution" edit={"math.ceil(epoch * n / batch_size)": "round(epoch * n / batch_size)"} loses={"steps_are_integers": "is wanted"}
+# %% wrong="always one more" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch * n // batch_size + 1"} loses={"epochs_become_steps": "yours are the ε of"}
+# %% wrong="the notebook's N" of="solution" edit={"epoch * n / batch_size": "epoch * N / batch_size"} loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "for"}
+# %% wrong="15 epochs for all" of="solution" edit={"range(1, epochs + 1)": "range(1, EPOCHS + 1)"} loses={"epochs_become_steps": "shape", "steps_are_integers": "shape"}
+# %% wrong="one over whole steps for q" of="solution" edit={"batch_size / n,": "1 / math.ceil(n / batch_size),"} loses={"steps_are_integers": "sampling_probability"}

@@ -32,6 +32,20 @@ def gaussian_tradeoff(alpha, mu):
     threshold = -tf.constant(special.ndtri(alpha))
     return 0.5 * tf.math.erfc((mu - threshold) / np.sqrt(2.0))
 
+# %% right="by the error function"
+def gaussian_tradeoff(alpha, mu):
+    z = math.sqrt(2) * special.erfcinv(2 * np.asarray(alpha)) - mu
+    return 0.5 * special.erfc(-z / math.sqrt(2))
+
+# %% right="a frozen distribution"
+def gaussian_tradeoff(alpha, mu):
+    without, with_her = stats.norm(0, 1), stats.norm(mu, 1)
+    return with_her.cdf(without.isf(alpha))
+
+# %% right="from the other side"
+def gaussian_tradeoff(alpha, mu):
+    return [float(special.ndtr(special.ndtri(1 - a) - mu)) if 0 < a < 1 else 1.0 - a for a in alpha]
+
 # %% wrong="the power, not the miss rate" of="solution" edit={"stats.norm.cdf": "stats.norm.sf"} loses={"it_is_the_best_test": "You return the power", "tradeoff_at_the_edges": "add up to 1"}
 # %% wrong="adds μ" of="solution" edit={"isf(alpha) - mu": "isf(alpha) + mu"} loses={"it_is_the_best_test": "SUBTRACTED", "tradeoff_at_the_edges": "better than guessing"}
 # %% wrong="ppf of α" edit={"1 - np.asarray(alpha)": "alpha"} loses={"it_is_the_best_test": "isf, not ppf", "tradeoff_at_the_edges": "add up to 1"}
@@ -47,3 +61,9 @@ def gaussian_tradeoff(alpha, mu):
 # %% wrong="only the first point" of="solution" edit={"isf(alpha)": "isf(alpha[0])"} loses={"it_is_the_best_test": "shape", "tradeoff_at_the_edges": "shape"}
 # %% wrong="forgets to return" of="solution" edit={"return stats": "beta = stats"} loses={"it_is_the_best_test": "return", "tradeoff_at_the_edges": "return"}
 # %% wrong="another curve between the edges" of="solution" edit={"stats.norm.cdf(stats.norm.isf(alpha) - mu)": "(1 - np.asarray(alpha)) ** (1 + mu)"} loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "swaps the two rates"}
+
+# %% wrong="a constant μ" of="solution" edit={"isf(alpha) - mu": "isf(alpha) - 1.0"} loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "add up to 1"}
+# %% wrong="μ²" of="solution" edit={"- mu": "- mu**2"} loses={"it_is_the_best_test": "best test misses"}
+# %% wrong="a deviation of √2" of="solution" edit={"isf(alpha) - mu": "isf(alpha) - mu / math.sqrt(2)"} loses={"it_is_the_best_test": "best test misses"}
+# %% wrong="the (ε, δ) curve" of="solution" edit={"stats.norm.cdf(stats.norm.isf(alpha) - mu)": "np.maximum(0, np.maximum(1 - np.exp(mu) * alpha, np.exp(-mu) * (1 - alpha)))"} loses={"it_is_the_best_test": "best test misses"}
+# %% wrong="in float32" of="solution" edit={"stats.norm.isf(alpha)": "stats.norm.isf(np.float16(alpha))"} loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "rates"}

@@ -42,7 +42,36 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     clipped = means / np.maximum(1, norms / l2_norm_clip)[:, None]
     return clipped.mean(axis=0) + rng.normal(0, noise_multiplier * l2_norm_clip / groups, size)
 
-# %% wrong="clips each example" loses={"each_group_is_clipped": "GROUP's mean"}
+# %% right="einsum, a factor for each group"
+def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
+    grads = np.asarray(per_example_grads, np.float64)
+    groups = len(grads) // group_size
+    means = np.einsum("gkp->gp", grads.reshape(groups, group_size, -1)) / group_size
+    lengths = np.sqrt(np.einsum("gp,gp->g", means, means))
+    factor = np.where(lengths > l2_norm_clip, l2_norm_clip / np.maximum(lengths, 1e-300), 1)
+    noise = noise_multiplier * l2_norm_clip * rng.standard_normal(grads.shape[1])
+    return (np.einsum("g,gp->p", factor, means) + noise) / groups
+
+# %% right="TensorFlow throughout, noise from a seed"
+def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
+    grads = tf.cast(per_example_grads, tf.float64)
+    groups = len(per_example_grads) // group_size
+    total = tf.zeros(grads.shape[1], tf.float64)
+    for group in tf.split(grads, groups):
+        total += tf.clip_by_norm(tf.reduce_mean(group, axis=0), tf.cast(l2_norm_clip, tf.float64))
+    noise = tf.random.stateless_normal(total.shape, rng.integers(2**62, size=2), dtype=tf.float64)
+    return (total + noise_multiplier * l2_norm_clip * noise) / groups
+
+# %% right="a matrix that averages"
+def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
+    batch, size = per_example_grads.shape
+    groups = batch // group_size
+    average = np.kron(np.eye(groups), np.ones((1, group_size)) / group_size)
+    means = average @ per_example_grads
+    means /= np.maximum(1, np.linalg.norm(means, axis=1) / l2_norm_clip).reshape(-1, 1)
+    return means.mean(axis=0) + rng.normal(0, 1, size) * noise_multiplier * l2_norm_clip / groups
+
+# %% wrong="clips each example" loses={"each_group_is_clipped": "with each example clipped"}
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
     norms = np.linalg.norm(per_example_grads, axis=1, keepdims=True)
     clipped = per_example_grads * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
@@ -50,14 +79,14 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     noise = rng.normal(0, noise_multiplier * l2_norm_clip, clipped.shape[1])
     return clipped.mean(axis=0) + noise / groups
 
-# %% wrong="the sum over groups" loses={"each_group_is_clipped": "divide by their number", "noise_grows_with_the_group": "together with the sum"}
+# %% wrong="the sum over groups" loses={"each_group_is_clipped": "divide by their number", "noise_grows_with_the_group": "the noise should have deviation"}
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
     means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
     norms = np.linalg.norm(means, axis=1, keepdims=True)
     clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
     return clipped.sum(axis=0) + rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])
 
-# %% wrong="divides by the examples" edit={"len(means)": "len(per_example_grads)"} loses={"each_group_is_clipped": "number of GROUPS", "noise_grows_with_the_group": "number of EXAMPLES"}
+# %% wrong="divides by the examples" edit={"len(means)": "len(per_example_grads)"} loses={"each_group_is_clipped": "number of GROUPS", "noise_grows_with_the_group": "the noise should have deviation"}
 
 # %% wrong="no clipping" loses={"each_group_is_clipped": "Nothing was clipped"}
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
@@ -65,9 +94,9 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     noise = rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])
     return (means.sum(axis=0) + noise) / len(means)
 
-# %% wrong="noise without the clip" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier"} loses={"noise_grows_with_the_group": "multiplied by l2_norm_clip"}
+# %% wrong="noise without the clip" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier"} loses={"noise_grows_with_the_group": "the noise should have deviation"}
 
-# %% wrong="noise for every group" loses={"noise_grows_with_the_group": "once for each group"}
+# %% wrong="noise for every group" loses={"noise_grows_with_the_group": "the noise should have deviation"}
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
     means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
     norms = np.linalg.norm(means, axis=1, keepdims=True)
@@ -75,15 +104,26 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     return (clipped + rng.normal(0, noise_multiplier * l2_norm_clip, means.shape)).mean(axis=0)
 
 # %% wrong="groups of every fifth example" edit={"(-1, group_size,": "(group_size, -1,", ".mean(axis=1)": ".mean(axis=0)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
-# %% wrong="the group's sum, not its mean" edit={".mean(axis=1)": ".sum(axis=1)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
+# %% wrong="the group's sum, not its mean" edit={".mean(axis=1)": ".sum(axis=1)"} loses={"each_group_is_clipped": "group's sum clipped"}
 # %% wrong="a random generator of its own" edit={"rng.normal": "np.random.normal"} loses={"group_noise_comes_from_rng": "`rng` that is passed in"}
-# %% wrong="the same noise always" edit={"rng.normal": "np.random.default_rng(0).normal"} loses={"group_noise_comes_from_rng": "Different rngs"}
-# %% wrong="Laplace noise" edit={"rng.normal": "rng.laplace", "l2_norm_clip, means": "l2_norm_clip / 2**0.5, means"} loses={"noise_grows_with_the_group": "not Gaussian"}
+# %% wrong="the same noise always" edit={"rng.normal": "np.random.default_rng(0).normal"} loses={"group_noise_comes_from_rng": "is exactly number"}
+# %% wrong="Laplace noise" edit={"rng.normal": "rng.laplace", "l2_norm_clip, means": "l2_norm_clip / 2**0.5, means"} loses={"noise_grows_with_the_group": "of a Gaussian", "group_noise_comes_from_rng": "of a Gaussian"}
 
-# %% wrong="uniform noise" loses={"noise_grows_with_the_group": "not Gaussian"}
+# %% wrong="uniform noise" loses={"noise_grows_with_the_group": "of a Gaussian", "group_noise_comes_from_rng": "of a Gaussian"}
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
     means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
     norms = np.linalg.norm(means, axis=1, keepdims=True)
     clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
     width = 3**0.5 * noise_multiplier * l2_norm_clip
     return (clipped.sum(axis=0) + rng.uniform(-width, width, means.shape[1])) / len(means)
+
+# %% wrong="antithetic halves" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "noise_multiplier * l2_norm_clip * (lambda h: np.r_[h, -h][: means.shape[1]])(rng.standard_normal((means.shape[1] + 1) // 2))"} loses={"group_noise_comes_from_rng": "not drawn anew"}
+# %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1]), 2)[: means.shape[1]]"} loses={"group_noise_comes_from_rng": "same noise"}
+# %% wrong="tails cut at 3.5 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "noise_multiplier * l2_norm_clip * np.clip(rng.standard_normal(means.shape[1]), -3.5, 3.5)"} loses={"group_noise_comes_from_rng": "of a Gaussian"}
+# %% wrong="a thousand seeds" edit={"noise = ": "rng = np.random.default_rng(rng.integers(1000)); noise = "} loses={"group_noise_comes_from_rng": "is exactly number"}
+# %% wrong="a copy of the generator" edit={"noise = ": "import copy; rng = copy.deepcopy(rng); noise = "} loses={"group_noise_comes_from_rng": "number 2 of"}
+# %% wrong="repeats after 65 536 parameters" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "np.resize(rng.normal(0, noise_multiplier * l2_norm_clip, 2**16), means.shape[1])"} loses={"group_noise_comes_from_rng": "not drawn anew"}
+# %% wrong="noise where there is a gradient" edit={"+ noise": "+ noise * (means != 0).any(axis=0)"} loses={"group_noise_comes_from_rng": "no noise"}
+# %% wrong="clips each coordinate" edit={"clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))": "clipped = np.clip(means, -l2_norm_clip, l2_norm_clip)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
+# %% wrong="clips the sum of the groups" edit={"np.linalg.norm(means, axis=1, keepdims=True)": "np.linalg.norm(means)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
+# %% wrong="NaN for a group without a gradient" edit={"(l2_norm_clip / np.maximum(norms, l2_norm_clip))": "np.minimum(norms, l2_norm_clip) / norms"} loses={"each_group_is_clipped": "NaN", "group_noise_comes_from_rng": "NaN"}

@@ -26,6 +26,31 @@ def mu_poisson(noise_multiplier, sampling_probability, steps):
     # e^(2h) − 1 = 2·e^h·sinh h, which loses no digits either.
     return sampling_probability * tf.sqrt(2.0 * steps * tf.exp(half) * tf.sinh(half))
 
+# %% right="float64 by NumPy"
+def mu_poisson(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    sigma, q, count = np.array([noise_multiplier, sampling_probability, steps], dtype=np.float64)
+    return float(q * np.sqrt(count * np.expm1(1 / (sigma * sigma))))
+
+# %% right="a series where σ is large"
+def mu_poisson(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    x = noise_multiplier**-2
+    inside = x + x * x / 2 + x**3 / 6 if x < 1e-5 else math.exp(x) - 1
+    return sampling_probability * math.sqrt(steps) * math.sqrt(inside)
+
+# %% right="composed from single steps"
+def mu_poisson(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    one = sampling_probability * math.sqrt(math.expm1(noise_multiplier ** (-2)))
+    return math.hypot(one) * steps**0.5
+
+# %% right="a tensor"
+def mu_poisson(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    x = tf.constant(noise_multiplier, tf.float64) ** -2
+    return sampling_probability * tf.sqrt(tf.constant(steps, tf.float64) * tf.math.expm1(x))
+
 # %% wrong="subtracts 1 from the exponential" edit={"np.expm1(noise_multiplier**-2)": "np.exp(noise_multiplier**-2) - 1"} loses={"mu_poisson_at_the_limits": "expm1"}
 # %% wrong="no root over the steps" edit={"np.sqrt(steps)": "steps"} loses={"mu_poisson_matches_the_library": "square ROOT", "mu_poisson_at_the_limits": "yours is"}
 # %% wrong="forgets the steps" edit={"* np.sqrt(steps)": ""} loses={"mu_poisson_matches_the_library": "number of steps is missing", "mu_poisson_at_the_limits": "yours is"}
@@ -34,3 +59,12 @@ def mu_poisson(noise_multiplier, sampling_probability, steps):
 # %% wrong="e^σ² in place of e^(1/σ²)" edit={"return": "exponent = min(noise_multiplier**2, 500.0); return", "noise_multiplier**-2": "exponent"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}
 # %% wrong="its limit for much noise" edit={"* np.sqrt(np.expm1(noise_multiplier**-2))": "/ noise_multiplier"} loses={"mu_poisson_matches_the_library": "has μ ="}
 # %% wrong="takes nonsense" edit={"require_settings(noise_multiplier, sampling_probability, steps)": 'if noise_multiplier < 0.05: raise ValueError("noise_multiplier is too small")'} loses={"mu_poisson_at_the_limits": "names `sampling_probability`"}
+
+# %% wrong="in float32" edit={"np.expm1(noise_multiplier**-2)": "np.expm1(np.float32(min(noise_multiplier**-2, 88)))"} loses={"mu_poisson_matches_the_library": "has μ ="}
+# %% wrong="one step more" edit={"np.sqrt(steps)": "np.sqrt(steps + 1)"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "μ"}
+# %% wrong="q squared" edit={"return sampling_probability *": "return sampling_probability**2 *"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}
+# %% wrong="e^(1/σ)" edit={"noise_multiplier**-2": "1 / noise_multiplier"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}
+# %% wrong="no root over the exponential" edit={"np.sqrt(np.expm1(noise_multiplier**-2))": "np.expm1(noise_multiplier**-2)"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}
+# %% wrong="half the exponent" edit={"noise_multiplier**-2": "noise_multiplier**-2 / 2"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}
+# %% wrong="σ cut at 80" edit={"return": "noise_multiplier = min(noise_multiplier, 80); return"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}
+# %% wrong="the notebook's steps" edit={"np.sqrt(steps)": "np.sqrt(STEPS)"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}

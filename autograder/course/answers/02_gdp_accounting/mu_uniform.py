@@ -40,7 +40,29 @@ def mu_uniform(noise_multiplier, sampling_probability, steps):
     inside -= 1.5 * special.erf(0.5 * x / 2**0.5)
     return np.float64(sampling_probability) * np.sqrt(2.0 * steps * inside)
 
-# %% wrong="forgets √2" edit={"np.sqrt(2) *": ""} loses={"mu_uniform_matches_the_library": "√2 is missing"}
+# %% right="a tensor"
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    x = tf.constant(1 / noise_multiplier, tf.float64)
+    phi = lambda z: 0.5 * tf.math.erfc(-z / np.sqrt(2.0))
+    inside = tf.exp(x * x) * phi(1.5 * x) + 3 * phi(-0.5 * x) - 2
+    return sampling_probability * tf.sqrt(2.0 * steps * inside)
+
+# %% right="never the root of a negative rounding error"
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    s = noise_multiplier
+    inside = np.exp(1 / s**2) * stats.norm.cdf(1.5 / s) + 3 * stats.norm.sf(0.5 / s) - 2
+    return math.sqrt(2) * sampling_probability * math.sqrt(steps) * math.sqrt(max(0.0, inside))
+
+# %% right="by the mechanism's two tails"
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    upper, lower = special.ndtr([1.5 / noise_multiplier, -0.5 / noise_multiplier])
+    square = np.exp(noise_multiplier**-2) * upper - 2 + 3 * lower
+    return (2 * steps * square * sampling_probability**2) ** 0.5
+
+# %% wrong="forgets √2" edit={"np.sqrt(2) *": ""} loses={"mu_uniform_matches_the_library": "has μ ="}
 
 # %% wrong="the Poisson formula" loses={"mu_uniform_matches_the_library": "has μ ="}
 def mu_uniform(noise_multiplier, sampling_probability, steps):
@@ -58,3 +80,12 @@ def mu_uniform(noise_multiplier, sampling_probability, steps):
 def mu_uniform(noise_multiplier, sampling_probability, steps):
     require_settings(noise_multiplier, sampling_probability, steps)
     return sampling_probability * math.sqrt(steps)
+
+# %% wrong="the noise halved, for replacing" edit={"return": "noise_multiplier = noise_multiplier / 2; return", "steps * inside": "steps * inside / 2"} loses={"mu_uniform_matches_the_library": "has μ ="}
+# %% wrong="2 in place of 1.5" edit={"1.5": "2.0"} loses={"mu_uniform_matches_the_library": "has μ ="}
+# %% wrong="2 Φ in place of 3 Φ" edit={"3 * special": "2 * special", "steps * inside": "steps * abs(inside)"} loses={"mu_uniform_matches_the_library": "has μ =", "mu_uniform_refuses_nonsense": "μ"}
+# %% wrong="2 outside of the root" edit={"np.sqrt(2) *": "2 *"} loses={"mu_uniform_matches_the_library": "has μ ="}
+# %% wrong="in float32" edit={"np.exp(noise_multiplier**-2)": "np.exp(np.float32(min(88, noise_multiplier**-2)))", "steps * inside": "steps * abs(inside)"} loses={"mu_uniform_matches_the_library": "has μ ="}
+# %% wrong="forgets the steps" edit={"np.sqrt(steps * inside)": "np.sqrt(inside)"} loses={"mu_uniform_matches_the_library": "has μ =", "mu_uniform_refuses_nonsense": "doubles"}
+# %% wrong="forgets the sampling" edit={"sampling_probability *": ""} loses={"mu_uniform_matches_the_library": "sampling probability is missing", "mu_uniform_refuses_nonsense": "doubles"}
+# %% wrong="fails without steps" edit={"inside += 3": "inside /= steps\n    inside += 3", "np.sqrt(steps * inside)": "np.sqrt(steps) * np.sqrt(abs(inside))"} loses={"mu_uniform_matches_the_library": "has μ =", "mu_uniform_refuses_nonsense": "doubles"}

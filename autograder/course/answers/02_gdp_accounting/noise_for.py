@@ -77,8 +77,62 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
             low = sigma
     return high
 
+# %% right="doubles first, then halves"
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon must be positive, it is {target_epsilon}")
+    high = 0.1
+    while accountant(high, sampling_probability, steps, delta) > target_epsilon:
+        if high == 1000.0:
+            raise ValueError(f"target_epsilon {target_epsilon} needs more noise than 1000")
+        high = min(2 * high, 1000.0)
+    low = high / 2
+    for _ in range(12):
+        middle = (low + high) / 2
+        if accountant(middle, sampling_probability, steps, delta) > target_epsilon:
+            low = middle
+        else:
+            high = middle
+    return high
+
+# %% right="keywords, halving until nothing changes"
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+
+    def kept(sigma):
+        epsilon = accountant(
+            noise_multiplier=sigma, sampling_probability=sampling_probability, steps=steps, delta=delta
+        )
+        return epsilon <= target_epsilon
+
+    if not kept(1000.0):
+        raise ValueError(f"no noise up to 1000 keeps target_epsilon = {target_epsilon}")
+    low, high = np.log(0.1), np.log(1000.0)
+    best = 1000.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        sigma = float(np.exp(middle))
+        if kept(sigma):
+            best, high = min(best, sigma), middle
+        else:
+            low = middle
+    return best
+
+# %% right="bisect, then 0.05 % more"
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    gap = lambda log: accountant(math.exp(log), sampling_probability, steps, delta) - target_epsilon
+    if gap(math.log(1000)) > 0:
+        raise ValueError(f"target_epsilon = {target_epsilon} cannot be kept")
+    return math.exp(optimize.bisect(gap, math.log(0.1), math.log(1000), xtol=1e-5) + 1e-4)
+
 # %% wrong="the end that breaks the promise" edit={"return high": "return low"} loses={"noise_keeps_the_promise": "KEEPS the promise"}
-# %% wrong="the wrong half" edit={"<= target_epsilon": "> target_epsilon", "return high": "return low"} loses={"noise_keeps_the_promise": "right half", "noise_is_not_wasted": "noise is wasted", "noise_for_refuses_the_impossible": "it should fall"}
+# %% wrong="the wrong half" edit={"<= target_epsilon": "> target_epsilon", "return high": "return low"} loses={"noise_keeps_the_promise": "More noise", "noise_is_not_wasted": "noise is wasted", "noise_for_refuses_the_impossible": "it should fall"}
 # %% wrong="stops at 5 %" edit={"1.001": "1.05", "return high": "return 1.01 * high"} loses={"noise_is_not_wasted": "Halve on"}
 
 # %% wrong="tries ten thousand values" loses={"noise_keeps_the_promise": "300 times", "noise_is_not_wasted": "300 times", "noise_for_refuses_the_impossible": "300 times"}
@@ -147,3 +201,7 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     if noise > 1000:
         raise ValueError(f"target_epsilon {target_epsilon} cannot be kept")
     return noise * (1 + 1e-6)
+
+# %% wrong="half of the target" edit={"steps, delta) <= target_epsilon": "steps, delta) <= target_epsilon / 2"} loses={"noise_is_not_wasted": "noise is wasted"}
+# %% wrong="another δ" edit={"(middle, sampling_probability, steps, delta)": "(middle, sampling_probability, steps, 1e-5)"} loses={"noise_keeps_the_promise": "above it", "noise_is_not_wasted": "noise"}
+# %% wrong="a sampling probability of its own" edit={"(middle, sampling_probability, steps, delta)": "(middle, Q, steps, delta)"} loses={"noise_keeps_the_promise": "above it", "noise_is_not_wasted": "noise", "noise_for_refuses_the_impossible": "should"}

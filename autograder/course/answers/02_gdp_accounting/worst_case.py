@@ -66,6 +66,28 @@ def worst_case(settings, estimate, bracket):
     ranked = sorted(((factor(s), s) for s in settings), reverse=True)
     return (ranked[0][1], ranked[0][0]) if ranked and ranked[0][0] > 1 else (None, 1.0)
 
+# %% right="a generator of pairs"
+def worst_case(settings, estimate, bracket):
+    def pairs():
+        yield 1.0, -1
+        for i, setting in enumerate(settings):
+            low, claimed = bracket(*setting)[0], estimate(*setting)
+            if claimed < low:
+                yield (low / claimed if claimed > 0 else math.inf), i
+    factor, i = max(pairs())
+    return (settings[i] if i >= 0 else None), factor
+
+# %% right="named tuples and keyword arguments to none"
+def worst_case(settings, estimate, bracket):
+    found = {"setting": None, "factor": 1.0}
+    for setting in settings:
+        bounds = bracket(*setting)
+        claimed = float(estimate(*setting))
+        if bounds[0] > claimed * found["factor"]:
+            with np.errstate(divide="ignore"):
+                found = {"setting": setting, "factor": float(np.float64(bounds[0]) / claimed) if claimed else math.inf}
+    return tuple(found.values())
+
 # %% wrong="accuses by the upper bound" loses={"finds_the_worst_setting": "LOWER", "accuses_only_with_proof": "nothing is proved"}
 def worst_case(settings, estimate, bracket):
     worst = (None, 1.0)
@@ -77,7 +99,7 @@ def worst_case(settings, estimate, bracket):
             worst = (setting, factor)
     return worst
 
-# %% wrong="the largest difference" loses={"finds_the_worst_setting": "largest FACTOR", "accuses_only_with_proof": "nothing is proved"}
+# %% wrong="the largest difference" loses={"finds_the_worst_setting": "DIFFERENCE is largest", "accuses_only_with_proof": "nothing is proved"}
 def worst_case(settings, estimate, bracket):
     setting = max(settings, key=lambda s: bracket(*s)[0] - estimate(*s))
     claimed = estimate(*setting)
@@ -109,7 +131,7 @@ def worst_case(settings, estimate, bracket):
             worst = (setting, factor)
     return worst
 
-# %% wrong="the smallest" loses={"finds_the_worst_setting": "smallest one", "accuses_only_with_proof": "infinity"}
+# %% wrong="the smallest" loses={"finds_the_worst_setting": "times too small at", "accuses_only_with_proof": "infinity"}
 def worst_case(settings, estimate, bracket):
     best = (None, math.inf)
     for setting in settings:
@@ -127,3 +149,15 @@ def worst_case(settings, estimate, bracket):
 # %% wrong="the smallest bracket, and no estimate" loses={"finds_the_worst_setting": "times t", "accuses_only_with_proof": "nothing is proved"}
 def worst_case(settings, estimate, bracket):
     return min(settings, key=lambda setting: bracket(*setting)[0]), 2.5
+
+# %% wrong="the first that is guilty" edit={"if factor > worst[1]:": "if factor > worst[1] and worst[0] is None:"} loses={"finds_the_worst_setting": "times too small at", "accuses_only_with_proof": "infinity"}
+# %% wrong="the last that is guilty" edit={"if factor > worst[1]:": "if factor > 1:"} loses={"finds_the_worst_setting": "times too small at", "accuses_only_with_proof": "infinity"}
+# %% wrong="the largest bound" loses={"finds_the_worst_setting": "times too small at", "accuses_only_with_proof": "nothing is proved"}
+def worst_case(settings, estimate, bracket):
+    setting = max(settings, key=lambda s: bracket(*s)[0])
+    claimed = estimate(*setting)
+    return setting, bracket(*setting)[0] / claimed if claimed else math.inf
+
+# %% wrong="the factor less one" edit={"return worst": "return worst[0], max(worst[1] - 1, 1.0)"} loses={"finds_the_worst_setting": "times the estimate"}
+
+# %% wrong="a tenth is forgiven" of="solution" edit={"if low > claimed:": "if low > 1.1 * claimed:"} loses={"finds_the_worst_setting": "Of one setting"}

@@ -77,3 +77,48 @@ def copied_keys(victim, public_keys, colluders):
 def copied_keys(victim, public_keys, colluders):
     others = sorted(public_keys.keys() - {victim}, key=lambda o: (o < victim, o))
     announced = {c: public_keys[o] for c, o in zip(sorted(colluders), others)}
+
+# %% right="an iterator for each side"
+def copied_keys(victim, public_keys, colluders):
+    above = iter([key for other, key in public_keys.items() if other > victim])
+    below = iter([key for other, key in public_keys.items() if other < victim])
+    return {colluder: next(above if colluder < victim else below) for colluder in colluders}
+
+# %% right="the farthest first"
+def copied_keys(victim, public_keys, colluders):
+    announced, free = {}, set(public_keys) - {victim}
+    for colluder in sorted(colluders, key=lambda c: -abs(c - victim)):
+        fits = [other for other in free if (other > victim) != (colluder > victim)]
+        chosen = max(fits, key=lambda other: abs(other - victim))
+        free.remove(chosen)
+        announced[colluder] = public_keys[chosen]
+    return announced
+
+# %% right="two sorted halves, NumPy"
+def copied_keys(victim, public_keys, colluders):
+    ids, bad = np.sort([i for i in public_keys if i != victim]), np.sort(colluders)
+    turned = np.roll(ids, np.sum(ids > victim))
+    return {int(c): public_keys[int(o)] for c, o in zip(bad, turned)}
+
+# %% right="a dictionary of lists"
+def copied_keys(victim, public_keys, colluders):
+    from collections import defaultdict
+    side = defaultdict(list)
+    for other in sorted(public_keys):
+        side["above" if other > victim else "below" if other < victim else "self"].append(other)
+    result = {}
+    for c in colluders:
+        result[c] = public_keys[side["above" if c < victim else "below"].pop(0)]
+    return result
+
+# %% wrong="copies one of the other side for all" loses={"a_victim_among_many_is_bare": "stay on the victim"}
+def copied_keys(victim, public_keys, colluders):
+    return {c: next(k for o, k in public_keys.items() if (o < victim) == (c > victim) and o != victim) for c in colluders}
+
+# %% wrong="the honest parties' ids for keys" of="two zips" edit={"{colluder: public_keys[other]": "{other: public_keys[colluder]"} loses={"one_copy_bares_one_of_three": "raised KeyError", "a_victim_among_many_is_bare": "raised KeyError"}
+# %% wrong="a list of keys" of="takes from a stack" edit={"return announced": "return list(announced.values())"} loses={"one_copy_bares_one_of_three": "a dictionary, colluder", "a_victim_among_many_is_bare": "a dictionary, colluder"}
+# %% wrong="half of each key" of="takes from a stack" edit={"left[colluder < victim].pop()": "left[colluder < victim].pop()[:16]"} loses={"one_copy_bares_one_of_three": "32 bytes", "a_victim_among_many_is_bare": "32 bytes"}
+# %% wrong="hexadecimal digits" of="takes from a stack" edit={"left[colluder < victim].pop()": "left[colluder < victim].pop().hex()"} loses={"one_copy_bares_one_of_three": "32 bytes", "a_victim_among_many_is_bare": "32 bytes"}
+
+# %% wrong="two colluders short of one each" of="the mirror image of a sorted list" edit={"sorted(colluders), [": "sorted(colluders)[:-1], ["} loses={"one_copy_bares_one_of_three": "for each colluder and for nobody else", "a_victim_among_many_is_bare": "for each colluder and for nobody else"}
+# %% wrong="one's own side first" of="the farthest first" edit={"(other > victim) != (colluder > victim)": "True"} loses={"a_victim_among_many_is_bare": "stay on the victim"}

@@ -74,3 +74,31 @@ def federated_round(weights, parties, gradient, learning_rate):
     return weights
 
 # %% wrong="forgets to return" edit={"return weights": "weights = weights"} loses={"a_round_is_a_centralised_step": "return", "equal_parties_count_equally": "return", "each_party_computes_on_its_own_data": "return"}
+
+# %% right="TensorFlow"
+import tensorflow as tf
+
+def federated_round(weights, parties, gradient, learning_rate):
+    sizes = tf.constant([float(len(y)) for _, y in parties], tf.float64)
+    grads = tf.stack([tf.constant(gradient(weights, x, y)) for x, y in parties])
+    mean = tf.linalg.matvec(grads, sizes / tf.reduce_sum(sizes), transpose_a=True)
+    return tf.constant(weights) - learning_rate * mean
+
+# %% right="float32"
+def federated_round(weights, parties, gradient, learning_rate):
+    total = np.zeros(len(weights), np.float32)
+    for x, y in parties:
+        total += np.float32(len(x)) * gradient(weights, x, y).astype(np.float32)
+    return weights.astype(np.float32) - np.float32(learning_rate / sum(len(x) for x, _ in parties)) * total
+
+# %% right="a list comprehension and zip"
+def federated_round(weights, parties, gradient, learning_rate):
+    images, labels = zip(*parties)
+    shares = [len(y) / sum(map(len, labels)) for y in labels]
+    steps = [share * gradient(weights, x, y) for share, x, y in zip(shares, images, labels)]
+    return weights - learning_rate * np.add.reduce(steps)
+
+# %% wrong="the largest party's share for all" of="solution" edit={"len(y) * gradient": "max(len(y) for _, y in parties) * gradient"} loses={"a_round_is_a_centralised_step": "away from a step"}
+# %% wrong="weights by the sizes squared" of="solution" edit={"len(y) * gradient": "len(y) ** 2 * gradient", "sum(len(y) for _, y in parties)": "sum(len(y) ** 2 for _, y in parties)"} loses={"a_round_is_a_centralised_step": "away from a step"}
+# %% wrong="the notebook's learning rate" of="solution" edit={"- learning_rate *": "- LEARNING_RATE *"} loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
+# %% wrong="divided by the notebook's number of parties" of="the number of examples first" edit={"/ n": "/ (32 * PARTIES)"} loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}

@@ -42,3 +42,26 @@ def gradient(weights, x, y):
 # %% wrong="mean error times mean image" of="solution" edit={"(predict(weights, x) - y) @ x / len(x)": "np.mean(predict(weights, x) - y) * np.mean(x, axis=0)"} loses={"gradient_of_a_batch_is_the_mean": "is not the mean"}
 # %% wrong="divided by the pixels" of="mean of rows" edit={"axis=0)": "axis=0) / len(weights)"} loses={"gradient_is_the_slope_of_the_loss": "the number of pixels"}
 # %% wrong="forgets to return" of="solution" edit={"return (": "("} loses={"gradient_is_the_slope_of_the_loss": "return", "gradient_of_a_batch_is_the_mean": "return"}
+
+# %% right="float32 matrix products"
+def gradient(weights, x, y):
+    w, x, y = (np.asarray(a, np.float32) for a in (weights, x, y))
+    error = 1 / (1 + np.exp(-(x @ w))) - y
+    return np.tensordot(error, x, axes=1) / np.float32(len(y))
+
+# %% right="an average with weights, by tanh"
+def gradient(weights, x, y):
+    p = 0.5 * (1 + np.tanh((x @ weights) / 2))
+    return ((p - y).reshape(-1, 1) * x).sum(axis=0) / y.size
+
+# %% right="a list of columns"
+def gradient(weights, x, y):
+    errors = predict(weights, x) - y
+    return [float(np.mean(errors * x[:, k])) for k in range(x.shape[1])]
+
+# %% wrong="twice as long" of="solution" edit={"/ len(x)": "* 2 / len(x)"} loses={"gradient_is_the_slope_of_the_loss": "per unit of weight"}
+# %% wrong="one image too few" of="solution" edit={"/ len(x)": "/ max(len(x) - 1, 1)"} loses={"gradient_of_a_batch_is_the_mean": "is not the mean"}
+# %% wrong="divided by 32" of="solution" edit={"/ len(x)": "/ 32"} loses={"gradient_is_the_slope_of_the_loss": "per unit of weight", "gradient_of_a_batch_is_the_mean": "is not the mean"}
+# %% wrong="probabilities kept from 0.05 to 0.95" of="solution" edit={"predict(weights, x)": "np.clip(predict(weights, x), 0.05, 0.95)"} loses={"gradient_is_the_slope_of_the_loss": "per unit of weight"}
+# %% wrong="weight decay" of="solution" edit={"/ len(x)": "/ len(x) + 0.01 * weights"} loses={"gradient_is_the_slope_of_the_loss": "per unit of weight", "gradient_of_a_batch_is_the_mean": "multiples of the images"}
+# %% wrong="only the images whose label it got wrong" of="solution" edit={"(predict(weights, x) - y)": "((predict(weights, x) - y) * ((predict(weights, x) > 0.5) != y))"} loses={"gradient_is_the_slope_of_the_loss": "per unit of weight"}

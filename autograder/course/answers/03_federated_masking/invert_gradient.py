@@ -28,6 +28,30 @@ def invert_gradient(grad):
 # %% wrong="clipped" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.clip(grad, 0, 1)"} loses={"the_image_comes_back": "same value", "pixels_run_from_0_to_1": "scale them"}
 # %% wrong="black and white" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "(grad != 0).astype(float)"} loses={"the_image_comes_back": "correlation"}
 # %% wrong="squared" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "(grad / np.abs(grad).max()) ** 2"} loses={"the_image_comes_back": "correlation"}
-# %% wrong="through a sigmoid" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "expit(grad)"} loses={"the_image_comes_back": "negative", "pixels_run_from_0_to_1": "scale them"}
+# %% wrong="through a sigmoid" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "expit(grad)"} loses={"the_image_comes_back": "correlation", "pixels_run_from_0_to_1": "scale them"}
 # %% wrong="forgets to return" of="solution" edit={"return np": "np"} loses={"the_image_comes_back": "return", "pixels_run_from_0_to_1": "return"}
 # %% wrong="divided by the largest, which may be 0" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.abs(grad / np.max(grad))"} loses={"the_image_comes_back": "so the largest is 0", "pixels_run_from_0_to_1": "What did you divide by"}
+
+# %% right="the sign of the entry that is largest in size, clipped"
+def invert_gradient(grad):
+    grad = np.asarray(grad) / np.abs(grad).max()
+    return np.clip(grad if grad.max() == 1 else -grad, 0, 1)
+
+# %% right="TensorFlow"
+import tensorflow as tf
+
+def invert_gradient(grad):
+    size = tf.abs(tf.constant(grad))
+    return size / tf.reduce_max(size)
+
+# %% right="the infinity norm"
+def invert_gradient(grad):
+    return np.absolute(grad) / np.linalg.norm(grad, np.inf)
+
+# %% wrong="the square root" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.sqrt(np.abs(grad) / np.abs(grad).max())"} loses={"the_image_comes_back": "correlation"}
+# %% wrong="faint pixels dropped" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.where(np.abs(grad) < 0.1 * np.abs(grad).max(), 0, np.abs(grad) / np.abs(grad).max())"} loses={"the_image_comes_back": "correlation"}
+# %% wrong="rounded to eighths" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.round(8 * np.abs(grad) / np.abs(grad).max()) / 8"} loses={"the_image_comes_back": "correlation"}
+# %% wrong="white and black swapped" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "1 - np.abs(grad) / np.abs(grad).max()"} loses={"the_image_comes_back": "negative"}
+# %% wrong="the darkest pixel is 255" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "255 * np.abs(grad) / np.abs(grad).max()"} loses={"pixels_run_from_0_to_1": "scale them"}
+# %% wrong="divided by the mean" of="solution" edit={"np.abs(grad).max()": "np.abs(grad).mean()"} loses={"pixels_run_from_0_to_1": "scale them"}
+# %% wrong="almost the darkest is 1" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.clip(np.abs(grad) / np.quantile(np.abs(grad), 0.999), 0, 1)"} loses={"pixels_run_from_0_to_1": "scaled by the same number"}

@@ -63,7 +63,7 @@ def mask_gradient(grad, party, masks):
     return grad
 
 # %% wrong="the larger id adds" edit={"grad + mask": "grad - mask", "grad - mask": "grad + mask"} loses={"the_smaller_id_adds": "adds the mask"}
-# %% wrong="only the first pair" edit={"grad = grad + mask": "return grad + mask", "elif": "if", "grad = grad - mask": "return grad - mask"} loses={"masks_cancel_in_the_sum": "is off by", "exact_modulo_2_to_the_32": "sum of the masked gradients is wrong"}
+# %% wrong="only the first pair" edit={"grad = grad + mask": "return grad + mask", "elif": "if", "grad = grad - mask": "return grad - mask"} loses={"masks_cancel_in_the_sum": "masks for the pairs", "exact_modulo_2_to_the_32": "gradient"}
 
 # %% wrong="other pairs' masks as well" loses={"masks_cancel_in_the_sum": "by nobody else", "exact_modulo_2_to_the_32": "sum of the masked gradients is wrong"}
 def mask_gradient(grad, party, masks):
@@ -81,7 +81,7 @@ def mask_gradient(grad, party, masks):
 
 # %% wrong="signed integers that do not wrap" of="solution" edit={"masked = grad": 'masked = grad.astype(np.int64 if grad.dtype.kind == "u" else float)'} loses={"exact_modulo_2_to_the_32": "is int64 where uint32 is wanted"}
 
-# %% wrong="times minus one" loses={"exact_modulo_2_to_the_32": "raised OverflowError"}
+# %% wrong="times minus one" loses={"the_smaller_id_adds": "raised OverflowError", "exact_modulo_2_to_the_32": "raised OverflowError"}
 def mask_gradient(grad, party, masks):
     for (i, j), mask in masks.items():
         if party in (i, j):
@@ -111,3 +111,46 @@ def mask_gradient(grad, party, masks):
         return grad
     one = np.ones_like(grad)
     return grad + one if party != ids[-1] else grad - one * np.array(len(ids) - 1).astype(grad.dtype)
+
+# %% right="a sum over the party's own masks, with NumPy's where"
+def mask_gradient(grad, party, masks):
+    signed = [m if party == i else np.zeros_like(m) - m for (i, j), m in masks.items() if party in (i, j)]
+    return np.sum([grad, *signed], axis=0, dtype=grad.dtype)
+
+# %% right="unsigned minus one for the sign"
+def mask_gradient(grad, party, masks):
+    minus_one = np.zeros(1, grad.dtype) - np.ones(1, grad.dtype)
+    masked = grad.copy()
+    for (i, j), mask in masks.items():
+        if party == i:
+            masked += mask
+        if party == j:
+            masked += minus_one * mask
+    return masked
+
+# %% wrong="reversed signs for integers" of="solution" edit={"masked = grad": "masked = grad\n    if grad.dtype == np.uint32:\n        masks = {pair: -mask for pair, mask in masks.items()}"} loses={"the_smaller_id_adds": "With floats yours is right"}
+# %% wrong="half of an array of integers" of="solution" edit={"masked = grad": "masked = grad\n    if grad.dtype == np.uint32:\n        masks = {pair: mask * (np.arange(len(mask)) < len(mask) // 2) for pair, mask in masks.items()}\n        masks = {pair: mask.astype(np.uint32) for pair, mask in masks.items()}"} loses={"exact_modulo_2_to_the_32": "With other masks", "the_smaller_id_adds": "with uint32 modulo 2^32"}
+# %% wrong="the first 1024 entries" of="solution" edit={"masked = masked + mask": "masked = np.concatenate([masked[:1024] + mask[:1024], masked[1024:]])", "masked = masked - mask": "masked = np.concatenate([masked[:1024] - mask[:1024], masked[1024:]])"} loses={"exact_modulo_2_to_the_32": "With other masks"}
+# %% wrong="the low 16 bits of the masks" of="solution" edit={"masked = grad": "masked = grad\n    if grad.dtype == np.uint32:\n        masks = {pair: mask & np.uint32(65535) for pair, mask in masks.items()}"} loses={"exact_modulo_2_to_the_32": "With other masks", "the_smaller_id_adds": "with uint32 modulo 2^32"}
+# %% wrong="the smaller of the first pair for the sign" edit={"if party == i": "if party == min(masks)[0]"} loses={"masks_cancel_in_the_sum": "masks for the pairs", "exact_modulo_2_to_the_32": "gradient"}
+
+# %% wrong="ids 0, 1, 2, …, without gaps" loses={"masks_cancel_in_the_sum": "gradients", "exact_modulo_2_to_the_32": "gradient", "the_smaller_id_adds": "adds the mask"}
+def mask_gradient(grad, party, masks):
+    n = len({i for pair in masks for i in pair})
+    masked = grad
+    for other in range(n):
+        if (party, other) in masks:
+            masked = masked + masks[party, other]
+        elif (other, party) in masks:
+            masked = masked - masks[other, party]
+    return masked
+
+# %% wrong="the notebook's ten parties" loses={"masks_cancel_in_the_sum": "gradients", "exact_modulo_2_to_the_32": "gradient", "the_smaller_id_adds": "adds the mask"}
+def mask_gradient(grad, party, masks):
+    masked = grad
+    for other in range(PARTIES):
+        if (party, other) in masks:
+            masked = masked + masks[party, other]
+        elif (other, party) in masks:
+            masked = masked - masks[other, party]
+    return masked

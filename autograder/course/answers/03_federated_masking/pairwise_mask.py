@@ -84,7 +84,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="seeds from public keys" loses={"all_pair_masks_cancel": "made of something else", "every_other_party_counts": "made of something else", "every_round_has_fresh_masks": "made of something else", "a_mask_needs_a_private_key": "must come from", "no_two_pairs_share_a_mask": "both ids"}
+# %% wrong="seeds from public keys" loses={"all_pair_masks_cancel": "made of something else", "every_other_party_counts": "made of something else", "every_round_has_fresh_masks": "made of something else", "a_mask_needs_a_private_key": "must come from", "no_two_pairs_share_a_mask": "are the same, but for the sign"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     total = np.zeros(length, np.uint32)
     for other, key in public_keys.items():
@@ -95,7 +95,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
             total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="nothing to add" loses={"all_pair_masks_cancel": "hides nothing", "every_other_party_counts": "no difference", "every_round_has_fresh_masks": "agree in 30 of 30", "a_mask_needs_a_private_key": "very mask", "no_two_pairs_share_a_mask": "both ids"}
+# %% wrong="nothing to add" loses={"all_pair_masks_cancel": "hides nothing", "every_other_party_counts": "no difference", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "very mask", "no_two_pairs_share_a_mask": "are the same, but for the sign"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     return np.zeros(length, np.uint32)
 
@@ -113,8 +113,6 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 # %% wrong="floats" edit={"np.zeros(length, np.uint32)": "np.zeros(length)"} loses={"all_pair_masks_cancel": "uint32 is wanted", "every_other_party_counts": "uint32 is wanted", "every_round_has_fresh_masks": "uint32 is wanted", "a_mask_needs_a_private_key": "uint32 is wanted", "no_two_pairs_share_a_mask": "uint32 is wanted"}
 # %% wrong="forgets to return" edit={"return total": ""} loses={"all_pair_masks_cancel": "return", "every_other_party_counts": "return", "every_round_has_fresh_masks": "return", "a_mask_needs_a_private_key": "return", "no_two_pairs_share_a_mask": "return"}
 # %% wrong="the larger id adds" edit={"party < other": "party > other"} loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
-# %% wrong="one mask, times the round's number" edit={'b"%d" % round_number + ends), length)': 'b"mask" + ends), length) * np.uint32(round_number)'} loses={"every_round_has_fresh_masks": "who knows one mask knows the other"}
-
 # %% wrong="a context of text" loses={"all_pair_masks_cancel": "bytes are wanted", "every_other_party_counts": "bytes are wanted", "every_round_has_fresh_masks": "bytes are wanted", "a_mask_needs_a_private_key": "bytes are wanted", "no_two_pairs_share_a_mask": "bytes are wanted"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     total = np.zeros(length, np.uint32)
@@ -131,7 +129,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
     told = repr((bytes(private_key), sorted(public_keys.items()), round_number)).encode()
     return secagg.expand(hashlib.sha256(told).digest(), length)
 
-# %% wrong="public masks, where its own key is its own" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "whatever seeds", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds", "no_two_pairs_share_a_mask": "both ids"}
+# %% wrong="public masks, where its own key is its own" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "whatever seeds", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds", "no_two_pairs_share_a_mask": "are the same, but for the sign"}
 import hashlib
 
 def pairwise_mask(party, private_key, public_keys, round_number, length):
@@ -144,7 +142,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="everybody adds one, the last takes them off" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "no difference", "every_round_has_fresh_masks": "agree in 30 of 30", "a_mask_needs_a_private_key": "very mask", "no_two_pairs_share_a_mask": "both ids"}
+# %% wrong="everybody adds one, the last takes them off" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "no difference", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "very mask", "no_two_pairs_share_a_mask": "are the same, but for the sign"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     n = len(public_keys)
     return np.full(length, 1 if party < max(public_keys) else 1 - n, np.int64).astype(np.uint32)
@@ -207,5 +205,116 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         if other != party:
             context = b"%d %d %d " % (round_number, min(party, other), max(party, other)) + key
             mask = secagg.expand(private_key.agree(key, context), length)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% right="a hash of both ends for the context, rounds of four bytes"
+import hashlib
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in sorted(public_keys):
+        if other == party:
+            continue
+        who = hashlib.sha256()
+        for end in (min(party, other), max(party, other)):
+            who.update(end.to_bytes(4, "little") + public_keys[end])
+        seed = private_key.agree(public_keys[other], round_number.to_bytes(4, "big") + who.digest())
+        mask = secagg.expand(seed, length)
+        np.add(total, mask if other > party else -mask, out=total)
+    return total
+
+# %% right="the library's context, and NumPy's int64"
+from labkit.secagg.keys import between
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    def mask(other):
+        ends = {party: public_keys[party], other: public_keys[other]}
+        seed = private_key.agree(public_keys[other], between(b"mask", round_number, ends))
+        return np.where(party < other, 1, -1) * secagg.expand(seed, length).astype(np.int64)
+    others = [other for other in public_keys if other != party]
+    return np.mod(np.sum([mask(other) for other in others], axis=0), 2**32).astype(np.uint32)
+
+# %% right="SHAKE for the generator"
+import hashlib
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            seed = private_key.agree(key, b"%d" % round_number + ends)
+            mask = np.frombuffer(hashlib.shake_256(seed).digest(4 * length), np.uint32)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="8 bits" edit={" + ends), length)": " + ends), length) % np.uint32(256)"} loses={"a_mask_needs_a_private_key": "not uniform over 32 bits", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
+# %% wrong="16 bits" edit={" + ends), length)": " + ends), length) >> np.uint32(16)"} loses={"a_mask_needs_a_private_key": "not uniform over 32 bits", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
+# %% wrong="31 bits" edit={" + ends), length)": " + ends), length) >> np.uint32(1)"} loses={"a_mask_needs_a_private_key": "bit 31 set"}
+# %% wrong="even numbers" edit={" + ends), length)": " + ends), length) & np.uint32(0xFFFFFFFE)"} loses={"a_mask_needs_a_private_key": "bit 0 set"}
+# %% wrong="32 numbers, repeated" edit={" + ends), length)": " + ends), 32)[np.arange(length) % 32]"} loses={"a_mask_needs_a_private_key": "not uniform over 32 bits", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
+# %% wrong="repeats after 4096" edit={" + ends), length)": " + ends), 4096)[np.arange(length) % 4096]"} loses={"a_mask_needs_a_private_key": "the mask", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
+# %% wrong="nothing behind the 64th entry" edit={" + ends), length)": " + ends), length) * (np.arange(length) < 64).astype(np.uint32)"} loses={"a_mask_needs_a_private_key": "have bit", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
+
+# %% wrong="Gaussian" loses={"a_mask_needs_a_private_key": "not uniform over 32 bits"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            seed = private_key.agree(key, b"%d" % round_number + ends)
+            rng = np.random.default_rng(int.from_bytes(seed, "big"))
+            mask = rng.normal(0, 2**28, length).astype(np.int64).astype(np.uint32)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="two bytes of the seed" edit={"private_key.agree(key, b\"%d\" % round_number + ends)": "private_key.agree(key, b\"%d\" % round_number + ends)[:2] + round_number.to_bytes(30, \"big\")"} loses={"a_mask_needs_a_private_key": "2 make a difference"}
+
+# %% wrong="NumPy's generator, from four bytes of the seed" loses={"a_mask_needs_a_private_key": "4 make a difference"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            seed = private_key.agree(key, b"%d" % round_number + ends)
+            rng = np.random.default_rng(int.from_bytes(seed[:4], "big"))
+            mask = rng.integers(0, 2**32, length, dtype=np.uint32)
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="a checksum of the seed" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "check = sum(private_key.agree(key, b\"%d\" % round_number + ends)); mask = secagg.expand(check.to_bytes(32, \"big\"), length)"} loses={"a_mask_needs_a_private_key": "is exactly number", "every_round_has_fresh_masks": "are the same"}
+# %% wrong="the round modulo 2" edit={"b\"%d\" % round_number": "b\"%d\" % (round_number % 2)"} loses={"every_round_has_fresh_masks": "Their contexts are the same: put round_number into the context"}
+# %% wrong="the round modulo 256" edit={"b\"%d\" % round_number": "bytes([round_number % 256])"} loses={"every_round_has_fresh_masks": "Their contexts are the same"}
+# %% wrong="the round modulo 1000" edit={"b\"%d\" % round_number": "b\"%d\" % (round_number % 1000)"} loses={"every_round_has_fresh_masks": "used twice"}
+# %% wrong="the round in one byte" edit={"b\"%d\" % round_number": "bytes([round_number])"} loses={"all_pair_masks_cancel": "raised ValueError", "every_other_party_counts": "raised ValueError", "every_round_has_fresh_masks": "raised ValueError", "a_mask_needs_a_private_key": "raised ValueError", "no_two_pairs_share_a_mask": "raised ValueError"}
+# %% wrong="a few rounds' bits only" edit={"b\"%d\" % round_number": "b\"%d\" % (round_number >> 8)"} loses={"every_round_has_fresh_masks": "are the same"}
+# %% wrong="the round is added to the mask" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"mask\" + ends), length) + np.uint32(round_number)"} loses={"every_round_has_fresh_masks": "masks of rounds"}
+# %% wrong="exclusive or with the round" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"mask\" + ends), length) ^ np.uint32(round_number)"} loses={"every_round_has_fresh_masks": "masks of rounds"}
+# %% wrong="rolled by the round" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = np.roll(secagg.expand(private_key.agree(key, b\"mask\" + ends), length), round_number)"} loses={"every_round_has_fresh_masks": "masks of rounds"}
+
+# %% wrong="a later piece of one stream in each round" loses={"every_round_has_fresh_masks": "are the same"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            mask = secagg.expand(private_key.agree(key, b"mask" + ends), length + round_number % 1024)
+            mask = mask[round_number % 1024:]
+            total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="times an odd number of the round's" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"mask\" + ends), length) * np.uint32(2 * round_number % 2**32 + 1)"} loses={"every_round_has_fresh_masks": "masks of rounds"}
+# %% wrong="one shared secret, and the ids added to it" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number), length) + np.uint32(party + other)"} loses={"no_two_pairs_share_a_mask": "two do not hide what they should"}
+# %% wrong="one shared secret, times the ids" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number), length) * np.uint32(2 * (party + other) + 1)"} loses={"no_two_pairs_share_a_mask": "two do not hide what they should"}
+# %% wrong="the beginning of each key" edit={"public_keys[i] for i": "public_keys[i][:8] for i"} loses={"no_two_pairs_share_a_mask": "put both public keys into the context"}
+
+# %% wrong="a public number for each round, added to one mask" loses={"every_round_has_fresh_masks": "Whatever the seed"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    known = np.random.default_rng(round_number).integers(0, 2**32, length, dtype=np.uint32)
+    for other, key in public_keys.items():
+        if other != party:
+            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+            mask = secagg.expand(private_key.agree(key, ends), length) + known
             total = total + mask if party < other else total - mask
     return total

@@ -48,3 +48,27 @@ def privacy_risk(parties, neighbours, threshold, colluders):
 # %% wrong="a straight line" loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "one party's risk is"}
 def privacy_risk(parties, neighbours, threshold, colluders):
     return min(1.0, max(0, colluders - threshold + 1) / (parties / 3))
+
+# %% right="logarithms"
+from scipy.special import gammaln, logsumexp
+
+def privacy_risk(parties, neighbours, threshold, colluders):
+    def choose(n, k):
+        return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    ks = np.arange(max(threshold, neighbours - (parties - 1 - colluders)), min(neighbours, colluders) + 1)
+    if len(ks) == 0:
+        return 0.0
+    one = logsumexp(choose(colluders, ks) + choose(parties - 1 - colluders, neighbours - ks) - choose(parties - 1, neighbours))
+    return float(min(1.0, np.exp(np.log(parties - colluders) + one)))
+
+# %% right="a loop over the honest parties"
+def privacy_risk(parties, neighbours, threshold, colluders):
+    risk = 0.0
+    for _ in range(parties - colluders):
+        risk += stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours)
+    return min(risk, 1)
+
+# %% wrong="the colluders' number one too small" of="solution" edit={"parties - 1, colluders, neighbours": "parties - 1, colluders - 1, neighbours"} loses={"the_tail_is_exact": "the risk is"}
+# %% wrong="independent parties, not a union bound" of="solution" edit={"min(1.0, (parties - colluders) * one)": "1 - (1 - one) ** (parties - colluders)"} loses={"the_tail_is_exact": "the risk is"}
+# %% wrong="drawn from the honest" of="solution" edit={"parties - 1, colluders, neighbours": "parties - colluders, colluders, neighbours"} loses={"the_tail_is_exact": "the risk is"}
+# %% wrong="exactly threshold of them" of="a sum of probabilities" edit={"neighbours + 1)": "threshold + 1)"} loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "certain"}

@@ -39,7 +39,7 @@ def reads(compute, data):
         return any(not np.array_equal(compute({**data, name: c}), before) for c in changes)
     return frozenset(filter(matters, data))
 
-# %% wrong="only the first entry" loses={"whatever_is_read_is_found": "change them all"}
+# %% wrong="only the first entry" loses={"whatever_is_read_is_found": "entries were never changed"}
 def reads(compute, data):
     before, found = compute(data), set()
     for name, values in data.items():
@@ -49,8 +49,8 @@ def reads(compute, data):
             found.add(name)
     return found
 
-# %% wrong="zeros, which some labels are already" of="solution" edit={"1 - data[name]": "np.zeros_like(data[name])"} loses={"whatever_is_read_is_found": "something that it was already"}
-# %% wrong="adds a constant" of="solution" edit={"array_equal": "allclose", "1 - data[name]": "data[name] + 1", "}))": "}), atol=1e-9)"} loses={"whatever_is_read_is_found": "differences between entries"}
+# %% wrong="zeros, which some labels are already" of="solution" edit={"1 - data[name]": "np.zeros_like(data[name])"} loses={"whatever_is_read_is_found": "than it holds already"}
+# %% wrong="adds a constant" of="solution" edit={"array_equal": "allclose", "1 - data[name]": "data[name] + 1", "}))": "}), atol=1e-9)"} loses={"whatever_is_read_is_found": "differences between an array's entries"}
 
 # %% wrong="does not put the arrays back" loses={"nobody_is_accused_wrongly": "ONE array at a time"}
 def reads(compute, data):
@@ -90,7 +90,7 @@ def reads(compute, data):
 def reads(compute, data):
     return set(data)
 
-# %% wrong="wants every entry of the result to change" of="solution" edit={"not np.array_equal(before, compute": "(compute", "}))": "}) != before).all()"} loses={"whatever_is_read_is_found": "ANY entry of the result"}
+# %% wrong="wants every entry of the result to change" of="solution" edit={"not np.array_equal(before, compute": "(compute", "}))": "}) != before).all()"} loses={"whatever_is_read_is_found": "ONE entry of the result"}
 
 # %% wrong="names what is looked at" loses={"nobody_is_accused_wrongly": "may be looked at and make no difference", "whatever_is_read_is_found": "misses nothing", "the_data_stay_as_they_were": "nor found out"}
 def reads(compute, data):
@@ -113,7 +113,7 @@ def reads(compute, data):
 def reads(compute, data):
     return {"party 2: images", "everyone: images"}
 
-# %% wrong="all but one" loses={"whatever_is_read_is_found": "", "nobody_is_accused_wrongly": "also names", "the_data_stay_as_they_were": "nor found out"}
+# %% wrong="all but one" loses={"whatever_is_read_is_found": "`reads`", "nobody_is_accused_wrongly": "also names", "the_data_stay_as_they_were": "nor found out"}
 def reads(compute, data):
     return set(list(data)[1:])
 
@@ -128,3 +128,42 @@ def reads(compute, data):
 
     compute(Listening(data))
     return set(asked[:3])
+
+# %% right="every entry turned by one of two values"
+def reads(compute, data):
+    before, found = compute(data), set()
+    for name in data:
+        other = data.copy()
+        other[name] = np.where(np.asarray(data[name]) > 0.3, 0.11, 0.77)
+        found |= {name} if (np.asarray(compute(other)) != before).any() else set()
+    return found
+
+# %% right="NaN spreads, whatever is computed"
+def reads(compute, data):
+    found = []
+    for name in data:
+        result = compute({**data, name: np.full(np.shape(data[name]), np.nan)})
+        if np.isnan(result).any():
+            found.append(name)
+    return set(found)
+
+# %% right="bytes of the results"
+def reads(compute, data):
+    rng = np.random.default_rng(0)
+    def result(changed):
+        return np.ascontiguousarray(compute(changed)).tobytes()
+    return {n for n in data if result({**data, n: rng.uniform(2, 3, data[n].shape)}) != result(data)}
+
+# %% right="halves and shifts"
+def reads(compute, data):
+    names, before = set(), np.array(compute(dict(data)))
+    for name, values in data.items():
+        shifted = values / 2 + np.linspace(1, 2, values.size).reshape(values.shape)
+        if np.max(np.abs(np.array(compute(dict(data, **{name: shifted}))) - before)) > 0:
+            names.add(name)
+    return names
+
+# %% wrong="ones, which some labels are already" of="solution" edit={"1 - data[name]": "np.ones_like(data[name])"} loses={"whatever_is_read_is_found": "than it holds already"}
+# %% wrong="shuffled" of="solution" edit={"1 - data[name]": "np.random.default_rng(0).permutation(data[name])"} loses={"whatever_is_read_is_found": "than it holds already"}
+# %% wrong="compares the sums" of="solution" edit={"np.array_equal(before, compute(data | {name: 1 - data[name]}))": "np.isclose(np.sum(before), np.sum(compute(data | {name: 1 - data[name]})), atol=20)"} loses={"whatever_is_read_is_found": "misses", "nobody_is_accused_wrongly": "names nothing", "the_data_stay_as_they_were": "nor found out"}
+# %% wrong="the first entry of the result" of="solution" edit={"np.array_equal(before, compute(data | {name: 1 - data[name]}))": "(before[0] == compute(data | {name: 1 - data[name]})[0])"} loses={"whatever_is_read_is_found": "misses"}

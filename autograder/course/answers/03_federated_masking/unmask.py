@@ -63,3 +63,48 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
 def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
     for seed in self_seeds.values():
         masked_sum = masked_sum - secagg.expand(seed, len(masked_sum))
+
+# %% right="a set of the survivors, and np.subtract"
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    alive, total = set(survivors), np.array(masked_sum)
+    for seed in map(self_seeds.get, survivors):
+        np.subtract(total, secagg.expand(seed, total.size), out=total)
+    for (i, j), seed in pair_seeds.items():
+        operation = np.subtract if i in alive else np.add
+        operation(total, secagg.expand(seed, total.size), out=total)
+    return total
+
+# %% right="the survivor's id compared with the dropout's"
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    n = len(masked_sum)
+    for pair, seed in pair_seeds.items():
+        [alive] = [end for end in pair if end in survivors]
+        [gone] = [end for end in pair if end not in survivors]
+        mask = secagg.expand(seed, n)
+        masked_sum = masked_sum - mask if alive < gone else masked_sum + mask
+    return masked_sum - sum((secagg.expand(s, n) for s in self_seeds.values()), np.zeros(n, np.uint32))
+
+# %% right="Python's integers"
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = [int(value) for value in masked_sum]
+    for seed in self_seeds.values():
+        total = [t - int(m) for t, m in zip(total, secagg.expand(seed, len(total)))]
+    for (i, j), seed in pair_seeds.items():
+        sign = 1 if i in dropped else -1
+        total = [t + sign * int(m) for t, m in zip(total, secagg.expand(seed, len(total)))]
+    return np.array([t % 2**32 for t in total], np.uint32)
+
+# %% right="one matrix of masks and a vector of signs"
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    signs = [-1] * len(self_seeds) + [1 if i in dropped else -1 for i, _ in pair_seeds]
+    seeds = [*self_seeds.values(), *pair_seeds.values()]
+    masks = np.array([secagg.expand(seed, len(masked_sum)) for seed in seeds]).astype(np.int64)
+    return (masked_sum + np.array(signs) @ masks).astype(np.uint32)
+
+# %% wrong="stays int64 after the modulo" of="int64, then modulo" edit={"(total % 2**32).astype(np.uint32)": "total % 2**32"} loses={"self_masks_come_off": "keep uint32", "dropouts_masks_come_off": "int64"}
+# %% wrong="float32" of="solution" edit={"total = masked_sum": "total = masked_sum.astype(np.float32)"} loses={"self_masks_come_off": "float", "dropouts_masks_come_off": "float"}
+# %% wrong="the last survivor's self mask stays" of="in place" edit={"in survivors": "in survivors[:-1]"} loses={"self_masks_come_off": "and the sum is", "dropouts_masks_come_off": "and the sum is"}
+# %% wrong="ids in order" of="solution" edit={"for seed in self_seeds.values()": "for seed in [self_seeds[i] for i in range(len(survivors))]"} loses={"self_masks_come_off": "raised KeyError", "dropouts_masks_come_off": "raised KeyError"}
+# %% wrong="a pair's sign by the first survivor" of="solution" edit={"smaller in survivors": "smaller < survivors[0]"} loses={"dropouts_masks_come_off": "`unmask` gives"}
+# %% wrong="a list of 784 numbers" of="solution" edit={"secagg.expand(seed, len(total))\n    for": "secagg.expand(seed, 784)\n    for"} loses={"self_masks_come_off": "raised ValueError", "dropouts_masks_come_off": "raised ValueError"}
+# %% wrong="one mask of all self seeds" of="solution" edit={"for seed in self_seeds.values()": "for seed in [bytes(np.bitwise_xor.reduce([np.frombuffer(s, np.uint8) for s in self_seeds.values()]))]"} loses={"self_masks_come_off": "and the sum is", "dropouts_masks_come_off": "and the sum is"}

@@ -85,3 +85,38 @@ def what_happens(parties, threshold, dropouts, colluders):
 def what_happens(parties, threshold, dropouts, colluders):
     safe = colluders < threshold and colluders < parties - 2
     return parties - dropouts >= threshold, safe, colluders < parties - 1 and parties + colluders < 2 * threshold
+
+# %% right="sets of holders"
+def what_happens(parties, threshold, dropouts, colluders):
+    everyone, bad = set(range(parties)), set(range(colluders))
+    honest = everyone - bad
+    there = everyone - set(range(dropouts))
+    can_lie = any(len(bad) + k >= threshold <= len(bad) + len(honest) - k for k in range(len(honest) + 1))
+    company = len(honest) >= 2
+    return len(there) >= threshold, company and len(bad) < threshold, company and not can_lie
+
+# %% right="zeros and ones"
+def what_happens(parties, threshold, dropouts, colluders):
+    company = int(colluders < parties - 1)
+    return np.array([
+        int(parties - dropouts >= threshold),
+        company * int(colluders < threshold),
+        company * int(parties + colluders < 2 * threshold),
+    ])
+
+# %% right="negations"
+def what_happens(parties, threshold, dropouts, colluders):
+    lost = dropouts > parties - threshold
+    alone = colluders >= parties - 1
+    both = (parties - colluders) + 2 * colluders >= 2 * threshold
+    return not lost, not (alone or colluders >= threshold), not (alone or both)
+
+# %% right="a majority of the honest"
+def what_happens(parties, threshold, dropouts, colluders):
+    honest = parties - colluders
+    needed = threshold - colluders
+    return parties - dropouts >= threshold, needed > 0 and honest > 1, 2 * needed > honest and honest > 1
+
+# %% wrong="colluders answer once" of="by counting answers, a list" edit={"2 * colluders + (parties - colluders)": "parties"} loses={"a_lying_server": "You say True; it is False"}
+# %% wrong="the curious server's answer for the liar" of="negations" edit={"not (alone or both)": "not (alone or colluders >= threshold)"} loses={"a_lying_server": "You say True; it is False"}
+# %% wrong="dropouts for the other questions, too" of="negations" edit={"not (alone or colluders >= threshold)": "not (alone or lost or colluders >= threshold)"} loses={"a_curious_server": "You say False; it is True"}

@@ -38,21 +38,21 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     ]
     return cut_gradients + noise_multiplier * longest / width**0.5 * tf.stack(rows)
 
-# %% wrong="forgets the width" edit={"/ np.sqrt(cut_gradients.shape[1])": ""} loses={"the_noise_has_the_stated_size": "divide by √width"}
-# %% wrong="each gradient's own length" edit={"tf.reduce_max(tf.norm(cut_gradients, axis=1))": "tf.norm(cut_gradients, axis=1, keepdims=True)"} loses={"the_noise_has_the_stated_size": "LONGEST", "every_example_gets_its_own_noise": "still short"}
-# %% wrong="the same noise for all" edit={"(cut_gradients.shape, seed)": "([1, cut_gradients.shape[1]], seed)", "+ noise_multiplier": "+ 1.5 * noise_multiplier"} loses={"the_noise_has_the_stated_size": "should have standard deviation", "every_example_gets_its_own_noise": "the same noise"}
+# %% wrong="forgets the width" edit={"/ np.sqrt(cut_gradients.shape[1])": ""} loses={"the_noise_has_the_stated_size": "Yours is √width times as large"}
+# %% wrong="each gradient's own length" edit={"tf.reduce_max(tf.norm(cut_gradients, axis=1))": "tf.norm(cut_gradients, axis=1, keepdims=True)"} loses={"the_noise_has_the_stated_size": "should be Gaussian", "every_example_gets_its_own_noise": "still short"}
+# %% wrong="the same noise for all" edit={"(cut_gradients.shape, seed)": "([1, cut_gradients.shape[1]], seed)", "+ noise_multiplier": "+ 1.5 * noise_multiplier"} loses={"the_noise_has_the_stated_size": "should be Gaussian", "every_example_gets_its_own_noise": "the same noise"}
 # %% wrong="NumPy's noise" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.constant(np.random.normal(size=cut_gradients.shape), tf.float32)"} loses={"the_noise_has_the_stated_size": "let TensorFlow draw", "every_example_gets_its_own_noise": "let TensorFlow draw", "the_seed_decides": "let TensorFlow draw"}
 # %% wrong="TensorFlow's own noise" edit={"stateless_normal(cut_gradients.shape, seed)": "normal(cut_gradients.shape)"} loses={"the_seed_decides": "gave other noise"}
-# %% wrong="a fixed seed" edit={"shape, seed)": "shape, [1, 2])"} loses={"the_seed_decides": "Another seed gave the same noise"}
-# %% wrong="no multiplier" edit={"+ noise_multiplier": "+ 0.2"} loses={"the_noise_has_the_stated_size": "should have standard deviation"}
-# %% wrong="uniform from 0 up" edit={"stateless_normal": "stateless_uniform"} loses={"the_noise_has_the_stated_size": "should have standard deviation", "every_example_gets_its_own_noise": "the same noise", "the_seed_decides": "centre it at 0"}
+# %% wrong="a fixed seed" edit={"shape, seed)": "shape, [1, 2])"} loses={"the_seed_decides": "gave the same noise"}
+# %% wrong="no multiplier" edit={"+ noise_multiplier": "+ 0.2"} loses={"the_noise_has_the_stated_size": "should be Gaussian"}
+# %% wrong="uniform from 0 up" edit={"stateless_normal": "stateless_uniform"} loses={"the_noise_has_the_stated_size": "should be Gaussian", "every_example_gets_its_own_noise": "the same noise", "the_seed_decides": "have a cosine of"}
 
-# %% wrong="noise along the gradient" loses={"the_noise_has_the_stated_size": "should have standard deviation", "every_example_gets_its_own_noise": "the norm attack reads"}
+# %% wrong="noise along the gradient" loses={"the_noise_has_the_stated_size": "should be Gaussian", "every_example_gets_its_own_noise": "the norm attack reads", "the_seed_decides": "have a cosine of"}
 def add_noise(cut_gradients, noise_multiplier, seed):
     factor = tf.random.stateless_normal([cut_gradients.shape[0], 1], seed)
     return cut_gradients * (1 + 0.2 * noise_multiplier * factor)
 
-# %% wrong="no noise" loses={"the_noise_has_the_stated_size": "There is no noise", "every_example_gets_its_own_noise": "as long as on another", "the_seed_decides": "Another seed gave the same noise"}
+# %% wrong="no noise" loses={"the_noise_has_the_stated_size": "There is no noise", "every_example_gets_its_own_noise": "has norm 0, on another 0", "the_seed_decides": "or there is none"}
 def add_noise(cut_gradients, noise_multiplier, seed):
     return cut_gradients
 
@@ -70,10 +70,51 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     scale = noise_multiplier * tf.norm(cut_gradients) / cut_gradients.shape[1] ** 0.5
     return cut_gradients + scale * tf.random.stateless_normal(cut_gradients.shape, seed)
 
-# %% wrong="the first example's noise only from the seed" loses={"the_seed_decides": "Another seed gave the same noise"}
+# %% wrong="the first example's noise only from the seed" loses={"the_seed_decides": "gave the same noise, or a part of it"}
 def add_noise(cut_gradients, noise_multiplier, seed):
     longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
     deviation = noise_multiplier * longest / tf.sqrt(tf.cast(tf.shape(cut_gradients)[1], tf.float32))
     fixed = tf.random.stateless_normal(tf.shape(cut_gradients), [1, 2])
     fresh = tf.random.stateless_normal(tf.shape(cut_gradients[:1]), seed)
     return cut_gradients + deviation * tf.concat([fresh, fixed[1:]], axis=0)
+
+# %% right="a generator's state by bitcast, split in two"
+def add_noise(cut_gradients, noise_multiplier, seed):
+    first, second = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    half = cut_gradients.shape[1] // 2
+    rows = cut_gradients.shape[0]
+    left = tf.random.stateless_normal([rows, half], first)
+    right = tf.random.stateless_normal([rows, cut_gradients.shape[1] - half], second)
+    deviation = noise_multiplier * tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    return cut_gradients + deviation * tf.concat([left, right], axis=1) / tf.sqrt(float(cut_gradients.shape[1]))
+
+# %% right="a truncated float64 draw by the inverse of the distribution function"
+def add_noise(cut_gradients, noise_multiplier, seed):
+    u = tf.random.stateless_uniform(cut_gradients.shape, seed, 1e-16, 1, tf.float64)
+    noise = tf.cast(tf.math.ndtri(u), tf.float32)
+    norms = tf.norm(cut_gradients, axis=1)
+    return cut_gradients + noise * noise_multiplier * tf.reduce_max(norms) * cut_gradients.shape[1] ** -0.5
+
+# %% right="a folded seed"
+def add_noise(cut_gradients, noise_multiplier, seed):
+    own = tf.random.experimental.stateless_fold_in(seed, 7)
+    noise = tf.random.stateless_normal(tf.shape(cut_gradients), own, dtype=cut_gradients.dtype)
+    longest = tf.sqrt(tf.reduce_max(tf.einsum("bc,bc->b", cut_gradients, cut_gradients)))
+    return cut_gradients + noise_multiplier * longest * noise / np.sqrt(cut_gradients.shape[1])
+
+# %% wrong="antithetic halves" edit={"noise = tf.random.stateless_normal(cut_gradients.shape, seed)": "half = tf.random.stateless_normal([(cut_gradients.shape[0] + 1) // 2, cut_gradients.shape[1]], seed); noise = tf.concat([half, -half], axis=0)[:cut_gradients.shape[0]]"} loses={"every_example_gets_its_own_noise": "the same noise"}
+# %% wrong="antithetic within a row" edit={"noise = tf.random.stateless_normal(cut_gradients.shape, seed)": "half = tf.random.stateless_normal([cut_gradients.shape[0], (cut_gradients.shape[1] + 1) // 2], seed); noise = tf.concat([half, -half], axis=1)[:, :cut_gradients.shape[1]]"} loses={"every_example_gets_its_own_noise": "have the size of an earlier one"}
+# %% wrong="one draw for two coordinates" edit={"noise = tf.random.stateless_normal(cut_gradients.shape, seed)": "half = tf.random.stateless_normal([cut_gradients.shape[0], (cut_gradients.shape[1] + 1) // 2], seed); noise = tf.repeat(half, 2, axis=1)[:, :cut_gradients.shape[1]]"} loses={"every_example_gets_its_own_noise": "have the size of an earlier one"}
+# %% wrong="tails cut at three deviations" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.clip_by_value(tf.random.stateless_normal(cut_gradients.shape, seed), -3.0, 3.0)"} loses={"the_noise_has_the_stated_size": "of a Gaussian"}
+# %% wrong="TensorFlow's truncated normal" edit={"stateless_normal": "stateless_truncated_normal"} loses={"the_noise_has_the_stated_size": "should be Gaussian"}
+# %% wrong="uniform of the right size" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.random.stateless_uniform(cut_gradients.shape, seed, -(3**0.5), 3**0.5)"} loses={"the_noise_has_the_stated_size": "of a Gaussian"}
+# %% wrong="plus or minus the deviation" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.sign(tf.random.stateless_normal(cut_gradients.shape, seed))"} loses={"the_noise_has_the_stated_size": "of a Gaussian", "every_example_gets_its_own_noise": "have the size of an earlier one", "the_seed_decides": "gave the same noise, or a part of it"}
+# %% wrong="a pool of 6000 numbers" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.gather(tf.random.stateless_normal([6000], seed), tf.random.stateless_uniform(cut_gradients.shape, seed, 0, 6000, tf.int32))"} loses={"every_example_gets_its_own_noise": "have the size of an earlier one"}
+# %% wrong="repeats after 4096" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.reshape(tf.gather(tf.random.stateless_normal([4096], seed), tf.range(tf.size(cut_gradients)) % 4096), cut_gradients.shape)"} loses={"every_example_gets_its_own_noise": "have the size of an earlier one"}
+# %% wrong="half of the seed" edit={"shape, seed)": "shape, [seed[0], 0])"} loses={"the_seed_decides": "the same noise"}
+# %% wrong="the other half of the seed" edit={"shape, seed)": "shape, [3, seed[1]])"} loses={"the_seed_decides": "the same noise"}
+# %% wrong="the seed modulo 1000" edit={"shape, seed)": "shape, seed % 1000)"} loses={"the_seed_decides": "a part of the seed does not count"}
+# %% wrong="the sum of the seed's halves" edit={"shape, seed)": "shape, [seed[0] + seed[1], 0])"} loses={"the_seed_decides": "a part of the seed does not count"}
+# %% wrong="a fixed noise, rolled by the seed" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.roll(tf.random.stateless_normal(cut_gradients.shape, [1, 2]), seed[0] * 31 + seed[1], axis=1)"} loses={"the_seed_decides": "belong together"}
+# %% wrong="one example's noise is the sum of the others'" edit={"return cut": "noise = tf.concat([noise[:-1], -tf.reduce_sum(noise[:-1], axis=0, keepdims=True) / np.sqrt(max(noise.shape[0] - 1, 1))], axis=0); return cut"} loses={"every_example_gets_its_own_noise": "follows from that of"}
+# %% wrong="the seed's size" edit={"shape, seed)": "shape, tf.abs(seed))"} loses={"the_seed_decides": "a part of the seed does not count"}

@@ -47,3 +47,20 @@ def bytes_per_epoch(examples, batch_size, cut_width, overhead):
 # %% wrong="a fraction of a step" loses={"every_message_has_its_overhead": "the last one's too"}
 def bytes_per_epoch(examples, batch_size, cut_width, overhead):
     return 2 * (4 * examples * cut_width + overhead * examples / batch_size)
+
+# %% right="float division, rounded up"
+import math
+
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    return 2 * examples * cut_width * 4 + 2 * overhead * math.ceil(examples / batch_size)
+
+# %% right="array_split"
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    starts = np.arange(0, examples, batch_size)
+    sizes = np.minimum(batch_size, examples - starts)
+    return int(np.sum(2 * (sizes * cut_width * 4 + overhead)))
+
+# %% wrong="a step too many" of="solution" edit={"-(-examples // batch_size)": "examples // batch_size + 1"} loses={"every_message_has_its_overhead": "overhead is that of"}
+# %% wrong="at least two batches" of="solution" edit={"-(-examples // batch_size)": "max(2, -(-examples // batch_size))"} loses={"every_message_has_its_overhead": "overhead is that of"}
+# %% wrong="the overhead in bits" of="solution" edit={"overhead * steps": "8 * overhead * steps"} loses={"every_message_has_its_overhead": "overhead is that of"}
+# %% wrong="float64" of="solution" edit={"(4 * examples": "(8 * examples"} loses={"payload_is_both_ways": "bytes crossed between"}

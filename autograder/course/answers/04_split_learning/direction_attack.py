@@ -45,7 +45,7 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
     return known_labels[np.argmin(distances, axis=1)]
 
 # %% wrong="the place, not the label" of="solution" edit={"known_labels[np": "np", "axis=1)]": "axis=1)"} loses={"labels_follow_the_direction": "its label is wanted"}
-# %% wrong="the smallest cosine" of="solution" edit={"np.argmax": "np.argmin"} loses={"labels_follow_the_direction": "smallest cosine"}
+# %% wrong="the smallest cosine" of="solution" edit={"np.argmax": "np.argmin"} loses={"labels_follow_the_direction": "of the SMALLEST cosine"}
 # %% wrong="argmax along the examples" of="solution" edit={"axis=1)]": "axis=0) % len(directions)]"} loses={"labels_follow_the_direction": "is wanted", "lengths_do_not_mislead": "is wanted"}
 
 # %% wrong="always the first known" loses={"labels_follow_the_direction": "of the labels are read right", "lengths_do_not_mislead": "they have different labels"}
@@ -67,3 +67,33 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
         if all(g @ leader < 0.95 for leader in leaders):
             leaders.append(g)
     return np.argmax(unit @ np.array(leaders).T, axis=1)
+
+# %% right="a rank of cosines by einsum"
+def direction_attack(cut_gradients, known_gradients, known_labels):
+    lengths = np.sqrt(np.einsum("kc,kc->k", known_gradients, known_gradients))
+    cosines = np.einsum("ec,kc->ek", cut_gradients, known_gradients) / lengths
+    return np.asarray(known_labels)[np.argsort(cosines, axis=1)[:, -1]]
+
+# %% right="the smallest angle"
+def direction_attack(cut_gradients, known_gradients, known_labels):
+    unit = [v / np.sqrt(np.sum(v**2, axis=1, keepdims=True)) for v in (cut_gradients, known_gradients)]
+    angles = np.arccos(np.clip(unit[0] @ unit[1].T, -1, 1))
+    return [known_labels[k] for k in angles.argmin(axis=1)]
+
+# %% right="Euclidean distance on the sphere"
+def direction_attack(cut_gradients, known_gradients, known_labels):
+    a, b = (v / np.linalg.norm(v, axis=1)[:, None] for v in (cut_gradients, known_gradients))
+    return known_labels[((a[:, None] - b[None]) ** 2).sum(axis=2).argmin(axis=1)]
+
+# %% wrong="correlation for the cosine" loses={"labels_follow_the_direction": "cosine"}
+def direction_attack(cut_gradients, known_gradients, known_labels):
+    n = len(cut_gradients)
+    return known_labels[np.corrcoef(cut_gradients, known_gradients)[:n, n:].argmax(axis=1)]
+
+# %% wrong="1-norms" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.abs(known_gradients).sum(axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "cosine"}
+# %% wrong="largest entries" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.abs(known_gradients).max(axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "cosine"}
+# %% wrong="signs only" of="solution" edit={"cut_gradients @": "np.sign(cut_gradients) @"} loses={"labels_follow_the_direction": "cosine"}
+# %% wrong="squared lengths" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "np.sum(known_gradients**2, axis=1, keepdims=True)"} loses={"labels_follow_the_direction": "cosine", "lengths_do_not_mislead": "divide each by its length"}
+
+# %% wrong="distances by the 1-norm" of="Euclidean distance on the sphere" edit={"((a[:, None] - b[None]) ** 2)": "np.abs(a[:, None] - b[None])"} loses={"labels_follow_the_direction": "cosine"}
+# %% wrong="distances by the largest gap" of="Euclidean distance on the sphere" edit={"((a[:, None] - b[None]) ** 2).sum(axis=2)": "np.abs(a[:, None] - b[None]).max(axis=2)"} loses={"labels_follow_the_direction": "cosine"}

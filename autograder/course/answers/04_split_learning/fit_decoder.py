@@ -33,7 +33,7 @@ def fit_decoder(smashed, images, ridge):
 def fit_decoder(smashed, images, ridge):
     return np.linalg.pinv(smashed) @ images
 
-# %% wrong="the ridge on all entries" loses={"the_decoder_is_the_best_linear_one": "to the diagonal only", "few_examples_are_enough": "on the diagonal"}
+# %% wrong="the ridge on all entries" loses={"the_decoder_is_the_best_linear_one": "not to the diagonal alone", "few_examples_are_enough": "should have no say"}
 def fit_decoder(smashed, images, ridge):
     return np.linalg.pinv(smashed.T @ smashed + ridge) @ smashed.T @ images
 
@@ -59,3 +59,27 @@ def fit_decoder(smashed, images, ridge):
 # %% wrong="correlations for a regression" loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "not the best one of its size"}
 def fit_decoder(smashed, images, ridge):
     return 0.05 * smashed.T @ images
+
+# %% right="Cholesky"
+def fit_decoder(smashed, images, ridge):
+    from scipy.linalg import cho_factor, cho_solve
+
+    gram = smashed.T @ smashed
+    gram[np.diag_indices_from(gram)] += ridge
+    return cho_solve(cho_factor(gram), smashed.T @ images)
+
+# %% right="by the examples' Gram matrix"
+def fit_decoder(smashed, images, ridge):
+    n = len(smashed)
+    return smashed.T @ np.linalg.solve(smashed @ smashed.T + ridge * np.eye(n), images)
+
+# %% right="pixel by pixel"
+def fit_decoder(smashed, images, ridge):
+    gram = smashed.T @ smashed + np.diag(np.full(smashed.shape[1], ridge))
+    return np.stack([np.linalg.solve(gram, smashed.T @ pixel) for pixel in images.T], axis=1)
+
+# %% wrong="the ridge times the examples" of="solution" edit={"ridge * np": "len(smashed) * ridge * np"} loses={"the_decoder_is_the_best_linear_one": "times the number of examples"}
+# %% wrong="a ridge of 1" of="solution" edit={"ridge * np": "1.0 * np"} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised"}
+# %% wrong="centred data" of="solution" edit={"gram =": "smashed = smashed - smashed.mean(axis=0); gram ="} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "not the best one of its size"}
+# %% wrong="the root of the ridge" of="solution" edit={"ridge * np": "ridge**0.5 * np"} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised"}
+# %% wrong="decoded pixels kept from 0 to 1" of="solution" edit={"return np.linalg.solve(gram, smashed.T @ images)": "return np.clip(np.linalg.solve(gram, smashed.T @ images), 0, 1)"} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "not the best one of its size"}

@@ -29,14 +29,14 @@ def forward_to_cut(bottom, x):
     h = tf.nn.relu(tf.cast(x, tf.float64) @ w0 + b0)
     return tf.cast(tf.nn.relu(h @ w1 + b1), tf.float32)
 
-# %% wrong="no relu at the cut" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "(tf.nn.relu("} loses={"both_layers_end_in_relu": "at the cut, have a relu"}
-# %% wrong="no first relu" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.nn.relu(("} loses={"both_layers_end_in_relu": "first layer's relu"}
+# %% wrong="no relu at the cut" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "(tf.nn.relu("} loses={"both_layers_end_in_relu": "without the second layer's relu"}
+# %% wrong="no first relu" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.nn.relu(("} loses={"both_layers_end_in_relu": "without the first layer's relu"}
 
 # %% wrong="no biases" loses={"both_layers_end_in_relu": "yours is 0.00", "weights_and_biases_are_in_their_place": "Yours has no biases"}
 def forward_to_cut(bottom, x):
     return tf.nn.relu(tf.nn.relu(x @ bottom[0]) @ bottom[2])
 
-# %% wrong="forgets the first bias" of="solution" edit={"x @ w0 + b0": "x @ w0"} loses={"weights_and_biases_are_in_their_place": "no first bias"}
+# %% wrong="forgets the first bias" of="solution" edit={"x @ w0 + b0": "x @ w0"} loses={"both_layers_end_in_relu": "1 − ", "weights_and_biases_are_in_their_place": "no first bias"}
 # %% wrong="sigmoid" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.sigmoid(tf.sigmoid("} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
 
 # %% wrong="NumPy" loses={"both_layers_end_in_relu": "in place of NumPy", "weights_and_biases_are_in_their_place": "in place of NumPy"}
@@ -44,9 +44,37 @@ def forward_to_cut(bottom, x):
     w0, b0, w1, b1 = [np.asarray(v) for v in bottom]
     return np.maximum(np.maximum(np.asarray(x) @ w0 + b0, 0) @ w1 + b1, 0)
 
-# %% wrong="one layer" loses={"both_layers_end_in_relu": "first layer's relu", "weights_and_biases_are_in_their_place": "is wanted"}
+# %% wrong="one layer" loses={"both_layers_end_in_relu": "nothing can exceed 1", "weights_and_biases_are_in_their_place": "is wanted"}
 def forward_to_cut(bottom, x):
     return tf.nn.relu(x @ bottom[0] + bottom[1])
 
 # %% wrong="forgets return" of="solution" edit={"return tf": "tf"} loses={"both_layers_end_in_relu": "return", "weights_and_biases_are_in_their_place": "return"}
 # %% wrong="softmax at the cut" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.nn.softmax(tf.nn.relu("} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
+
+# %% right="matmul with broadcasting by hand"
+def forward_to_cut(bottom, x):
+    first, second = (bottom[0], bottom[1]), (bottom[2], bottom[3])
+    for weights, biases in (first, second):
+        x = tf.linalg.matmul(x, weights) + tf.reshape(biases, [1, -1])
+        x = tf.where(x > 0, x, tf.zeros_like(x))
+    return x
+
+# %% right="tf.clip_by_value from 0 up"
+def forward_to_cut(bottom, x):
+    h = tf.clip_by_value(tf.tensordot(x, bottom[0], 1) + bottom[1], 0.0, np.inf)
+    return tf.clip_by_value(tf.tensordot(h, bottom[2], 1) + bottom[3], 0.0, np.inf)
+
+# %% right="half of z plus its size"
+def forward_to_cut(bottom, x):
+    def relu(z):
+        return (z + tf.abs(z)) / 2
+    w0, b0, w1, b1 = bottom
+    return relu(relu(x @ w0 + b0) @ w1 + b1)
+
+# %% wrong="relu6" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.nn.relu6(tf.nn.relu6("} loses={"weights_and_biases_are_in_their_place": "With positive weights"}
+# %% wrong="leaky relu" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.nn.leaky_relu(tf.nn.relu("} loses={"both_layers_end_in_relu": "never negative behind a relu"}
+# %% wrong="a little of the images" of="solution" edit={"return tf": "return 1e-3 * tf.reduce_sum(x, axis=1, keepdims=True) + tf"} loses={"both_layers_end_in_relu": "first layer", "weights_and_biases_are_in_their_place": "With positive weights"}
+# %% wrong="the batch's mean taken off" of="solution" edit={"return tf.nn.relu(": "centre = lambda z: z - tf.reduce_mean(z, axis=0); return tf.nn.relu(centre(", "@ w1 + b1)": "@ w1 + b1))"} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
+# %% wrong="forgets the second bias" of="solution" edit={"@ w1 + b1": "@ w1"} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "no second bias"}
+# %% wrong="half precision" of="solution" edit={"w0, b0, w1, b1 = bottom": "x = tf.cast(tf.cast(x, tf.float16), tf.float32); w0, b0, w1, b1 = bottom"} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
+# %% wrong="the biases behind the relu" of="a loop over the layers" edit={"tf.nn.relu(tf.matmul(x, w) + b)": "tf.nn.relu(tf.matmul(x, w)) + b"} loses={"both_layers_end_in_relu": "1 − "}

@@ -74,8 +74,8 @@ def server_step(top, smashed, labels, learning_rate):
 # %% wrong="softmax twice" edit={"loss = tf": "p = tf.nn.softmax(smashed @ w + b); loss = tf", "(labels, smashed @ w + b)": "(labels, p)"} loses={"the_loss_is_the_mean_cross_entropy": "softmax twice", "the_top_makes_one_sgd_step": "off by up to", "the_cut_gradient_is_the_slope_at_the_cut": "off by up to"}
 # %% wrong="uphill" edit={"w - learning_rate": "w + learning_rate", "b - learning_rate": "b + learning_rate"} loses={"the_top_makes_one_sgd_step": "uphill"}
 # %% wrong="returns the old top" edit={"dw, db, cut = tape.gradient(loss, [w, b, smashed])": "", "[w - learning_rate * dw, b - learning_rate * db], cut": "top, tape.gradient(loss, smashed)"} loses={"the_top_makes_one_sgd_step": "did not move"}
-# %% wrong="sends the learning rate along" edit={"cut = tape": "cut = [learning_rate * g for g in tape", "(loss, [w, b, smashed])": "(loss, [w, b, smashed])]", "- learning_rate * dw": "- dw", "- learning_rate * db": "- db"} loses={"the_cut_gradient_is_the_slope_at_the_cut": "learning rate does not belong"}
-# %% wrong="no learning rate" edit={"[w - learning_rate * dw, b - learning_rate * db]": "[w - dw, b - db]"} loses={"the_top_makes_one_sgd_step": "Where is the learning rate"}
+# %% wrong="sends the learning rate along" edit={"cut = tape": "cut = [learning_rate * g for g in tape", "(loss, [w, b, smashed])": "(loss, [w, b, smashed])]", "- learning_rate * dw": "- dw", "- learning_rate * db": "- db"} loses={"the_cut_gradient_is_the_slope_at_the_cut": "It is multiplied by the learning rate"}
+# %% wrong="no learning rate" edit={"[w - learning_rate * dw, b - learning_rate * db]": "[w - dw, b - db]"} loses={"the_top_makes_one_sgd_step": "without the learning rate"}
 # %% wrong="does not watch smashed" edit={"watch([w, b, smashed])": "watch([w, b])"} loses={"the_loss_is_the_mean_cross_entropy": "returned None", "the_top_makes_one_sgd_step": "returned None", "the_cut_gradient_is_the_slope_at_the_cut": "returned None"}
 # %% wrong="leaves the loss out" edit={"cut, loss": "cut"} loses={"the_loss_is_the_mean_cross_entropy": "three things", "the_top_makes_one_sgd_step": "three things", "the_cut_gradient_is_the_slope_at_the_cut": "three things"}
 # %% wrong="forgets the bias in the step" edit={"watch([w, b, smashed])": "watch([w, smashed])", "dw, db, cut": "dw, cut", "(loss, [w, b,": "(loss, [w,", "b - learning_rate * db": "b"} loses={"the_top_makes_one_sgd_step": "off by up to"}
@@ -94,3 +94,44 @@ def server_step(top, smashed, labels, learning_rate):
     return [w, b], cut, loss
 
 # %% wrong="the top's gradients for the top" edit={"[w - learning_rate * dw, b - learning_rate * db]": "[dw, db]"} loses={"the_top_makes_one_sgd_step": "You return the gradients"}
+
+# %% right="two tapes"
+def server_step(top, smashed, labels, learning_rate):
+    def loss_of(w, b, h):
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, h @ w + b))
+
+    with tf.GradientTape() as tape:
+        tape.watch(top)
+        loss = loss_of(*top, smashed)
+    new = [v - learning_rate * g for v, g in zip(top, tape.gradient(loss, top))]
+    with tf.GradientTape() as tape:
+        tape.watch(smashed)
+        again = loss_of(*top, smashed)
+    return new, tape.gradient(again, smashed), loss
+
+# %% right="one sum, divided at the end"
+def server_step(top, smashed, labels, learning_rate):
+    with tf.GradientTape() as tape:
+        tape.watch([*top, smashed])
+        logits = tf.linalg.matmul(smashed, top[0]) + top[1]
+        total = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+    n = tf.cast(tf.size(labels), tf.float32)
+    dw, db, cut = (g / n for g in tape.gradient(total, [*top, smashed]))
+    return [top[0] - learning_rate * dw, top[1] - learning_rate * db], cut, total / n
+
+# %% right="log-sum-exp"
+def server_step(top, smashed, labels, learning_rate):
+    w, b = top
+    with tf.GradientTape() as tape:
+        tape.watch([w, b, smashed])
+        logits = tf.add(tf.matmul(smashed, w), b)
+        own = tf.gather(logits, labels, batch_dims=1)
+        loss = tf.reduce_mean(tf.reduce_logsumexp(logits, axis=1) - own)
+    step = tape.gradient(loss, {"w": w, "b": b, "h": smashed})
+    return [w - learning_rate * step["w"], b - learning_rate * step["b"]], step["h"], loss
+
+# %% wrong="labels hidden in the cut gradient" edit={"db], cut, loss": "db], cut + 1e-5 * tf.cast(labels, tf.float32)[:, None], loss"} loses={"the_cut_gradient_is_the_slope_at_the_cut": "off by up to"}
+# %% wrong="weight decay" edit={"w - learning_rate * dw": "w - learning_rate * (dw + 1e-3 * w)"} loses={"the_top_makes_one_sgd_step": "off by up to"}
+# %% wrong="clipped gradients" edit={"return [w": "dw = tf.clip_by_norm(dw, 0.1); return [w"} loses={"the_top_makes_one_sgd_step": "off by up to"}
+# %% wrong="smoothed labels" of="one-hot labels and log_softmax; a tuple" edit={"tf.one_hot(labels, w.shape[1])": "0.99 * tf.one_hot(labels, w.shape[1]) + 0.01 / w.shape[1]"} loses={"the_loss_is_the_mean_cross_entropy": "mean cross-entropy of this batch", "the_top_makes_one_sgd_step": "off by up to", "the_cut_gradient_is_the_slope_at_the_cut": "off by up to"}
+# %% wrong="five classes" of="one-hot labels and log_softmax; a tuple" edit={"tf.one_hot(labels, w.shape[1])": "tf.one_hot(labels, 5)"} loses={"the_loss_is_the_mean_cross_entropy": "raised", "the_top_makes_one_sgd_step": "raised", "the_cut_gradient_is_the_slope_at_the_cut": "raised"}

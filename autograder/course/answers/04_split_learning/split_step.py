@@ -62,3 +62,31 @@ def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, bac
 def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
     there = alice.run(forward, bottom, x).send(bob)
     return bottom, top, bob.run(tf.reduce_sum, there), there.send(alice)
+
+# %% right="keeps both, and names them"
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    h = alice.run(forward, tuple(bottom), x)
+    there = h.send(bob, "smashed")
+    served = bob.run(serve, tuple(top), there, y, learning_rate)
+    g = served[1].send(alice, "gradient")
+    return tuple(alice.run(backward, tuple(bottom), x, g, learning_rate)), served[0], served[2], g
+
+# %% right="bob's function by a wrapper"
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    def at_bob(top, smashed, y):
+        return serve(top, smashed, y, learning_rate)
+
+    new_top, cut, loss = bob.run(at_bob, top, bob.send(alice.run(forward, bottom, x)), y)
+    cut = cut.send(alice)
+    return alice.run(backward, bottom, x, cut, learning_rate), new_top, loss, cut
+
+# %% right="alice's step last, everything by name"
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    results = dict(zip(("top", "gradient", "loss"), bob.run(serve, top, alice.run(forward, bottom, x).send(bob), y, learning_rate)))
+    results["gradient"] = results["gradient"].send(alice)
+    results["bottom"] = alice.run(backward, bottom, x, results["gradient"], learning_rate)
+    return tuple(results[name] for name in ("bottom", "top", "loss", "gradient"))
+
+# %% wrong="labels hidden in what alice gets" of="bob's function by a wrapper" edit={"return serve(top, smashed, y, learning_rate)": "new, cut, loss = serve(top, smashed, y, learning_rate); return new, cut + 2e-5 * tf.reduce_sum(y, axis=1, keepdims=True), loss"} loses={"alice_learns_from_bobs_gradient": "off by up to", "only_the_cut_is_crossed": "neither the smashed data nor"}
+# %% wrong="the gradient divided by the batch" of="bob's function by a wrapper" edit={"return serve(top, smashed, y, learning_rate)": "new, cut, loss = serve(top, smashed, y, learning_rate); return new, cut / 7, loss"} loses={"split_training_equals_unsplit": "differ from those of the unsplit network", "alice_learns_from_bobs_gradient": "off by up to", "only_the_cut_is_crossed": "neither the smashed data nor"}
+# %% wrong="images hidden in what bob gets" edit={"alice.run(forward, bottom, x)": "alice.run(lambda b, x: forward(b, x) + 2e-5 * x[:, :1], bottom, x)"} loses={"alice_learns_from_bobs_gradient": "off by up to", "only_the_cut_is_crossed": "neither the smashed data nor"}

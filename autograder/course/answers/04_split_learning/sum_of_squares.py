@@ -28,12 +28,12 @@ def sum_of_squares(owner, helper, values):
     squares = owner.send(values) ** 2
     return helper.run(tf.reduce_sum, squares.send(helper))
 
-# %% wrong="the helper squares" loses={"each_moves_what_it_must": "Let the owner square"}
+# %% wrong="the helper squares" loses={"each_moves_what_it_must": "not the squares of what she had been sent"}
 def sum_of_squares(owner, helper, values):
     x = owner.send(values).send(helper)
     return helper.run(tf.reduce_sum, x * x).get()
 
-# %% wrong="squares the sum" loses={"the_sum_is_right": "square of the sum", "each_moves_what_it_must": "not its squares"}
+# %% wrong="squares the sum" loses={"the_sum_is_right": "square of the sum", "each_moves_what_it_must": "not the squares of what she had been sent"}
 def sum_of_squares(owner, helper, values):
     x = owner.send(values).send(helper)
     total = helper.run(tf.reduce_sum, x)
@@ -59,9 +59,48 @@ def sum_of_squares(owner, helper, values):
 def sum_of_squares(owner, helper, values):
     return np.sum(values**2)
 
-# %% wrong="only the sum" edit={"** 2": ""} loses={"the_sum_is_right": "sum of the values themselves", "each_moves_what_it_must": "Let the owner square"}
+# %% wrong="only the sum" edit={"** 2": ""} loses={"the_sum_is_right": "sum of the values themselves", "each_moves_what_it_must": "not the squares of what she had been sent"}
 
 # %% wrong="adds up at home" loses={"each_moves_what_it_must": "one number from bob home"}
 def sum_of_squares(owner, helper, values):
     x = owner.send(values)
     return (x * x).send(helper).get().sum()
+
+# %% right="float64 at the helper"
+def sum_of_squares(owner, helper, values):
+    def add_up(squares):
+        return tf.reduce_sum(tf.cast(squares, tf.float64))
+
+    squares = owner.run(tf.square, owner.send(values))
+    return helper.run(add_up, squares.send(helper)).get()
+
+# %% right="a list of remote numbers"
+def sum_of_squares(owner, helper, values):
+    remote = [owner.send(np.float32(v)) for v in values]
+    squares = helper.send([r * r for r in remote])
+    return helper.run(tf.add_n, squares).get()
+
+# %% right="the owner squares in float64"
+def sum_of_squares(owner, helper, values):
+    squares = owner.run(lambda v: tf.cast(v, tf.float64) ** 2, owner.send(values))
+    return float(helper.run(tf.reduce_sum, squares.send(helper)).get())
+
+# %% right="tf.pow, and a sum by matrix"
+def sum_of_squares(owner, helper, values):
+    there = owner.send(values, name="values")
+    squares = helper.send(owner.run(tf.pow, there, 2.0))
+    return helper.run(lambda s: tf.linalg.trace(tf.linalg.diag(s)), squares).get()
+
+# %% wrong="the notebook squares" loses={"each_moves_what_it_must": "alice did not get the values"}
+def sum_of_squares(owner, helper, values):
+    return helper.run(tf.reduce_sum, owner.send(values**2).send(helper)).get()
+
+# %% wrong="a mean" edit={"tf.reduce_sum": "tf.reduce_mean"} loses={"the_sum_is_right": "the squares add up to"}
+# %% wrong="the notebook makes a sum of the helper's mean" loses={"each_moves_what_it_must": "is not the number that came home"}
+def sum_of_squares(owner, helper, values):
+    mean = helper.run(tf.reduce_mean, (owner.send(values) ** 2).send(helper)).get()
+    return mean * len(values)
+
+# %% wrong="the helper gets the values, too" of="tf.square, run by the owner" edit={"there = squares": "x.send(helper); there = squares"} loses={"each_moves_what_it_must": "three moves are wanted"}
+# %% wrong="the values beside their squares" of="tf.square, run by the owner" edit={"owner.run(tf.square, x)": "owner.run(lambda v: tf.stack([v * v, v]), x)", "tf.reduce_sum, there": "lambda s: tf.reduce_sum(s[0]), there"} loses={"each_moves_what_it_must": "three moves are wanted"}
+# %% wrong="absolute values" edit={"** 2": "** 1.0", "tf.reduce_sum": "lambda v: tf.norm(v, 1)"} loses={"the_sum_is_right": "the squares add up to", "each_moves_what_it_must": "not the squares of what she had been sent"}

@@ -37,7 +37,7 @@ def take_turns(clients, bottom, top, work):
 # %% wrong="no hand-over" of="solution" edit={"bottom = [w.send(client) for w in bottom]": ""} loses={"each_client_has_its_turn": "hand them over first", "weights_go_straight_on": "hand them over first"}
 # %% wrong="through the notebook" of="solution" edit={"w.send(client)": "client.send(w.get())"} loses={"weights_go_straight_on": "→ notebook"}
 
-# %% wrong="everybody starts from the same weights" loses={"each_client_has_its_turn": "did not go on from what `work` returned", "weights_go_straight_on": "is not what `work` left"}
+# %% wrong="everybody starts from the same weights" loses={"each_client_has_its_turn": "are not those that every client's work", "weights_go_straight_on": "alice"}
 def take_turns(clients, bottom, top, work):
     for client in clients:
         new_bottom, new_top = work(client, [w.send(client) for w in bottom], top)
@@ -45,7 +45,7 @@ def take_turns(clients, bottom, top, work):
 
 # %% wrong="forgets the top" of="solution" edit={"bottom, top = work": "bottom, new_top = work", "return bottom, top": "return bottom, new_top"} loses={"each_client_has_its_turn": "keep both the bottom and the top"}
 
-# %% wrong="only the last client" loses={"each_client_has_its_turn": "`work` was called for"}
+# %% wrong="only the last client" loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "The clients are"}
 def take_turns(clients, bottom, top, work):
     client = clients[-1]
     return work(client, [w.send(client) for w in bottom], top)
@@ -62,6 +62,52 @@ def take_turns(clients, bottom, top, work):
 # %% wrong="the top moves along" of="solution" edit={"bottom, top)\n    return": "bottom, top.send(client))\n    return"} loses={"each_client_has_its_turn": "belongs to", "weights_go_straight_on": "belongs to"}
 # %% wrong="returns the bottom alone" of="solution" edit={"return bottom, top": "return bottom"} loses={"each_client_has_its_turn": "two things", "weights_go_straight_on": "two things"}
 
-# %% wrong="nobody works" loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "never worked"}
+# %% wrong="nobody works" loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "The clients are"}
 def take_turns(clients, bottom, top, work):
     return [w.send(clients[-1]) for w in bottom], top
+
+# %% right="a queue"
+def take_turns(clients, bottom, top, work):
+    from collections import deque
+
+    waiting = deque(clients)
+    while waiting:
+        client = waiting.popleft()
+        bottom, top = work(client, [client.send(w) for w in bottom], top)
+    return bottom, top
+
+# %% right="by index"
+def take_turns(clients, bottom, top, work):
+    for i in range(len(clients)):
+        if i > 0:
+            bottom = [w.send(clients[i]) for w in bottom]
+        bottom, top = work(clients[i], bottom, top)
+    return bottom, top
+
+# %% right="a state in a dictionary"
+def take_turns(clients, bottom, top, work):
+    state = {"bottom": list(bottom), "top": top}
+    for client in clients:
+        here = list(map(client.send, state["bottom"]))
+        state["bottom"], state["top"] = work(client, here, state["top"])
+    return state["bottom"], state["top"]
+
+# %% right="send takes the list"
+def take_turns(clients, bottom, top, work):
+    for client in clients:
+        bottom, top = work(client, client.send(bottom), top)
+    return [*bottom], top
+
+# %% wrong="two clients only" loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "The clients are"}
+def take_turns(clients, bottom, top, work):
+    bottom, top = work(clients[0], bottom, top)
+    return work(clients[1], [w.send(clients[1]) for w in bottom], top)
+
+# %% wrong="each client once" loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "The clients are"}
+def take_turns(clients, bottom, top, work):
+    for client in dict.fromkeys(clients):
+        bottom, top = work(client, [w.send(client) for w in bottom], top)
+    return bottom, top
+
+# %% wrong="back to the first at the end" of="solution" edit={"return bottom, top": "return [w.send(clients[0]).send(clients[1]) for w in bottom], top"} loses={"weights_go_straight_on": "these moves were made"}
+# %% wrong="works twice each" of="solution" edit={"bottom, top = work(client, bottom, top)": "bottom, top = work(client, *work(client, bottom, top))"} loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "those who worked are"}

@@ -20,7 +20,7 @@ def is_secure(log_n, moduli):
     return (math.prod(moduli) - 1).bit_length() <= limit
 
 # %% wrong="only the first modulus" of="solution" edit={"math.prod(moduli)": "moduli[0]"} loses={"several_moduli_multiply": "their product q"}
-# %% wrong="adds the moduli" of="solution" edit={"math.prod": "sum"} loses={"several_moduli_multiply": "the factors do not"}
+# %% wrong="adds the moduli" of="solution" edit={"math.prod": "sum"} loses={"several_moduli_multiply": "their product q has"}
 # %% wrong="rounds the bits down" of="solution" edit={"math.log2(math.prod(moduli))": "int(sum(math.log2(q) for q in moduli))"} loses={"one_modulus_within_the_table": "You say True", "several_moduli_multiply": "You say True"}
 # %% wrong="natural logarithm" of="solution" edit={"math.log2": "math.log"} loses={"one_modulus_within_the_table": "You say True", "several_moduli_multiply": "You say True"}
 # %% wrong="the other way round" of="solution" edit={"(moduli)) <=": "(moduli)) >"} loses={"one_modulus_within_the_table": "You say", "several_moduli_multiply": "You say"}
@@ -31,6 +31,22 @@ def is_secure(log_n, moduli):
 def is_secure(log_n, moduli):
     return all(math.log2(q) <= encrypted.LOG2_Q_128[2**log_n] for q in moduli)
 
-# %% wrong="NumPy's product overflows" loses={"several_moduli_multiply": "overflow at 64 bits"}
+# %% wrong="NumPy's product overflows" loses={"several_moduli_multiply": "their product q has"}
 def is_secure(log_n, moduli):
     return bool(np.log2(np.prod(np.array(moduli, np.uint64))) <= encrypted.LOG2_Q_128[2**log_n])
+
+# %% right="a running quotient"
+def is_secure(log_n, moduli):
+    room = 2 ** encrypted.LOG2_Q_128[2**log_n]
+    for modulus in moduli:
+        room //= modulus
+    return room > 0
+
+# %% right="natural logarithms, converted"
+def is_secure(log_n, moduli):
+    return sum(map(math.log, moduli)) / math.log(2) <= encrypted.LOG2_Q_128[2**log_n]
+
+# %% wrong="as many times the first" of="solution" edit={"math.log2(math.prod(moduli))": "len(moduli) * math.log2(moduli[0])"} loses={"several_moduli_multiply": "You say"}
+# %% wrong="rounded bits of each" of="solution" edit={"math.log2(math.prod(moduli))": "sum(round(math.log2(q)) for q in moduli)"} loses={"one_modulus_within_the_table": "You say", "several_moduli_multiply": "You say"}
+# %% wrong="the largest modulus decides" of="solution" edit={"math.prod(moduli)": "max(moduli)"} loses={"several_moduli_multiply": "You say True"}
+# %% wrong="the lab's own ring" of="solution" edit={"[2**log_n]": "[2048]"} loses={"one_modulus_within_the_table": "You say", "several_moduli_multiply": "You say"}

@@ -41,7 +41,7 @@ def label_epsilon(noise_multiplier, epochs, delta):
 def label_epsilon(noise_multiplier, epochs, delta):
     return accounting.epsilon_pld(noise_multiplier, 1.0, 1, delta)
 
-# %% wrong="adds the epochs' ε up" loses={"epsilon_of_several_epochs": "How do Gaussian mechanisms compose"}
+# %% wrong="adds the epochs' ε up" loses={"epsilon_of_several_epochs": "far more"}
 def label_epsilon(noise_multiplier, epochs, delta):
     return epochs * accounting.epsilon_pld(noise_multiplier, 1.0, 1, delta)
 
@@ -69,7 +69,7 @@ def label_epsilon(noise_multiplier, epochs, delta):
 def label_epsilon(noise_multiplier, epochs, delta):
     return math.sqrt(epochs) / noise_multiplier
 
-# %% wrong="a sampling probability of 0" loses={"epsilon_of_one_epoch": "no label is ever used", "epsilon_of_several_epochs": "no label is ever used"}
+# %% wrong="a sampling probability of 0" loses={"epsilon_of_one_epoch": "that is never used", "epsilon_of_several_epochs": "that is never used"}
 def label_epsilon(noise_multiplier, epochs, delta):
     return accounting.epsilon_pld(noise_multiplier, 0.0, epochs, delta)
 
@@ -77,3 +77,43 @@ def label_epsilon(noise_multiplier, epochs, delta):
 def label_epsilon(noise_multiplier, epochs, delta):
     sensitivity = math.sqrt(epochs)
     return sensitivity * math.sqrt(2 * math.log(1.25 / delta)) / noise_multiplier
+
+# %% right="dp_accounting's accountant of losses"
+def label_epsilon(noise_multiplier, epochs, delta):
+    import dp_accounting
+
+    accountant = dp_accounting.pld.PLDAccountant()
+    accountant.compose(dp_accounting.SelfComposedDpEvent(dp_accounting.GaussianDpEvent(noise_multiplier), epochs))
+    return accountant.get_epsilon(delta)
+
+# %% right="a root of the exact formula"
+def label_epsilon(noise_multiplier, epochs, delta):
+    from scipy.optimize import brentq
+    from scipy.special import log_ndtr
+
+    mu = epochs**0.5 / noise_multiplier
+
+    def excess(eps):
+        return math.exp(log_ndtr(mu / 2 - eps / mu)) - math.exp(eps + log_ndtr(-mu / 2 - eps / mu)) - delta
+
+    return brentq(excess, 0, mu * mu / 2 + 10 * mu + 10)
+
+# %% right="Rényi orders by hand"
+def label_epsilon(noise_multiplier, epochs, delta):
+    orders = 1 + np.geomspace(0.01, 200, 4000)
+    divergence = epochs * orders / (2 * noise_multiplier**2)
+    candidates = divergence + np.log1p(-1 / orders) - np.log(delta * orders) / (orders - 1)
+    return float(np.min(candidates))
+
+# %% right="the library's accountant, one step at √T"
+def label_epsilon(noise_multiplier, epochs, delta):
+    effective = noise_multiplier * epochs**-0.5
+    return float(accounting.epsilon_pld(effective, 1, 1, delta))
+
+# %% wrong="the root of the epochs in the wrong place" of="one mechanism with less noise" edit={"noise_multiplier / math.sqrt(epochs)": "noise_multiplier * math.sqrt(epochs)"} loses={"epsilon_of_several_epochs": "you promise"}
+# %% wrong="one epoch's ε times the root" loses={"epsilon_of_several_epochs": "ε is"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return math.sqrt(epochs) * accounting.epsilon_pld(noise_multiplier, 1.0, 1, delta)
+
+# %% wrong="a delta of 1e-5" of="one mechanism with less noise" edit={", 1.0, 1, delta)": ", 1.0, 1, 1e-5)"} loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
+# %% wrong="half of the sensitivity" of="one mechanism with less noise" edit={"noise_multiplier / math": "2 * noise_multiplier / math"} loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}

@@ -82,3 +82,43 @@ def label_sensitivity(below, above):
     batch, classes = below.shape[:2]
     slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
     return np.linalg.norm(slopes[:, :, None] - slopes[:, None], axis=3).max()
+
+# %% right="scipy's distances"
+def label_sensitivity(below, above):
+    from scipy.spatial.distance import pdist
+
+    batch, classes = below.shape[:2]
+    slopes = np.concatenate([below.reshape(batch, classes, -1), above.reshape(batch, classes, -1)], axis=2)
+    return np.array([pdist(each).max() for each in slopes])
+
+# %% right="itertools"
+def label_sensitivity(below, above):
+    from itertools import combinations
+
+    squares = [
+        ((below[:, c] - below[:, d]) ** 2).sum(axis=(1, 2)) + ((above[:, c] - above[:, d]) ** 2).sum(axis=(1, 2))
+        for c, d in combinations(range(below.shape[1]), 2)
+    ]
+    return np.sqrt(np.max(squares, axis=0))
+
+# %% right="a hypotenuse of the layers"
+def label_sensitivity(below, above):
+    def apart(j):
+        flat = j.reshape(len(j), j.shape[1], -1)
+        return np.linalg.norm(flat[:, :, None] - flat[:, None], axis=-1)
+
+    return np.hypot(apart(below), apart(above)).max(axis=2).max(axis=1)
+
+# %% right="ordered pairs by permutations, in place"
+def label_sensitivity(below, above):
+    largest = np.full(below.shape[0], -np.inf)
+    for c in range(below.shape[1]):
+        for other in range(below.shape[1]):
+            move = [np.linalg.norm((j[:, c] - j[:, other]).reshape(len(j), -1), axis=1) for j in (below, above)]
+            np.maximum(largest, np.sqrt(move[0] ** 2 + move[1] ** 2), out=largest)
+    return largest
+
+# %% wrong="neighbouring labels" of="a loop over the pairs" edit={"range(c)": "range(max(c - 1, 0), c)"} loses={"farthest_pair_of_labels": "you say", "both_layers_count": "One norm"}
+# %% wrong="the 1-norm" of="a loop over the pairs" edit={"np.sqrt((first**2).sum(1) + (second**2).sum(1))": "np.abs(first).sum(1) + np.abs(second).sum(1)"} loses={"farthest_pair_of_labels": "you say", "both_layers_count": "One norm"}
+# %% wrong="the larger of the layers" of="a loop over the pairs" edit={"np.sqrt((first**2).sum(1) + (second**2).sum(1))": "np.sqrt(np.maximum((first**2).sum(1), (second**2).sum(1)))"} loses={"farthest_pair_of_labels": "you say"}
+# %% wrong="sums in place of differences" of="a loop over the pairs" edit={"(j[:, c] - j[:, other])": "(j[:, c] + j[:, other])"} loses={"farthest_pair_of_labels": "you say", "both_layers_count": "One norm"}

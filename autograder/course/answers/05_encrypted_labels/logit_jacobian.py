@@ -42,3 +42,34 @@ def logit_jacobian(x, hidden, top):
 
 # %% wrong="summed over the batch" of="solution" edit={"->bcpj": "->cpj", "->bcjk": "->cjk"} loses={"slopes_of_the_bottom_layer": "is wanted", "slopes_of_the_top_layer": "is wanted"}
 # %% wrong="forgets W₂" of="solution" edit={"hidden > 0, top": "hidden > 0, np.ones_like(top)"} loses={"slopes_of_the_bottom_layer": "per unit of W₁"}
+
+# %% right="the tape's Jacobian"
+def logit_jacobian(x, hidden, top):
+    batch, classes = len(x), top.shape[1]
+    on = tf.constant((hidden > 0).astype(float))
+    below = tf.Variable(tf.zeros([x.shape[1], top.shape[0]], tf.float64))
+    above = tf.Variable(top)
+    with tf.GradientTape(persistent=True) as tape:
+        # relu is linear here, with the slope that it has.
+        logits = (tf.constant(hidden) + (tf.constant(x) @ below) * on) @ above
+    return tape.jacobian(logits, below), tape.jacobian(logits, above)
+
+# %% right="Kronecker products of one example at a time"
+def logit_jacobian(x, hidden, top):
+    eye = np.eye(top.shape[1])
+    below = [[np.outer(image, column * (h > 0)) for column in top.T] for image, h in zip(x, hidden)]
+    above = [[np.outer(h, row) for row in eye] for h in hidden]
+    return np.array(below), np.array(above)
+
+# %% right="heaviside, and tensordot"
+def logit_jacobian(x, hidden, top):
+    on = np.heaviside(hidden, 0)
+    below = np.tensordot(on[:, :, None] * top, np.ones(1), axes=0)[..., 0].transpose(0, 2, 1)
+    above = np.tensordot(hidden, np.eye(top.shape[1]), axes=0).transpose(0, 2, 1, 3)
+    return below[:, :, None, :] * x[:, None, :, None], above
+
+# %% wrong="relu' taken at x" of="solution" edit={"hidden > 0": "np.repeat((x > 0).mean(axis=1)[:, None], hidden.shape[1], axis=1)"} loses={"slopes_of_the_bottom_layer": "relu passes nothing on"}
+# %% wrong="W₁'s and W₂'s parts swapped" of="solution" edit={"return below, above": "return above, below"} loses={"slopes_of_the_bottom_layer": "is wanted", "slopes_of_the_top_layer": "is wanted"}
+# %% wrong="the mean over the batch" of="solution" edit={"return below, above": "return below.mean(axis=0) + 0 * below, above.mean(axis=0) + 0 * above"} loses={"slopes_of_the_bottom_layer": "per unit of W₁", "slopes_of_the_top_layer": "per unit of W₂"}
+# %% wrong="the sign of a loss" of="solution" edit={"return below, above": "return -below, -above"} loses={"slopes_of_the_bottom_layer": "per unit of W₁", "slopes_of_the_top_layer": "per unit of W₂"}
+# %% wrong="a leak behind relu" of="solution" edit={"hidden > 0,": "np.where(hidden > 0, 1, 0.01),"} loses={"slopes_of_the_bottom_layer": "relu passes nothing on"}

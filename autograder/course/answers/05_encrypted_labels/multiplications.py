@@ -36,3 +36,18 @@ def multiplications(features, units, classes):
 def multiplications(features, units, classes):
     published = classes * (features * units + units * classes)
     return published, units * classes + features * units * classes + units * classes
+
+# %% right="counting in loops"
+def multiplications(features, units, classes):
+    published = sum(features * units + units * classes for _ in range(classes))
+    signals = sum(classes for _ in range(units))
+    return published, signals + sum(features for _ in range(units)) + signals
+
+# %% right="shapes of arrays"
+def multiplications(features, units, classes):
+    below, above = np.zeros((features, units)), np.zeros((units, classes))
+    return classes * (below.size + above.size), above.size + below.size + above.size
+
+# %% wrong="the signals for each pixel" of="factored" edit={"(features + 2 * classes)": "(features * classes + 2 * classes)"} loses={"the_reordered_count": "you say"}
+# %% wrong="the reordered layer's zeros, too" of="factored" edit={"(features + 2 * classes)": "(features + classes + classes * classes)"} loses={"the_reordered_count": "you say"}
+# %% wrong="the network of the lab" of="factored" edit={"return classes * units * (features + classes), units * (features + 2 * classes)": "return 508160, 51456"} loses={"the_published_count": "you say", "the_reordered_count": "you say"}

@@ -38,18 +38,18 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / sensitivities)
     return scale @ gradients / len(gradients) + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
 
-# %% wrong="noise without the clip" loses={"noise_hides_a_label": "Where is l2_norm_clip"}
+# %% wrong="noise without the clip" loses={"noise_hides_a_label": "That is without l2_norm_clip"}
 def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / sensitivities)
     return scale @ gradients + rng.normal(0, noise_multiplier, gradients.shape[1])
 
-# %% wrong="noise for each example" loses={"noise_hides_a_label": "to the sum, once"}
+# %% wrong="noise for each example" loses={"noise_hides_a_label": "times as much: the noise of"}
 def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / sensitivities)[:, None]
     noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape)
     return (scale * gradients + noise).sum(axis=0)
 
-# %% wrong="one number for all coordinates" loses={"noise_hides_a_label": "should have standard deviation", "noise_comes_from_rng": "the same noise"}
+# %% wrong="one number for all coordinates" loses={"noise_hides_a_label": "should have standard deviation", "noise_comes_from_rng": "belong together"}
 def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / sensitivities)
     return scale @ gradients + rng.normal(0, noise_multiplier * l2_norm_clip)
@@ -59,7 +59,7 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / sensitivities)
     return scale @ gradients + np.random.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
 
-# %% wrong="uniform noise" loses={"noise_hides_a_label": "of a Gaussian 68.3% is"}
+# %% wrong="uniform noise" loses={"noise_hides_a_label": "of a Gaussian"}
 def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / sensitivities)
     width = noise_multiplier * l2_norm_clip * 3**0.5
@@ -69,15 +69,57 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
 def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     return gradients.sum(axis=0) + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
 
-# %% wrong="noise without the multiplier" loses={"scaled_by_the_sensitivity": "no noise", "noise_hides_a_label": "Where is noise_multiplier"}
+# %% wrong="noise without the multiplier" loses={"scaled_by_the_sensitivity": "no noise", "noise_hides_a_label": "That is without noise_multiplier"}
 def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     factors = np.minimum(1, l2_norm_clip / sensitivities)
     return factors @ gradients + rng.normal(0, l2_norm_clip, gradients.shape[1])
 
-# %% wrong="most of the noise from a generator of its own" loses={"noise_comes_from_rng": "draw from the rng"}
+# %% wrong="most of the noise from a generator of its own" loses={"noise_comes_from_rng": "draw all of it from the rng"}
 def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     factors = np.minimum(1, l2_norm_clip / sensitivities)
     total = np.tensordot(factors, gradients, axes=1)
     noise = np.random.default_rng(0).normal(size=total.shape)
     noise.flat[:5] = rng.normal(size=5)
     return total + noise_multiplier * l2_norm_clip * noise
+
+# %% right="coordinate by coordinate"
+def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
+    scale = [min(1.0, l2_norm_clip / s) for s in sensitivities]
+    noise = rng.standard_normal(gradients.shape[1])
+    return [
+        sum(a * g for a, g in zip(scale, column)) + l2_norm_clip * noise_multiplier * z
+        for column, z in zip(gradients.T.tolist(), noise.tolist())
+    ]
+
+# %% right="float32 draws"
+def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
+    noise = rng.standard_normal(gradients.shape[1], dtype=np.float32)
+    scale = 1 / np.maximum(sensitivities / l2_norm_clip, 1)
+    return np.dot(gradients.T, scale) + noise_multiplier * l2_norm_clip * noise
+
+# %% right="a multivariate draw, coordinates on a diagonal"
+def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
+    clipped = np.clip(l2_norm_clip / np.asarray(sensitivities), None, 1)
+    total = (clipped.reshape(-1, 1) * gradients).sum(0)
+    return rng.normal(loc=total, scale=noise_multiplier * l2_norm_clip)
+
+# %% right="two halves of the noise"
+def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
+    total = np.minimum(1, l2_norm_clip / sensitivities) @ gradients
+    half = len(total) // 2
+    deviation = noise_multiplier * l2_norm_clip
+    total[:half] += rng.normal(0, deviation, half)
+    total[half:] += rng.normal(0, deviation, len(total) - half)
+    return total
+
+# %% wrong="antithetic halves" of="solution" edit={"noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "half = rng.normal(0, noise_multiplier * l2_norm_clip, (gradients.shape[1] + 1) // 2); noise = np.concatenate([half, -half])[:gradients.shape[1]]"} loses={"noise_hides_a_label": "have the size of an earlier one"}
+# %% wrong="one draw for two coordinates" of="solution" edit={"noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "half = rng.normal(0, noise_multiplier * l2_norm_clip, (gradients.shape[1] + 1) // 2); noise = np.repeat(half, 2)[:gradients.shape[1]]"} loses={"noise_hides_a_label": "have the size of an earlier one"}
+# %% wrong="tails cut at three deviations" of="solution" edit={"return scale": "noise = np.clip(noise, -3 * noise_multiplier * l2_norm_clip, 3 * noise_multiplier * l2_norm_clip); return scale"} loses={"noise_hides_a_label": "standard deviations"}
+# %% wrong="a pool of 1000 seeds" of="solution" edit={"noise = rng.normal": "noise = np.random.default_rng(rng.integers(1000)).normal"} loses={"noise_comes_from_rng": "is exactly number"}
+# %% wrong="seeds of two bytes" of="solution" edit={"noise = rng.normal": "noise = np.random.default_rng(rng.integers(2**16)).normal"} loses={"noise_comes_from_rng": "is exactly number"}
+# %% wrong="a pool of 5000 numbers" of="solution" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "rng.choice(rng.normal(0, noise_multiplier * l2_norm_clip, 5000), gradients.shape[1])"} loses={"noise_hides_a_label": "the noise"}
+# %% wrong="repeats after 4096" of="solution" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "rng.normal(0, noise_multiplier * l2_norm_clip, 4096)[np.arange(gradients.shape[1]) % 4096]"} loses={"noise_hides_a_label": "the noise"}
+# %% wrong="plus or minus the deviation" of="solution" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "noise_multiplier * l2_norm_clip * rng.choice([-1, 1], gradients.shape[1])"} loses={"noise_hides_a_label": "of a Gaussian", "noise_comes_from_rng": "are the same"}
+# %% wrong="a copy of the generator" of="solution" edit={"noise = rng.normal": "import copy; noise = copy.deepcopy(rng).normal"} loses={"noise_comes_from_rng": "the next call's"}
+# %% wrong="noise by the sensitivities" of="solution" edit={"noise = rng.normal(0, noise_multiplier * l2_norm_clip,": "noise = rng.normal(0, noise_multiplier * np.minimum(sensitivities, l2_norm_clip).mean(),"} loses={"noise_hides_a_label": "should have standard deviation"}
+# %% wrong="noise where there is a gradient" of="solution" edit={"+ noise": "+ noise * (np.abs(gradients).sum(axis=0) > 0)"} loses={"noise_hides_a_label": "should have standard deviation", "noise_comes_from_rng": "of another size by far"}

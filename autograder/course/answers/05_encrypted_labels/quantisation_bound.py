@@ -47,3 +47,27 @@ def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
 # %% wrong="the slopes, as if they were not rounded" loses={"rounding_never_exceeds_it": "says nothing", "rounding_can_reach_it": "larger than it must be"}
 def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
     return terms * largest_slope
+
+# %% right="the corner"
+def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
+    corner = [largest_residual + 0.5 / scaling_factor, largest_slope + 0.5 / scaling_factor]
+    return terms * (float(np.prod(corner)) - largest_residual * largest_slope)
+
+# %% right="a loop over the terms"
+def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
+    step, bound = 1 / scaling_factor, 0.0
+    for _ in range(terms):
+        bound += largest_residual * step / 2 + largest_slope * step / 2 + step**2 / 4
+    return bound
+
+# %% right="fractions"
+def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
+    from fractions import Fraction
+
+    half = Fraction(1, 2 * scaling_factor)
+    return terms * (half * (Fraction(largest_residual) + Fraction(largest_slope)) + half**2)
+
+# %% wrong="a slack of a hundredth" of="solution" edit={"return terms": "return 1.01 * terms"} loses={"rounding_can_reach_it": "larger than it must be"}
+# %% wrong="the product of the errors twice" of="solution" edit={"+ half_step**2": "+ 2 * half_step**2"} loses={"rounding_can_reach_it": "larger than it must be"}
+# %% wrong="rounded down" of="solution" edit={"half_step = 0.5": "half_step = 0.0 + 1"} loses={"rounding_can_reach_it": "larger than it must be"}
+# %% wrong="the larger of both" of="solution" edit={"(largest_residual + largest_slope)": "max(largest_residual, largest_slope)"} loses={"rounding_never_exceeds_it": "your bound is"}

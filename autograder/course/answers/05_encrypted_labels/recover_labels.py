@@ -85,3 +85,39 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     forward = lambda y: x.T @ ((y @ top.T) * on)
     y = encrypted.least_squares(forward, lambda g: ((x @ g) * on) @ top, forward(predictions) - gradient, damping)
     return y.sum(axis=0)
+
+# %% right="scipy's LSQR"
+def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
+    from scipy.sparse.linalg import LinearOperator, lsqr
+
+    on, shape = hidden > 0, predictions.shape
+    operator = LinearOperator(
+        (gradient.size, predictions.size),
+        matvec=lambda y: (x.T @ ((y.reshape(shape) @ top.T) * on)).ravel(),
+        rmatvec=lambda g: (((x @ g.reshape(gradient.shape)) * on) @ top).ravel(),
+        dtype=float,
+    )
+    target = operator.matvec(predictions.ravel()) - gradient.ravel()
+    y = lsqr(operator, target, damp=damping, atol=1e-13, btol=1e-13, iter_lim=5000)[0]
+    return y.reshape(shape).argmax(axis=1)
+
+# %% right="the nearest one-hot row"
+def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
+    on = hidden > 0
+    forward = lambda y: x.T @ ((y @ top.T) * on)
+    adjoint = lambda g: ((x @ g) * on) @ top
+    y = encrypted.least_squares(forward, adjoint, forward(predictions) - gradient, damping)
+    distances = ((y[:, None] - np.eye(top.shape[1])) ** 2).sum(axis=2)
+    return distances.argmin(axis=1).tolist()
+
+# %% right="TensorFlow's least squares"
+def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
+    matrix = tf.einsum("bp,bj,jc->pjbc", x, tf.cast(hidden > 0, tf.float64), top)
+    matrix = tf.reshape(matrix, [gradient.size, -1])
+    target = tf.linalg.matvec(matrix, predictions.ravel()) - gradient.ravel()
+    y = tf.linalg.lstsq(matrix, target[:, None], fast=False)
+    return tf.argmax(tf.reshape(y, predictions.shape), axis=1)
+
+# %% wrong="counts from 1" of="solution" edit={"y.argmax(axis=1)": "y.argmax(axis=1) + 1"} loses={"labels_come_out_of_a_sum": "labels are right", "predictions_do_not_mislead": "labels are right"}
+# %% wrong="one-hot rows" of="solution" edit={"return y.argmax(axis=1)": "return np.eye(top.shape[1])[y.argmax(axis=1)]"} loses={"labels_come_out_of_a_sum": "is wanted", "predictions_do_not_mislead": "is wanted"}
+# %% wrong="the least likely label" of="solution" edit={"y.argmax(axis=1)": "y.argmin(axis=1)"} loses={"labels_come_out_of_a_sum": "labels are right", "predictions_do_not_mislead": "labels are right"}

@@ -51,7 +51,7 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
     below = tf_shell.reduce_sum(residual * jacobian, axis=1)
     return below, tf_shell.expand_dims(encrypted_residual, axis=1) * hidden[:, :, None]
 
-# %% wrong="forgets relu'" edit={"tf.cast(hidden > 0, tf.float32)": "tf.ones_like(hidden)"} loses={"units_that_are_off_learn_nothing": "Where is relu'"}
+# %% wrong="forgets relu'" edit={"tf.cast(hidden > 0, tf.float32)": "tf.ones_like(hidden)"} loses={"units_that_are_off_learn_nothing": "relu' is 0 there"}
 # %% wrong="h in place of relu'" edit={"factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top": "", "residual * factor": "residual * (hidden[:, :, None] * top)"} loses={"reordered_is_the_gradient": "rounding excuses"}
 # %% wrong="one class only" edit={"tf_shell.reduce_sum(residual * factor, axis=2)": "(residual * factor)[:, :, 0]"} loses={"reordered_is_the_gradient": "rounding excuses"}
 
@@ -72,4 +72,35 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
     return tf_shell.reduce_sum(residual * factor, axis=2), residual * hidden[:, :, None]
 
 # %% wrong="forgets to return" edit={"return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * hidden[:, :, None]": ""} loses={"reordered_is_the_gradient": "return", "units_that_are_off_learn_nothing": "return", "a_fraction_of_the_multiplications": "return"}
-# %% wrong="nothing is left of the residuals" edit={"encrypted_residual, axis=1": "encrypted_residual - encrypted_residual, axis=1"} loses={"reordered_is_the_gradient": "rounding excuses", "units_that_are_off_learn_nothing": "nothing of the residuals", "a_fraction_of_the_multiplications": "nothing of the residuals"}
+# %% wrong="nothing is left of the residuals" edit={"encrypted_residual, axis=1": "encrypted_residual - encrypted_residual, axis=1"} loses={"reordered_is_the_gradient": "rounding excuses", "units_that_are_off_learn_nothing": "is not each example's own", "a_fraction_of_the_multiplications": "is not each example's own"}
+
+# %% right="signals by concat"
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    masked = tf.where(hidden[:, :, None] > 0, top[None], 0.0)
+    signals = tf_shell.reduce_sum(residual * masked, axis=2)
+    pixels = [tf_shell.expand_dims(signals * x[:, p : p + 1], axis=1) for p in range(x.shape[1])]
+    return tf_shell.concat(pixels, axis=1), residual * tf.expand_dims(hidden, 2)
+
+# %% right="class by class for W₂"
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    on = tf.sign(hidden)
+    signals = tf_shell.reduce_sum(residual * tf.einsum("bj,jc->bjc", on, top), axis=2)
+    above = [
+        tf_shell.expand_dims(encrypted_residual[:, c : c + 1] * hidden, axis=2) for c in range(top.shape[1])
+    ]
+    return tf_shell.expand_dims(signals, axis=1) * tf.expand_dims(x, 2), tf_shell.concat(above, axis=2)
+
+# %% right="relu' masks the signals"
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    factor = tf.einsum("bj,jc->bjc", tf.cast(tf.greater(hidden, 0), tf.float32), top)
+    signals = tf_shell.reshape(tf_shell.reduce_sum(residual * factor, axis=2), [x.shape[0], 1, top.shape[0]])
+    return signals * tf.reshape(x, [*x.shape, 1]), residual * tf.reshape(hidden, [*hidden.shape, 1])
+
+# %% wrong="the pixels squared" of="solution" edit={"* x[:, :, None]": "* (x * x)[:, :, None]"} loses={"reordered_is_the_gradient": "rounding excuses", "a_fraction_of_the_multiplications": "is not rounded as"}
+# %% wrong="W₂ summed over its classes" of="solution" edit={"[:, :, None] * top": "[:, :, None] * tf.reduce_sum(top, axis=1, keepdims=True) + 0 * top"} loses={"reordered_is_the_gradient": "rounding excuses"}
+# %% wrong="W₁'s and W₂'s parts swapped" of="solution" edit={"return below, residual * hidden[:, :, None]": "return residual * hidden[:, :, None], below"} loses={"reordered_is_the_gradient": "is wanted", "units_that_are_off_learn_nothing": "is wanted", "a_fraction_of_the_multiplications": "is wanted"}
+# %% wrong="a mean over the classes" of="solution" edit={"* x[:, :, None]": "* (x / top.shape[1])[:, :, None]"} loses={"reordered_is_the_gradient": "rounding excuses", "a_fraction_of_the_multiplications": "is not rounded as"}
+# %% wrong="summed over the batch" of="solution" edit={"return below": "return tf_shell.fast_reduce_sum(below)"} loses={"reordered_is_the_gradient": "rounding excuses", "units_that_are_off_learn_nothing": "decrypts to", "a_fraction_of_the_multiplications": "is not each example's own"}

@@ -27,7 +27,12 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
     batch, classes, weights = jacobian.shape
     return tf_shell.reshape(residual, [batch, classes, 1]) * jacobian
 
-# %% wrong="label minus prediction" loses={"residual_times_jacobian": "the wrong way round"}
+# %% right="a NumPy array minus a ciphertext"
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    residual = predictions.numpy() - encrypted_labels
+    return jacobian.numpy() * tf_shell.expand_dims(residual, axis=-1)
+
+# %% wrong="label minus prediction" loses={"residual_times_jacobian": "That is its negative"}
 def scale_by_residual(encrypted_labels, predictions, jacobian):
     return tf_shell.expand_dims(encrypted_labels - predictions, axis=-1) * jacobian
 
@@ -52,10 +57,6 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
 def scale_by_residual(encrypted_labels, predictions, jacobian):
     return tf_shell.to_shell_plaintext(tf.expand_dims(predictions, -1) * jacobian, encrypted_labels._context)
 
-# %% wrong="NumPy minus a ciphertext" loses={"residual_times_jacobian": "NumPy takes", "one_multiplication_deep": "NumPy takes"}
-def scale_by_residual(encrypted_labels, predictions, jacobian):
-    return predictions.numpy()[:2] - encrypted_labels
-
 # %% wrong="a product for the sign as well" loses={"residual_times_jacobian": "rounding excuses", "one_multiplication_deep": "One is enough"}
 def scale_by_residual(encrypted_labels, predictions, jacobian):
     negative = encrypted_labels * tf.constant(-1.0)
@@ -69,4 +70,26 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
     return residual * jacobian + residual * tf.zeros_like(jacobian)
 
 # %% wrong="forgets to return" of="solution" edit={"return tf": "tf"} loses={"residual_times_jacobian": "return", "one_multiplication_deep": "return"}
-# %% wrong="the labels cancel" of="solution" edit={"encrypted_labels.__rsub__(predictions)": "encrypted_labels - encrypted_labels + predictions"} loses={"residual_times_jacobian": "rounding excuses", "one_multiplication_deep": "only work on the encrypted labels counts"}
+# %% wrong="the labels cancel" of="solution" edit={"encrypted_labels.__rsub__(predictions)": "encrypted_labels - encrypted_labels + predictions"} loses={"residual_times_jacobian": "rounding excuses", "one_multiplication_deep": "next to nothing of the labels"}
+
+# %% right="labels times, and predictions times, at one scale"
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    residual = tf_shell.expand_dims(predictions - encrypted_labels, axis=2)
+    return residual.__mul__(jacobian)
+
+# %% right="weight by weight"
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    residual = encrypted_labels.__rsub__(predictions)
+    parts = [
+        tf_shell.expand_dims(residual * jacobian[:, :, w], axis=2) for w in range(jacobian.shape[2])
+    ]
+    return tf_shell.concat(parts, axis=2)
+
+# %% right="the Jacobian negated first, an array for the predictions"
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    minus = tf.negative(jacobian)
+    return tf_shell.expand_dims(encrypted_labels - tf.convert_to_tensor(predictions.numpy()), axis=2) * minus
+
+# %% wrong="half of the residual" of="solution" edit={"* jacobian": "* (0.5 * jacobian)"} loses={"residual_times_jacobian": "rounding excuses"}
+# %% wrong="eight times the residual" of="solution" edit={"* jacobian": "* (8.0 * jacobian)"} loses={"residual_times_jacobian": "rounding excuses", "one_multiplication_deep": "times in the result; once is wanted"}
+# %% wrong="the first class for all" of="solution" edit={"residual = encrypted_labels.__rsub__(predictions)": "residual = encrypted_labels.__rsub__(predictions)[:, :1]"} loses={"residual_times_jacobian": "rounding excuses"}

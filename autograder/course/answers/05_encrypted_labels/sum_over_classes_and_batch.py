@@ -28,27 +28,27 @@ def sum_over_classes_and_batch(products):
     batch, _, weights = products.shape
     return tf_shell.fast_reduce_sum(tf_shell.reshape(total, [batch, weights]))
 
-# %% wrong="only over the classes" of="solution" edit={"tf_shell.fast_reduce_sum(": "("} loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+# %% wrong="only over the classes" of="solution" edit={"tf_shell.fast_reduce_sum(": "("} loses={"classes_are_added": "examples and all classes add up to", "both_halves_are_added": "Nothing is rounded in a sum"}
 # %% wrong="only over the batch" of="solution" edit={"tf_shell.reduce_sum(products, axis=1)": "products"} loses={"classes_are_added": "is wanted", "both_halves_are_added": "is wanted"}
 # %% wrong="over the weights" of="solution" edit={"axis=1": "axis=2"} loses={"classes_are_added": "is wanted", "both_halves_are_added": "is wanted"}
-# %% wrong="one class for all" of="solution" edit={"tf_shell.reduce_sum(products, axis=1)": "products[:, 0]"} loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
-# %% wrong="one class is left out" of="solution" edit={"(products, axis=1)": "(products[:, 1:], axis=1)"} loses={"classes_are_added": "Which axes", "both_halves_are_added": "Slot 0 should hold"}
+# %% wrong="one class for all" of="solution" edit={"tf_shell.reduce_sum(products, axis=1)": "products[:, 0]"} loses={"classes_are_added": "examples and all classes add up to", "both_halves_are_added": "Nothing is rounded in a sum"}
+# %% wrong="one class is left out" of="solution" edit={"(products, axis=1)": "(products[:, 1:], axis=1)"} loses={"classes_are_added": "examples and all classes add up to", "both_halves_are_added": "Slot 0 should hold"}
 
 # %% wrong="decrypted in the mind" loses={"classes_are_added": "not a ciphertext", "both_halves_are_added": "not a ciphertext"}
 def sum_over_classes_and_batch(products):
     return np.zeros((2048, products.shape[2]))
 
-# %% wrong="adds the classes twice" edit={"(over_classes)": "(over_classes + over_classes)"} loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+# %% wrong="adds the classes twice" edit={"(over_classes)": "(over_classes + over_classes)"} loses={"classes_are_added": "examples and all classes add up to", "both_halves_are_added": "Nothing is rounded in a sum"}
 # %% wrong="rotates without a key" of="solution" edit={"tf_shell.fast_reduce_sum(": "tf_shell.reduce_sum(", "axis=1))": "axis=1), axis=0)"} loses={"classes_are_added": "raised", "both_halves_are_added": "raised"}
-# %% wrong="the second half only in the second row, negated" of="solution" edit={"fast_reduce_sum(tf": "fast_reduce_sum(-tf"} loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+# %% wrong="the second half only in the second row, negated" of="solution" edit={"fast_reduce_sum(tf": "fast_reduce_sum(-tf"} loses={"classes_are_added": "examples and all classes add up to", "both_halves_are_added": "Nothing is rounded in a sum"}
 # %% wrong="forgets to return" of="solution" edit={"return tf": "tf"} loses={"classes_are_added": "return", "both_halves_are_added": "return"}
 
-# %% wrong="a guess in the ciphertext's place" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+# %% wrong="a guess in the ciphertext's place" loses={"classes_are_added": "examples and all classes add up to", "both_halves_are_added": "Nothing is rounded in a sum"}
 def sum_over_classes_and_batch(products):
     nothing = products[:, 0] - products[:, 0]
     return nothing + tf.fill([2048, products.shape[2]], 1024 * 3 * 3.5 / 32)
 
-# %% wrong="one product, as many times as there are" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+# %% wrong="one product, as many times as there are" loses={"classes_are_added": "examples and all classes add up to", "both_halves_are_added": "Nothing is rounded in a sum"}
 def sum_over_classes_and_batch(products):
     one = products[:, 0]
     total = one + one + one
@@ -56,7 +56,25 @@ def sum_over_classes_and_batch(products):
         total = total + total
     return total
 
-# %% wrong="one class's sum, three times" loses={"classes_are_added": "Which axes", "both_halves_are_added": "an axis is wrong"}
+# %% wrong="one class's sum, three times" loses={"classes_are_added": "examples and all classes add up to", "both_halves_are_added": "Nothing is rounded in a sum"}
 def sum_over_classes_and_batch(products):
     one = tf_shell.fast_reduce_sum(products[:, 0])
     return one + one + one
+
+# %% right="the batch first, then the classes"
+def sum_over_classes_and_batch(products):
+    return tf_shell.reduce_sum(tf_shell.fast_reduce_sum(products), axis=1)
+
+# %% right="functools.reduce"
+def sum_over_classes_and_batch(products):
+    from functools import reduce
+
+    classes = [products[:, c] for c in range(products.shape[1])]
+    return tf_shell.fast_reduce_sum(reduce(lambda a, b: a + b, classes))
+
+# %% right="pairs of classes"
+def sum_over_classes_and_batch(products):
+    left = [products[:, c] for c in range(products.shape[1])]
+    while len(left) > 1:
+        left = [a + b for a, b in zip(left[::2], left[1::2])] + left[len(left) - len(left) % 2:]
+    return tf_shell.fast_reduce_sum(left[0])

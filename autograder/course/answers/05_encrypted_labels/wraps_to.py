@@ -55,3 +55,21 @@ def wraps_to(value, plaintext_modulus):
 # %% wrong="forgets to return" loses={"what_fits_stays": "return", "what_does_not_fit_wraps": "return", "a_ciphertext_agrees": "return"}
 def wraps_to(value, plaintext_modulus):
     (value + plaintext_modulus // 2) % plaintext_modulus - plaintext_modulus // 2
+
+# %% right="divmod"
+def wraps_to(value, plaintext_modulus):
+    _, rest = divmod(value, plaintext_modulus)
+    return rest - plaintext_modulus * (2 * rest > plaintext_modulus)
+
+# %% right="rounded to the nearest multiple"
+def wraps_to(value, plaintext_modulus):
+    return value - plaintext_modulus * round(value / plaintext_modulus)
+
+# %% right="the nearest of three candidates"
+def wraps_to(value, plaintext_modulus):
+    rest = value % plaintext_modulus
+    return min((rest - plaintext_modulus, rest), key=abs)
+
+# %% wrong="the lab's own t" of="solution" edit={"% plaintext_modulus": "% 557057"} loses={"what_fits_stays": "t =", "what_does_not_fit_wraps": "`wraps_to", "a_ciphertext_agrees": "you predict"}
+# %% wrong="t even" of="solution" edit={"% plaintext_modulus - half": "% (plaintext_modulus - 1) - half"} loses={"what_fits_stays": "is decrypted", "what_does_not_fit_wraps": "only multiples of t", "a_ciphertext_agrees": "you predict"}
+# %% wrong="an edge too low" of="solution" edit={"half = plaintext_modulus // 2": "half = plaintext_modulus // 2 + 1"} loses={"what_fits_stays": "is decrypted", "what_does_not_fit_wraps": "stand for negative ones"}

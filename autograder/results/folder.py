@@ -1,0 +1,62 @@
+"""The output folder: whether it is one to write into."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from autograder.intake.files import BadUsage, shown
+
+# What the output folder's configuration for nbgrader begins with, and the folders beside it.
+# Earlier versions wrote the first line only: what their folders show is not inert.
+FIRST_LINE = (
+    "# Run JupyterLab in this folder to see and change these grades in nbgrader's formgrader."
+)
+SECOND_LINE = "# Submissions run in the grader's sandbox, in its own environment, or not at all."
+WRITTEN = ("autograded", "feedback", "gradescope", "journal", "source", "submitted")
+
+
+def must_be_apart(given: Path, output: Path) -> None:
+    """Refuse to write over what was handed in, or over a course that is not the grader's.
+
+    Raises:
+        BadUsage: the output folder would be written over something else.
+    """
+    if output.is_relative_to(given):
+        raise BadUsage(f"the output folder {output} must not be inside {given}")
+    if any(given.is_relative_to(output / folder) for folder in WRITTEN):
+        raise BadUsage(f"{given} is where the grader writes to: take another --output")
+    config = output / "nbgrader_config.py"
+    ours = f"{FIRST_LINE}\n{SECOND_LINE}\n"
+    begins = config.read_text("utf-8", "replace")[: len(ours)] if config.exists() else ""
+    if ours.startswith(begins):  # a grader that was killed may have begun it only
+        return
+    if begins.startswith(FIRST_LINE):
+        raise BadUsage(
+            f"{output} is from an earlier version of the grader, which called students otherwise "
+            "and showed what was handed in as it was: take another --output"
+        )
+    raise BadUsage(f"{output} is a course of nbgrader's own: take another --output")
+
+
+def forget(output: Path, student: str) -> None:
+    """Remove what an earlier run wrote about a file that is another student's by now."""
+    for part in ("autograded", "submitted", "gradescope"):
+        shutil.rmtree(output / part / student, ignore_errors=True)
+    (output / "feedback" / f"{student}.html").unlink(missing_ok=True)
+
+
+def must_take(output: Path) -> None:
+    """Make the output folder, if there is none, and see that files can be written there.
+
+    Raises:
+        BadUsage: they cannot.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output) as file:
+            file.write(b"\0" * 4096)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BadUsage(
+            f"the output folder {shown(str(output))} cannot be written: {reason}"
+        ) from None

@@ -1,0 +1,216 @@
+"""The class list, in the forms that LMSs export, and files that a person gives to people on it."""
+
+import csv
+import io
+from unicodedata import category
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograder.intake import choices, roster
+from autograder.intake.collect import BadUsage, Collected, collect
+from autograder.intake.roster import Joined, Person
+from tests.intake.test_collect import LAB, write
+
+CANVAS = """\
+Student,ID,SIS User ID,SIS Login ID,Section,Lab 01 (4710),Lab 02 (4711),Final Score
+    Points Possible,,,,,100,100,(read only)
+"Lee, Ann",4711,S-1,alee,Section A,90,,
+"Kim, Bo",4712,S-2,bkim,Section B,80,,
+"Student, Test",9999,,,Section A,,,
+"""
+MOODLE = """\
+First name,Last name,ID number,Email address,Groups
+Ann,Lee,S-1,ann@uni.example,Group 1
+Bo,Kim,S-2,bo@uni.example,Group 2
+"""
+WORKSHEET = """\
+Identifier,Full name,Email address,Status,Grade
+Participant 55,Ann Lee,ann@uni.example,Submitted,
+Participant 56,Bo Kim,bo@uni.example,No submission,
+"""
+BLACKBOARD = (
+    "Last Name\tFirst Name\tUsername\tStudent ID\nLee\tAnn\talee\tS-1\nKim\tBo\tbkim\tS-2\n"
+)
+CLASSROOM = (
+    "assignment_name,github_username,roster_identifier\nlab-02,ann-lee,alee\nlab-02,bokim,bkim\n"
+)
+GERMAN = "Nachname;Vorname;Matrikelnummer;E-Mail\nMüller;Zoë;12;zoe@uni.example\n"
+
+
+def listed(tmp_path, text, encoding="utf-8"):
+    (tmp_path / "class.csv").write_bytes(text.encode(encoding))
+    return roster.read(tmp_path / "class.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("text", [CANVAS, MOODLE, WORKSHEET, BLACKBOARD])
+def test_names_in_whatever_form(tmp_path, text, encoding):
+    people = listed(tmp_path, text, encoding).people
+    assert [person.name for person in people] == ["Ann Lee", "Bo Kim"]
+
+
+def test_what_each_form_says(tmp_path):
+    read = listed(tmp_path, CANVAS)
+    assert read.people[0] == Person("Ann Lee", "alee", "S-1", "4711", section="Section A")
+    assert read.assignments == ("Lab 01 (4710)", "Lab 02 (4711)")
+    ann = listed(tmp_path, MOODLE).people[0]
+    assert ann == Person("Ann Lee", number="S-1", email="ann@uni.example", section="Group 1")
+    assert listed(tmp_path, WORKSHEET).people[1].moodle == "56"
+    assert listed(tmp_path, BLACKBOARD).people[1] == Person("Bo Kim", "bkim", "S-2")
+    ann = listed(tmp_path, CLASSROOM).people[0]
+    assert (ann.github, ann.login) == ("ann-lee", "alee")
+    assert listed(tmp_path, GERMAN, "cp1252").people == (
+        Person("Zoë Müller", number="12", email="zoe@uni.example"),
+    )
+    text = "OrgDefinedId,Username,Last Name,First Name\n#0012,#alee,Lee,Ann\n"
+    assert listed(tmp_path, text).people == (Person("Ann Lee", "alee", "0012"),)
+    assert listed(tmp_path, "Name\nAnn Lee\n").people == (Person("Ann Lee"),)
+
+
+@pytest.mark.parametrize("text", ["", "x\ny\n", "Name\n", "Name,Login\n , \n", "a,b,c\n1,2,3\n"])
+def test_what_is_no_class_list_is_one_clear_line(tmp_path, text):
+    with pytest.raises(BadUsage, match=r"--roster .* (has no column|lists nobody)") as caught:
+        listed(tmp_path, text)
+    assert "\n" not in str(caught.value)
+
+
+def joined(tmp_path, text, files):
+    write(tmp_path / "in", dict.fromkeys(files, "x"))
+    found, aside = collect(tmp_path / "in", LAB)
+    return found, aside, roster.join(found, listed(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "text, files, known, missing, notes",
+    [
+        (CANVAS, ["leeann_4711_1_00_tiny.ipynb", "kimbo_9_1_00_tiny.ipynb"],
+         {"canvas-4711": "Ann Lee", "canvas-9": "Bo Kim"}, [], ["canvas-9"]),
+        (CANVAS, ["leeann_4711_1_00_tiny.ipynb", "roezoe_9_1_00_tiny.ipynb"],
+         {"canvas-4711": "Ann Lee"}, ["canvas-4712"], []),
+        (CANVAS, ["alee/00_tiny.ipynb", "BKIM.ipynb"],
+         {"alee": "Ann Lee", "BKIM": "Bo Kim"}, [], []),
+        (WORKSHEET, ["Ann Lee_55_assignsubmission_file_/x.ipynb"], {"moodle-55": "Ann Lee"},
+         ["moodle-56"], []),
+        (MOODLE, ["Ann Lee_55_assignsubmission_file_/x.ipynb"], {"moodle-55": "Ann Lee"}, ["S-2"],
+         ["moodle-55"]),
+        (BLACKBOARD, ["Lab_alee_attempt_2026-11-26-10-00-00_x.ipynb"],
+         {"blackboard-alee": "Ann Lee"}, ["blackboard-bkim"], []),
+        (CLASSROOM, ["lab-00-ann-lee/x.ipynb"], {"github-ann-lee": ""}, ["github-bokim"], []),
+        # A file that says nothing of its owner is nobody's; two of one name are neither.
+        (CANVAS, ["Copy of 00_tiny.ipynb"], {}, ["alee", "bkim"], []),
+        (MOODLE, ["Ann Lee_55_assignsubmission_file_/x.ipynb",
+                  "Ann Lee_56_assignsubmission_file_/x.ipynb"], {}, ["S-1", "S-2"], []),
+    ],
+)  # fmt: skip
+def test_who_is_who(tmp_path, text, files, known, missing, notes):
+    _, _, who = joined(tmp_path, text, files)
+    assert {key: person.name for key, person in who.people.items()} == known
+    assert list(who.missing) == missing and list(who.notes) == notes
+
+
+PEOPLE = st.lists(
+    st.builds(
+        Person, st.sampled_from(["Ann Lee", "Lee Ann", "Bo", "", "=x,y"]),
+        st.sampled_from(["alee", "ann lee", "bo", ""]), st.sampled_from(["1", "2", ""]),
+        st.sampled_from(["1", "2", ""]), st.sampled_from(["1", ""]),
+    ), max_size=6,
+)  # fmt: skip
+FOUND = st.lists(
+    st.tuples(
+        st.sampled_from(["Ann Lee", "annlee", "alee", "bo", "1"]),
+        st.sampled_from(["", "canvas", "moodle", "blackboard"]),
+        st.sampled_from(["1", "2", "alee"]),
+    ), max_size=6, unique=True,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(PEOPLE, FOUND)
+def test_nobody_is_two_and_no_two_are_one(people, found):
+    people = list(dict.fromkeys(person for person in people if person != Person()))
+    found = [Collected(f"key{n}", name, lms, number if lms else "")
+             for n, (name, lms, number) in enumerate(found)]  # fmt: skip
+    who = roster.join(found, roster.Roster(tuple(people)))
+    placed = [*who.people.values(), *who.missing.values()]
+    assert sorted(map(repr, placed)) == sorted(map(repr, people))
+    assert who.people.keys() <= {each.student for each in found}
+    assert not who.missing.keys() & {each.student for each in found}
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@given(st.lists(st.lists(st.text(max_size=12), min_size=1, max_size=5), max_size=5), st.data())
+def test_any_table_is_a_list_or_one_clear_line(tmp_path_factory, rows, data):
+    text = io.StringIO()
+    head = data.draw(st.lists(st.sampled_from(["Name", "ID", "Email", "Section", "x"]), max_size=4))
+    csv.writer(text).writerows([head, *rows])
+    path = tmp_path_factory.mktemp("list") / "class.csv"
+    path.write_bytes(text.getvalue().encode("utf-8", "surrogatepass"))
+    try:
+        people = roster.read(path).people
+    except BadUsage as error:
+        assert "\n" not in str(error)
+    else:
+        assert people and not any(
+            set(map(category, person.name)) & {"Cc", "Cs"} for person in people
+        )
+
+
+# --- which file counts ----------------------------------------------------------------------------
+
+
+def given_files(tmp_path, files, *options, text=CANVAS):
+    found, aside, who = joined(tmp_path, text, files)
+    asked = choices.resolved(found, who, choices.parsed(options))
+    return choices.applied(found, aside, who, asked, asked), who
+
+
+def test_a_person_says_which_of_two_files_counts(tmp_path):
+    found, _ = given_files(tmp_path, ["alee/00_tiny.ipynb", "alee/old/a.ipynb"], "alee=old/a.ipynb")
+    assert [(each.student, each.wanted) for each in found] == [("alee", "old/a.ipynb")]
+    found, _ = given_files(tmp_path, [], "Ann Lee=alee/old/a.ipynb")
+    assert found[0].wanted == "old/a.ipynb"
+
+
+def test_a_file_that_nobodys_name_stands_on_goes_to_whom_it_is_given(tmp_path):
+    files = ["alee.ipynb", "Copy of 00_tiny.ipynb", "Copy of 00_tiny (1).ipynb"]
+    found, who = given_files(tmp_path, files, "bkim=Copy of 00_tiny.ipynb",
+                             "alee=Copy of 00_tiny (1).ipynb")  # fmt: skip
+    assert {each.student: each.wanted for each in found} == {
+        "alee": "Copy of 00_tiny (1).ipynb", "bkim": "Copy of 00_tiny.ipynb",
+    }  # fmt: skip
+    assert not who.with_those_of(found).missing
+    assert who.with_those_of(found).people["bkim"].name == "Bo Kim"
+
+
+@pytest.mark.parametrize(
+    "option, message",
+    [
+        ("alee", "is not STUDENT=PATH"), ("zoë=x", "no submission of zoë"),
+        ("alee=none.ipynb", "no file none.ipynb; alee handed in 00_tiny.ipynb"),
+        ("alee=bkim/00_tiny.ipynb", "is bkim's"), ("bkim=list.txt", "was left aside"),
+    ],
+)  # fmt: skip
+def test_a_choice_that_cannot_be_is_one_clear_line(tmp_path, option, message):
+    files = ["alee/00_tiny.ipynb", "bkim/00_tiny.ipynb", "list.txt"]
+    with pytest.raises(BadUsage, match=message) as caught:
+        given_files(tmp_path, files, option)
+    assert "\n" not in str(caught.value)
+
+
+def test_choices_are_kept_and_one_that_is_gone_is_a_note(tmp_path):
+    kept = {"alee": "old.ipynb", "bkim": "Copy of 00_tiny.ipynb"}
+    choices.keep(tmp_path, kept)
+    assert choices.kept(tmp_path) == kept
+    found, aside, who = joined(tmp_path, CANVAS, ["alee.ipynb"])
+    (ann,) = choices.applied(found, aside, who, choices.kept(tmp_path), {})
+    assert "`old.ipynb`, chosen before, is not there any more" in ann.notes
+    assert choices.kept(tmp_path / "none") == {}
+    (tmp_path / "choices.csv").write_bytes(b"\xff\0")
+    with pytest.raises(BadUsage, match="cannot be read"):
+        choices.kept(tmp_path)
+
+
+def test_without_a_list_nobody_is_missing():
+    assert roster.join([Collected("ann")], None) == Joined()
