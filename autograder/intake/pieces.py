@@ -38,7 +38,7 @@ def unmerged(
         if source.strip() not in released:
             for text in longest_first:
                 if text in source:
-                    without = re.sub(rf"^{re.escape(text)}$", "", source, flags=re.MULTILINE)
+                    without = re.sub(rf"^{re.escape(text)}[ \t]*$", "", source, flags=re.MULTILINE)
                     gone += [text] if without != source else []
                     source = without
         left = replace(cell, source=source.strip("\n"), kind="code")

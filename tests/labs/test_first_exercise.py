@@ -19,7 +19,7 @@ MASTER = Path("autograder/course/masters/01_dp_sgd.py")
 CHECKS = Path("labkit/checks/dp_sgd.py")
 ANSWERS = Path(f"autograder/course/answers/01_dp_sgd/{EXERCISE}.py")
 NEXT = "# %% [markdown]\n# ## Part 3 · Noise"
-BUILT = ["labs/01_dp_sgd.ipynb", "solutions/01_dp_sgd.ipynb"]
+BUILT = ["labkit/points.json", "labs/01_dp_sgd.ipynb", "solutions/01_dp_sgd.ipynb"]
 
 # Grades the solution, and then the solution with the wrong answer in it.
 GRADE = f"""

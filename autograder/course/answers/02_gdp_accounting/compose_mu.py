@@ -59,5 +59,5 @@ def compose_mu(mus):
 # %% wrong="cubes" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "sum(mu**3 for mu in mus) ** (1 / 3)"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 # %% wrong="at most three releases" of="solution" edit={"in mus)": "in mus[:3])"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 # %% wrong="half the sum of squares" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "math.sqrt(sum(mu**2 for mu in mus) / 2)"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
-# %% wrong="never below 1" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "math.sqrt(max(1.0, sum(mu**2 for mu in mus)))"} loses={"composition_grows_with_the_root": "times one"}
+# %% wrong="never nothing" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "math.sqrt(max(1e-10, sum(mu**2 for mu in mus)))"} loses={"composition_grows_with_the_root": "Nothing released"}
 # %% wrong="each μ rounded" of="solution" edit={"mu**2": "round(mu, 2) ** 2"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}

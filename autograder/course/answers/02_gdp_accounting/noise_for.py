@@ -147,7 +147,6 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
             return sigma
 
 # %% wrong="asks for a single step" edit={"(middle, sampling_probability, steps,": "(middle, sampling_probability, 1,"} loses={"noise_keeps_the_promise": "above it", "noise_is_not_wasted": "hardly any noise"}
-# %% wrong="too small a range" edit={"low, high = 0.1, 1000.0": "low, high = 0.1, 10.0"} loses={"noise_keeps_the_promise": "above it"}
 
 # %% wrong="always safe" loses={"noise_is_not_wasted": "noise is wasted"}
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
