@@ -48,12 +48,12 @@ class Table:
 
 
 def interleaved(
-    contenders: Mapping[str, Callable[[], float | None]], rounds: int, seed: int = 0, warm: int = 1
+    contenders: Mapping[str, Callable[[], object]], rounds: int, seed: int = 0, warm: int = 1
 ) -> dict[str, list[float]]:
     """Let every contender take `rounds` turns, after `warm` ones that are not counted.
 
     Args:
-        contenders: by name; one that returns a number has measured itself, in seconds, as those
+        contenders: by name; one that returns a float has measured itself, in seconds, as those
             in another process do.
         rounds: turns that count.
         seed: of the order.
@@ -68,7 +68,8 @@ def interleaved(
         for name in rng.permutation(list(contenders)):
             began = time.perf_counter()
             measured = contenders[name]()
-            taken = time.perf_counter() - began if measured is None else measured
+            elapsed = time.perf_counter() - began
+            taken = measured if isinstance(measured, float) else elapsed
             if turn >= warm:
                 seconds[name].append(taken)
     return seconds
