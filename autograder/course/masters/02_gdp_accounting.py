@@ -999,8 +999,8 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     """Return the noisy mean of the groups' clipped mean gradients.
 
     Args:
-        per_example_grads: [batch, parameters], float32 or float64; batch is a multiple of group_size,
-            at least one group.
+        per_example_grads: [batch, parameters], float32 or float64; batch is a multiple of
+            group_size, at least one group.
         group_size: how many examples a group has, ≥ 1.
         l2_norm_clip: C > 0, the bound on each group's mean gradient.
         noise_multiplier: σ; the Gaussian noise on the SUM over groups has deviation σ·C.
