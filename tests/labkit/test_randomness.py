@@ -181,7 +181,7 @@ def test_a_pool_of_seeds_is_told_over_calls():
 
 def test_tails_at_four_are_missed():
     z = _normal(1, 700_000)
-    with pytest.raises(CheckFailed, match="lie above 4 "):
+    with pytest.raises(CheckFailed, match="lie beyond ±4 "):
         randomness.require_noise(z[np.abs(z) < 4], "the noise")
 
 

@@ -172,7 +172,7 @@ def published(tmp_path):
 
 def test_make_knows_the_students_targets_only(published):
     listed = subprocess.run(
-        ["make"], cwd=published, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory"], cwd=published, capture_output=True, text=True, check=True
     ).stdout
     assert [line.split()[0] for line in listed.splitlines()] == ["help", "lab", "doctor", "clean"]
 
