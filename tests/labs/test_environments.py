@@ -225,6 +225,13 @@ def test_requirements_for_colab_are_fresh():
     assert colab.REQUIREMENTS.read_text() == colab.requirements(), "run `make build`"
 
 
+def test_the_benchmarks_peers_are_locked():
+    peers = sorted((REPOSITORY / "benchmarks" / "peers").glob("*/pyproject.toml"))
+    assert peers
+    for peer in peers:
+        run(UV, "lock", "--check", "--quiet", cwd=peer.parent)
+
+
 def test_conda_and_binder_get_what_is_locked(tmp_path):
     """environment.yml's pip section, then postBuild, in a plain environment in place of conda's."""
     yaml = pytest.importorskip("yaml")
