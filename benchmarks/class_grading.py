@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--class-size", type=int, default=200)
     parser.add_argument("--sample", type=int, default=2, help="graded by plain nbgrader, per lab")
     parser.add_argument("--labs", nargs="+", default=LABS)
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--jobs", type=int, default=measure.cores())
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)

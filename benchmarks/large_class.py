@@ -1,6 +1,6 @@
 """How much memory the coordinator of a large class takes, and how long the class: on Dask.
 
-    python benchmarks/large_class.py [--class-size 1000] [--workers 2]
+    python -m benchmarks.large_class [--class-size 1000] [--workers 2]
 
 The class is generated: the tests' tiny lab, without TensorFlow, with answers right and wrong in
 turn, so that what is measured is the grader and not the lab. Workers are processes of this machine,
@@ -17,8 +17,6 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from distributed import LocalCluster
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autograder import run
 from autograder.intake.collect import collect
