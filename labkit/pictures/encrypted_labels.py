@@ -1,6 +1,6 @@
 """Lab 05's pictures: slots and noise, the circle of t, messages, two rounds, polynomials."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -132,12 +132,22 @@ def circle_of_t(wraps_to: Callable, scale: int = 8, plaintext_modulus: int = 97)
     return drawing
 
 
-def _ladder(drawing: Drawing, left: str, right: str) -> None:
-    """Draw two parties' names and the lines of their lives."""
-    drawing.box((40, 12), (150, 44), (left, "images, weights"), BLUE, size=13)
-    drawing.box((450, 12), (150, 44), (right, "labels, secret key"), GREEN, size=13)
-    for x in (115, 525):
-        drawing.line((x, 56), (x, drawing.height - 12), colour=GREY, width=1.5, dash="3 4")
+def _exchange(
+    drawing: Drawing,
+    messages: Sequence[tuple[float, str, bool]],
+    remarks: Sequence[tuple[float, float, str, str]],
+) -> None:
+    """Draw both parties, messages (height, words, whether from F), and what each does meanwhile."""
+    drawing.box((40, 12), (150, 44), ("F: features party", "images, weights"), BLUE, size=13)
+    drawing.box((450, 12), (150, 44), ("L: labels party", "labels, secret key"), GREEN, size=13)
+    for at in (115, 525):
+        drawing.line((at, 56), (at, drawing.height - 12), colour=GREY, width=1.5, dash="3 4")
+    for y, words, from_f in messages:
+        start, end = ((118, y), (522, y)) if from_f else ((522, y), (118, y))
+        drawing.arrow(start, end, BLUE if from_f else GREEN, 2.5)
+        drawing.text((320, y - 8), words)
+    for x, y, words, anchor in remarks:
+        drawing.text((x, y), words, anchor=anchor, size=12)
 
 
 def two_parties() -> Drawing:
@@ -149,21 +159,19 @@ def two_parties() -> Drawing:
         "adds masks, and returns the masked sums, encrypted. L decrypts and sends the masked sums. "
         "F takes its masks off and has the gradient.",
     )
-    _ladder(drawing, "F: features party", "L: labels party")
-    for y, words, back in (
-        (90, "Enc(y)", False),
-        (160, "Enc(gradient's sums + masks)", True),
-        (220, "sums + masks", False),
-    ):
-        start, end = ((118, y), (522, y)) if back else ((522, y), (118, y))
-        drawing.arrow(start, end, BLUE if back else GREEN, 2.5)
-        drawing.text((320, y - 8), words)
-    for x, y, words, anchor in (
-        (127, 124, "computes with ciphertexts", "start"),
-        (513, 190, "decrypts, sees noise", "end"),
-        (127, 254, "takes its masks off", "start"),
-    ):
-        drawing.text((x, y), words, anchor=anchor, size=12)
+    _exchange(
+        drawing,
+        [
+            (90, "Enc(y)", False),
+            (160, "Enc(gradient's sums + masks)", True),
+            (220, "sums + masks", False),
+        ],
+        [
+            (127, 124, "computes with ciphertexts", "start"),
+            (513, 190, "decrypts, sees noise", "end"),
+            (127, 254, "takes its masks off", "start"),
+        ],
+    )
     drawing.text((127, 276), "→ the gradient", anchor="start", bold=True, size=13)
     return drawing
 
@@ -178,25 +186,23 @@ def two_rounds() -> Drawing:
         "afresh. F multiplies by its pixels, masks again, and L decrypts; F takes off the mask and "
         "X transposed times A.",
     )
-    _ladder(drawing, "F: features party", "L: labels party")
-    for y, words, back in (
-        (90, "Enc(y)", False),
-        (142, "Enc(D + A)", True),
-        (200, "Enc(S), S = D + A: fresh, little noise", False),
-        (252, "Enc(XᵀS + mask)", True),
-        (304, "XᵀS + mask", False),
-    ):
-        start, end = ((118, y), (522, y)) if back else ((522, y), (118, y))
-        drawing.arrow(start, end, BLUE if back else GREEN, 2.5)
-        drawing.text((320, y - 8), words)
-    for x, y, words, anchor in (
-        (127, 112, "× plaintext, + A: 1st product", "start"),
-        (513, 166, "decrypts S: uniform", "end"),
-        (127, 222, "× pixels: again a 1st product", "start"),
-        (513, 274, "decrypts: uniform", "end"),
-        (127, 328, "− mask − XᵀA = XᵀD", "start"),
-    ):
-        drawing.text((x, y), words, anchor=anchor, size=12)
+    _exchange(
+        drawing,
+        [
+            (90, "Enc(y)", False),
+            (142, "Enc(D + A)", True),
+            (200, "Enc(S), S = D + A: fresh, little noise", False),
+            (252, "Enc(XᵀS + mask)", True),
+            (304, "XᵀS + mask", False),
+        ],
+        [
+            (127, 112, "× plaintext, + A: 1st product", "start"),
+            (513, 166, "decrypts S: uniform", "end"),
+            (127, 222, "× pixels: again a 1st product", "start"),
+            (513, 274, "decrypts: uniform", "end"),
+            (127, 328, "− mask − XᵀA = XᵀD", "start"),
+        ],
+    )
     return drawing
 
 
