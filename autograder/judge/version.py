@@ -36,11 +36,11 @@ def common(lab: str) -> str:
     own = CHECKS / f"{module(lab)}.py"
     # A lab's checks run nothing of another lab's, unless they import it.
     others = {CHECKS / f"{module(path.stem)}.py" for path in MASTERS.glob("*.py")} - {own}
-    code = _code(DECIDES)
-    for other in others & set(code):
+    code = {path: path.read_text("utf-8") for path in _code(DECIDES)}
+    for other in others & code.keys():
         imported = re.compile(rf"^\s*(?:from|import)\b.*\b{other.stem}\b", re.MULTILINE)
-        if not any(imported.search(path.read_text("utf-8")) for path in code if path != other):
-            code.remove(other)
+        if not any(imported.search(text) for path, text in code.items() if path != other):
+            del code[other]
     texts = _texts(path for path in code if path != own)
     return _hash([*texts, *(_rest_of(own) if own in code else ())])
 

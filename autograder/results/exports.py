@@ -246,17 +246,7 @@ def gradescope(lab: Lab, outcome: Outcome, grade: Grade) -> str:
             "score": grade.scores[check],
             "max_score": points,
             "status": "passed" if grade.scores[check] >= points else "failed",
-            "output": "\n".join(
-                filter(
-                    None,
-                    [
-                        said(outcome.messages.get(check, "")),
-                        f"A person gave these points; automatic: {_number(grade.by_hand[check])}."
-                        if check in grade.by_hand
-                        else "",
-                    ],
-                )
-            ),
+            "output": "\n".join(_about_check(check, outcome, grade)),
             "visibility": "visible",
         }
         for number, (exercise, checks) in enumerate(lab.exercises.items(), start=1)
@@ -265,21 +255,7 @@ def gradescope(lab: Lab, outcome: Outcome, grade: Grade) -> str:
     result = {
         "score": grade.score,
         "execution_time": round(outcome.seconds),
-        "output": clean.lines(
-            "\n".join(
-                filter(
-                    None,
-                    [
-                        outcome.reason,
-                        f"Late: {_number(grade.penalty)} points taken off."
-                        if grade.penalty
-                        else "",
-                        *(f"Comment on {name}: {said}" for name, said in grade.comments.items()),
-                        *outcome.repairs,
-                    ],
-                )
-            )
-        ),
+        "output": clean.lines("\n".join(_about_all(outcome, grade))),
         # And neither HTML nor markdown.
         "output_format": "text",
         "test_output_format": "text",
@@ -288,6 +264,22 @@ def gradescope(lab: Lab, outcome: Outcome, grade: Grade) -> str:
         "tests": tests,
     }
     return json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _about_check(check: str, outcome: Outcome, grade: Grade) -> list[str]:
+    lines = [said(outcome.messages.get(check, ""))]
+    if check in grade.by_hand:
+        automatic = _number(grade.by_hand[check])
+        lines.append(f"A person gave these points; automatic: {automatic}.")
+    return [line for line in lines if line]
+
+
+def _about_all(outcome: Outcome, grade: Grade) -> list[str]:
+    lines = [outcome.reason]
+    if grade.penalty:
+        lines.append(f"Late: {_number(grade.penalty)} points taken off.")
+    lines += [f"Comment on {name}: {said}" for name, said in grade.comments.items()]
+    return [line for line in [*lines, *outcome.repairs] if line]
 
 
 def no_gradescope(reason: str) -> str:
