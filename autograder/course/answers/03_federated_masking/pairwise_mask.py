@@ -256,32 +256,10 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 # %% wrong="repeats after 4096" edit={" + ends), length)": " + ends), 4096)[np.arange(length) % 4096]"} loses={"a_mask_needs_a_private_key": "the mask", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
 # %% wrong="nothing behind the 64th entry" edit={" + ends), length)": " + ends), length) * (np.arange(length) < 64).astype(np.uint32)"} loses={"a_mask_needs_a_private_key": "have bit", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
 
-# %% wrong="Gaussian" loses={"a_mask_needs_a_private_key": "not uniform over 32 bits"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
-            seed = private_key.agree(key, b"%d" % round_number + ends)
-            rng = np.random.default_rng(int.from_bytes(seed, "big"))
-            mask = rng.normal(0, 2**28, length).astype(np.int64).astype(np.uint32)
-            total = total + mask if party < other else total - mask
-    return total
-
+# %% wrong="Gaussian" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "seed = private_key.agree(key, b\"%d\" % round_number + ends); rng = np.random.default_rng(int.from_bytes(seed, \"big\")); mask = rng.normal(0, 2**28, length).astype(np.int64).astype(np.uint32)"} loses={"a_mask_needs_a_private_key": "not uniform over 32 bits"}
 # %% wrong="two bytes of the seed" edit={"private_key.agree(key, b\"%d\" % round_number + ends)": "private_key.agree(key, b\"%d\" % round_number + ends)[:2] + round_number.to_bytes(30, \"big\")"} loses={"a_mask_needs_a_private_key": "2 make a difference"}
 
-# %% wrong="NumPy's generator, from four bytes of the seed" loses={"a_mask_needs_a_private_key": "4 make a difference"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
-            seed = private_key.agree(key, b"%d" % round_number + ends)
-            rng = np.random.default_rng(int.from_bytes(seed[:4], "big"))
-            mask = rng.integers(0, 2**32, length, dtype=np.uint32)
-            total = total + mask if party < other else total - mask
-    return total
-
+# %% wrong="NumPy's generator, from four bytes of the seed" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "seed = private_key.agree(key, b\"%d\" % round_number + ends); rng = np.random.default_rng(int.from_bytes(seed[:4], \"big\")); mask = rng.integers(0, 2**32, length, dtype=np.uint32)"} loses={"a_mask_needs_a_private_key": "4 make a difference"}
 # %% wrong="a checksum of the seed" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "check = sum(private_key.agree(key, b\"%d\" % round_number + ends)); mask = secagg.expand(check.to_bytes(32, \"big\"), length)"} loses={"a_mask_needs_a_private_key": "is exactly number", "every_round_has_fresh_masks": "are the same"}
 # %% wrong="the round modulo 2" edit={"b\"%d\" % round_number": "b\"%d\" % (round_number % 2)"} loses={"every_round_has_fresh_masks": "Their contexts are the same: put round_number into the context"}
 # %% wrong="the round modulo 256" edit={"b\"%d\" % round_number": "bytes([round_number % 256])"} loses={"every_round_has_fresh_masks": "Their contexts are the same"}
