@@ -380,9 +380,7 @@ def _require_scale(
     z: np.ndarray, l2_norm_clip: float, noise_multiplier: float, expected_batch_size: float
 ) -> None:
     ratio = z.std()
-    # The sum of squares of n standard normals is χ²(n); two-sided at FALSE_FAIL that leaves
-    # ±1.2 % around 1 for n = 120 000.
-    low, high = np.sqrt(stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], z.size) / z.size)
+    low, high = randomness.scale_bounds(z.size)  # ±1.2 % around 1 for 120 000
     deviation = noise_multiplier * l2_norm_clip
     slips = {
         "the noise is added after the division, at the size meant for the sum": expected_batch_size,
@@ -786,18 +784,17 @@ def its_noise_has_the_right_scale(library_optimizer: Callable, rng: np.random.Ge
     noise = as_array(result, "its noise", (2, n))
     deviation = learning_rate * noise_multiplier * l2_norm_clip / microbatches
     ratio = float(noise.std() / deviation)
-    # χ² as in `noise_has_the_right_scale`.
-    low, high = np.sqrt(stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], 2 * n) / (2 * n))
+    low, high = randomness.scale_bounds(2 * n)
     if not low <= ratio <= high:
         slips = {
             "It looks as if the learning rate were Keras's default, 0.01.": 0.01 / learning_rate,
-            "It looks as if it were multiplied by the clip once more.": l2_norm_clip,
+            "It looks as if it were multiplied by the clip once more. Pass on noise_multiplier as "
+            "it came: the optimizer multiplies by the clip itself.": l2_norm_clip,
             "It looks as if num_microbatches does not reach the optimizer.": microbatches,
         }
         raise CheckFailed(
             f"The optimizer's noise is {ratio:.3g} times learning_rate · noise_multiplier · "
-            f"l2_norm_clip / num_microbatches.{likely(ratio, slips, high - 1)} Pass on "
-            "noise_multiplier as it came: the optimizer multiplies by the clip itself."
+            f"l2_norm_clip / num_microbatches.{likely(ratio, slips, high - 1)}"
         )
     randomness.require_noise(noise / deviation, "what the optimizer adds in two steps")
     randomness.require_distinct([*noise], "What the optimizer adds in two steps")
@@ -1094,9 +1091,7 @@ def the_plan_is_the_one_accounted(train_privately: Callable, rng: np.random.Gene
         f"{sizes[1]}: whoever sees the weights learns how many examples there are. "
         "expected_batch_size is to be a public constant.",
     )
-    low, high = np.sqrt(
-        stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], 2 * pixels) / (2 * pixels)
-    )
+    low, high = randomness.scale_bounds(2 * pixels)
     require(
         bool(low <= few <= high),
         f"The noise moves the weights {few:.3g} times as far as {steps} steps of plain SGD at "

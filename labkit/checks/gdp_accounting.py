@@ -11,7 +11,6 @@ from scipy import stats
 
 from labkit.accounting import TUTORIAL_ORDERS, require_domain
 from labkit.checks import (
-    FALSE_FAIL,
     CheckFailed,
     Guarded,
     as_array,
@@ -1123,8 +1122,7 @@ def _library_step(grads: np.ndarray, clip: float) -> np.ndarray:
 def noise_grows_with_the_group(microbatch_gradient: Callable, rng: np.random.Generator) -> None:
     """noise is Gaussian, with deviation σ·C over the number of groups."""
     size, several = 20000, int(rng.integers(2, 9))
-    # A sample variance of `size` normals is χ²/size around 1.
-    low, high = np.sqrt(stats.chi2.ppf([FALSE_FAIL / 2, 1 - FALSE_FAIL / 2], size) / size)
+    low, high = randomness.scale_bounds(size)
     for group, groups in ((1, several), (int(rng.integers(2, 9)), several), (4, 1)):
         batch, clip, sigma = group * groups, _log_uniform(rng, 0.1, 50), rng.uniform(0.3, 6)
         want = sigma * clip / groups

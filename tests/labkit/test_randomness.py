@@ -139,13 +139,9 @@ def test_a_copy_of_a_mask_is_told(copy):
 def test_a_part_of_a_seed_is_not_enough(narrowed):
     seeds = randomness.seeds_that_differ(np.random.default_rng(1), 300)
 
-    def student(n, rng):
-        return rng.standard_normal(n)
-
-    randomness.require_distinct(randomness.outputs_of_seeds(student, seeds, 3), "seeds")
+    randomness.require_distinct([_normal(seed, 3) for seed in seeds], "seeds")
     with pytest.raises(CheckFailed, match="is exactly number"):
-        outputs = randomness.outputs_of_seeds(student, map(narrowed, seeds), 3)
-        randomness.require_distinct(outputs, "seeds")
+        randomness.require_distinct([_normal(narrowed(seed), 3) for seed in seeds], "seeds")
 
 
 @pytest.mark.parametrize("seed", range(10))
