@@ -32,7 +32,10 @@ RANGE = 2**32
 
 
 def contender(clients, length, neighbours, dropouts):
-    """Return a round; `neighbours` each on a ring, or all if None; the last `dropouts` drop out."""
+    """Return a round; `neighbours` each on a ring, or all if None.
+
+    Who drops out is spread over the ring: nobody loses so many neighbours that too few are left.
+    """
     rng = np.random.default_rng(0)
     vectors = rng.integers(0, RANGE, (clients, length), dtype=np.int64)
     degree = clients - 1 if neighbours is None else neighbours
@@ -44,8 +47,9 @@ def contender(clients, length, neighbours, dropouts):
         else [(u + step) % clients for step in steps]
         for u in range(clients)
     }
-    there, gone = range(clients - dropouts), range(clients - dropouts, clients)
-    wanted = vectors[: clients - dropouts].sum(axis=0) % RANGE
+    gone = [clients * each // dropouts for each in range(dropouts)]
+    there = [u for u in range(clients) if u not in gone]
+    wanted = vectors[there].sum(axis=0) % RANGE
 
     def mask(seed):
         return pseudo_rand_gen(seed, RANGE, [(length,)])[0]
