@@ -1,6 +1,9 @@
-"""Watching other processes end."""
+"""Watching other processes end, and stopping them."""
 
+import os
+import signal
 import time
+from pathlib import Path
 
 import psutil
 
@@ -16,3 +19,20 @@ def has_ended(pid, within=30):
             return True
         time.sleep(0.05)
     return False
+
+
+def stop(pid, within=30):
+    """Stop a process (SIGSTOP) and return when each of its threads stands still.
+
+    The signal only asks: until the thread that got it is scheduled, the others run on.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + within
+    while not all(_state(task) == "T" for task in Path(f"/proc/{pid}/task").iterdir()):
+        assert time.monotonic() < deadline, f"{pid} runs on"
+        time.sleep(0.01)
+
+
+def _state(task):
+    # "pid (a name, with any characters) state ..."
+    return (task / "stat").read_text().rpartition(") ")[2][0]

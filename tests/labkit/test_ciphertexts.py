@@ -25,7 +25,8 @@ ANSWERS = read_answers(ROOT / "autograder" / "course" / "answers" / NAME, LAB)
 EXERCISES = ("scale_by_residual", "sum_over_classes_and_batch", "reordered_gradient")
 CHECKS = [(exercise, check) for exercise in EXERCISES for check in LAB.exercises[exercise]]
 SOLUTIONS = {cell.id: cell.source for cell in build.solution(LAB).cells}
-HEADER = "import numpy as np\nimport tensorflow as tf\nimport tf_shell\n"
+# labkit first, as in a notebook: it lets NumPy leave ciphertexts to tf-shell.
+HEADER = "import labkit\nimport numpy as np\nimport tensorflow as tf\nimport tf_shell\n"
 
 
 @pytest.fixture(scope="module")

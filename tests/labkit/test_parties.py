@@ -18,7 +18,7 @@ import pytest
 
 import labkit  # noqa: F401
 from autograder.sandbox import bubblewrap
-from tests.processes import has_ended
+from tests.processes import has_ended, stop
 
 # isort: split
 import tensorflow as tf
@@ -446,7 +446,7 @@ def test_a_party_that_is_killed_in_mid_step():
 def test_a_party_that_never_answers():
     with parties("alice", "bob", timeout=60) as (alice, bob):
         y = bob.send(HERE)
-        os.kill(bob.pid, signal.SIGSTOP)
+        stop(bob.pid)
         # Twice: the first call is still waiting when the second one comes.
         for function, what in ((add_one, "add_one"), (tf.square, "square")):
             with pytest.raises(PartyTimeout) as error:
@@ -463,7 +463,7 @@ def test_a_send_to_a_party_that_never_answers():
         x = alice.send(HERE, name="x")
         x.send(bob)
         alice.timeout = 2
-        os.kill(bob.pid, signal.SIGSTOP)
+        stop(bob.pid)
         with pytest.raises(PartyTimeout, match="bob did not answer within 2 s, sending x from al"):
             x.send(bob)
         os.kill(bob.pid, signal.SIGCONT)
