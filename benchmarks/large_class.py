@@ -121,7 +121,7 @@ def main() -> None:
             each / base, 1, f"coordinator, MB at most in each quarter of the time: {quarters}",
         ),
     ]  # fmt: skip
-    about = f"A submission of the tests' tiny lab; {len(many)} took {seconds / 60:.1f} minutes"
+    about = f"A submission of the tests' tiny lab ({len(many)} in {seconds / 60:.1f} minutes)"
     table = measure.Table(about, "a smaller class without Dask", timings)
     measure.write("large_class", measure.machine(["distributed", "nbgrader"]), [table])
     wrong = [s for s, points in (few | many).items() if (plain_scores | scores).get(s) != points]
