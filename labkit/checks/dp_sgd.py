@@ -1266,8 +1266,8 @@ def bound_is_valid_and_tight(tpr_bound: Callable, rng: np.random.Generator) -> N
         fpr = np.concatenate([rng.uniform(0, 1, int(rng.integers(0, 30))), [0, 1e-4, 1]])
         rng.shuffle(fpr)
         got = as_array(tpr_bound(fpr, epsilon, delta), "the result of `tpr_bound`", fpr.shape)
-        # The trade-off function of (ε, δ)-DP (Wasserman and Zhou 2010; Dong, Roth and Su 2019,
-        # Proposition 2.5) bounds the type II error, 1 − TPR, at a type I error of fpr.
+        # The trade-off function of (ε, δ)-DP (Wasserman and Zhou 2010; Dong, Roth and Su 2019)
+        # bounds the type II error, 1 − TPR, at a type I error of fpr.
         one_way, the_other = 1 - delta - np.exp(epsilon) * fpr, np.exp(-epsilon) * (1 - delta - fpr)
         miss = np.maximum(0, np.maximum(one_way, the_other))
         worst = int(np.argmax(np.abs(got - (1 - miss))))

@@ -13,7 +13,7 @@ from labkit.secagg.prg import apply
 
 
 class Server:
-    """The server in one round (IACR ePrint 2017/281, Figure 4; on a graph, ePrint 2020/704).
+    """The server in one round (IACR ePrint 2017/281; on a graph, ePrint 2020/704).
 
     A client that sends something malformed is excluded and named, with the reason, in `excluded`;
     a share that is not the one dealt is told by its commitment. A client that deals shares of
