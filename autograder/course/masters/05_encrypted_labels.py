@@ -1262,7 +1262,7 @@ print(
 #
 # * The scheme: Brakerski, Gentry and Vaikuntanathan 2011, [IACR ePrint 2011/277](https://eprint.iacr.org/2011/277); the table:
 #   [IACR ePrint 2019/939](https://eprint.iacr.org/2019/939).
-# * Polynomial packing: Huang, Lu, Hong and Ding 2022 (Cheetah), [IACR ePrint 2022/207](https://eprint.iacr.org/2022/207); Hao et al. 2022 (Iron), [IACR ePrint 2022/1532](https://eprint.iacr.org/2022/1532).
+# * Polynomial packing: Huang, Lu, Hong and Ding 2022 (Cheetah), [IACR ePrint 2022/207](https://eprint.iacr.org/2022/207); Hao et al. 2022 (Iron), [NeurIPS 2022](https://openreview.net/forum?id=deyqjpcTfsG).
 # * Label DP: Ghazi et al. 2021, [arXiv:2102.06062](https://arxiv.org/abs/2102.06062); Malek et al. 2021, [arXiv:2106.03408](https://arxiv.org/abs/2106.03408).
 # * Labels from gradients: Li et al. 2021, [arXiv:2102.08504](https://arxiv.org/abs/2102.08504) (lab 04); Zhao, Mopuri and Bilen 2020, [arXiv:2001.02610](https://arxiv.org/abs/2001.02610).
 # * The exact ε of a Gaussian mechanism: Balle and Wang 2018, [arXiv:1805.06530](https://arxiv.org/abs/1805.06530).
@@ -1359,8 +1359,8 @@ plots.lines(
 )
 
 # %% [markdown]
-# In full mode, one run each: at ε = 2 randomised response is far ahead (0.90 against 0.80), at 4 too (0.91 against 0.84),
-# without a ciphertext and with δ = 0; at 0.5 noise on sums is ahead (0.63 against 0.58), at 0.25 clearly (0.42 against 0.31). Why?
+# In full mode, one run each: at ε = 2 randomised response is far ahead (0.89 against 0.80), at 4 too (0.91 against 0.84),
+# without a ciphertext and with δ = 0; at 0.5 noise on sums is ahead (0.63 against 0.60), at 0.25 clearly (0.42 against 0.31). Why?
 # A lie is told by *each* label, so over $n$ labels their errors grow like $\sqrt n$; the noise on a sum is one for all, and the
 # larger the crowd, the less it hurts. What differs, too:
 #
