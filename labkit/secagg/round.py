@@ -74,8 +74,9 @@ def secure_sum(
     a sum for each part, of `threshold` − c honest vectors or more. That all neighbourhoods are told
     the same is not guaranteed there: no claim is made against a server that lies.
     The sum is no secret: of n − 1 colluders and one other it is the other's vector, and so it is
-    where dropouts leave one of the honest. Against a server that follows the protocol a sum is of
-    `threshold` − c honest vectors or more, which may be one. Nor is it checked what a client adds.
+    where dropouts, or colluders' complaints, leave one of the honest. Against a server that follows
+    the protocol a sum is of `threshold` − c honest vectors or more, which may be one. Nor is it
+    checked what a client adds.
 
     Args:
         vectors: [clients, length], unsigned integers: what each client wants to add.

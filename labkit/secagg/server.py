@@ -79,7 +79,8 @@ class Server:
     def take_complaint(self, client: int, bad: set[int]) -> None:
         """Exclude whom a client complains of.
 
-        A liar can have a neighbour excluded in this way; it learns nothing by it.
+        A liar can have neighbours excluded in this way, which makes the sum one of fewer: of the
+        threshold, at least.
         """
         for sender in bad:
             self._exclude(sender, f"its shares for client {client} are malformed or replayed")

@@ -252,6 +252,23 @@ def test_of_one_among_colluders_the_sum_is_the_vector():
     assert np.array_equal(total - x[3:].sum(axis=0, dtype=np.uint32), x[0])
 
 
+def test_complaints_can_leave_one_alone_among_colluders_one_below_the_threshold_and_no_fewer():
+    x, honest = vectors(5), secagg.Client.open
+
+    def complaining(colluders, of):
+        def opened(party, letters):
+            return honest(party, letters) | (of if party.id in colluders else set())
+
+        with mock.patch.object(secagg.Client, "open", opened):
+            return secagg.secure_sum(x, 3)
+
+    result = complaining({3, 4}, {1, 2})
+    assert result.arrived == {0, 3, 4}
+    assert np.array_equal(result.total - x[3] - x[4], x[0])
+    with pytest.raises(secagg.TooFewShares):
+        complaining({4}, {1, 2, 3})
+
+
 # --- who draws the graph --------------------------------------------------------------------------
 
 

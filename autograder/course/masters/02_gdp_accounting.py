@@ -31,7 +31,7 @@
 # | σ, `noise_multiplier` | the noise's deviation over how far one person moves the sum | 1.3 |
 # | $q$, `sampling_probability` | the chance to be in a batch | 250 / 60 000 |
 # | $T$, `steps` | how many noisy sums an attacker sees | 3600, 15 epochs |
-# | δ | how likely the promise may fail | 1e-5 |
+# | δ | how likely the promise may fail | 1e-5, which lab 01 finds too large for 60 000 people |
 # | **ε** | **what is promised, and asked for; smaller is more private** | 0.82 to 16.5: this lab's question |
 # | μ | the same promise as a whole curve (Part 1), from which each δ's ε follows (Part 3) | 0.23 |
 # | α, β | an attacker's two errors (Part 1); in Part 4 α is something else, an *order* | |
