@@ -1107,7 +1107,8 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
         confidence: the probability with which the bound must hold, such as 0.95.
 
     Returns:
-        A float ≥ 0, within 0.01 of the largest refuted ε; 0 if none is.
+        A float ≥ 0: an ε that is itself refuted, at most 0.01 below the largest one that is; 0 if
+        none is.
     """
     ### BEGIN SOLUTION
     def refuted(epsilon):
