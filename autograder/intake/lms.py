@@ -14,6 +14,9 @@ import yaml
 CANVAS = re.compile(
     r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<lms_id>[0-9]+)_[0-9]+_(?P<file>.+)", re.DOTALL
 )
+CANVAS_ANONYMOUS = re.compile(
+    r"(?P<late>LATE_)?(?P<lms_id>anon_[0-9A-Za-z]{5})_[0-9]+_(?P<file>.+)", re.DOTALL
+)
 MOODLE = re.compile(
     r"(?P<name>.+?)_(?P<lms_id>[0-9]+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?", re.DOTALL
 )
@@ -69,10 +72,11 @@ def reads_twice(name: str) -> bool:
 
 def canvas(name: str) -> Sender | None:
     """Read the name of one of Canvas's files."""
-    match = CANVAS.fullmatch(name)
-    return match and Sender(
-        "canvas", match["lms_id"], match["name"], match["file"], late=bool(match["late"])
-    )
+    match = CANVAS.fullmatch(name) or CANVAS_ANONYMOUS.fullmatch(name)
+    if match is None:
+        return None
+    who = match.groupdict().get("name") or match["lms_id"]  # those graded anonymously have no name
+    return Sender("canvas", match["lms_id"], who, match["file"], late=bool(match["late"]))
 
 
 def brightspace(name: str) -> Sender | None:

@@ -155,7 +155,8 @@ def write_canvas(
     for each in found:
         if each.student in grades:
             person = joined.person(each.student)
-            number = each.lms_id if each.lms == "canvas" else person.canvas
+            known = each.lms == "canvas" and each.lms_id.isdecimal()  # and not anonymous
+            number = each.lms_id if known else person.canvas
             login = person.login or ("" if each.lms else each.student)
             name = person.name or each.name or each.student
             score = grades[each.student].score

@@ -242,6 +242,14 @@ def test_repositories_of_github_classroom(tmp_path):
         assert contents(result) == {"github-annlee": "hers", "github-bo-kim": "his"}
 
 
+def test_canvas_where_all_are_anonymous(tmp_path):
+    write(tmp_path, {"anon_aB3dE_97_00_tiny.ipynb": "old", "anon_aB3dE_98_00_tiny-1.ipynb": "new",
+                     "LATE_anon_Zz9zZ_99_anon_aB3dE_1_x.ipynb": "his"})  # fmt: skip
+    found, _ = chosen(tmp_path)
+    assert contents(found) == {"canvas-anon_aB3dE": "new", "canvas-anon_Zz9zZ": "his"}
+    assert found["canvas-anon_Zz9zZ"].late and not found["canvas-anon_aB3dE"].late
+
+
 def test_canvas_says_who_is_late(tmp_path):
     write(tmp_path, {"leeann_LATE_1_2_00_tiny.ipynb": "x", "kimbo_3_4_00_tiny.ipynb": "x"})
     found, _ = collect(tmp_path, LAB)

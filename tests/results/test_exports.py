@@ -97,6 +97,13 @@ def test_canvas_gets_its_own_column_and_numbers(output):
     assert "Cy Cruz" not in [row[0] for row in students]
 
 
+def test_who_is_anonymous_has_no_number_of_canvass(tmp_path):
+    found = [Read("canvas-anon_aB3dE", "anon_aB3dE", "canvas", "anon_aB3dE")]
+    grades = {"canvas-anon_aB3dE": Grade({"a": 2.0})}
+    exports.write_canvas(TINY, found, grades, tmp_path / "canvas.csv")
+    assert rows(tmp_path / "canvas.csv")[2] == ["anon_aB3dE", "", "", "", "", "2"]
+
+
 @pytest.mark.parametrize(
     "asked, columns, column",
     [
