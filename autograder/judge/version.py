@@ -14,7 +14,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograder.intake.answers import SKIP
-from autograder.intake.cells import is_grade, is_solution
+from autograder.intake.cells import is_grade, is_locked, is_solution
 from autograder.labs.master import CHECKS, MASTERS, ROOT, Lab, check_functions, module
 
 # What decides about points. What the intake makes of a file is in the clean notebook, and each
@@ -57,15 +57,22 @@ def checks(lab: Lab) -> dict[str, str]:
 
 
 def executed(notebook: NotebookNode) -> list[list[str]]:
-    """Return the code of a submission that runs, in order, with the exercises' names."""
+    """Return the code of a submission that runs, in order, with the exercises' names.
+
+    A check judges what has run above it: with code of the student's own that stands below a check,
+    and above the next exercise, goes the name of the nearest one.
+    """
     # The other cells' ids are counted, and change when a check comes or goes.
-    return [
-        [cell.id if is_solution(cell) else "", cell.source]
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        and not is_grade(cell)
-        and SKIP not in cell.metadata.get("tags", ())
-    ]
+    result, above = [], ""
+    for cell in notebook.cells:
+        if is_grade(cell):
+            above = cell.id
+        elif is_solution(cell):
+            result.append([cell.id, cell.source])
+            above = ""
+        elif cell.cell_type == "code" and SKIP not in cell.metadata.get("tags", ()):
+            result.append(["" if is_locked(cell) else above, cell.source])
+    return result
 
 
 def _functions(place: Path) -> dict[str, str]:
