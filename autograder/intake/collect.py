@@ -248,6 +248,7 @@ class _Senders:
 
     def __init__(self, entries: list[Entry], lab: str) -> None:
         self._lab = lab
+        self._several: set[str] = set()  # logins that repositories of several names end with
         loose = [entry for entry in entries if len(entry.parts) == 1]
         # Canvas's names may read as Blackboard's, by what a student chose, and the other way round.
         self._canvas = any(
@@ -272,6 +273,10 @@ class _Senders:
                 numbers[sender.lms_id].add(sender.name)
         # Were that number not the student's, it would make one of several.
         self._shared = {number for number, called in numbers.items() if len(called) > 1}
+        tops = sorted({entry.parts[0] for entry in entries if len(entry.parts) > 1})
+        self._assignment = lms.assignment(tops, lab)
+        logins = Counter(sender.lms_id for top in tops if (sender := self._github(top)))
+        self._several = {login for login, repositories in logins.items() if repositories > 1}
         # What a student chose may read as another LMS's part: one that wrote all names wrote it.
         ways = (lms.moodle, self._brightspace, self._blackboard, lms.canvas)
         written = [entry.name for entry in entries if len(entry.parts) == 1]
@@ -298,7 +303,7 @@ class _Senders:
         """Return whose a folder is: several people's, where they handed in together."""
         if name in self._gradescope:
             return self._gradescope[name][0]
-        sender = lms.moodle(name) or self._brightspace(name) or lms.github(name, self._lab)
+        sender = lms.moodle(name) or self._brightspace(name) or self._github(name)
         return [sender or Sender("", "", shown_as)]
 
     def time(self, name: str) -> datetime | None:
@@ -307,6 +312,12 @@ class _Senders:
 
     def _blackboard(self, name: str) -> Sender | None:
         return None if self._canvas else lms.blackboard(name, self._logins)
+
+    def _github(self, name: str) -> Sender | None:
+        sender = lms.github(name, self._lab, self._assignment)
+        if sender and sender.lms_id in self._several:  # whose each is nobody can tell
+            return replace(sender, lms_id=f"{sender.lms_id} ({name})")
+        return sender
 
     def _brightspace(self, name: str) -> Sender | None:
         sender = lms.brightspace(name)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from autograder.intake.answers import SKIP
-from autograder.intake.cells import is_grade, is_locked, is_solution
+from autograder.intake.answers import SKIP, is_own
+from autograder.intake.cells import is_grade, is_solution
 from autograder.labs.master import CHECKS, MASTERS, ROOT, Lab, check_functions, module
 
 # What decides about points. What the intake makes of a file is in the clean notebook, and each
@@ -71,7 +71,7 @@ def executed(notebook: NotebookNode) -> list[list[str]]:
             result.append([cell.id, cell.source])
             above = ""
         elif cell.cell_type == "code" and SKIP not in cell.metadata.get("tags", ()):
-            result.append(["" if is_locked(cell) else above, cell.source])
+            result.append([above if is_own(cell) else "", cell.source])
     return result
 
 

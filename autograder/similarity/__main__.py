@@ -17,6 +17,7 @@ from pathlib import Path
 
 import jinja2
 
+from autograder.intake.answers import OWN
 from autograder.labs.answers import read_answers
 from autograder.labs.build import release, solution
 from autograder.labs.master import MASTERS, Lab, read_lab
@@ -70,7 +71,7 @@ def read_class(lab: Lab, output: Path) -> dict[str, dict[str, str]]:
     answers = {}
     for path in sorted(output.glob(f"submitted/*/{lab.name}/{lab.name}.ipynb")):
         cells = json.loads(path.read_text("utf-8"))["cells"]
-        own = "\n".join(each for name, each in _sources(cells) if name.startswith("extra-"))
+        own = "\n".join(each for name, each in _sources(cells) if name.startswith(OWN))
         answers[path.parts[-3]] = {
             name: source for name, source in _sources(cells) if name in lab.exercises
         } | {OWN_CELLS: own}

@@ -242,6 +242,27 @@ def test_repositories_of_github_classroom(tmp_path):
         assert contents(result) == {"github-annlee": "hers", "github-bo-kim": "his"}
 
 
+@pytest.mark.parametrize(
+    ("repositories", "students"),
+    [
+        # A login may be the rest of the lab's name and another's login.
+        (["lab-00-tiny-bo", "lab-00-bo"], ["github-bo", "github-tiny-bo"]),
+        (["lab-00-tiny-bo", "lab-00-tiny-tiny-bo"], ["github-bo", "github-tiny-bo"]),
+        (["Lab-00-Tiny-bo", "lab-00-tiny-al"], ["github-al", "github-bo"]),
+        (["lab-00-tiny-bo"], ["github-bo"]),
+        # Of two assignments: nobody is merged.
+        (["lab-0-bo", "lab-00-bo"], ["github-bo (lab-0-bo)", "github-bo (lab-00-bo)"]),
+        (["00-tiny-bo", "tiny-bo"], ["github-bo (00-tiny-bo)", "github-bo (tiny-bo)"]),
+        (["lab-0-bo", "lab-00-tiny-bo", "lab-00-al"],
+         ["github-al", "github-bo (lab-0-bo)", "github-bo (lab-00-tiny-bo)"]),
+    ],
+)  # fmt: skip
+def test_no_login_makes_a_repository_anothers(tmp_path, repositories, students):
+    files = {f"{repository}/00_tiny.ipynb": repository for repository in repositories}
+    for result, _ in both(tmp_path, files):
+        assert sorted(result) == students and len(set(contents(result).values())) == len(students)
+
+
 def test_canvas_says_who_is_late(tmp_path):
     write(tmp_path, {"leeann_LATE_1_2_00_tiny.ipynb": "x", "kimbo_3_4_00_tiny.ipynb": "x"})
     found, _ = collect(tmp_path, LAB)

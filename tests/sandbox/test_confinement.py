@@ -324,6 +324,24 @@ def test_where_the_machines_memory_runs_out_it_goes_first(place):
         assert said(kernel, "print(open('/proc/self/oom_score_adj').read())").strip() == "1000"
 
 
+CORES = """
+import ctypes, resource
+core, none = resource.RLIMIT_CORE, (ctypes.c_ulong * 2)(0, 0)
+resource.setrlimit(core, (0, 0))
+resource.prlimit(0, core, (0, 0))
+for number, *arguments in ((160, core, none), (160, core | 1 << 40, none), (302, 0, core, none)):
+    ctypes.CDLL(None).syscall(ctypes.c_long(number), *arguments)
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+print(*resource.getrlimit(core), *resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+def test_its_crashes_start_no_program_of_the_machines(place):
+    # A limit of 0 keeps files away, and no pipe: systemd-coredump and apport are at the end of one.
+    with kernel_in(place) as kernel:
+        assert said(kernel, CORES) == "1 1 100 100\n"
+
+
 TERMINALS = """
 import os
 kept = []
