@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import fft, stats
+from scipy import fft, spatial, special, stats
 
 from labkit.checks import FALSE_FAIL, require
 
@@ -194,6 +194,28 @@ def require_distinct(outputs: Sequence[np.ndarray], what: str) -> None:
         )
 
 
+def require_apart(z: np.ndarray, what: str) -> None:
+    """Require that no row of standardised normals, [rows, columns], is nearly ± another one.
+
+    What comes of few seeds, and has a little added so that no two outputs are the same, is told by
+    it: in one's place whoever has tried the seeds knows the other. Of independent rows two are so
+    near with probability `FALSE_FAIL`.
+    """
+    z = np.asarray(z, np.float64)[:, :8]  # more do not make it much wider
+    rows, columns = z.shape
+    # Differences and sums of two rows, rows² of them, have density (4π)^(−columns/2) at most.
+    ball = np.pi ** (columns / 2) / special.gamma(columns / 2 + 1)
+    near = np.sqrt(4 * np.pi) * (FALSE_FAIL / (rows**2 * ball)) ** (1 / columns)
+    distances, _ = spatial.cKDTree(z).query(np.concatenate([z, -z]), k=2)
+    distances[:rows, 0] = distances[:rows, 1]  # nearest to each is itself
+    least = float(distances[:, 0].min())
+    require(
+        least >= near,
+        f"{_begun(what)}: number {int(np.argmin(distances[:, 0])) % rows + 1} of {rows} is another "
+        f"one, or its negative, but for {least:.2g} standard deviations: who knows one knows both.",
+    )
+
+
 def require_calls_apart(by_seed: np.ndarray, in_turn: np.ndarray, what: str) -> None:
     """Require that noises of many calls are Gaussian, and unrelated to each other.
 
@@ -214,6 +236,7 @@ def require_calls_apart(by_seed: np.ndarray, in_turn: np.ndarray, what: str) -> 
         require_gaussian(outputs, which)
         require_independent(outputs, which)
     require_distinct([*in_turn, *by_seed], what)
+    require_apart(np.concatenate([in_turn, by_seed]), what)
 
 
 def require_binomial(sizes: np.ndarray, n: int, p: float, what: str) -> None:

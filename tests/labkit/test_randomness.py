@@ -16,7 +16,7 @@ def _noise(z: np.ndarray) -> None:
     randomness.require_independent(z, "the noise")
 
 
-def _normal(seed: int, n: int = N) -> np.ndarray:
+def _normal(seed: int, n: int | tuple[int, ...] = N) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(n)
 
 
@@ -173,6 +173,24 @@ def test_a_pool_of_seeds_is_told_over_calls():
     z = np.array([_rng(seed).standard_normal(5) for seed in seeds]).reshape(2, 900, 5)
     with pytest.raises(CheckFailed, match="is exactly number"):
         randomness.require_calls_apart(*z, "the noise")
+
+
+@pytest.mark.parametrize("columns", [3, 5, 12])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_pool_that_hides_behind_a_little_noise_is_told(columns, sign):
+    # Between the calls of a kind, and between the kinds.
+    seeds = _rng(3).integers(2**12, size=1800)
+    signs = np.where(np.arange(1800)[:, None] % 2, 1, sign)
+    z = signs * np.array([_rng(seed).standard_normal(columns) for seed in seeds])
+    z += 1e-6 * _rng(4).standard_normal(z.shape)
+    with pytest.raises(CheckFailed, match="but for"):
+        randomness.require_calls_apart(*z.reshape(2, 900, columns), "the noise")
+
+
+@pytest.mark.parametrize("columns", [2, 3, 8, 30])
+def test_rows_that_are_apart_pass(columns):
+    for seed in range(20):
+        randomness.require_apart(_normal(seed, (1800, columns)), "the noise")
 
 
 def test_tails_at_four_are_missed():
