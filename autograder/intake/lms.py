@@ -94,11 +94,17 @@ def blackboard(name: str, logins: dict[str, str]) -> Sender | None:
     match = BLACKBOARD.fullmatch(name)
     if match is None:
         return None
-    head = name[: match.start("time") - len("_attempt_")]
+    head = blackboards_head(name)
     known = [login for login in logins if head.endswith(f"_{login}")]
     login = max(known, key=len, default=match["lms_id"])
     time = _time(match["time"], "%Y-%m-%d-%H-%M-%S")
     return Sender("blackboard", login, logins.get(login, ""), match["file"] or "", time)
+
+
+def blackboards_head(name: str) -> str:
+    """Return what stands before the attempt in a name of Blackboard's: `<assignment>_<login>`."""
+    match = BLACKBOARD.fullmatch(name)
+    return name[: match.start("time") - len("_attempt_")] if match else ""
 
 
 def github(name: str, lab: str, slug: str = "") -> Sender | None:

@@ -242,6 +242,23 @@ def test_repositories_of_github_classroom(tmp_path):
         assert contents(result) == {"github-annlee": "hers", "github-bo-kim": "his"}
 
 
+def test_who_has_the_end_of_a_login_in_common_is_not_merged(tmp_path):
+    names = [f"Lab_{login}_attempt_2026-11-05-12-00-00" for login in ("ann_lee", "bo_lee", "lee")]
+    files = {f"{name}_x.ipynb": name for name in names}
+    for result, _ in both(tmp_path / "none", files):
+        assert sorted(contents(result)) == [
+            "blackboard-lee (Lab_ann_lee)", "blackboard-lee (Lab_bo_lee)",
+            "blackboard-lee (Lab_lee)",
+        ]  # fmt: skip
+    # One of them has the text that Blackboard puts beside an attempt: that is whose the login is.
+    for result, _ in both(tmp_path / "one", files | {f"{names[2]}.txt": "Name: Kim Lee (lee)\n"}):
+        assert contents(result)["blackboard-lee"] == names[2] and len(result) == 3
+    texts = {f"{name}.txt": f"Name: X ({name.split('_', 1)[1].split('_attempt')[0]})\n"
+             for name in names}  # fmt: skip
+    for result, _ in both(tmp_path / "all", files | texts):
+        assert sorted(result) == ["blackboard-ann_lee", "blackboard-bo_lee", "blackboard-lee"]
+
+
 @pytest.mark.parametrize(
     ("repositories", "students"),
     [

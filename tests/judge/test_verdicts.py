@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_notebook
 
 from autograder.judge import execution
+from autograder.judge.integrity import Report
 from autograder.judge.judge import Submission, Terms, judge
 from autograder.labs.master import read_lab
 from autograder.sandbox.inside import wire
+from autograder.sandbox.inside.guard import sign
 from autograder.sandbox.inside.judge import Session
 from autograder.sandbox.kernel import Run
 from labkit import checks
@@ -193,6 +195,19 @@ def test_a_callback_gets_data_and_no_more_than_it_was_lent(judged):
     for number in (1, -2, "0", None, 0.5, [], 1e308):
         assert judged(check, called(number, 5), fine)["nonsense"] is True
     assert len(lent) == 2
+
+
+@pytest.mark.parametrize(
+    "found", ["1", "{}", "None", "(1,)", "b'x'", "x()", "(" * 10**5, "-" * 10**5]
+)
+def test_a_report_that_is_signed_and_is_none_is_missing(found):
+    report = Report()
+    report.begin("5" * 32)
+    report.ask()
+    flagged, none = (f"{sign('5' * 32, report._nonce, said)} {said}" for said in ("('x',)", found))
+    assert report.read(flagged) == ["x"]
+    with pytest.raises(ValueError, match="no signed report"):
+        report.read(none)
 
 
 JSON = st.recursive(
