@@ -974,9 +974,11 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
         randomness.require_uniform_words(words, "the mask")
     # How much of a pair's seed the mask is made of.
     seeds = randomness.byte_seeds_that_differ(rng, 1700)  # shows a pool of 72 000: two bytes
-    call = two, bytes(private[two]), ends, _round(rng), 4
-    rows = as_array(at_home(pairwise_mask, _of_chosen_seeds, seeds, *call), "masks", (1700, 4))
-    randomness.require_seed_bytes(list(rows), "the mask")
+    call = two, bytes(private[two]), ends, _round(rng), 16
+    rows = as_array(at_home(pairwise_mask, _of_chosen_seeds, seeds, *call), "masks", (1700, 16))
+    words = rows.astype(np.uint32)
+    require(bool(np.array_equal(words, rows)), "Not all numbers of a mask are from 0 to 2^32 − 1.")
+    randomness.require_seed_bytes(words, "the mask")
 
 
 @check

@@ -456,19 +456,27 @@ def byte_seeds_that_differ(rng: np.random.Generator, many: int, length: int = 32
     return seeds + [rng.bytes(length) for _ in range(many - len(seeds))]
 
 
-def require_seed_bytes(outputs: Sequence[np.ndarray], what: str, length: int = 32) -> None:
-    """Require that outputs of the seeds of `byte_seeds_that_differ` take 16 bytes into account.
+def require_seed_bytes(outputs: np.ndarray, what: str, length: int = 32) -> None:
+    """Require that words of the seeds of `byte_seeds_that_differ` take 16 bytes into account.
 
     128 bits nobody can try out. Whatever else makes a few seeds out of many is told by outputs that
-    are the same: see `require_distinct`.
+    are the same: see `require_distinct`. That holds for each byte of a word: were the upper ones
+    made of few seeds, nothing but the lowest would be hidden.
+
+    Args:
+        outputs: unsigned [seeds, words], of at least a dozen words.
+        what: their name in the message.
+        length: the bytes of a seed.
     """
-    counts = sum(not np.array_equal(outputs[0], outputs[1 + at]) for at in range(length))
-    require(
-        counts >= min(16, length),
-        f"Of the {length} bytes of a seed {counts} make a difference to {what}: whoever tries all "
-        "values of those finds it.",
-    )
-    require_distinct([outputs[0], *outputs[1 + length :]], f"{what} of different seeds")
+    rows, words = outputs.shape
+    for byte in np.moveaxis(outputs.view(np.uint8).reshape(rows, words, -1), 2, 0):
+        counts = sum(not np.array_equal(byte[0], byte[1 + at]) for at in range(length))
+        require(
+            counts >= min(16, length),
+            f"Of the {length} bytes of a seed {counts} make a difference to {what}, or to one byte "
+            "of each of its words: whoever tries all values of those finds it.",
+        )
+        require_distinct([byte[0], *byte[1 + length :]], f"{what} of different seeds")
 
 
 def _binomial_tails(counts: Any, n: int, p: Any) -> Any:

@@ -1,6 +1,6 @@
 """The statistical tests catch noise that is none, masks that are none, and nothing else."""
 
-from hashlib import sha256
+from hashlib import sha256, shake_256
 
 import numpy as np
 import pytest
@@ -275,13 +275,19 @@ def test_a_part_of_a_seed_of_bytes_is_not_enough(narrowed):
     seeds = randomness.byte_seeds_that_differ(np.random.default_rng(1), 1700)
 
     def outputs(function):
-        made = (np.frombuffer(sha256(repr(function(s)).encode()).digest()) for s in seeds)
-        return [each.view(np.uint64) for each in made]
+        made = [shake_256(repr(function(s)).encode()).digest(128) for s in seeds]
+        return np.frombuffer(b"".join(made), np.uint32).reshape(len(seeds), 32)
 
     for whole in (lambda s: s, lambda s: s[16:], lambda s: sha256(s).digest()):
         randomness.require_seed_bytes(outputs(whole), "the mask")
     with pytest.raises(CheckFailed, match=r"make a difference|is exactly number"):
         randomness.require_seed_bytes(outputs(narrowed), "the mask")
+    # One byte of each word may be made of all of it, when the others are not.
+    for at in range(4):
+        mixed = outputs(narrowed).view(np.uint8).copy()
+        mixed[:, at::4] = outputs(lambda s: s).view(np.uint8)[:, at::4]
+        with pytest.raises(CheckFailed, match=r"make a difference|is exactly number"):
+            randomness.require_seed_bytes(mixed.view(np.uint32), "the mask")
 
 
 def test_pairs_of_seeds_show_what_counts_a_part_of_them_only():
