@@ -890,8 +890,8 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
     pair = party, private[party], {i: public[i] for i in (party, other)}
     salt = rng.bytes(16)
     short = _masks(pairwise_mask, [(*pair, r, 6) for r in rounds], salt)
-    # Each byte of the words by itself, as the upper ones are most of what hides. Those of two of 311
-    # independent rounds are the same with probability 4 · 311² / 2^49 = 7e-10.
+    # Each byte of the words by itself: the upper ones are most of what hides. Of two of 311 rounds
+    # they are the same with probability 4 · 311² / 2^49 = 7e-10.
     seen: dict[tuple[int, bytes], int] = {}
     for (at, mask), byte in itertools.product(enumerate(short), range(4)):
         before = seen.setdefault((byte, mask.view(np.uint8)[byte::4].tobytes()), at)
