@@ -599,9 +599,9 @@ def examples_are_independent(poisson_batch: Callable, rng: np.random.Generator) 
     seeds = randomness.seeds_that_differ(rng, 900)
     by_seed = _inside(_batches(poisson_batch, seeds, n, q), n)
     randomness.require_poisson_sampled(by_seed, q)
-    randomness.require_distinct(
-        [*in_turn, *by_seed], "Batches of calls one after another, or with differently seeded rngs"
-    )
+    both, what = np.concatenate([in_turn, by_seed]), "Batches of one rng, or of several"
+    randomness.require_distinct([*both], what)
+    randomness.require_samples_apart(both, q, what)
     alike = [
         _batches(poisson_batch, lent, 200, 0.5)[0]
         for lent in randomness.generators_that_begin_alike(rng)

@@ -210,6 +210,24 @@ def test_poisson_batches_pass(seed, q):
     randomness.require_binomial(_rng(seed).binomial(70, q, 4000), 70, q, "The size")
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_samples_that_are_apart_pass(seed):
+    rng = _rng(seed)
+    n, q = int(rng.integers(64, 100)), rng.uniform(0.45, 0.55)
+    randomness.require_samples_apart(rng.random((1800, n)) < q, q, "a batch")
+
+
+@pytest.mark.parametrize("opposite", [False, True])
+@pytest.mark.parametrize(("n", "others"), [(64, 3), (99, 12)])
+def test_a_pool_of_samples_that_hides_behind_a_few_others_is_told(n, others, opposite):
+    seeds = _rng(3).integers(2**12, size=1800)
+    inside = np.array([_rng(seed).random(n) < 0.5 for seed in seeds])
+    inside[::2] ^= opposite
+    inside[np.arange(1800)[:, None], _rng(4).integers(n, size=(1800, others // 3))] ^= True
+    with pytest.raises(CheckFailed, match="but for"):
+        randomness.require_samples_apart(inside, 0.5, "a batch")
+
+
 def _of_sizes(sizes, n, rng):
     return np.array([np.isin(np.arange(n), rng.permutation(n)[:size]) for size in sizes])
 
