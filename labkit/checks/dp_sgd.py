@@ -593,7 +593,7 @@ def examples_are_independent(poisson_batch: Callable, rng: np.random.Generator) 
     inside = _inside(_batches(poisson_batch, lent_rng(rng), n, q, 1500), n)
     randomness.require_poisson_sampled(inside, q)
     # Where coins are fair, none tells of another, nor do all coins of two batches fall alike.
-    n, q = int(rng.integers(64, 100)), rng.uniform(0.45, 0.55)
+    n, q = int(rng.integers(160, 240)), rng.uniform(0.45, 0.55)
     in_turn = _inside(_batches(poisson_batch, lent_rng(rng), n, q, 900), n)
     randomness.require_poisson_sampled(in_turn, q)
     seeds = randomness.seeds_that_differ(rng, 900)

@@ -213,12 +213,12 @@ def test_poisson_batches_pass(seed, q):
 @pytest.mark.parametrize("seed", range(20))
 def test_samples_that_are_apart_pass(seed):
     rng = _rng(seed)
-    n, q = int(rng.integers(64, 100)), rng.uniform(0.45, 0.55)
+    n, q = int(rng.integers(64, 240)), rng.uniform(0.45, 0.55)
     randomness.require_samples_apart(rng.random((1800, n)) < q, q, "a batch")
 
 
 @pytest.mark.parametrize("opposite", [False, True])
-@pytest.mark.parametrize(("n", "others"), [(64, 3), (99, 12)])
+@pytest.mark.parametrize(("n", "others"), [(64, 3), (200, 60)])
 def test_a_pool_of_samples_that_hides_behind_a_few_others_is_told(n, others, opposite):
     seeds = _rng(3).integers(2**12, size=1800)
     inside = np.array([_rng(seed).random(n) < 0.5 for seed in seeds])
