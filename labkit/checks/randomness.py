@@ -300,8 +300,8 @@ def require_poisson_sampled(inside: np.ndarray, q: float) -> None:
 def require_samples_apart(inside: np.ndarray, q: float, what: str) -> None:
     """Require that no two Poisson samples, [samples, examples], are nearly the same, or opposite.
 
-    As `require_apart` does; `q` is near one half. Of 1800 samples of 160 examples two differ in less
-    than 32, or agree in less, with probability `FALSE_FAIL` at most; of 64 in less than 3.
+    As `require_apart` does; `q` is near one half. Of 1800 samples of 160 examples two differ in
+    less than 32, or agree in less, with probability `FALSE_FAIL` at most; of 64 in less than 3.
     """
     samples, n = inside.shape
     ones = np.where(inside, 1.0, -1.0)  # whose products are 1 where two agree
