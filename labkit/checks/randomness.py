@@ -198,14 +198,14 @@ def require_apart(z: np.ndarray, what: str) -> None:
     """Require that no row of standardised normals, [rows, columns], is nearly ± another one.
 
     What comes of few seeds, and has a little added so that no two outputs are the same, is told by
-    it: in one's place whoever has tried the seeds knows the other. Of independent rows two are so
-    near with probability `FALSE_FAIL`.
+    it: whoever has tried the seeds knows all but the little. Of independent rows two are within a
+    thousandth of a standard deviation, or what less it takes, with probability `FALSE_FAIL`.
     """
-    z = np.asarray(z, np.float64)[:, :8]  # more do not make it much wider
+    z = np.asarray(z, np.float64)[:, :8]  # more are not needed
     rows, columns = z.shape
     # Differences and sums of two rows, rows² of them, have density (4π)^(−columns/2) at most.
     ball = np.pi ** (columns / 2) / special.gamma(columns / 2 + 1)
-    near = np.sqrt(4 * np.pi) * (FALSE_FAIL / (rows**2 * ball)) ** (1 / columns)
+    near = min(1e-3, np.sqrt(4 * np.pi) * (FALSE_FAIL / (rows**2 * ball)) ** (1 / columns))
     distances, _ = spatial.cKDTree(z).query(np.concatenate([z, -z]), k=2)
     distances[:rows, 0] = distances[:rows, 1]  # nearest to each is itself
     least = float(distances[:, 0].min())
