@@ -14,15 +14,17 @@ import sys
 import tempfile
 import time
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 from distributed import LocalCluster
 
 from autograder import run
 from autograder.intake.collect import collect
-from autograder.labs import build
+from autograder.labs import ROOT, sample_class
 from autograder.labs.answers import read_answers
-from autograder.labs.master import ROOT, read_lab
+from autograder.labs.build import as_text
+from autograder.labs.master import read_lab
 
 FIXTURES = ROOT / "tests" / "fixtures"
 LAB = read_lab(FIXTURES / "masters" / "00_tiny.py")
@@ -34,13 +36,10 @@ def make_class(folder: Path, size: int) -> dict[str, float]:
     points = {}
     turns = itertools.cycle(itertools.product(*answers.values()))
     for number, chosen in zip(range(size), turns, strict=False):
-        notebook, student = build.release(LAB), f"student{number:04}"
-        points[student] = 0.0
-        for (exercise, checks), answer in zip(LAB.exercises.items(), chosen, strict=True):
-            cell = next(cell for cell in notebook.cells if cell.id == exercise)
-            cell.source = f"{answer.source}\n# {student}"
-            points[student] += sum(p for check, p in checks.items() if check not in answer.loses)
-        (folder / f"{student}.ipynb").write_text(build.as_text(notebook), "utf-8")
+        student = f"student{number:04}"
+        own = [replace(answer, source=f"{answer.source}\n# {student}") for answer in chosen]
+        notebook, points[student] = sample_class.filled(LAB, own)
+        (folder / f"{student}.ipynb").write_text(as_text(notebook), "utf-8")
     return points
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.labs.master import MASTERS, ROOT, read_lab
+from autograder.labs import MASTERS, ROOT
+from autograder.labs.master import read_lab
 
 PAGE = (ROOT / "autograder" / "README.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")

@@ -15,7 +15,8 @@ from nbformat import NotebookNode
 
 from autograder.intake.answers import SKIP
 from autograder.intake.cells import is_grade, is_solution
-from autograder.labs.master import CHECKS, MASTERS, ROOT, Lab, check_functions, module
+from autograder.labs import MASTERS, ROOT
+from autograder.labs.master import CHECKS, Lab, check_functions, module
 
 # What decides about points. What the intake makes of a file is in the clean notebook, and each
 # grade is one of that.

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from autograder.labs.master import CHECKS, MASTERS, module
+from autograder.labs import MASTERS
+from autograder.labs.master import CHECKS, module
 
 
 class Unimportable(ValueError):

@@ -26,13 +26,12 @@ from autograder.intake.reading import Read
 from autograder.intake.roster import Joined
 from autograder.judge.outcome import Outcome
 from autograder.labs.master import Lab
-from autograder.results import exports
+from autograder.results import exports, pages
 from autograder.results.gradebook import Grade
 from autograder.results.journal import write_whole
 from autograder.sandbox.inside import clean
 
 DETAILS = re.compile(r"<details>\s*<summary>.*?</summary>(.*?)</details>", re.DOTALL)
-MAX_ANSWER = 20_000
 MAX_REMARKS = 100  # of a kind, on one student's page
 
 
@@ -62,17 +61,7 @@ def write(
     Raises:
         OSError: a file cannot be written.
     """
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        finalize=_clean,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    templates.filters["line"] = clean.line
-    templates.filters["points"] = lambda value: f"{value:.4g}"
-    feedback = templates.get_template("feedback.html.j2")
+    feedback = pages.template("feedback.html.j2")
     hints = _hints(lab)
     found = [replace(e, name=joined.person(e.student).name or e.name) for e in found]
     collected = {each.student: each for each in found}
@@ -88,7 +77,7 @@ def write(
         path = output / "gradescope" / student / "results.json"
         path.parent.mkdir(exist_ok=True)
         write_whole(path, results)
-    overview = templates.get_template("overview.html.j2")
+    overview = pages.template("overview.html.j2")
     figures = _overview(lab, found, outcomes, grades, joined)
     text = overview.render(lab=lab, aside=aside, joined=joined, **figures)
     write_whole(output / "overview.html", text.encode("utf-8"))
@@ -105,11 +94,6 @@ def write(
     ):  # fmt: skip
         if lms in used:
             write(found, grades, output / f"{lms}.csv", joined=joined, column=column)
-
-
-def _clean(value: Any) -> Any:
-    """Clean what goes into a page; it is escaped after that. What is HTML is the lab's own."""
-    return clean.lines(value, MAX_ANSWER) if type(value) is str else value
 
 
 def _made(make: Callable[[], str], instead: Callable[[str], str]) -> bytes:
@@ -173,7 +157,7 @@ def _exercises(
                 "passed": all(check["passed"] for check in shown),
                 "checks": shown,
                 "hint": hints.get(name),
-                "answer": answers.get(name, "")[:MAX_ANSWER],
+                "answer": answers.get(name, ""),
                 "comment": grade.comments.get(name),
             }
         )

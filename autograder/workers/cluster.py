@@ -15,7 +15,8 @@ from itertools import islice
 
 from autograder.judge.judge import Submission, Terms
 from autograder.judge.version import fingerprint
-from autograder.labs.master import ROOT, Lab
+from autograder.labs import ROOT
+from autograder.labs.master import Lab
 from autograder.workers.machine import Graded, Order, Unusable
 
 

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 import tf_shell
 
-from autograder.labs import build
+from autograder.labs import MASTERS, ROOT, build
 from autograder.labs.answers import read_answers
-from autograder.labs.master import MASTERS, ROOT, read_lab
+from autograder.labs.master import read_lab
 from autograder.sandbox.inside import wire
 from labkit.checks import CheckFailed, encrypted_labels, guard
 from labkit.checks.encrypted_labels import _small

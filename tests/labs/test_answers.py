@@ -13,9 +13,9 @@ from functools import cache
 import pytest
 from tensorflow.python.eager import context
 
-from autograder.labs import build
+from autograder.labs import MASTERS, ROOT, build
 from autograder.labs.answers import read_answers
-from autograder.labs.master import MASTERS, ROOT, read_lab
+from autograder.labs.master import read_lab
 
 pytestmark = pytest.mark.labs
 BY_LAB = True

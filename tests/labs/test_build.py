@@ -13,14 +13,12 @@ from types import ModuleType, SimpleNamespace
 import nbformat
 import pytest
 
-from autograder.labs import build
+from autograder.labs import MASTERS, ROOT, build
 from autograder.labs.master import (
     CHECKS,
     MARKER,
     MARKER_WORDS,
-    MASTERS,
     NEEDED,
-    ROOT,
     check_functions,
     colab_url,
     module,

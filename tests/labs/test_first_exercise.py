@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.labs.master import ROOT
+from autograder.labs import ROOT
 
 pytestmark = pytest.mark.grader
 
@@ -27,7 +27,8 @@ import json
 from autograder.judge import own_solution
 from autograder.judge.judge import Terms, environment, judge
 from autograder.labs.build import release
-from autograder.labs.master import MASTERS, read_lab
+from autograder.labs import MASTERS
+from autograder.labs.master import read_lab
 from autograder.labs.sample_class import Answer, read_answers
 from autograder.sandbox import pool
 

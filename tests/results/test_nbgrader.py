@@ -11,8 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
-from autograder.labs import build
-from autograder.labs.master import ROOT
+from autograder.labs import ROOT, build
 from tests.tiny import answered, grade, write_class
 
 pytestmark = pytest.mark.grader

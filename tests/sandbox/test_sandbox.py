@@ -31,8 +31,8 @@ from autograder.judge import execution
 from autograder.judge import judge as judge_
 from autograder.judge.execution import Times
 from autograder.judge.judge import Submission, Terms, environment
-from autograder.labs import build
-from autograder.labs.master import ROOT, read_lab
+from autograder.labs import ROOT, build
+from autograder.labs.master import read_lab
 from autograder.sandbox import bubblewrap, confine, pool
 from autograder.sandbox.confine import NONE
 from autograder.sandbox.inside import judge, student, wire
