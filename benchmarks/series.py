@@ -19,7 +19,7 @@ from benchmarks import measure
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class _Clock(NotebookClient):
+class _TimedClient(NotebookClient):
     """Keeps each cell's seconds."""
 
     def __init__(self, notebook, **options):
@@ -37,7 +37,7 @@ class _Clock(NotebookClient):
 def solution(lab: str) -> tuple[float, str]:
     """Run a solution in full mode; return its seconds, and which cell took longest."""
     notebook = nbformat.read(next((ROOT / "solutions").glob(f"{lab}*.ipynb")), as_version=4)
-    clock = _Clock(notebook)
+    clock = _TimedClient(notebook)
     began = time.monotonic()
     clock.execute()
     longest = max(clock.seconds, key=lambda cell: clock.seconds[cell])
@@ -49,7 +49,7 @@ def start(lab: str) -> float:
     notebook = nbformat.read(next((ROOT / "labs").glob(f"{lab}*.ipynb")), as_version=4)
     began = time.monotonic()
     try:
-        _Clock(notebook).execute()
+        _TimedClient(notebook).execute()
     except CellExecutionError:
         return time.monotonic() - began
     raise AssertionError("a blank lab passes its checks")

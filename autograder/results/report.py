@@ -15,11 +15,10 @@ from typing import Any
 
 import jinja2
 import mistune
-import nbformat
 from latex2mathml.converter import convert as mathml
 from markupsafe import Markup
 from mistune.plugins.math import math
-from nbgrader.utils import is_grade, is_solution
+from nbgrader.utils import is_solution
 
 from autograder.intake.collect import Aside
 from autograder.intake.reading import Read
@@ -42,6 +41,7 @@ def write(
     grades: dict[str, Grade],
     output: Path,
     *,
+    answers: Callable[[str], dict[str, str]],
     aside: Sequence[Aside] = (),
     joined: Joined = exports.NOBODY,
     assignment: str | None = None,
@@ -53,7 +53,8 @@ def write(
         found: what was collected.
         outcomes: of those of them that have been graded.
         grades: the gradebook's, for the same students.
-        output: the folder, with the executed notebooks in autograded/.
+        output: the folder.
+        answers: gives a student's answers, by exercise, as they were graded.
         aside: files that belong to nobody's submission.
         joined: who is who on the class list, and who handed in nothing.
         assignment: the lab's column in Canvas's gradebook; None for its title.
@@ -69,9 +70,8 @@ def write(
         (output / folder).mkdir(exist_ok=True)
     for outcome in outcomes:
         student, grade = outcome.student, grades[outcome.student]
-        notebook = output / "autograded" / student / lab.name / f"{lab.name}.ipynb"
         about = lab, collected[student], outcome, grade
-        page = _made(partial(_page, feedback, *about, hints, notebook), _no_page)
+        page = _made(partial(_page, feedback, *about, hints, answers), _no_page)
         write_whole(output / "feedback" / f"{student}.html", page)
         results = _made(partial(exports.gradescope, lab, outcome, grade), exports.no_gradescope)
         path = output / "gradescope" / student / "results.json"
@@ -115,9 +115,9 @@ def _page(
     outcome: Outcome,
     grade: Grade,
     hints: dict[str, Markup],
-    notebook: Path,
+    answers: Callable[[str], dict[str, str]],
 ) -> str:
-    exercises = _exercises(lab, outcome, grade, hints, _answers(lab, notebook))
+    exercises = _exercises(lab, outcome, grade, hints, answers(outcome.student))
     return template.render(
         lab=lab, each=each, outcome=outcome, grade=grade, exercises=exercises, most=MAX_REMARKS
     )
@@ -162,16 +162,6 @@ def _exercises(
             }
         )
     return result
-
-
-def _answers(lab: Lab, notebook: Path) -> dict[str, str]:
-    """Return the source of each answer as it was graded; checks, hidden or not, stay out."""
-    cells = nbformat.read(notebook, as_version=4).cells
-    return {
-        cell.metadata.nbgrader.grade_id: cell.source
-        for cell in cells
-        if is_solution(cell) and not is_grade(cell)
-    }
 
 
 def _hints(lab: Lab) -> dict[str, Markup]:

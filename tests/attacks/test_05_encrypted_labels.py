@@ -223,7 +223,7 @@ def test_the_compiled_step_scales_as_the_protocol_does(lab):
     hidden, _ = net.forward(images)
     moves = label_sensitivity(images, hidden, net.weights[2])
 
-    class Kept:
+    class SumKeeper:
         """An optimizer that keeps the sums that it is given."""
 
         def apply_gradients(self, pairs):
@@ -233,7 +233,7 @@ def test_the_compiled_step_scales_as_the_protocol_does(lab):
     for i in range(6):
         released = []
         for label in range(10):
-            kept = Kept()
+            kept = SumKeeper()
             model = types.SimpleNamespace(trainable_variables=net.model.trainable_variables)
             model.optimizer = kept
             tf.config.run_functions_eagerly(True)

@@ -7,11 +7,12 @@ import pytest
 
 from autograder.intake.rebuild import rebuild
 from autograder.judge.execution import MOST_OUTPUT_BYTES, Times
-from autograder.judge.judge import Submission, Terms
+from autograder.judge.judge import Order, Submission, Terms, judge
 from autograder.labs.build import as_text, release
 from autograder.labs.master import read_lab
 from autograder.sandbox.provisioner import Limits
-from autograder.workers import machine
+from autograder.workers import processes
+from autograder.workers.ready import ready
 from tests.hostile import CASES, ESCAPED, MASTERS, solved
 
 pytestmark = pytest.mark.grader
@@ -27,19 +28,20 @@ def graded(tmp_path_factory):
     found = {}
     for name, master in MASTERS.items():
         lab, folder = read_lab(master), tmp_path_factory.mktemp(name)
-        with machine.ready(lab, TERMS) as kernels:
+        with ready(lab, TERMS) as kernels:
             assert kernels is not None
-            submissions = []
+            orders = []
             for case in CASES:
                 if case.lab == name:
                     (folder / case.name).mkdir()
                     made = as_text(case.make(solved(lab), folder / case.name))
                     rebuilt = rebuild(made.encode(), release(lab))
                     repairs = tuple(rebuilt.repairs)
-                    submissions.append(Submission(case.name, rebuilt.notebook, repairs))
-            for submission, done, problem in machine.each(submissions, lab, TERMS, kernels, 2):
-                assert done is not None, (submission.student, problem)
-                found[submission.student] = done[0], as_text(done[1])
+                    submission = Submission(case.name, rebuilt.notebook, repairs)
+                    orders.append(Order(submission, lab, TERMS, kernels))
+            for order, done, problem in processes.each(judge, orders, 2, TERMS.patience):
+                assert done is not None, (order.submission.student, problem)
+                found[order.submission.student] = done[0], as_text(done[1])
     return found
 
 

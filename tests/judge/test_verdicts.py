@@ -58,7 +58,7 @@ def test_no_text_is_a_verdict(text):
     assert stated(text) == NOTHING
 
 
-class Shell:
+class ShellOfOneCheck:
     """IPython's, as far as `Session.judge` uses it."""
 
     def __init__(self, run):
@@ -95,7 +95,7 @@ def judged():
 
             thread = Thread(target=student, daemon=True)
             thread.start()
-            session.judge(Shell(check), ["f"], "", NONCE)
+            session.judge(ShellOfOneCheck(check), ["f"], "", NONCE)
             return json.loads(session.statement)
 
         yield judge

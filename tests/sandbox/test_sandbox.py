@@ -30,7 +30,7 @@ from autograder.intake.rebuild import rebuild
 from autograder.judge import execution
 from autograder.judge import judge as judge_
 from autograder.judge.execution import Times
-from autograder.judge.judge import Submission, Terms, environment
+from autograder.judge.judge import Order, Submission, Terms, environment
 from autograder.labs import ROOT, build
 from autograder.labs.master import read_lab
 from autograder.sandbox import bubblewrap, confine, pool
@@ -40,7 +40,7 @@ from autograder.sandbox.inside.judge import Session
 from autograder.sandbox.inside.wire import Decoder
 from autograder.sandbox.kernel import Died, TimedOut
 from autograder.sandbox.provisioner import KernelSettings, short_folder
-from autograder.workers import machine
+from autograder.workers.ready import Unusable, ready
 from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
 from tests.kernels import kernel_in, places, said
 from tests.processes import has_ended
@@ -455,13 +455,14 @@ def test_an_object_of_the_students_own_class_is_no_data():
 @pytest.fixture(scope="module")
 def kernels():
     """The pool of a lab whose own solution passes."""
-    with machine.ready(ARRAYS, Terms()) as address:
+    with ready(ARRAYS, Terms()) as address:
         yield address
 
 
 def graded(kernels, notebook, **terms):
     rebuilt = rebuild(build.as_text(notebook).encode(), build.release(ARRAYS))
-    return judge_.judge(Submission("x", rebuilt.notebook), ARRAYS, Terms(**terms), kernels)[0]
+    submission = Submission("x", rebuilt.notebook)
+    return judge_.judge(Order(submission, ARRAYS, Terms(**terms), kernels))[0]
 
 
 def test_a_seed_repeats_a_grade(kernels):
@@ -485,7 +486,7 @@ def test_a_set_up_cell_undoes_what_came_before_it(kernels, pooled):
 def test_a_submission_is_left_as_it_is(kernels):
     notebook = rebuild(build.as_text(solved(ARRAYS)).encode(), build.release(ARRAYS)).notebook
     before = copy.deepcopy(notebook)
-    judge_.judge(Submission("x", notebook, ("a repair",)), ARRAYS, Terms(), kernels)
+    judge_.judge(Order(Submission("x", notebook, ("a repair",)), ARRAYS, Terms(), kernels))
     assert notebook == before
 
 
@@ -506,7 +507,7 @@ def test_a_solution_that_fails_here_stops_the_class(tmp_path):
     (tmp_path / "00_tiny.py").write_text(master, "utf-8")
     lab = read_lab(tmp_path / "00_tiny.py")
     says = "loses 2 of 3 checks here; `doubles_integers` says"
-    with pytest.raises(machine.Unusable, match=says), machine.ready(lab, Terms()):
+    with pytest.raises(Unusable, match=says), ready(lab, Terms()):
         raise AssertionError
 
 
@@ -523,7 +524,7 @@ def judged_tiny(cells=(), cell=120, **answers):
     notebook.cells[1:1] = [nbformat.v4.new_code_cell(source) for source in cells]
     rebuilt = rebuild(build.as_text(notebook).encode(), build.release(TINY))
     terms = Terms(times=Times(cell=cell))
-    return judge_.judge(Submission("x", rebuilt.notebook), TINY, terms)[0]
+    return judge_.judge(Order(Submission("x", rebuilt.notebook), TINY, terms))[0]
 
 
 def test_a_helper_of_ones_own_is_there_again_after_the_kernel_died():
