@@ -31,7 +31,7 @@ def data(features):
     """Images of that many pixels from 0 to 1, and labels."""
     import numpy as np
 
-    # Not by labkit.data: labkit settles on Keras 2, and tf_shell_ml's models need Keras 3.
+    # Not by labkit.data: labkit chooses Keras 2, and tf_shell_ml's models need Keras 3.
     with np.load(Path(__file__).parent.parent / "labkit" / "mnist" / "mnist.npz") as file:
         images, labels = file["x_train"], file["y_train"]
     if features == 196:

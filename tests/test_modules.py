@@ -55,3 +55,15 @@ def test_types_are_checked_in_every_function():
     blanket = re.compile(r"type: *ignore(?!\[)|# *mypy:")
     product = {name: text for name, text in MODULES.items() if not name.startswith("tests/")}
     assert not [name for name, text in product.items() if blanket.search(text)]
+
+
+def test_what_the_readme_says_of_where_something_is_holds():
+    table = (ROOT / "README.md").read_text("utf-8").partition("Where is…")[2].partition("## ")[0]
+    places = re.findall(r"`((?:autograder|labkit)/[\w/.]+\.\w+)`(?:, `(\w+)`)?", table)
+    assert len(places) >= 5
+    for file, name in places:
+        text = (ROOT / file).read_text("utf-8")
+        assert not name or re.search(rf"^ *def {name}\(|^{name} = ", text, re.MULTILINE), (
+            file,
+            name,
+        )

@@ -44,10 +44,9 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--lab", required=True, help="the lab's name or number, such as 01_dp_sgd or 1"
-    )
-    parser.add_argument("--output", type=Path, help="the graded class; default: grades/<lab>")
+    add = parser.add_argument
+    add("--lab", required=True, help="the lab's name or number, such as 01_dp_sgd or 1")
+    add("--output", type=Path, help="the graded class; default: grades/<lab>")
     arguments = parser.parse_args(argv)
     try:
         lab = read_lab(masters / f"{named(arguments.lab, masters)}.py")

@@ -16,10 +16,10 @@ from labkit.checks import (
     as_number,
     at_home,
     check,
-    lent_rng,
     randomness,
     require,
     shown,
+    student_rng,
 )
 from labkit.checks.ciphertexts import Scheme, answer_with
 
@@ -967,7 +967,7 @@ def both_layers_count(label_sensitivity: Callable, rng: np.random.Generator) -> 
 
 def _private(private_sum: Callable, rng, gradients, norms, clip, noise) -> np.ndarray:
     return as_array(
-        private_sum(gradients, norms, clip, noise, lent_rng(rng)),
+        private_sum(gradients, norms, clip, noise, student_rng(rng)),
         "the result of `private_sum`",
         gradients.shape[1:],
     )

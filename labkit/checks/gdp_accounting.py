@@ -17,12 +17,12 @@ from labkit.checks import (
     as_number,
     at_home,
     check,
-    lent_rng,
     likely,
     randomness,
     reason,
     require,
     shown,
+    student_rng,
 )
 
 # Closed forms in float64 are good to 1e-13 over all of the ranges drawn here; no wrong answer that
@@ -1129,7 +1129,7 @@ def noise_grows_with_the_group(microbatch_gradient: Callable, rng: np.random.Gen
         # Gradients within the clip: who scales noise by them shows.
         grads = np.zeros((batch, size), np.float32)
         grads[:] = clip / math.sqrt(size) * rng.choice([-1, 1], size)
-        result = microbatch_gradient(grads, group, clip, sigma, lent_rng(rng))
+        result = microbatch_gradient(grads, group, clip, sigma, student_rng(rng))
         noise = (_gradient(result, size) - grads[0]) / want
         ratio = float(np.sqrt(np.mean(noise**2)))
         slips = {
@@ -1178,7 +1178,7 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
     randomness.require_noise(a, "the noise")
     seeds = randomness.seeds_that_differ(rng, 900)
     noises = at_home(
-        microbatch_gradient, _noises, 3, seeds, lent_rng(rng),
+        microbatch_gradient, _noises, 3, seeds, student_rng(rng),
         randomness.generators_that_begin_alike(rng),
     )  # fmt: skip
     by_seed, in_turn, alike = (
@@ -1195,7 +1195,7 @@ def _noises(
     microbatch_gradient: Callable,
     size: int,
     seeds: list[int],
-    lent: np.random.Generator,
+    handed: np.random.Generator,
     alike: tuple[np.random.Generator, ...],
 ) -> list[np.ndarray]:
     """Return the noise of a call with each seed, of as many on one generator, and of two more."""
@@ -1206,6 +1206,6 @@ def _noises(
 
     return [
         np.array([draw(np.random.default_rng(seed)) for seed in seeds]),
-        np.array([draw(lent) for _ in seeds]),
+        np.array([draw(handed) for _ in seeds]),
         np.array([draw(rng) for rng in alike]),
     ]

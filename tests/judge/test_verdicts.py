@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_notebook
 
 from autograder.judge import execution
-from autograder.judge.judge import Submission, Terms, judge
+from autograder.judge.judge import Order, Submission, Terms, judge
 from autograder.labs.master import read_lab
 from autograder.sandbox.inside import wire
 from autograder.sandbox.inside.judge import Session
@@ -177,6 +177,6 @@ def test_no_answer_ends_the_judge_otherwise_than_by_its_own_errors(header, raw):
 
 def test_inputs_are_drawn_from_what_nobody_knows_unless_it_is_given():
     submission, lab = Submission("ann", new_notebook()), read_lab(MASTERS["00_tiny"])
-    seeds = {judge(submission, lab, Terms())[0].seed for _ in range(2)}
+    seeds = {judge(Order(submission, lab, Terms()))[0].seed for _ in range(2)}
     assert len(seeds) == 2
-    assert judge(submission, lab, Terms(seed=5))[0].seed == 5
+    assert judge(Order(submission, lab, Terms(seed=5)))[0].seed == 5

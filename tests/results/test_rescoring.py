@@ -9,7 +9,7 @@ from nbgrader.api import Gradebook
 from autograder.intake.reading import Read
 from autograder.intake.rebuild import rebuild
 from autograder.judge import version
-from autograder.judge.judge import Submission, Terms, judge
+from autograder.judge.judge import Order, Submission, Terms, judge
 from autograder.judge.outcome import Outcome, merged, scored
 from autograder.labs import build
 from autograder.labs.master import read_lab
@@ -109,7 +109,7 @@ def test_only_the_checks_that_are_asked_for_are_judged():
     wrong = answered(double="def double(x):\n    return 3 * x")
     notebook = rebuild(wrong.encode(), RELEASE).notebook
     submission = Submission("ann", notebook, checks=("doubles_fractions", "pythagoras"), seed=7)
-    outcome, executed = judge(submission, TINY, Terms(sandbox="none-INSECURE"))
+    outcome, executed = judge(Order(submission, TINY, Terms(sandbox="none-INSECURE")))
     assert (outcome.passed, list(outcome.messages)) == (["pythagoras"], ["doubles_fractions"])
     assert outcome.seed == 7 and outcome.status == "graded"
     outputs = {cell.id: cell.outputs for cell in executed.cells if cell.id in TINY.checks}
