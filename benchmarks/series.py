@@ -8,6 +8,7 @@ measured from a new kernel to the first check of the lab's blank notebook, which
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -26,10 +27,10 @@ class _TimedClient(NotebookClient):
         super().__init__(notebook, timeout=1800, resources={"metadata": {"path": "."}}, **options)
         self.seconds: dict[str, float] = {}
 
-    async def async_execute_cell(self, cell, cell_index, **options):
+    async def async_execute_cell(self, cell, *more, **options):
         began = time.monotonic()
         try:
-            return await super().async_execute_cell(cell, cell_index, **options)
+            return await super().async_execute_cell(cell, *more, **options)
         finally:
             self.seconds[cell.id] = time.monotonic() - began
 
@@ -66,7 +67,7 @@ def main() -> None:
         seconds, notes[f"lab {lab}"] = solution(lab)
         whole[f"lab {lab}"] = [seconds]
     starts = measure.interleaved(
-        {f"lab {lab}": (lambda lab=lab: start(lab)) for lab in arguments.labs},
+        {f"lab {lab}": partial(start, lab) for lab in arguments.labs},
         arguments.starts, warm=1,
     )  # fmt: skip
     base = f"lab {arguments.labs[0]}"

@@ -50,7 +50,7 @@ def test_no_function_is_too_complex_for_ruff_to_say():
 def test_types_are_checked_in_every_function():
     """`make check` runs mypy; what it passes over says which error it is."""
     mypy = TOOLS["mypy"]
-    assert {"labkit", "autograder"} <= {*mypy["files"]} and mypy["check_untyped_defs"]
+    assert {"labkit", "autograder", "benchmarks"} <= {*mypy["files"]} and mypy["check_untyped_defs"]
     assert not any("ignore_errors" in each for each in [mypy, *mypy["overrides"]])
     blanket = re.compile(r"type: *ignore(?!\[)|# *mypy:")
     product = {name: text for name, text in MODULES.items() if not name.startswith("tests/")}
