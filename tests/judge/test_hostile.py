@@ -48,18 +48,18 @@ def graded(tmp_path_factory):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_gets_what_it_must(graded, case):
     outcome, executed = graded[case.name]
-    told = json.dumps(outcome.__dict__, indent=1)
-    assert outcome.status == case.status, told
-    assert sum(outcome.scores.values()) in (case.points, case.or_points), told
-    assert case.reason in outcome.reason, told
+    found = json.dumps(outcome.__dict__, indent=1)
+    assert outcome.status == case.status, found
+    assert sum(outcome.scores.values()) in (case.points, case.or_points), found
+    assert case.reason in outcome.reason, found
     for check, phrase in case.says.items():
-        assert phrase in outcome.messages[check], told
+        assert phrase in outcome.messages[check], found
     for phrase in case.repairs:
-        assert any(phrase in repair for repair in outcome.repairs), told
+        assert any(phrase in repair for repair in outcome.repairs), found
     if case.flags is not None:
-        assert bool(outcome.flags) == bool(case.flags), told
+        assert bool(outcome.flags) == bool(case.flags), found
         for phrase in case.flags:
-            assert any(phrase in flag for flag in outcome.flags), told
+            assert any(phrase in flag for flag in outcome.flags), found
     assert ESCAPED not in executed
     # The sum of all output is limited, and little is beside it.
     assert len(executed.encode()) < MOST_OUTPUT_BYTES + (4 << 20)
