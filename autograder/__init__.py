@@ -17,8 +17,8 @@ A notebook's walk, from the file to the student's page:
      2. `intake.rebuild` puts together what is the student's: of the cells that
      3. `intake.salvage` parses, once,
      4. `intake.search` finds those that are answers,
-     5. `intake.answers` puts them on the release,
-     6. `intake.reading` brings that out of the sandbox,
+     5. `intake.reading` takes them from the sandbox,
+     6. `intake.answers` puts them on the release,
      7. `run` plans whether it is graded, and in which part,
      8. `workers.processes` starts a process for it,
      9. `judge.judge` adds the hidden tests, and gives points for what has passed,
