@@ -19,12 +19,12 @@ A notebook's walk, from the file to the student's page:
      4. `intake.search` finds those that are answers,
      5. `intake.reading` takes them from the sandbox,
      6. `intake.answers` puts them on the release,
-     7. `run` plans whether it is graded, and in which part,
-     8. `workers.processes` starts a process for it,
-     9. `judge.judge` adds the hidden tests, and gives points for what has passed,
-    10. `judge.execution` runs it, cell by cell, in two kernels of `sandbox`,
-    11. `results.journal` writes it, once, as it was executed, and keeps the answers,
-    12. `results.report` shows these on the page.
+     7. `run` plans whether it is graded, and which checks of it, as
+     8. `results.journal` knows what was graded; in the end it writes it, once, as it was executed,
+     9. `workers.processes` starts a process for it,
+    10. `judge.judge` adds the hidden tests, and gives points for what has passed,
+    11. `judge.execution` runs it, cell by cell, in two kernels of `sandbox`,
+    12. `results.report` shows the answers on the page.
 
 Points go from `judge.judge` through `results.journal` into one database, nbgrader's, by
 `results.gradebook`. `results.course` gives the written notebook a second name, under which nbgrader

@@ -26,6 +26,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.intake.cells import is_setup
 from autograder.intake.rebuild import rebuild
 from autograder.judge import execution
 from autograder.judge import judge as judge_
@@ -156,7 +157,7 @@ def test_where_sandboxes_cannot_nest_there_is_no_pool(monkeypatch, tmp_path, cap
 def with_set_up(*sources):
     """Return the tiny lab's release with other set-up cells after the first, which installs."""
     release = build.release(TINY)
-    first, cell = pool.setup_cells(release)
+    first, cell = filter(is_setup, release.cells)
     at = release.cells.index(cell)
     cells = []
     for number, source in enumerate(sources):
