@@ -66,7 +66,7 @@ def commitment(round_number: int, owner: int, holder: int, kind: int, share: np.
 
 
 class Client:
-    """A client in one round of Bonawitz et al. 2017 (IACR ePrint 2017/281, Figure 4).
+    """A client in one round of Bonawitz et al. 2017 (IACR ePrint 2017/281).
 
     Its keys and seeds are fresh, and it takes part in one round only: the server recovers the keys
     of those that drop out, and a key that served before would open what it masked before.
