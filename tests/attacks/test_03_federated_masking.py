@@ -303,7 +303,7 @@ def test_of_a_client_whose_other_neighbours_drop_out_colluders_one_below_the_thr
 ):
     """The server follows the protocol. Ten others' sum is no company: none is a neighbour."""
     clients, degree, threshold, victim, dropped = 13, 4, 3, 4, {5, 6}
-    run = Round(clients, threshold, secagg.regular(clients, degree, Seats(range(clients))))
+    run = MaskedRound(clients, threshold, secagg.regular(clients, degree, Seats(range(clients))))
     run.share()
     x, everybody = vectors(clients), set(run.everybody)
     masked, arrived = run.party[victim].mask(x[victim], everybody), everybody - dropped
