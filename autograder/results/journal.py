@@ -117,10 +117,7 @@ class Journal:
         own: int = 0,
     ) -> None:
         """Keep an outcome and its notebook, on the disk and not only on its way there."""
-        target = self.notebook(outcome.student)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        text = nbformat.writes(notebook).encode()
-        write_whole(target, text)
+        text = self._write(outcome.student, notebook)
         number = 1 + max((entry.number for entry in self._last.values()), default=0)
         answers = {cell.id: cell.source for cell in notebook.cells if is_solution(cell)}
         entry = Kept(outcome, number, hashlib.sha256(text).hexdigest(), checks, own, answers)
@@ -132,7 +129,13 @@ class Journal:
     def put(self, outcome: Outcome, notebook: NotebookNode) -> None:
         """Put a notebook in its place, if it can be, without an entry: it is graded again."""
         with suppress(Exception):
-            write_whole(self.notebook(outcome.student), nbformat.writes(notebook).encode())
+            self._write(outcome.student, notebook)
+
+    def _write(self, student: str, notebook: NotebookNode) -> bytes:
+        target, text = self.notebook(student), nbformat.writes(notebook).encode()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, text)
+        return text
 
     def answers(self, student: str) -> dict[str, str]:
         """Return a student's answers, by exercise, as they were last graded."""
