@@ -208,16 +208,21 @@ def _summary(result: "Result", settings: "Settings", output: Path) -> str:
     if result.left_out:
         left_out = ", ".join(shown(student, MOST_NAME) for student in result.left_out)
         lines.append(f"Not graded, as asked: {left_out}")
-    late = [grade for grade in result.grades.values() if grade.seconds_late]
-    unknown = sum(grade.seconds_late is None for grade in result.grades.values())
     if settings.due is not None:
+        said = {each.student for each in result.found if each.late}  # by the LMS
+        times = {student: grade.seconds_late for student, grade in result.grades.items()}
+        late = [student for student, seconds in times.items() if seconds or student in said]
+        unknown = [student for student, seconds in times.items() if seconds is None]
         when = f"{settings.due.astimezone():%Y-%m-%d %H:%M %Z}"
         costs = "at the policy's cost" if result.policy else (
             "which costs nothing: a policy is one line of autograder/nbgrader_config.py"
         )  # fmt: skip
         lines.append(f"Due {when}: {len(late)} late, {costs}.")
         if unknown:
-            lines.append(f"Of {unknown} it is not known when they were handed in.")
+            lines.append(
+                f"Of {len(unknown)} it is not known when they were handed in, which costs nothing: "
+                "Moodle's grading worksheet as --roster has times, or a column Submitted."
+            )
     ended = sum(outcome.status == "graded" for outcome in result.outcomes)
     counts = [
         f"{ended} graded",

@@ -138,16 +138,15 @@ def grade_all(
         db_url = course.prepare(lab, output, settings.db_url)
     except (gradebook.Unfit, InUse) as error:
         raise BadUsage(str(error)) from None
-    read = _read(lab, found, settings)
+    joined = joined or Joined()
+    read = [_as_listed(each, joined) for each in _read(lab, found, settings)]
     plan = _plan(read, set(settings.only), lab, journal, settings)
     # What follows is about the notebooks as they were executed.
     read = [replace(each, notebook=None) for each in read]
     if plan.known:
         print(f"{len(plan.known)} of {len(read)} were graded before.")
     outcomes = plan.known | _run(plan, lab, journal, settings)
-    return _record(
-        lab, read, outcomes, journal, output, db_url, settings, aside, joined or Joined()
-    )
+    return _record(lab, read, outcomes, journal, output, db_url, settings, aside, joined)
 
 
 # --- plan -----------------------------------------------------------------------------------------
@@ -176,6 +175,12 @@ def _read(lab: Lab, found: list[Collected], settings: Settings) -> list[Read]:
     except reading.NoReader as error:
         _require(settings)
         raise BadUsage(str(error)) from None
+
+
+def _as_listed(each: Read, joined: Joined) -> Read:
+    """Return it with the time at which it was handed in, where the class list says so."""
+    listed = joined.person(each.student).handed_in
+    return replace(each, handed_in=listed) if listed else each
 
 
 def _require(settings: Settings) -> None:

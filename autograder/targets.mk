@@ -63,7 +63,7 @@ bench: .venv/synced  ## measure against the peers: half an hour, and 10 GB for t
 	@set -e; for peer in benchmarks/peers/*/pyproject.toml; do \
 		$(UV) sync --quiet --locked --compile-bytecode --project $$(dirname $$peer); done
 	@set -e; for benchmark in $(or $(BENCHMARKS),private_step split_step secure_aggregation \
-		encrypted_labels class_grading series); do \
+		encrypted_labels class_grading large_class series); do \
 		echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark; done
 	$(BIN)/python -m benchmarks.report
 

@@ -207,18 +207,27 @@ def composition_adds_up_renyi_costs(compose_mu: Callable, rng: np.random.Generat
             f"Releases with μ = {np.round(mus, 5).tolist()} compose to μ = {want:.7g}; yours is "
             f"{got:.7g}.{likely(got, slips, ROUNDING)}",
         )
+    # Each is next to nothing beside the first, and all of them are not.
+    mu = _log_uniform(rng, 1e-6, 1)
+    got = as_number(compose_mu([mu, *[mu / 200] * 2000]), "`compose_mu`'s result")
+    require(
+        math.isclose(got / mu, math.sqrt(1.05), rel_tol=ROUNDING),
+        f"One release of μ = {mu:.3g} and 2000 of a 200th of that cost √1.05 = 1.0247 times the "
+        f"one; yours {got / mu:.4f} times.",
+    )
 
 
 @check
 def composition_grows_with_the_root(compose_mu: Callable, rng: np.random.Generator) -> None:
     """T equal releases cost √T times one, and no release costs nothing."""
-    mu, steps = _log_uniform(rng, 1e-3, 10), int(rng.integers(4, 2000))
-    got = as_number(compose_mu([mu] * steps), "`compose_mu`'s result")
-    require(
-        math.isclose(got / mu, math.sqrt(steps), rel_tol=ROUNDING),
-        f"{steps} releases of the same μ cost √{steps} = {math.sqrt(steps):.3f} times one; yours "
-        f"{got / mu:.3f} times.",
-    )
+    for low, high in ((1e-3, 10), (1e-9, 1e-4)):
+        mu, steps = _log_uniform(rng, low, high), int(rng.integers(4, 2000))
+        got = as_number(compose_mu([mu] * steps), "`compose_mu`'s result")
+        require(
+            math.isclose(got / mu, math.sqrt(steps), rel_tol=ROUNDING),
+            f"{steps} releases of μ = {mu:.3g} cost √{steps} = {math.sqrt(steps):.3f} times one; "
+            f"yours {got / mu:.3f} times.",
+        )
     none = as_number(compose_mu([]), "`compose_mu`'s result for no release at all")
     require(none == 0, f"Nothing released costs nothing; `compose_mu([])` gives {none:g}.")
 
@@ -578,6 +587,16 @@ def tight_conversion_matches_the_library(eps_rdp: Callable, rng: np.random.Gener
             f"{delta:.2g} and orders {np.round(orders, 2).tolist()} dp_accounting has ε = "
             f"{want:.6g}; yours is {got:.6g}.{likely(got, slips, 1e-6)}"
         )
+
+    # What holds at some order holds, also where it is below 0.
+    sigma, delta = float(rng.uniform(10, 30)), float(rng.uniform(0.3, 0.5))
+    orders = rng.permutation([1.1, 2, 3, 4]).tolist()
+    got = _rdp(eps_rdp, sigma, 1e-4, 1, delta, orders, "tight")
+    require(
+        got <= 0,
+        f"For noise_multiplier {sigma:.3g}, one step, δ = {delta:.2g} and orders {orders} the "
+        f"conversion gives less than 0 at order 2, so that ε = 0 holds; yours is {got:.3f}.",
+    )
 
 
 def _costs(sigma: float, q: float, steps: int, orders: Sequence[float]) -> np.ndarray:

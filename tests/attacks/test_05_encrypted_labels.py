@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from autograder.labs.master import MASTERS
+from autograder.labs import MASTERS
 from labkit.data import load_mnist
 from labkit.encrypted import (
     FeaturesParty,

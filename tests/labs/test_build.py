@@ -65,7 +65,7 @@ def test_every_lab_is_worth_100_points():
 def test_a_second_build_in_another_place_and_locale_is_equal_byte_for_byte(tmp_path):
     script = (
         "from pathlib import Path; from autograder.labs import build\n"
-        "from autograder.labs.master import MASTERS\n"
+        "from autograder.labs import MASTERS\n"
         f"for folder in (MASTERS, Path({str(TINY.parent)!r})):\n"
         "    for path, text in build.build(folder).items():\n"
         "        Path(path.name + path.parent.name).write_bytes(text.encode())\n"

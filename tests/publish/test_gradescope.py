@@ -91,7 +91,7 @@ def test_it_grades_as_documented(made, tmp_path):
     (root / "submission" / "my lab (2).ipynb").write_text(wrong, "utf-8")
     (root / "submission" / "submission_metadata.yml").write_text("a: b")
     done, results = grade(root)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     assert results["score"] == 7 and results["stdout_visibility"] == "hidden"
     tests = {test["name"]: test for test in results["tests"]}
     assert list(tests) == [f"{e}: {c}" for e, own in TINY.exercises.items() for c in own]

@@ -917,7 +917,7 @@ plots.lines(
 )
 
 # %% [markdown]
-# The noise is about ten to thirty times as long as the sum: nearly all of each step is noise. But it is spread
+# The noise is eight to thirty times as long as the sum: nearly all of each step is noise. But it is spread
 # evenly over all 26 010 directions, and has only $1.3\,C$ of deviation along the one in which the sum points.
 # There the sum wins, step after step; in all others the noise wanders about, and costs accuracy.
 #
