@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
     add("--lab", required=True, help="the lab's name or number, such as 01_dp_sgd or 1")
     add("--submissions", type=_path, help="a folder or a zip; default: a sample class made now")
     add("--output", type=_path, help="default: grades/<lab>, or grades/sample-<lab>")
-    add("--roster", type=_path, metavar="CSV", help="the class list: who handed in nothing?")
+    add("--roster", type=_path, metavar="CSV", help="the class list, from now on")
     add("--file", action="append", default=[], metavar="STUDENT=FILE",
         help="let this file of a student's count, from now on; repeatable")  # fmt: skip
     add("--jobs", type=int, default=cores, help="default: the number of cores")
@@ -137,9 +137,12 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
     arguments.since = _time("--since", arguments.since)
     arguments.due = _time("--due", arguments.due)
     given = arguments.submissions
-    listed = roster.read(arguments.roster) if arguments.roster else None
     asked = choices.parsed(arguments.file)
     output = arguments.output or Path("grades", name if given else f"sample-{name}")
+    if arguments.roster is None and (output / roster.NAME).is_file():
+        arguments.roster = output / roster.NAME
+        print(f"The class list is {arguments.roster}, as it was given before.")
+    listed = roster.read(arguments.roster) if arguments.roster else None
     with tempfile.TemporaryDirectory(prefix="collected-") as temporary:
         source, expected = Path(temporary, "class"), None
         if given is None:
@@ -157,6 +160,8 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
             choices.called(found, joined, student, "--only") for student in arguments.only
         )
         folder.must_take(output)
+        if arguments.roster:
+            roster.keep(arguments.roster, output)
         if asked:
             choices.keep(output, chosen)
         for student in collected - {each.student for each in found}:

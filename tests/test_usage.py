@@ -55,7 +55,7 @@ def folder(tmp_path):
 def test_a_labs_number_or_beginning_is_enough(lab, folder, tmp_path):
     said = refused("--lab", lab, "--submissions", folder, "--only", "zoë",
                    "--output", tmp_path / "out")  # fmt: skip
-    assert said == "Nothing graded: no submission of zoë"
+    assert said == "Nothing graded: no submission of zoë: there is ann"
 
 
 @pytest.mark.parametrize("lab", ["", "1", "000_tiny", "tiny", "\ud800", "²"])

@@ -7,6 +7,7 @@ grading worksheet, Blackboard's and Brightspace's exports, GitHub Classroom's ro
 import csv
 import io
 import re
+import shutil
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,7 @@ from autograder.intake.collect import Collected, key_of
 from autograder.intake.files import BadUsage, shown
 from autograder.sandbox.inside import clean
 
+NAME = "roster.csv"  # in the output folder: the list that was given last
 MAX_BYTES = 32 << 20
 # The headings of a column, without marks and in lower case, the likeliest first.
 HEADINGS = {
@@ -133,6 +135,12 @@ def read(path: Path) -> Roster:
     canvas = "canvas" in columns
     named = [cell.strip() for cell in rows[0] if canvas and re.search(r" \([0-9]+\)\s*$", cell)]
     return Roster(tuple(dict.fromkeys(people)), tuple(named))
+
+
+def keep(path: Path, output: Path) -> None:
+    """Let a class list that could be read hold for later runs, too."""
+    if path.resolve() != (output / NAME).resolve():
+        shutil.copyfile(path, output / NAME)
 
 
 def _text(content: bytes) -> str:

@@ -560,8 +560,10 @@ def tight_conversion_matches_the_library(eps_rdp: Callable, rng: np.random.Gener
         orders = rng.choice(among, int(rng.integers(1, 13)), replace=False).tolist()
         costs = _costs(sigma, q, steps, orders)
         want = _tight(costs, orders, delta)
-        # For hardly any cost the library has another way to ε = 0, which needs no orders.
-        if not np.all(np.isfinite(costs)) or want < 0.01:
+        # For hardly any cost the library has another way to ε = 0, which needs no orders: it did in
+        # 44 of 1012 draws whose ε is 0.01 or more by this formula.
+        other_way = np.any(delta**2 + np.expm1(-costs) > 0)
+        if not np.all(np.isfinite(costs)) or other_way or want < 0.01:
             continue
         compared += 1
         got = _rdp(eps_rdp, sigma, q, steps, delta, orders, "tight")

@@ -324,7 +324,7 @@ def test_in_parts_late_and_again(tmp_path):
 def test_who_is_not_there_is_named(tmp_path):
     folder = write_class(tmp_path / "in", ann={})
     run = start("--submissions", folder, "--output", tmp_path / "out", "--only", "zoë")
-    assert run.communicate(timeout=120)[1] == "Nothing graded: no submission of zoë\n"
+    assert run.communicate(timeout=120)[1] == "Nothing graded: no submission of zoë: there is ann\n"
 
 
 def namesakes(folder):
