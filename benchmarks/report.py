@@ -55,13 +55,15 @@ def markdown(result: dict[str, Any]) -> str:
 
 
 def picture(results: dict[str, dict[str, Any]]) -> None:
-    """Draw the first table of each benchmark but the series: ratios on a logarithmic axis."""
+    """Draw the first table of each benchmark against peers: ratios on a logarithmic axis."""
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
 
     # The same bytes from the same numbers.
     plt.rcParams |= {"svg.hashsalt": "benchmarks", "svg.fonttype": "none"}
-    chosen = {name: result for name, result in results.items() if name != "series"}
+    chosen = {
+        name: result for name, result in results.items() if name not in ("series", "large_class")
+    }
     figure, all_axes = plt.subplots(
         len(chosen), 1, squeeze=False, figsize=(8, 2.4 * len(chosen)), layout="constrained"
     )

@@ -150,7 +150,7 @@ def epsilon_bracket(
     much that lowers a loss on average is known, so T times that is given back, less Hoeffding's
     allowance h·√(T·log(1/β)/2), which T independent losses exceed with a probability of at most
     β = δ/1000; β is added to δ (the coupling of Gopi, Lee & Wutschitz 2021, arXiv:2106.02848,
-    Section 5, one-sided). Rounding alone would cost T·h/2.
+    one-sided). Rounding alone would cost T·h/2.
 
     Raises:
         ValueError: as `epsilon_pld`.

@@ -35,12 +35,12 @@ def guess(scores: np.ndarray, included: np.ndarray, guesses: int) -> int:
     """Guess the coins of the most telling canaries and return how many guesses are right.
 
     The auditor says "in" for the guesses/2 highest scores, "out" for the guesses/2 lowest, and
-    abstains on the rest (arXiv:2305.08846, Algorithm 1).
+    abstains on the rest, as the auditor of arXiv:2305.08846 does.
 
     Args:
         scores: [canaries], higher where the model seems to remember the canary.
         included: [canaries], bool, the coins. They are used to count, not to guess.
-        guesses: how many guesses to make, even, at most the number of canaries, and settled before
+        guesses: how many guesses to make, even, at most the number of canaries, and fixed before
             the scores are seen: the p-value is not that of the best of several tries.
 
     Raises:
@@ -59,7 +59,7 @@ def p_value(correct: int, guesses: int, epsilon: float, delta: float, canaries: 
     With δ = 0 each guess is right with probability at most e^ε / (1 + e^ε) whatever the others
     were, so the count is at most Binomial(guesses, e^ε / (1 + e^ε)); δ adds
     2 · canaries · δ · max_i P[correct > Binomial ≥ correct − i] / i
-    (arXiv:2305.08846, Theorem 5.2). Neighbouring relation: add or remove one example.
+    (arXiv:2305.08846, main theorem for δ > 0). Neighbouring relation: add or remove one example.
 
     Args:
         correct: right guesses, 0 to `guesses`.

@@ -15,6 +15,7 @@ from autograder.intake.roster import Joined
 from autograder.sandbox.inside import clean
 
 NAME = "choices.csv"
+MAX_NAMED = 9
 
 
 def parsed(options: Sequence[str]) -> dict[str, str]:
@@ -79,7 +80,9 @@ def called(found: Sequence[Collected], joined: Joined, name: str, option: str) -
         names.setdefault(key, set()).update(logins | {person.name})
     keys = [name] if name in names else [key for key, own in names.items() if name in own]
     if not keys:
-        raise BadUsage(f"no submission of {shown(name)}")
+        there = [each.name for each in found[:MAX_NAMED]]
+        more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+        raise BadUsage(f"no submission of {shown(name)}: there is {', '.join(there)}{more}")
     if len(keys) > 1:
         raise BadUsage(
             f"{len(keys)} students are called {shown(name)}: {option} takes one of "

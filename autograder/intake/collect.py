@@ -365,8 +365,8 @@ def _by_student(
             here = senders.of_folder(top, top)
             time = senders.time(top)
             entry = replace(entry, parts=entry.parts[1:])
-            if time is not None:
-                entry = replace(entry, handed_in=time, modified=time)
+            if here[0].lms == "gradescope":
+                entry = replace(entry, handed_in=time, modified=time or entry.modified)
         elif sender := senders.of_file(top):
             here = [sender]
             if not sender.file and sender.lms == "blackboard":  # the LMS's own text
@@ -395,7 +395,13 @@ def _by_student(
 
 
 def _marked(entry: Entry, sender: Sender, student: _HandedIn, top: str) -> Entry:
-    """Return an entry with what its sender's name says of it; the student gets the notes."""
+    """Return an entry with what its sender's name says of it; the student gets the notes.
+
+    The files' own times in an LMS's download are when it was made.
+    """
+    if sender.lms and sender.lms != "gradescope":
+        when = sender.attempt or entry.modified
+        entry = replace(entry, modified=when, handed_in=sender.attempt)
     if sender.late:
         student.late = True
         student.notes.append("Canvas marked it as late")
@@ -405,8 +411,6 @@ def _marked(entry: Entry, sender: Sender, student: _HandedIn, top: str) -> Entry
             f"{sender.lms_id}'s, as Moodle writes the student's name and number first"
         )
         return replace(entry, doubtful=True)
-    if sender.attempt is not None:
-        return replace(entry, modified=sender.attempt, handed_in=sender.attempt)
     return entry
 
 

@@ -7,10 +7,14 @@ grading worksheet, Blackboard's and Brightspace's exports, GitHub Classroom's ro
 import csv
 import io
 import re
+import shutil
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from autograder.intake.collect import Collected, key_of
 from autograder.intake.files import BadUsage, shown
 from autograder.sandbox.inside import clean
 
+NAME = "roster.csv"  # in the output folder: the list that was given last
 MAX_BYTES = 32 << 20
 # The headings of a column, without marks and in lower case, the likeliest first.
 HEADINGS = {
@@ -34,12 +39,21 @@ HEADINGS = {
     "section": "section|sections|sectionname|group|groups|class|tutorial",
     "github": "githubusername|github|githublogin",
     "roster": "rosteridentifier|identifier",
+    "handed_in": "lastmodifiedsubmission|submitted|submittedat|handedin|submissiontime|"
+    "submissiondate",
 }
+# What Moodle writes in English, for users in different countries.
+TIMES = [
+    f"%A, {day}, {clock}" for day in ("%d %B %Y", "%B %d, %Y") for clock in ("%I:%M %p", "%H:%M")
+]
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody on the class list; what is not known is empty."""
+    """Somebody on the class list; what is not known is empty.
+
+    `handed_in` is in UTC: Moodle's grading worksheet has it, whose archive has not.
+    """
 
     name: str = ""
     login: str = ""
@@ -49,6 +63,7 @@ class Person:
     email: str = ""
     section: str = ""
     github: str = ""
+    handed_in: datetime | None = None
 
     def key(self, lms: str) -> str:
         """Return the key that this person's submission in an LMS has, or would have."""
@@ -122,6 +137,12 @@ def read(path: Path) -> Roster:
     return Roster(tuple(dict.fromkeys(people)), tuple(named))
 
 
+def keep(path: Path, output: Path) -> None:
+    """Let a class list that could be read hold for later runs, too."""
+    if path.resolve() != (output / NAME).resolve():
+        shutil.copyfile(path, output / NAME)
+
+
 def _text(content: bytes) -> str:
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
@@ -173,7 +194,18 @@ def _person(row: list[str], columns: dict[str, int]) -> Person:
     return Person(
         name, cell("login"), "" if number == cell("canvas") else number, cell("canvas"),
         moodle[1] if moodle else "", cell("email"), cell("section"), cell("github"),
+        _time(cell("handed_in")),
     )  # fmt: skip
+
+
+def _time(text: str) -> datetime | None:
+    """Read a time; one without a zone is this machine's. None, if there is none."""
+    text = unicodedata.normalize("NFKC", text)  # newer ones have a narrow space before PM
+    ways = [partial(datetime.strptime, text, form) for form in TIMES]
+    for way in (partial(datetime.fromisoformat, text), *ways):
+        with suppress(ValueError, OverflowError, OSError):
+            return way().astimezone(UTC)
+    return None
 
 
 def _is_no_person(row: list[str], columns: dict[str, int]) -> bool:

@@ -11,11 +11,8 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from nbformat import NotebookNode
-
-from autograder.intake.answers import SKIP, is_own
-from autograder.intake.cells import is_grade, is_solution
-from autograder.labs.master import CHECKS, MASTERS, ROOT, Lab, check_functions, module
+from autograder.labs import MASTERS, ROOT
+from autograder.labs.master import CHECKS, Lab, check_functions, module
 
 # What decides about points. What the intake makes of a file is in the clean notebook, and each
 # grade is one of that.
@@ -54,25 +51,6 @@ def checks(lab: Lab) -> dict[str, str]:
         check: _hash(f"{part}\0".encode() for part in (cells[check], functions.get(check, "")))
         for check in lab.checks
     }
-
-
-def executed(notebook: NotebookNode) -> list[list[str]]:
-    """Return the code of a submission that runs, in order, with the exercises' names.
-
-    A check judges what has run above it: with code of the student's own that stands below a check,
-    and above the next exercise, goes the name of the nearest one.
-    """
-    # The other cells' ids are counted, and change when a check comes or goes.
-    result, above = [], ""
-    for cell in notebook.cells:
-        if is_grade(cell):
-            above = cell.id
-        elif is_solution(cell):
-            result.append([cell.id, cell.source])
-            above = ""
-        elif cell.cell_type == "code" and SKIP not in cell.metadata.get("tags", ()):
-            result.append([above if is_own(cell) else "", cell.source])
-    return result
 
 
 def _functions(place: Path) -> dict[str, str]:

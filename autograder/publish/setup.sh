@@ -7,4 +7,4 @@ python3 -m pip --version >/dev/null 2>&1 || {
   apt-get install --yes --no-install-recommends python3-pip
 }
 [ -x .uv/bin/uv ] || python3 -m pip install --quiet --target .uv 'uv>=0.8'
-.uv/bin/uv sync --locked --no-group dev --python 3.12
+.uv/bin/uv sync --locked --no-group dev

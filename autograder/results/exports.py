@@ -89,7 +89,9 @@ def _who(student: str, name: str, joined: Joined) -> list[str]:
 def _lateness(grade: Grade, each: Read) -> list:
     """Return whether, by how many hours, and at what cost a submission was late."""
     seconds = grade.seconds_late
-    late = "yes" if seconds or each.late else "" if seconds is None else "no"
+    # Canvas says of everyone whether, and of nobody by how much.
+    known = seconds is not None or each.lms == "canvas"
+    late = "yes" if seconds or each.late else "no" if known else ""
     return [late, "" if seconds is None else round(seconds / 3600, 2), grade.penalty]
 
 

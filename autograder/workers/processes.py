@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from functools import cache
@@ -26,6 +27,9 @@ import psutil
 # What a kernel sends is held here, in libzmq too, which does not limit the parts of one message.
 MOST_MEMORY = 1 << 30
 TOO_LONG = "its process took more than"  # is how a problem begins that was the item's own time
+
+# Of the main module, which is imported beforehand: see `begin`.
+warnings.filterwarnings("ignore", ".* found in sys.modules after import", RuntimeWarning, "runpy")
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -47,8 +47,9 @@ def _cross_entropy(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
 @check
 def gradient_is_the_slope_of_the_loss(gradient: Callable, rng: np.random.Generator) -> None:
     """it is how fast the cross-entropy grows along each weight."""
-    # Of small weights, where the prediction is near ½, and of large ones, where it is sure.
-    for label, size in itertools.product((0.0, 1.0), (0.5, 5)):
+    # Of small weights, where the prediction is near ½, of large ones, where it is sure, and of some
+    # with which exp() of a logit overflows.
+    for label, size in itertools.product((0.0, 1.0), (0.5, 5, 3000)):
         weights, x, _ = _batch(rng, 1)
         weights *= size
         y = np.array([label])
@@ -256,7 +257,7 @@ def _sources(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def _reader(names: Sequence[str], rng: np.random.Generator, how: str) -> Callable:
-    """A computation that depends on `names`: all their values, one each, or their differences.
+    """A computation that depends on `names`: all their values, faintly, one each, or differences.
 
     It looks at every array, once, in an order that says nothing: who listens hears no more.
     """
@@ -282,8 +283,9 @@ def _recording_reader(
             if how == "differences":
                 values = values - values.mean()
                 values = values[:-1] * np.arange(1, values.size) + values[-1]
-            total += own.normal(0, 1, (3, values.size)) @ values
-        return total
+            faint = 1e-10 if how == "faintly" else 1
+            total += faint * (own.normal(0, 1, (3, values.size)) @ values)
+        return total + 1
 
     return compute, calls
 
@@ -312,6 +314,7 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
     cases = [("all values", [name, "party 0: images"]) for name in one_kind]
     cases += [(how, rng.permutation(_SOURCES)[:3].tolist()) for how in ("all values", "one value")]
     cases += [("differences", ["party 1: images", "everyone: images"])]
+    cases += [("faintly", rng.permutation(_SOURCES)[:2].tolist())]
     # Nobody can tell which one it is without a look at what the computation does.
     alone = ["everyone: images"]
     cases.insert(int(rng.integers(len(cases) + 1)), ("all values", alone))
@@ -325,6 +328,7 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
             "all values": "",
             "one value": " ONE entry of each moves ONE entry of the result.",
             "differences": " The result depends on the differences between an array's entries.",
+            "faintly": " They change the result in its tenth decimal: that tells of them too.",
         }[how]
         hint = _never_tried(missed, calls, data)
         if got == data.keys() - set(names):
@@ -381,6 +385,9 @@ def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None
 def the_data_stay_as_they_were(reads: Callable, rng: np.random.Generator) -> None:
     """the arrays that you were given are not changed."""
     data = _sources(rng)
+    for name in data:
+        if name.endswith("images"):
+            data[name][0, :2] = 1e-20, 1 / 3  # 1 − (1 − x) is another number
     for _ in range(3):  # so that nobody finds out by chance which is read when
         images = rng.permutation([name for name in data if name.endswith("images")]).tolist()
         found = []
@@ -418,10 +425,13 @@ def _read_and_left(reads: Guarded, compute: Callable, data: dict) -> tuple[Any, 
 # Part 4 · the attack ------------------------------------------------------------------------
 
 
-def _image_and_gradient(rng: np.random.Generator, label: int) -> tuple[np.ndarray, np.ndarray]:
+def _image_and_gradient(
+    rng: np.random.Generator, label: int, sure: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     image = rng.random(784) * (rng.random(784) < 0.25)
     image[rng.integers(784)] = 1.0
-    return image, image * rng.uniform(0.01, 0.99) * (1 if label == 0 else -1)
+    error = 10 ** rng.uniform(-12, -8) if sure else rng.uniform(0.01, 0.99)
+    return image, image * error * (1 if label == 0 else -1)
 
 
 def _inverted(invert_gradient: Callable, grad: np.ndarray, label: int) -> np.ndarray:
@@ -444,8 +454,8 @@ def _correlation(got: np.ndarray, image: np.ndarray) -> float:
 @check
 def the_image_comes_back(invert_gradient: Callable, rng: np.random.Generator) -> None:
     """from the gradient of one image the image is recovered, whatever its label."""
-    for label in (0, 1):
-        image, grad = _image_and_gradient(rng, label)
+    for label, sure in itertools.product((0, 1), (False, True)):
+        image, grad = _image_and_gradient(rng, label, sure)
         got = _inverted(invert_gradient, grad, label)
         correlation = _correlation(got, image)
         hint = ""
@@ -463,12 +473,13 @@ def the_image_comes_back(invert_gradient: Callable, rng: np.random.Generator) ->
 @check
 def pixels_run_from_0_to_1(invert_gradient: Callable, rng: np.random.Generator) -> None:
     """paper is 0 and the darkest ink is 1, whatever the gradient's size."""
-    for label in (0, 1):
-        image, grad = _image_and_gradient(rng, label)
+    for label, sure in itertools.product((0, 1), (False, True)):
+        image, grad = _image_and_gradient(rng, label, sure)
         got = _inverted(invert_gradient, grad, label)
         require(
             abs(got.max() - 1) <= ROUNDING and abs(got.min()) <= ROUNDING,
-            f"For an image with label {label} your pixels run from {got.min():.4g} to "
+            f"For an image with label {label}, whose gradient's largest entry is "
+            f"{np.abs(grad).max():.2g} in size, your pixels run from {got.min():.4g} to "
             f"{got.max():.4g}; scale them so that they run from 0 to 1.",
         )
         require(
@@ -1022,6 +1033,43 @@ def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator)
             )
         _require_again(masks[0], *_masks(pairwise_mask, [calls[0]]))
         _require_agreement(pairwise_mask, rng, masks[0], *calls[0])
+    _require_marks_between(pairwise_mask, rng, private[victim], key, salt)
+
+
+def _require_marks_between(
+    pairwise_mask: Callable,
+    rng: np.random.Generator,
+    private: secagg.PrivateKey,
+    key: bytes,
+    salt: bytes,
+) -> None:
+    """Require other masks of two parties with the same key, whose id and round read the same.
+
+    Without a mark between the numbers, round 1 with party 12 reads like round 11 with party 2.
+    """
+    for base in (10, 16, 256):
+        x, y, z = (int(n) for n in rng.integers(1, base, 3))
+        xy, yz, yx, zy = (a * base + b for a, b in ((x, y), (y, z), (y, x), (z, y)))
+        # Another party and a round, in either order, and the same from the last digit to the first.
+        for one, two in (
+            ((yz, x), (z, xy)),
+            ((xy, z), (x, yz)),
+            ((zy, x), (z, yx)),
+            ((yx, z), (x, zy)),
+        ):
+            for party in (0, base**3):  # its id is the smaller one, or the larger one
+                calls = [
+                    (party, private, {party: private.public, other: key}, round_number, 30)
+                    for other, round_number in (one, two)
+                ]
+                a, b = _masks(pairwise_mask, calls, salt)
+                require(
+                    not np.array_equal(a, b) and bool(np.any(a + b)),
+                    f"Party {two[0]} announced party {one[0]}'s key, and party {party} has the "
+                    f"same mask with {one[0]} in round {one[1]} as with {two[0]} in round "
+                    f"{two[1]}: written one after the other, id and round read the same. Put a "
+                    "mark between the numbers of a context, or give each the same length.",
+                )
 
 
 def _related(a: np.ndarray, b: np.ndarray, which: str) -> str:
@@ -1038,9 +1086,11 @@ def _related(a: np.ndarray, b: np.ndarray, which: str) -> str:
 # Part 7 · dropouts --------------------------------------------------------------------------
 
 
-def _masked_sum(rng: np.random.Generator, parties: int, dropouts: int) -> tuple[dict, np.ndarray]:
+def _masked_sum(
+    rng: np.random.Generator, parties: int, dropouts: int, length: int
+) -> tuple[dict, np.ndarray]:
     """What a server has after some dropped out: `unmask`'s arguments, and the right sum."""
-    ids, length = _ids(rng, parties), int(rng.integers(1, 60))
+    ids = _ids(rng, parties)
     dropped, survivors = ids[:dropouts], ids[dropouts:]
     vectors = rng.integers(0, 2**32, (len(survivors), length), dtype=np.uint32)
     selves = {i: rng.bytes(32) for i in survivors}
@@ -1074,28 +1124,32 @@ def _same(got: np.ndarray, want: np.ndarray) -> bool:
 @check
 def self_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
     """when nobody dropped out, removing the self masks gives the sum."""
-    arguments, want = _masked_sum(rng, int(rng.integers(2, 7)), 0)
-    got = _unmasked(unmask, arguments)
-    hint = ""
-    if _same(got, arguments["masked_sum"]):
-        hint = " You left the masked sum as it was: nobody dropped out, and each of the survivors "
-        hint += "still has its self mask in it."
-    elif np.array_equal(np.mod(got.astype(np.float64), 2.0**32), want):  # exact below 2^53
-        hint = " Modulo 2^32 that is right: keep uint32, which wraps around by itself."
-    elif _same(got, 2 * arguments["masked_sum"] - want):
-        hint = " You put the self masks on a second time: take them off."
-    require(
-        _same(got, want),
-        f"{len(arguments['survivors'])} survivors and no dropouts: `unmask` gives {got[:3]}… "
-        f"({got.dtype}), and the sum is {want[:3]}… (uint32, modulo 2^32).{hint}",
-    )
+    for length in (int(rng.integers(1, 60)), int(rng.integers(1000, 5000))):
+        arguments, want = _masked_sum(rng, int(rng.integers(2, 7)), 0, length)
+        got = _unmasked(unmask, arguments)
+        hint = ""
+        if _same(got, arguments["masked_sum"]):
+            hint = (
+                " You left the masked sum as it was: nobody dropped out, and each of the survivors "
+            )
+            hint += "still has its self mask in it."
+        elif np.array_equal(np.mod(got.astype(np.float64), 2.0**32), want):  # exact below 2^53
+            hint = " Modulo 2^32 that is right: keep uint32, which wraps around by itself."
+        elif _same(got, 2 * arguments["masked_sum"] - want):
+            hint = " You put the self masks on a second time: take them off."
+        require(
+            _same(got, want),
+            f"{len(arguments['survivors'])} survivors and no dropouts: `unmask` gives {got[:3]}… "
+            f"({got.dtype}), and the sum is {want[:3]}… (uint32, modulo 2^32).{hint}",
+        )
 
 
 @check
 def dropouts_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
     """the pair masks that the dropouts left uncancelled are removed, with the right sign."""
-    for dropouts in (1, 3):
-        arguments, want = _masked_sum(rng, int(rng.integers(4, 9)), dropouts)
+    for dropouts, longest in ((1, 60), (3, 5000)):
+        length = int(rng.integers(longest // 4, longest))
+        arguments, want = _masked_sum(rng, int(rng.integers(4, 9)), dropouts, length)
         got = _unmasked(unmask, arguments)
         require(
             _same(got, want),

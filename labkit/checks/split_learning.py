@@ -7,6 +7,7 @@ parties are where the student's function is, which may be another process (see `
 
 import functools
 import itertools
+import operator
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from scipy.special import log_softmax, softmax
 
 from labkit.checks import (
     CheckFailed,
+    Guarded,
     as_array,
     as_arrays,
     as_number,
@@ -1007,13 +1009,13 @@ def lengths_do_not_mislead(direction_attack: Callable, rng: np.random.Generator)
         "The known gradients were given to other labels, and yours did not follow: a label is that "
         "of the known gradient of the nearest direction.",
     )
-    scale = 10 ** rng.uniform(-3, 3, (len(gradients), 1))
+    scale = 10 ** rng.uniform(-6, 3, (len(gradients), 1))
     require(
         np.array_equal(_labels(direction_attack, gradients * scale, known, known_labels), before),
         "Some of the observed gradients made longer or shorter get other labels: their direction "
         "is the same.",
     )
-    scale = 10 ** np.linspace(-2, 2, len(known))[:, None]
+    scale = 10 ** np.linspace(-6, 2, len(known))[:, None]
     after = _labels(direction_attack, gradients, known * scale, known_labels)
     require(
         np.array_equal(after, before),
@@ -1312,7 +1314,7 @@ def _turns(take_turns: Callable, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _turns_of_parties(
-    take_turns: Callable, clients: list[str], start: list[np.ndarray], shift: Callable
+    take_turns: Guarded, clients: list[str], start: list[np.ndarray], shift: Callable
 ) -> dict[str, Any]:
     together, alice, bob, carol = _parties()
     order = [{"alice": alice, "carol": carol}[name] for name in clients]
@@ -1329,7 +1331,12 @@ def _turns_of_parties(
             )
         return client.run(_add, bottom, by), bob.run(tf.identity, top + by)
 
-    result = take_turns(order, bottom, top, work)
+    given = list(order)
+    result = take_turns.in_place(order, bottom, top, work)
+    require(
+        len(order) == len(given) and all(map(operator.is_, order, given)),
+        "After `take_turns` the caller's list of clients is another one: the next round needs it.",
+    )
     require(
         isinstance(result, tuple | list)
         and len(result) == 2

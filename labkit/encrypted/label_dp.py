@@ -71,7 +71,7 @@ def guessing_limit(mu: float, classes: int) -> float:
 
     The label is independent of all else that the attacker knows, which may be all but the label.
     Under μ-GDP, P(guess c | label c) ≤ Φ(Φ⁻¹(P(guess c | label c')) + μ) for each pair (Dong, Roth
-    and Su 2019, arXiv:1905.02383, Definition 4); that is concave, so it holds of the averages over
+    and Su 2019, arXiv:1905.02383, equation 6); that is concave, so it holds of the averages over
     all pairs: p ≤ Φ(Φ⁻¹((1 − p)/(classes − 1)) + μ). The p at which the two are equal is returned.
 
     Args:

@@ -1,9 +1,9 @@
 """Many inner products from one product of polynomials.
 
-Coefficient packing, after Cheetah (Huang, Lu, Hong & Ding 2022, IACR ePrint 2022/207, Section 3.2)
-and Iron (Hao et al. 2022, IACR ePrint 2022/1532, Section 3): a block of B examples of u left
-columns and v right columns goes into two polynomials whose product holds all u·v inner products
-over the block, each as one coefficient. Blocks are summed by adding products.
+Coefficient packing, after Cheetah (Huang, Lu, Hong & Ding 2022, IACR ePrint 2022/207) and Iron
+(Hao et al., NeurIPS 2022): a block of B examples of u left columns and v right columns goes into
+two polynomials whose product holds all u·v inner products over the block, each as one coefficient.
+Blocks are summed by adding products.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Secure aggregation: a server learns the sum of its clients' vectors, and nothing else of them.
+"""Secure aggregation: from the messages a server learns a sum of vectors, and nothing else of them.
 
 The protocol of Bonawitz et al. 2017 (IACR ePrint 2017/281) with double masking, signed keys and
 confirmed survivors, also on the k-regular graphs of Bell et al. 2020 (IACR ePrint 2020/704).

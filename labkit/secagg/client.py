@@ -24,7 +24,7 @@ SELF, PAIRS = 0, 1  # the two secrets that are shared: the self mask's seed, the
 
 
 class Refused(RuntimeError):
-    """A client was asked for what would give somebody's vector away."""
+    """A client was asked for what would reveal another client's vector."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def commitment(round_number: int, owner: int, holder: int, kind: int, share: np.
 
 
 class Client:
-    """A client in one round of Bonawitz et al. 2017 (IACR ePrint 2017/281, Figure 4).
+    """A client in one round of Bonawitz et al. 2017 (IACR ePrint 2017/281).
 
     Its keys and seeds are fresh, and it takes part in one round only: the server recovers the keys
     of those that drop out, and a key that served before would open what it masked before.

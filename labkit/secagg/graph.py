@@ -15,8 +15,9 @@ def regular(clients: int, degree: int, rng: np.random.Generator) -> Graph:
     """Each client has `degree` neighbours, those nearest on a ring in random order.
 
     The randomised Harary graph of Bell et al. 2020 (IACR ePrint 2020/704): connected, also after
-    any `degree` − 1 clients have left. A client is safe from a server that follows the protocol as
-    long as fewer of its neighbours than the threshold collude. That is a matter of luck, and of
+    any `degree` − 1 clients have left. A server that follows the protocol has no client's key as
+    long as fewer of its neighbours than the threshold collude; and as long as it is two fewer, no
+    client's vector is left alone among colluders and dropouts. That is a matter of luck, and of
     luck only if the order is drawn after the adversary has chosen whom to corrupt, from randomness
     that it does not control: whoever draws the graph can seat colluders around its victim.
 

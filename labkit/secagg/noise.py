@@ -97,8 +97,8 @@ class NoisyEncoding:
 def discrete_gaussian(sigma: float, length: int, rng: np.random.Generator) -> np.ndarray:
     """Draw integers k with probability proportional to exp(−k²/2σ²).
 
-    Algorithms 2 and 3 of Canonne, Kamath & Steinke 2020, but with the probabilities of acceptance
-    in float64, so that a value's distribution is off by about 1e-15 in total variation.
+    By the samplers of Canonne, Kamath & Steinke 2020, Section 5, but with the probabilities of
+    acceptance in float64, so that a value's distribution is off by about 1e-15 in total variation.
 
     Returns:
         [length], int64.

@@ -69,9 +69,13 @@ def secure_sum(
     * lies, about keys and about who takes part, drops out or survives, and 2·`threshold` > n + c.
 
     The clients must know each other's identities beforehand; here they are made on the spot. On a
-    sparse graph n and c count the holders of one client (see `graph.regular`), and that all
-    neighbourhoods are told the same is not guaranteed: no claim is made against a server that lies.
-    The sum is no secret: of n − 1 colluders and one other it is the other's vector. Nor is it
+    sparse graph n and c count the holders of one client (see `graph.regular`). There colluders and
+    dropouts can cut the honest survivors into parts, and a server that follows the protocol learns
+    a sum for each part, of `threshold` − c honest vectors or more. That all neighbourhoods are told
+    the same is not guaranteed there: no claim is made against a server that lies.
+    The sum is no secret: of n − 1 colluders and one other it is the other's vector, and so it is
+    where dropouts, or colluders' complaints, leave one of the honest. Against a server that follows
+    the protocol a sum is of `threshold` − c honest vectors or more, which may be one. Nor is it
     checked what a client adds.
 
     Args:

@@ -13,7 +13,7 @@ from labkit.secagg.prg import apply
 
 
 class Server:
-    """The server in one round (IACR ePrint 2017/281, Figure 4; on a graph, ePrint 2020/704).
+    """The server in one round (IACR ePrint 2017/281; on a graph, ePrint 2020/704).
 
     A client that sends something malformed is excluded and named, with the reason, in `excluded`;
     a share that is not the one dealt is told by its commitment. A client that deals shares of
@@ -79,7 +79,8 @@ class Server:
     def take_complaint(self, client: int, bad: set[int]) -> None:
         """Exclude whom a client complains of.
 
-        A liar can have a neighbour excluded in this way; it learns nothing by it.
+        A liar can have neighbours excluded in this way, which makes the sum one of fewer: of the
+        threshold, at least.
         """
         for sender in bad:
             self._exclude(sender, f"its shares for client {client} are malformed or replayed")

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import linalg, special, stats
 
-from autograder.labs.master import MASTERS
+from autograder.labs import MASTERS
 from labkit import accounting, audit, checks, dpsgd
 from tests.attacks.cells import solution
 
@@ -86,6 +86,21 @@ def test_delta_leaves_nobody_to_a_mechanism_that_publishes_records():
     assert someone_is_published(1e-5) > 0.25
     assert someone_is_published(checks.dp_sgd.DELTA) <= 12 / 200
     assert f"\nDELTA = {checks.dp_sgd.DELTA:.0e}".replace("e-0", "e-") in MASTER
+
+
+def test_the_noise_is_longer_than_the_sum_and_shorter_along_it():
+    lab, rng = solution("01_dp_sgd"), np.random.default_rng(11)
+    tf.keras.utils.set_random_seed(3)
+    model, batch = lab["convolutional_network"](), rng.choice(60000, 250, replace=False)
+    clip = lab["L2_NORM_CLIP"]
+    total = dpsgd.clipped_gradient_sum(model, CROSS_ENTROPY, clip)(
+        lab["x_train"][batch], lab["y_train"][batch]
+    )
+    signal = np.concatenate([np.ravel(g) for g in total.gradients]) / clip
+    noise, length = rng.normal(0, 1.3, signal.size), np.linalg.norm(signal)
+    # 1.3·√26010 = 209.7, give or take 1.3/√2; along one direction 1.3, six of those at most.
+    assert signal.size == 26010 and abs(np.linalg.norm(noise) - 209.7) <= 6
+    assert 6 * 1.3 < length < 209.7 / 5 and abs(noise @ signal) / length <= 6 * 1.3
 
 
 def sum_without_noise(model, x, y, rngs):
@@ -171,8 +186,9 @@ def beyond():
     return solution("01_dp_sgd", EPOCH_STEPS=240, stats=stats, linalg=linalg, special=special)
 
 
-def test_runs_of_a_shuffled_epoch_refute_the_epsilon_of_poisson_batches(beyond):
-    sigma, delta, runs, rng = 0.6, 1e-5, 40_000, np.random.default_rng(6)
+@pytest.mark.parametrize("seed", range(6, 9))
+def test_runs_of_a_shuffled_epoch_refute_the_epsilon_of_poisson_batches(beyond, seed):
+    sigma, delta, runs, rng = 0.6, 1e-5, 40_000, np.random.default_rng(seed)
     claimed = accounting.epsilon_pld(sigma, 1 / 240, 240, delta)
     true = accounting.epsilon_pld(sigma, 1.0, 1, delta)  # of fixed batches: from above
     assert (round(claimed, 2), round(true, 2)) == (2.75, 8.0)

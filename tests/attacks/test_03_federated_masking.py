@@ -35,6 +35,29 @@ def vectors(clients):
     return np.random.default_rng().integers(0, 2**32, (clients, LENGTH), dtype=np.uint32)
 
 
+# --- a round that is none -------------------------------------------------------------------------
+
+
+def test_the_published_gradient_is_the_same_for_all_and_of_nobodys_own_images(lab):
+    weights = np.random.default_rng(13).normal(0, 0.1, 784)
+    data = {"everyone: images": lab["x_train"][:400], "everyone: labels": lab["y_train"][:400]}
+    for number, (x, y) in enumerate(lab["parties"]):
+        data |= {f"party {number}: images": x, f"party {number}: labels": y}
+    published, own = (
+        [lab[name](weights, party, data) for party in range(10)]
+        for name in ("published_gradient", "own_gradient")
+    )
+    read = lab["reads"](lambda data: lab["published_gradient"](weights, 4, data), data)
+    assert read == {"everyone: images", "everyone: labels"}
+    read = lab["reads"](lambda data: lab["own_gradient"](weights, 4, data), data)
+    assert read == {"party 4: images", "party 4: labels"}
+    # Equal parties: a round's step is the mean. That of the published ones is one of them.
+    step = weights - lab["federated_round"](weights, lab["parties"], lab["gradient"], 1.0)
+    assert np.allclose(np.mean(own, axis=0), step)
+    assert np.allclose(np.mean(published, axis=0), published[0])
+    assert np.linalg.norm(published[0] - step) > 0.2 * np.linalg.norm(step)
+
+
 # --- a colluder announces somebody's key ----------------------------------------------------------
 
 P = 2**255 - 19
@@ -54,14 +77,14 @@ def of_small_order_apart(key):
     return pow(int.from_bytes(key, "little"), -1, P).to_bytes(32, "little")
 
 
-class Round:
+class MaskedRound:
     """A round, step by step: clients with identities, and a server of which nothing is honest."""
 
-    def __init__(self, clients, threshold):
+    def __init__(self, clients, threshold, graph=None):
         self.everybody = range(clients)
         self.identities = [Ed25519PrivateKey.generate() for _ in self.everybody]
         roster = {u: key.public_key().public_bytes_raw() for u, key in enumerate(self.identities)}
-        graph = secagg.all_pairs(clients)
+        graph = graph or secagg.all_pairs(clients)
         self.party = [
             secagg.Client(u, graph[u], threshold, 0, self.identities[u], roster)
             for u in self.everybody
@@ -77,7 +100,8 @@ class Round:
     def share(self):
         letters = {u: p.share(self.keys) for u, p in enumerate(self.party)}
         for v, p in enumerate(self.party):
-            assert p.open({u: letters[u][v] for u in self.everybody if u != v}) == set()
+            inbox = {u: sent[v] for u, sent in letters.items() if u != v and v in sent}
+            assert p.open(inbox) == set()
 
 
 # The victim stands in the middle: the honest others on one side, their copies on the other.
@@ -85,7 +109,7 @@ class Round:
 @pytest.mark.parametrize("twin", [same, with_the_top_bit, of_small_order_apart])
 def test_a_copied_key_unmasks_nobody(victim, honest, colluders, twin):
     def server_sees(bare):
-        run = Round(2 * len(honest) + 1, 3)
+        run = MaskedRound(2 * len(honest) + 1, 3)
         for colluder, other in zip(colluders, honest, strict=True):
             run.announce(colluder, twin(run.keys[other].mask_key))
         run.share()
@@ -126,7 +150,7 @@ def test_a_server_that_follows_the_protocol_excludes_the_copy():
 
 
 def test_a_server_cannot_put_its_own_key_in_place_of_a_clients():
-    run = Round(3, 2)
+    run = MaskedRound(3, 2)
     middle = secagg.PrivateKey()
     run.keys[1] = clients_of.Announcement(
         middle.public, run.keys[1].channel_key, run.keys[1].signature
@@ -181,13 +205,13 @@ def test_no_sum_is_of_fewer_than_the_threshold():
                 total = total - mask if u < v else total + mask
         return total, x[sorted(kept)].sum(axis=0, dtype=np.uint32)
 
-    run = Round(clients, threshold)
+    run = MaskedRound(clients, threshold)
     run.share()
     run.reveals = lambda u, arrived, dropped: revealed_INSECURE(run.party[u], arrived, dropped)
     got, wanted = attack(run)
     assert np.array_equal(got, wanted)
 
-    run = Round(clients, threshold)
+    run = MaskedRound(clients, threshold)
     run.share()
     codes = {}
 
@@ -207,7 +231,7 @@ def test_no_sum_is_of_fewer_than_the_threshold():
 def test_nobody_is_told_to_mask_with_those_who_will_drop_out():
     """The victim is told of t − 1 others, whose keys the server then has all others recover."""
     clients, threshold, victim = 5, 3, 0
-    run = Round(clients, threshold)
+    run = MaskedRound(clients, threshold)
     run.share()
     run.party[victim].mask(vectors(1)[0], {0, 1, 2})
     with pytest.raises(secagg.Refused, match="two stories"):
@@ -222,6 +246,27 @@ def test_of_one_among_colluders_the_sum_is_the_vector():
     x = vectors(4)
     total = secagg.secure_sum(x, 4).total
     assert np.array_equal(total - x[1:].sum(axis=0, dtype=np.uint32), x[0])
+    # Nor of one whom dropouts leave among t − 1 colluders, though more than two are honest.
+    x = vectors(5)
+    total = secagg.secure_sum(x, 3, dropouts={1: "masked", 2: "masked"}).total
+    assert np.array_equal(total - x[3:].sum(axis=0, dtype=np.uint32), x[0])
+
+
+def test_complaints_can_leave_one_alone_among_colluders_one_below_the_threshold_and_no_fewer():
+    x, honest = vectors(5), secagg.Client.open
+
+    def complaining(colluders, of):
+        def opened(party, letters):
+            return honest(party, letters) | (of if party.id in colluders else set())
+
+        with mock.patch.object(secagg.Client, "open", opened):
+            return secagg.secure_sum(x, 3)
+
+    result = complaining({3, 4}, {1, 2})
+    assert result.arrived == {0, 3, 4}
+    assert np.array_equal(result.total - x[3] - x[4], x[0])
+    with pytest.raises(secagg.TooFewShares):
+        complaining({4}, {1, 2, 3})
 
 
 # --- who draws the graph --------------------------------------------------------------------------
@@ -252,6 +297,42 @@ def test_colluders_surround_a_victim_only_if_the_server_draws_the_graph():
     assert most < threshold  # fails with probability 20 · 1e-6
 
 
+@pytest.mark.parametrize("colluders", [{2, 3}, {2}])
+def test_of_a_client_whose_other_neighbours_drop_out_colluders_one_below_the_threshold_have_all(
+    colluders,
+):
+    """The server follows the protocol. Ten others' sum is no company: none is a neighbour."""
+    clients, degree, threshold, victim, dropped = 13, 4, 3, 4, {5, 6}
+    run = MaskedRound(clients, threshold, secagg.regular(clients, degree, Seats(range(clients))))
+    run.share()
+    x, everybody = vectors(clients), set(run.everybody)
+    masked, arrived = run.party[victim].mask(x[victim], everybody), everybody - dropped
+    for u in arrived - {victim}:
+        run.party[u].mask(x[u], everybody)
+    codes = {u: run.party[u].confirm(arrived) for u in arrived}
+    revealed = {
+        u: run.party[u].reveal({v: said[u] for v, said in codes.items() if u in said})
+        for u in arrived
+    }
+
+    def secret(owner):
+        holders = [u for u in revealed if owner in revealed[u]][:threshold]
+        rows = np.array([revealed[u][owner] for u in holders])[:, None]
+        return secagg.recover(rows, holders, threshold)[0]
+
+    known = {u: secagg.PrivateKey(secret(u)) for u in dropped}
+    known |= {u: run.party[u]._mask_key for u in colluders}  # they tell
+    bare = masked - secagg.expand(secret(victim), LENGTH)
+    for u, key in known.items():
+        seed = clients_of.pair_seed(key, u, victim, run.keys[victim], 0)
+        mask = secagg.expand(seed, LENGTH)
+        bare = bare - mask if victim < u else bare + mask
+    if len(colluders) == threshold - 1:
+        assert np.array_equal(bare, x[victim])
+    else:  # two below it an honest neighbour is left: 8 places, 8 · 2^−32 = 2e-9
+        assert not np.any(bare == x[victim])
+
+
 def test_twenty_neighbours_of_five_hundred_are_too_few():
     """k = 20, t = 13, a fifth collude: 4e-3 a round, not 1e-6; and a liar always wins."""
     curious, lying = (
@@ -259,6 +340,22 @@ def test_twenty_neighbours_of_five_hundred_are_too_few():
     )
     assert 3e-3 < curious < 4e-3
     assert lying > 1
+
+
+def test_the_neighbours_that_the_lab_says_are_needed_are_and_fewer_are_not(lab):
+    million, everybody = 10**6, lab["privacy_risk"]
+    for lying, k, t in ((False, 54, 35), (True, 114, 86)):
+        assert lab["neighbours"](million, lying) == (k, t)
+        for fewer in range(4, k, 2):  # whatever the threshold, one of the two risks is too large
+            for threshold in range(fewer // 2 + 1, fewer + 1):
+                enough = 2 * threshold - fewer - 1 if lying else threshold
+                lost = million * stats.hypergeom.sf(
+                    fewer - threshold, million - 1, million // 20, fewer
+                )
+                assert everybody(million, fewer, enough, million // 5) >= 1e-6 or lost >= 1e-6
+    # With t = 2k/3, in favour of the parties rounded up, a liar needs about a third of the k.
+    risks = [everybody(million, k, 2 * -(-2 * k // 3) - k - 1, million // 5) for k in range(501)]
+    assert min(risks[4:]) >= 1e-6 > everybody(million, 528, 2 * 352 - 528 - 1, million // 5)
 
 
 # --- a key that is recovered, and what it masked before -------------------------------------------

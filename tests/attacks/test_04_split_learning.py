@@ -56,6 +56,15 @@ def test_the_gradients_at_the_cut_lie_in_nine_directions(lab):
     assert values[8] >= 0.1 * values[0]
 
 
+def test_without_noise_ten_labels_give_the_others_away_at_either_cut(lab):
+    # The U-shaped split's second cut has the same gradient: g = W (p − e_y) / n.
+    gradients, truth = first_batches(lab, 0.0)
+    known = np.array([np.flatnonzero(truth == digit)[0] for digit in range(10)])
+    guessed = lab["direction_attack"](gradients, gradients[known], truth[known])
+    # Where p is nearly even, two labels' directions have a cosine of about −1/9, one's of 1.
+    assert np.mean(guessed == truth) >= 0.99
+
+
 def test_noise_that_stops_the_direction_attack_does_not_stop_the_projected_one(lab):
     gradients, truth = first_batches(lab, 4.0)
     known = np.array([np.flatnonzero(truth == digit)[0] for digit in range(10)])

@@ -1,6 +1,7 @@
 """Attacks on lab 05: labels from the result, errors under a flood, and what rounding takes away."""
 
 import math
+import re
 import types
 from functools import cache
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autograder.labs import MASTERS
 from labkit.data import load_mnist
 from labkit.encrypted import (
     FeaturesParty,
@@ -27,6 +29,8 @@ from labkit.encrypted import (
 from tests.attacks.cells import solution
 
 pytestmark = pytest.mark.labs
+
+MASTER = (MASTERS / "05_encrypted_labels.py").read_text()
 
 
 @cache
@@ -99,6 +103,12 @@ def test_with_label_dp_the_same_attack_stays_below_the_ceiling():
     limit = guessing_limit(1.0, 10)
     found = recovered(privacy)
     assert found <= limit + 5.6 * math.sqrt(limit * (1 - limit) / 128)
+
+
+def test_the_labs_delta_leaves_no_label_to_a_mechanism_that_publishes_labels():
+    (delta,) = re.findall("CLIP, NOISE, DELTA = .*, (.*?)  #", MASTER)
+    # Of 60 000 labels that are each published with probability δ one is with 0.6 %.
+    assert 60_000 * float(delta) < 0.01 and "1e-5" not in MASTER
 
 
 @pytest.mark.parametrize("mu", [0.25, 1.0, 2.0, 4.0])
@@ -223,7 +233,7 @@ def test_the_compiled_step_scales_as_the_protocol_does(lab):
     hidden, _ = net.forward(images)
     moves = label_sensitivity(images, hidden, net.weights[2])
 
-    class Kept:
+    class SumKeeper:
         """An optimizer that keeps the sums that it is given."""
 
         def apply_gradients(self, pairs):
@@ -233,7 +243,7 @@ def test_the_compiled_step_scales_as_the_protocol_does(lab):
     for i in range(6):
         released = []
         for label in range(10):
-            kept = Kept()
+            kept = SumKeeper()
             model = types.SimpleNamespace(trainable_variables=net.model.trainable_variables)
             model.optimizer = kept
             tf.config.run_functions_eagerly(True)

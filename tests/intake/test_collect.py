@@ -13,8 +13,8 @@ import pytest
 
 from autograder.intake import choose, files
 from autograder.intake import collect as collect_module
-from autograder.intake.choose import Source
 from autograder.intake.collect import Aside, BadUsage, Collected, collect
+from autograder.intake.reader import Source, unpacked, unpacking
 
 LAB = "00_tiny"
 
@@ -42,7 +42,7 @@ def source(place):
     if not isinstance(place, tuple):
         return Source(place.read_bytes, lambda: files.opened(files.ArchiveFile(place.read_bytes())))
     archive = files.opened(files.ArchiveFile(place[0].read_bytes()))
-    packed = choose.unpacking(archive, archive.infolist()[place[1]])
+    packed = unpacking(archive, archive.infolist()[place[1]])
     return Source(packed.content, lambda: files.opened(files.ArchiveFile(packed.content())))
 
 
@@ -52,6 +52,7 @@ def chosen(where, blanks=None, **more):
     result = {}
     for each in found:
         entries = [e if e.refused else replace(e, place=source(e.place)) for e in each.entries]
+        entries = [inside for entry in entries for inside in unpacked(entry)]
         choice = choose.choose(entries, LAB, blanks or {}, bool(each.lms))
         result[each.student] = Chosen(each, choice)
     assert len(result) == len(found)
@@ -563,8 +564,25 @@ def test_the_time_is_the_lmss_and_not_the_students(tmp_path):
         tmp_path / "outer.zip",
         {"leeann_1_2_all.zip": inner.read_bytes(), "ann/all.zip": inner.read_bytes()},
     )
-    for each in chosen(path)[0].values():
-        assert each.handed_in == datetime(2026, 11, 1, 12, each.lms == "", 0).astimezone(UTC)
+    found = {key: each.handed_in for key, each in chosen(path)[0].items()}
+    # Of a class's archive that no LMS made the times are the files'.
+    assert found == {"canvas-1": None, "ann": datetime(2026, 11, 1, 12, 1, 0).astimezone(UTC)}
+
+
+@pytest.mark.parametrize(
+    "name, when",
+    [
+        ("leeann_12_3_00_tiny.ipynb", None), ("Ann_1_assignsubmission_file_00_tiny.ipynb", None),
+        ("Ann_1_assignsubmission_file_/00_tiny.ipynb", None), ("lab-00-ann/00_tiny.ipynb", None),
+        ("Lab_ann_attempt_2026-11-05-10-00-00_00_tiny.ipynb", datetime(2026, 11, 5, 10)),
+        ("7-8 - Ann Lee - Nov 5, 2026 1000 AM - 00_tiny.ipynb", datetime(2026, 11, 5, 10)),
+        ("7-8 - Ann Lee - Nov 5, 2026 1000 AM/00_tiny.ipynb", datetime(2026, 11, 5, 10)),
+    ],
+)  # fmt: skip
+def test_a_download_s_own_times_are_nobody_s(found, name, when):
+    # Canvas and Moodle write into their archives when these are made: all would be late.
+    (each,) = found({name: "x"}).values()
+    assert each.handed_in == (when and when.astimezone(UTC))
 
 
 @pytest.mark.parametrize(
@@ -593,4 +611,4 @@ def test_a_timestamp_of_nbgraders(tmp_path, zone, hours):
     # In an LMS's download it is the student's own word.
     write(tmp_path / "lms", {f"Ann_1_assignsubmission_file_/{k[4:]}": v for k, v in files.items()})
     write(tmp_path / "lms", {"Ann_1_assignsubmission_file_/00_tiny/00_tiny.ipynb": "x"})
-    assert chosen(tmp_path / "lms")[0]["moodle-1"].handed_in.year == 2001
+    assert chosen(tmp_path / "lms")[0]["moodle-1"].handed_in is None

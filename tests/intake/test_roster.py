@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 from unicodedata import category
 
 import pytest
@@ -49,6 +50,27 @@ def listed(tmp_path, text, encoding="utf-8"):
 def test_names_in_whatever_form(tmp_path, text, encoding):
     people = listed(tmp_path, text, encoding).people
     assert [person.name for person in people] == ["Ann Lee", "Bo Kim"]
+
+
+@pytest.mark.parametrize(
+    "heading, written, when",
+    [
+        ("Last modified (submission)", "Thursday, 26 November 2026, 10:00 PM", (26, 22)),
+        ("Last modified (submission)", "Thursday, 26 November 2026, 10:00\u202fAM", (26, 10)),
+        ("Last modified (submission)", "Thursday, November 26, 2026, 10:00 PM", (26, 22)),
+        ("Last modified (submission)", "Thursday, 26 November 2026, 22:00", (26, 22)),
+        ("Submitted", "2026-11-26T22:00", (26, 22)), ("submitted_at", "2026-11-26", (26, 0)),
+        ("Submitted at", "2026-11-26T22:00:00Z", datetime(2026, 11, 26, 22, tzinfo=UTC)),
+        ("Submitted", "-", None), ("Submitted", "", None), ("Submitted", "2026-02-30", None),
+        ("Submitted", "Donnerstag, 26. November 2026, 22:00", None),
+        ("Submitted", "0001-01-01", None), ("Submitted", "9" * 5000, None),
+    ],
+)  # fmt: skip
+def test_when_a_list_says_that_somebody_handed_in(tmp_path, heading, written, when):
+    if isinstance(when, tuple):
+        when = datetime(2026, 11, *when).astimezone(UTC)
+    text = f'Identifier,Full name,"{heading}"\nParticipant 55,Ann Lee,"{written}"\n'
+    assert listed(tmp_path, text).people[0].handed_in == when
 
 
 def test_what_each_form_says(tmp_path):

@@ -15,7 +15,7 @@ from nbformat.v4 import new_notebook
 
 from autograder.judge import execution
 from autograder.judge.integrity import Report
-from autograder.judge.judge import Submission, Terms, judge
+from autograder.judge.judge import Order, Submission, Terms, judge
 from autograder.labs.master import read_lab
 from autograder.sandbox.inside import wire
 from autograder.sandbox.inside.guard import sign
@@ -61,7 +61,7 @@ def test_no_text_is_a_verdict(text):
     assert stated(text) == NOTHING
 
 
-class Shell:
+class ShellOfOneCheck:
     """IPython's, as far as `Session.judge` uses it."""
 
     def __init__(self, run):
@@ -98,7 +98,7 @@ def judged():
 
             thread = Thread(target=student, daemon=True)
             thread.start()
-            session.judge(Shell(check), ["f"], "", NONCE)
+            session.judge(ShellOfOneCheck(check), ["f"], "", NONCE)
             return json.loads(session.statement)
 
         yield judge
@@ -252,6 +252,6 @@ def test_no_answer_ends_the_judge_otherwise_than_by_its_own_errors(header, raw):
 
 def test_inputs_are_drawn_from_what_nobody_knows_unless_it_is_given():
     submission, lab = Submission("ann", new_notebook()), read_lab(MASTERS["00_tiny"])
-    seeds = {judge(submission, lab, Terms())[0].seed for _ in range(2)}
+    seeds = {judge(Order(submission, lab, Terms()))[0].seed for _ in range(2)}
     assert len(seeds) == 2
-    assert judge(submission, lab, Terms(seed=5))[0].seed == 5
+    assert judge(Order(submission, lab, Terms(seed=5)))[0].seed == 5

@@ -23,7 +23,7 @@ def test_delta_adds_what_the_theorem_says():
     correct, guesses, epsilon, delta, canaries = 45, 60, 0.7, 1e-3, 200
     q = 1 / (1 + math.exp(-epsilon))
     law = stats.binom(guesses, q)
-    # Theorem 5.2 term by term, the slow way.
+    # The main theorem for δ > 0, term by term, the slow way.
     slack = max(
         sum(law.pmf(k) for k in range(correct - i, correct)) / i for i in range(1, correct + 1)
     )

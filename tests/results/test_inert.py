@@ -31,7 +31,6 @@ from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from nbgrader.utils import is_solution
 from traitlets.config import Config
 
 from autograder import grade as grader
@@ -40,12 +39,12 @@ from autograder.intake import choices
 from autograder.intake.collect import Aside
 from autograder.intake.files import shown
 from autograder.intake.reading import Read
-from autograder.judge.judge import _note
+from autograder.judge.judge import _note, plain_long_lines
 from autograder.judge.outcome import Outcome
 from autograder.labs import build
 from autograder.results import exports, report, table
 from autograder.results.gradebook import Grade
-from autograder.sandbox.inert import PNG, inert_output, plain_long_lines
+from autograder.sandbox.inert import PNG, inert_output
 from autograder.sandbox.inside import clean
 from tests.tiny import TINY
 
@@ -282,17 +281,13 @@ def pages(folder, said):
     keys = [clean.key(f"{number}-{text}") for number, text in enumerate(said)]
     outcomes, found, grades = [], [collected("x", student="left out")], {}
     for key, text in zip(keys, said, strict=True):
-        notebook = build.solution(TINY)
-        for cell in notebook.cells:
-            if is_solution(cell):
-                cell.source = clean.source(text)
-        place = folder / "autograded" / key / TINY.name / f"{TINY.name}.ipynb"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(build.as_text(notebook), "utf-8")
         outcomes.append(graded(text, student=key))
         found.append(collected(text, student=key))
         grades[key] = replace(GRADE, comments=dict.fromkeys(TINY.exercises, text))
-    report.write(TINY, found, outcomes, grades, folder, aside=[Aside(text, text) for text in said])
+    texts = dict(zip(keys, map(clean.source, said), strict=True))
+    answers = {key: dict.fromkeys(TINY.exercises, text) for key, text in texts.items()}
+    report.write(TINY, found, outcomes, grades, folder, answers=answers.__getitem__,
+                 aside=[Aside(text, text) for text in said])  # fmt: skip
     return (
         (folder / "overview.html").read_text("utf-8"),
         [(folder / "feedback" / f"{key}.html").read_text("utf-8") for key in keys],
@@ -345,14 +340,11 @@ def test_what_is_shown_names_student_key_file_and_what_was_left_aside(tmp_path):
 def test_a_page_that_cannot_be_made_costs_no_other(tmp_path):
     pages(tmp_path, ["x"])
     outcomes = [graded("x", student=name) for name in ("ann", "bob", "cem")]
-    for name, text in (("ann", "{"), ("cem", None)):
-        place = tmp_path / "autograded" / name / TINY.name / f"{TINY.name}.ipynb"
-        place.parent.mkdir(parents=True)
-        place.write_text(text or build.as_text(build.solution(TINY)), "utf-8")
     outcomes[2].seconds = math.nan
     found = [collected("x", student=each.student) for each in outcomes]
-    report.write(TINY, found, outcomes, dict.fromkeys(("ann", "bob", "cem"), GRADE), tmp_path)
-    for name, reason in (("ann", "NotJSONError"), ("bob", "FileNotFoundError")):
+    grades, answers = dict.fromkeys(("ann", "bob", "cem"), GRADE), {"ann": 3, "cem": {}}
+    report.write(TINY, found, outcomes, grades, tmp_path, answers=answers.__getitem__)
+    for name, reason in (("ann", "AttributeError"), ("bob", "KeyError")):
         page = (tmp_path / "feedback" / f"{name}.html").read_text("utf-8")
         assert f"This could not be written: {reason}" in page and page.count("\n") == 1
     assert "pythagoras" in (tmp_path / "feedback" / "cem.html").read_text("utf-8")

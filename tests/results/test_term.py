@@ -16,12 +16,12 @@ from tests.tiny import FIXTURES, answered, double, grade, rows
 pytestmark = pytest.mark.grader
 
 ROSTER = """\
-Student,ID,SIS User ID,SIS Login ID,Section,Lab 00 (99)
-    Points Possible,,,,,10
-"Lee, Ann",11,S1,alee,A,
-"Kim, Bo",12,S2,bkim,B,
-"Kim, Bo",13,S3,bkim2,B,
-"Cruz, Cy",14,S4,ccruz,B,
+Student,ID,SIS User ID,SIS Login ID,Section,Lab 00 (99),Submitted
+    Points Possible,,,,,10,
+"Lee, Ann",11,S1,alee,A,,2026-11-02
+"Kim, Bo",12,S2,bkim,B,,2026-11-02
+"Kim, Bo",13,S3,bkim2,B,,2026-11-02
+"Cruz, Cy",14,S4,ccruz,B,,2026-11-02
 """
 WRONG = "def length(x, y):\n    return x + y"
 

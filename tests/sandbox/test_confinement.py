@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.labs.master import ROOT
+from autograder.labs import ROOT
 from autograder.sandbox import cgroup, confine, provisioner
 from autograder.sandbox.inside import jail, syscalls, watch
 from autograder.sandbox.kernel import Died, TimedOut

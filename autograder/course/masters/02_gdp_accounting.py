@@ -31,7 +31,7 @@
 # | σ, `noise_multiplier` | the noise's deviation over how far one person moves the sum | 1.3 |
 # | $q$, `sampling_probability` | the chance to be in a batch | 250 / 60 000 |
 # | $T$, `steps` | how many noisy sums an attacker sees | 3600, 15 epochs |
-# | δ | how likely the promise may fail | 1e-5 |
+# | δ | how likely the promise may fail | 1e-5, which lab 01 finds too large for 60 000 people |
 # | **ε** | **what is promised, and asked for; smaller is more private** | 0.82 to 16.5: this lab's question |
 # | μ | the same promise as a whole curve (Part 1), from which each δ's ε follows (Part 3) | 0.23 |
 # | α, β | an attacker's two errors (Part 1); in Part 4 α is something else, an *order* | |
@@ -139,7 +139,7 @@ pictures.two_errors()
 # %% [markdown]
 # ### A solved sibling: the curve of (ε, δ)
 #
-# An (ε, δ)-DP mechanism allows β no lower than this (Proposition 2.5 there):
+# An (ε, δ)-DP mechanism allows β no lower than this (shown there, after Wasserman and Zhou 2010):
 
 # %%
 def epsilon_delta_tradeoff(alpha, epsilon, delta):
@@ -1172,7 +1172,7 @@ print(
 # $$\mu = \sqrt2\, q\sqrt{T}\,\sqrt{e^{1/\sigma^2}\,\Phi\!\left(\tfrac{1.5}{\sigma}\right) +
 # 3\,\Phi\!\left(-\tfrac{0.5}{\sigma}\right) - 2}$$
 #
-# (Dong, Roth and Su 2019, Section 5). Careful, the neighbours are others here: one example is
+# (Dong, Roth and Su 2019, on stochastic gradient descent). Careful, the neighbours are others here: one example is
 # *replaced*, since a batch of fixed size can't lose one. Replacing moves the clipped sum by up to $2C$,
 # not $C$. The formula's σ is the noise over *that*: with DP-SGD's noise of $1.3\,C$ it is 0.65. (The
 # published uniform figure puts 1.3 where 0.65 belongs: it is true of a training with twice the noise. We
@@ -1335,7 +1335,7 @@ for times in (uses.min(), EPOCHS, uses.max()):
 #
 # Three answers. *Group privacy* counts $k$ neighbours in a row: $k\,\varepsilon$, but at a δ that grows like
 # $e^{k \varepsilon}$. A step's exact worst case is a **mixture of Gaussians**, $N(0, \sigma^2)$ against $N(K, \sigma^2)$ with
-# $K$ drawn ([Choquette-Choo et al. 2023, arXiv:2310.15526](https://arxiv.org/abs/2310.15526)), which `dp_accounting` composes.
+# $K$ drawn ([Ganesh 2024, arXiv:2401.10294](https://arxiv.org/abs/2401.10294)), which `dp_accounting` composes.
 # Or the *unit* changes: sample people, not images, and clip the mean gradient of each person's images
 # ([McMahan et al. 2017, arXiv:1710.06963](https://arxiv.org/abs/1710.06963)): then Ana is one example, and the ε is that of the table.
 

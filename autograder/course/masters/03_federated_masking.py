@@ -924,7 +924,7 @@ result = secagg.secure_sum(
 print("the protocol: places that differ:", int(np.sum(result.total != wanted)))
 print("excluded:", result.excluded)
 uniform = stats.kstest(result.masked[0] / 2**32, "uniform").pvalue
-print(f"is what the server saw of party 0 uniform? p = {uniform:.2f} (near 0 would mean no)")
+print(f"is what the server saw of party 0 uniform? p = {uniform:.2f} (below 1e-6 would mean no)")
 try:
     secagg.secure_sum(vectors, threshold=6, dropouts=dict.fromkeys(range(6), "masked"))
 except secagg.TooFewShares as error:
@@ -1011,7 +1011,8 @@ for threshold, dropouts, colluders in [
 # [Bell et al. 2020](https://eprint.iacr.org/2020/704) let each pair up with only $k$ random **neighbours**,
 # who hold its shares as it does itself: $n \cdot k$. The price is luck: if $t$ of your neighbours collude, a
 # curious server has your key. A lying one needs both kinds of answers from $k + 1$ holders, as in part 7:
-# $2t - k - 1$ colluders do. And if more than $k - t$ drop out, the sum is lost.
+# $2t - k - 1$ colluders do. And if more than $k - t$ of them drop out, the sum is lost, or worse: where all the
+# others collude, your vector is left alone with theirs.
 #
 # ### Exercise 10 · `privacy_risk` (medium, 8 minutes)
 #
@@ -1093,7 +1094,7 @@ plots.lines(
 
 # %% [markdown]
 # $k$ grows with the *logarithm* of $n$: in a crowd of a million, 54 neighbours against a curious server and
-# at least 114 against one that lies, with the thresholds printed above (with $t = 2k/3$, 498 even if nobody
+# at least 114 against one that lies, with the thresholds printed above (with $t = 2k/3$, over 500 even if nobody
 # dropped out). And *who draws the graph?* The bound holds if it is drawn after the colluders were chosen,
 # from randomness that nobody controls. A server that draws it seats its friends around you.
 #
@@ -1276,7 +1277,7 @@ for name, accuracies in tff_accuracies.items():
     print(f"{name:26} {accuracies[-1]:.4f} after {len(accuracies)} rounds")
 
 # %% [markdown]
-# The encoding costs no accuracy.
+# The encoding costs no accuracy to speak of: one test image more or less.
 #
 # ## What you proved, and what you did not
 #

@@ -742,7 +742,7 @@ for moment, hers, his in (
     )
 
 # %% [markdown]
-# **One labelled image of each digit, and alice has all the labels that bob would not hand over.** Split learning alone
+# **One labelled image of each digit, and alice has nearly all the labels that bob would not hand over.** Split learning alone
 # protects no labels.
 #
 # ### The other way round: inputs from smashed data
@@ -1492,7 +1492,7 @@ for name in ("honest", "hijacks"):
 # In full mode the rank test reports every hijacker (a tenth of the energy lies outside) and no honest bob (3e-15, float32's
 # rounding). The shuffled batches report every hijacker too (0.8 to 1.2); but in the first third *every honest bob* as well
 # (1.2, since his top has learned nothing to object with), and from the second on none (1.7 and more). And none of five is
-# no proof of a low rate of false alarms: with 95 % confidence it is below 45 %.
+# no proof of a low rate of false alarms: with 95 % confidence it is below 46 %.
 #
 # Neither is a guarantee. The rank test reports an honest bob with a deeper top, or with part 5's noise. A bob who knows of
 # it sends only what of his gradient lies in nine directions; one who sees that a batch is shuffled, and he has the labels to see

@@ -52,17 +52,6 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     refuted_at_all = audit.p_value(correct, guesses, 0.0, delta, canaries) <= 1 - confidence
     return np.float32(search(0.0, 20.0)) if refuted_at_all else 0.0
 
-# %% right="the middle of the last interval"
-def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
-    beta = 1 - confidence
-    if not audit.p_value(correct, guesses, 0.0, delta, canaries) <= beta:
-        return 0.0
-    low, high = 0.0, 20.0
-    while high - low > 0.01:
-        middle = (low + high) / 2
-        low, high = (middle, high) if audit.p_value(correct, guesses, middle, delta, canaries) <= beta else (low, middle)
-    return (low + high) / 2
-
 # %% right="steps that grow finer"
 def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     epsilon = 0.0
@@ -85,7 +74,18 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
 
 # %% wrong="the wrong side of the interval" edit={"<= 1 - confidence": "> 1 - confidence", "return low": "return high"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
 # %% wrong="compares with the confidence" edit={"<= 1 - confidence": "<= confidence"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
-# %% wrong="never says 0" edit={"return low": "return high"} loses={"lower_bound_of_a_lucky_guesser": "lower bound is 0"}
+# %% wrong="never says 0" edit={"return low": "return high"} loses={"lower_bound_is_where_refutation_ends": "not refuted itself", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
+
+# %% wrong="the middle of the last interval" loses={"lower_bound_is_where_refutation_ends": "not refuted itself"}
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    beta = 1 - confidence
+    if not audit.p_value(correct, guesses, 0.0, delta, canaries) <= beta:
+        return 0.0
+    low, high = 0.0, 20.0
+    while high - low > 0.01:
+        middle = (low + high) / 2
+        low, high = (middle, high) if audit.p_value(correct, guesses, middle, delta, canaries) <= beta else (low, middle)
+    return (low + high) / 2
 
 # %% wrong="a grid that is too coarse" loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
 def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):

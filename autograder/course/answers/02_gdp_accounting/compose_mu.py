@@ -54,10 +54,10 @@ def compose_mu(mus):
     return math.sqrt(total)
 
 # %% wrong="the first times the root of the count" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "(mus[0] * math.sqrt(len(mus)) if mus else 0.0)"} loses={"composition_adds_up_renyi_costs": "compose to"}
-# %% wrong="each release only once" of="solution" edit={"for mu in mus": "for mu in set(mus)"} loses={"composition_grows_with_the_root": "times one"}
+# %% wrong="each release only once" of="solution" edit={"for mu in mus": "for mu in set(mus)"} loses={"composition_adds_up_renyi_costs": "a 200th", "composition_grows_with_the_root": "times one"}
 # %% wrong="the last is forgotten" of="solution" edit={"in mus)": "in mus[:-1])"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 # %% wrong="cubes" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "sum(mu**3 for mu in mus) ** (1 / 3)"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 # %% wrong="at most three releases" of="solution" edit={"in mus)": "in mus[:3])"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 # %% wrong="half the sum of squares" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "math.sqrt(sum(mu**2 for mu in mus) / 2)"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
-# %% wrong="never nothing" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "math.sqrt(max(1e-10, sum(mu**2 for mu in mus)))"} loses={"composition_grows_with_the_root": "Nothing released"}
+# %% wrong="never nothing" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "math.sqrt(max(1e-30, sum(mu**2 for mu in mus)))"} loses={"composition_grows_with_the_root": "Nothing released"}
 # %% wrong="each μ rounded" of="solution" edit={"mu**2": "round(mu, 2) ** 2"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}

@@ -71,7 +71,7 @@ def reads(compute, data):
             found.add(name)
     return found
 
-# %% wrong="leaves the last array changed" loses={"the_data_stay_as_they_were": "work on copies"}
+# %% wrong="leaves the last array changed" loses={"whatever_is_read_is_found": "misses", "the_data_stay_as_they_were": "work on copies"}
 def reads(compute, data):
     before, found, last = compute(data), set(), None
     for name in list(data):
