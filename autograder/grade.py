@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from autograder.intake import choices, roster
 from autograder.intake.collect import BadUsage, collect
+from autograder.labs import MASTERS, UnknownLab, all_labs, named
 from autograder.results import folder
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from autograder.intake.roster import Joined
     from autograder.labs.master import Lab
     from autograder.run import Result, Settings
-
-MASTERS = Path(__file__).resolve().parent / "course" / "masters"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -56,7 +55,7 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
     add("--lab", required=True, help="the lab's name or number, such as 01_dp_sgd or 1")
     add("--submissions", type=_path, help="a folder or a zip; default: a sample class made now")
     add("--output", type=_path, help="default: grades/<lab>, or grades/sample-<lab>")
-    add("--roster", type=_path, metavar="CSV", help="the class list: who handed in nothing?")
+    add("--roster", type=_path, metavar="CSV", help="the class list, from now on")
     add("--file", action="append", default=[], metavar="STUDENT=FILE",
         help="let this file of a student's count, from now on; repeatable")  # fmt: skip
     add("--jobs", type=int, default=cores, help="default: the number of cores")
@@ -81,7 +80,7 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         _grade_class(arguments, masters)
-    except BadUsage as error:
+    except (BadUsage, UnknownLab) as error:
         sys.exit(f"Nothing graded: {error}")
     except OSError as error:  # a full disk, or a folder that is not ours
         problem = clean.line(str(error), 500)
@@ -129,23 +128,8 @@ def _stop(number: int, _) -> None:
     sys.exit(128 + number)
 
 
-def _lab(name: str, masters: Path) -> tuple[str, list[str]]:
-    """Return the lab that is meant, by its name, its beginning or its number, and all labs."""
-    labs = sorted(path.stem for path in masters.glob("*.py"))
-    meant = [lab for lab in labs if lab == name] or [
-        lab
-        for lab in labs
-        if (name.isdecimal() and lab.split("_")[0].isdecimal()
-            and int(lab.split("_")[0]) == int(name))
-        or (name and not name.isdecimal() and lab.startswith(name))
-    ]  # fmt: skip
-    if len(meant) != 1:
-        raise BadUsage(f"no lab {clean.line(name, 60)!r}: there is {', '.join(labs)}")
-    return meant[0], labs
-
-
 def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
-    name, labs = _lab(arguments.lab, masters)
+    name = named(arguments.lab, masters)
     if arguments.jobs < 1:
         raise BadUsage("--jobs must be at least 1")
     if (arguments.executor == "dask") != (arguments.scheduler is not None):
@@ -153,14 +137,17 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
     arguments.since = _time("--since", arguments.since)
     arguments.due = _time("--due", arguments.due)
     given = arguments.submissions
-    listed = roster.read(arguments.roster) if arguments.roster else None
     asked = choices.parsed(arguments.file)
     output = arguments.output or Path("grades", name if given else f"sample-{name}")
+    if arguments.roster is None and (output / roster.NAME).is_file():
+        arguments.roster = output / roster.NAME
+        print(f"The class list is {arguments.roster}, as it was given before.")
+    listed = roster.read(arguments.roster) if arguments.roster else None
     with tempfile.TemporaryDirectory(prefix="collected-") as temporary:
         source, expected = Path(temporary, "class"), None
         if given is None:
             expected = _sample(name, masters, source)
-        found, aside = collect(given or source, name, others=labs)
+        found, aside = collect(given or source, name, others=all_labs(masters))
         if given:
             folder.must_be_apart(given.resolve(), output.resolve())
         joined = roster.join(found, listed)
@@ -173,6 +160,8 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
             choices.called(found, joined, student, "--only") for student in arguments.only
         )
         folder.must_take(output)
+        if arguments.roster:
+            roster.keep(arguments.roster, output)
         if asked:
             choices.keep(output, chosen)
         for student in collected - {each.student for each in found}:

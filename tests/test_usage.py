@@ -55,7 +55,7 @@ def folder(tmp_path):
 def test_a_labs_number_or_beginning_is_enough(lab, folder, tmp_path):
     said = refused("--lab", lab, "--submissions", folder, "--only", "zoë",
                    "--output", tmp_path / "out")  # fmt: skip
-    assert said == "Nothing graded: no submission of zoë"
+    assert said == "Nothing graded: no submission of zoë: there is ann"
 
 
 @pytest.mark.parametrize("lab", ["", "1", "000_tiny", "tiny", "\ud800", "²"])
@@ -121,4 +121,4 @@ def test_make_hands_any_path_on(path):
     (line,) = done.stdout.replace("\\\n", " ").strip().splitlines()
     words = "set -f; python() { for word; do printf '<%s>\\n' \"$word\"; done; }; python "
     said = subprocess.run(["sh", "-c", words + line], capture_output=True, text=True).stdout
-    assert "<03_federated_masking>" in said and f"<{path}>" in said.splitlines()
+    assert "<3>" in said.splitlines() and f"<{path}>" in said.splitlines()

@@ -7,6 +7,7 @@ grading worksheet, Blackboard's and Brightspace's exports, GitHub Classroom's ro
 import csv
 import io
 import re
+import shutil
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,7 @@ from autograder.intake.collect import Collected, key_of
 from autograder.intake.files import BadUsage, shown
 from autograder.sandbox.inside import clean
 
+NAME = "roster.csv"  # in the output folder: the list that was given last
 MAX_BYTES = 32 << 20
 # The headings of a column, without marks and in lower case, the likeliest first.
 HEADINGS = {
@@ -133,6 +135,12 @@ def read(path: Path) -> Roster:
     canvas = "canvas" in columns
     named = [cell.strip() for cell in rows[0] if canvas and re.search(r" \([0-9]+\)\s*$", cell)]
     return Roster(tuple(dict.fromkeys(people)), tuple(named))
+
+
+def keep(path: Path, output: Path) -> None:
+    """Let a class list that could be read hold for later runs, too."""
+    if path.resolve() != (output / NAME).resolve():
+        shutil.copyfile(path, output / NAME)
 
 
 def _text(content: bytes) -> str:
@@ -285,6 +293,10 @@ def _logins(person: Person) -> set[str]:
     return {name.casefold() for name in (names | {person.github}) if name}
 
 
+def _own_logins(each: Collected) -> set[str]:
+    return {name.casefold() for name in (each.name, each.lms_id, *each.also) if name}
+
+
 def _whole_names(name: str) -> set[str]:
     """Return a name in one word as LMSs write it: the last name first, or the first."""
     words = [_glued(word) for word in re.split(r"[\s,_]+", name)]
@@ -304,10 +316,12 @@ _WAYS: tuple[tuple[str, Callable[[Person], Iterable], Callable[[Collected], Iter
     (
         "", _logins,
         # Numbers of Canvas's and Moodle's are of their own.
-        lambda each: {
-            name.casefold() for name in (each.name, each.lms_id, *each.also)
-            if name and each.lms not in ("canvas", "moodle")
-        },
+        lambda each: _own_logins(each) if each.lms not in ("canvas", "moodle", "github") else set(),
+    ),
+    (
+        # Who is called so there has chosen it: it may well be another's login here.
+        "found on the roster by the login at GitHub alone", _logins,
+        lambda each: _own_logins(each) if each.lms == "github" else set(),
     ),
     (
         "found on the roster by the name alone", lambda person: _whole_names(person.name),

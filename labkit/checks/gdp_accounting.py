@@ -17,12 +17,12 @@ from labkit.checks import (
     as_number,
     at_home,
     check,
-    lent_rng,
     likely,
     randomness,
     reason,
     require,
     shown,
+    student_rng,
 )
 
 # Closed forms in float64 are good to 1e-13 over all of the ranges drawn here; no wrong answer that
@@ -560,8 +560,10 @@ def tight_conversion_matches_the_library(eps_rdp: Callable, rng: np.random.Gener
         orders = rng.choice(among, int(rng.integers(1, 13)), replace=False).tolist()
         costs = _costs(sigma, q, steps, orders)
         want = _tight(costs, orders, delta)
-        # For hardly any cost the library has another way to ε = 0, which needs no orders.
-        if not np.all(np.isfinite(costs)) or want < 0.01:
+        # For hardly any cost the library has another way to ε = 0, which needs no orders: it did in
+        # 44 of 1012 draws whose ε is 0.01 or more by this formula.
+        other_way = np.any(delta**2 + np.expm1(-costs) > 0)
+        if not np.all(np.isfinite(costs)) or other_way or want < 0.01:
             continue
         compared += 1
         got = _rdp(eps_rdp, sigma, q, steps, delta, orders, "tight")
@@ -1148,7 +1150,7 @@ def noise_grows_with_the_group(microbatch_gradient: Callable, rng: np.random.Gen
         # Gradients within the clip: who scales noise by them shows.
         grads = np.zeros((batch, size), np.float32)
         grads[:] = clip / math.sqrt(size) * rng.choice([-1, 1], size)
-        result = microbatch_gradient(grads, group, clip, sigma, lent_rng(rng))
+        result = microbatch_gradient(grads, group, clip, sigma, student_rng(rng))
         noise = (_gradient(result, size) - grads[0]) / want
         ratio = float(np.sqrt(np.mean(noise**2)))
         slips = {
@@ -1197,7 +1199,7 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
     randomness.require_noise(a, "the noise")
     seeds = randomness.seeds_that_differ(rng, 900)
     noises = at_home(
-        microbatch_gradient, _noises, 3, seeds, lent_rng(rng),
+        microbatch_gradient, _noises, 3, seeds, student_rng(rng),
         randomness.generators_that_begin_alike(rng),
     )  # fmt: skip
     by_seed, in_turn, alike = (
@@ -1214,7 +1216,7 @@ def _noises(
     microbatch_gradient: Callable,
     size: int,
     seeds: list[int],
-    lent: np.random.Generator,
+    handed: np.random.Generator,
     alike: tuple[np.random.Generator, ...],
 ) -> list[np.ndarray]:
     """Return the noise of a call with each seed, of as many on one generator, and of two more."""
@@ -1225,6 +1227,6 @@ def _noises(
 
     return [
         np.array([draw(np.random.default_rng(seed)) for seed in seeds]),
-        np.array([draw(lent) for _ in seeds]),
+        np.array([draw(handed) for _ in seeds]),
         np.array([draw(rng) for rng in alike]),
     ]

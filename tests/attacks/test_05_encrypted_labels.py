@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from autograder.labs.master import MASTERS
+from autograder.labs import MASTERS
 from labkit.data import load_mnist
 from labkit.encrypted import (
     FeaturesParty,
@@ -234,7 +234,7 @@ def test_the_compiled_step_scales_as_the_protocol_does(lab):
     hidden, _ = net.forward(images)
     moves = label_sensitivity(images, hidden, net.weights[2])
 
-    class Kept:
+    class SumKeeper:
         """An optimizer that keeps the sums that it is given."""
 
         def apply_gradients(self, pairs):
@@ -244,7 +244,7 @@ def test_the_compiled_step_scales_as_the_protocol_does(lab):
     for i in range(6):
         released = []
         for label in range(10):
-            kept = Kept()
+            kept = SumKeeper()
             model = types.SimpleNamespace(trainable_variables=net.model.trainable_variables)
             model.optimizer = kept
             tf.config.run_functions_eagerly(True)
