@@ -11,10 +11,22 @@
     publish/   what leaves the repository: the students' tree, Gradescope's autograder
     run.py     a class from plan to results; grade.py is its command line
 
-A submission's way: `intake.collect` lists the files; `intake.reading` hands them to `intake.reader`
-in the sandbox, which chooses one (`choose`), parses it (`salvage`), and finds the answers
-(`rebuild`). `run` plans who is graded; `workers.machine` starts a process, in which `judge.judge`
-has `judge.execution` run the cells, and what comes back is in memory. `results.journal` writes the
-executed notebook, `results.course` the clean one, where nbgrader looks for them;
-`results.gradebook` records the points, and `results.report` makes the page.
+A notebook's walk, from the file to the student's page:
+
+     1. `intake.reader` reads the file that `choose` has chosen, in the sandbox,
+     2. `intake.rebuild` puts together what is the student's: of the cells that
+     3. `intake.salvage` parses, once,
+     4. `intake.search` finds those that are answers,
+     5. `intake.reading` takes them from the sandbox,
+     6. `intake.answers` puts them on the release,
+     7. `run` plans whether it is graded, and which checks of it, as
+     8. `results.journal` knows what was graded; in the end it writes it, once, as it was executed,
+     9. `workers.processes` starts a process for it,
+    10. `judge.judge` adds the hidden tests, and gives points for what has passed,
+    11. `judge.execution` runs it, cell by cell, in two kernels of `sandbox`,
+    12. `results.report` shows the answers on the page.
+
+Points go from `judge.judge` through `results.journal` into one database, nbgrader's, by
+`results.gradebook`. `results.course` gives the written notebook a second name, under which nbgrader
+looks for what was handed in. tests/test_walk.py follows a notebook, and compares with this list.
 """

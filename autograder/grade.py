@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from autograder.intake import choices, roster
 from autograder.intake.collect import BadUsage, collect
+from autograder.labs import MASTERS, UnknownLab, all_labs, named
 from autograder.results import folder
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from autograder.intake.roster import Joined
     from autograder.labs.master import Lab
     from autograder.run import Result, Settings
-
-MASTERS = Path(__file__).resolve().parent / "course" / "masters"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -81,7 +80,7 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         _grade_class(arguments, masters)
-    except BadUsage as error:
+    except (BadUsage, UnknownLab) as error:
         sys.exit(f"Nothing graded: {error}")
     except OSError as error:  # a full disk, or a folder that is not ours
         problem = clean.line(str(error), 500)
@@ -129,23 +128,8 @@ def _stop(number: int, _) -> None:
     sys.exit(128 + number)
 
 
-def _lab(name: str, masters: Path) -> tuple[str, list[str]]:
-    """Return the lab that is meant, by its name, its beginning or its number, and all labs."""
-    labs = sorted(path.stem for path in masters.glob("*.py"))
-    meant = [lab for lab in labs if lab == name] or [
-        lab
-        for lab in labs
-        if (name.isdecimal() and lab.split("_")[0].isdecimal()
-            and int(lab.split("_")[0]) == int(name))
-        or (name and not name.isdecimal() and lab.startswith(name))
-    ]  # fmt: skip
-    if len(meant) != 1:
-        raise BadUsage(f"no lab {clean.line(name, 60)!r}: there is {', '.join(labs)}")
-    return meant[0], labs
-
-
 def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
-    name, labs = _lab(arguments.lab, masters)
+    name = named(arguments.lab, masters)
     if arguments.jobs < 1:
         raise BadUsage("--jobs must be at least 1")
     if (arguments.executor == "dask") != (arguments.scheduler is not None):
@@ -163,7 +147,7 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
         source, expected = Path(temporary, "class"), None
         if given is None:
             expected = _sample(name, masters, source)
-        found, aside = collect(given or source, name, others=labs)
+        found, aside = collect(given or source, name, others=all_labs(masters))
         if given:
             folder.must_be_apart(given.resolve(), output.resolve())
         joined = roster.join(found, listed)

@@ -17,7 +17,6 @@ from datetime import datetime
 from pathlib import Path
 
 import nbformat
-from nbformat import NotebookNode
 
 from autograder.intake import reading
 from autograder.intake.cells import is_grade
@@ -26,18 +25,18 @@ from autograder.intake.reading import Read
 from autograder.intake.roster import Joined
 from autograder.judge import version
 from autograder.judge.execution import Times
-from autograder.judge.judge import Submission, Terms, refuse
+from autograder.judge.judge import Graded, Order, Submission, Terms, judge, refuse
 from autograder.judge.outcome import Outcome, merged, scored
-from autograder.labs.build import as_text, release
+from autograder.labs.build import release
 from autograder.labs.master import Lab
 from autograder.results import course, gradebook, report
-from autograder.results.journal import InUse, Journal, write_whole
+from autograder.results.journal import InUse, Journal
 from autograder.results.late import has_policy
 from autograder.results.table import MOST_NAME, shown
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
-from autograder.workers import cluster, machine, processes
-from autograder.workers.machine import Graded, Unusable
+from autograder.workers import cluster, processes
+from autograder.workers.ready import Unusable, ready
 
 # What no submission can cause in the folders of the grader's own.
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
@@ -133,7 +132,7 @@ def grade_all(
         OSError: the output folder cannot be written, or the disk is full.
     """
     confine.open_many_files()
-    machine.begin()
+    processes.begin(judge)  # by the time that there is what to grade, it is ready
     try:
         journal = Journal(output, lab.name, version.common(lab.name))
         db_url = course.prepare(lab, output, settings.db_url)
@@ -142,10 +141,12 @@ def grade_all(
     joined = joined or Joined()
     read = [_as_listed(each, joined) for each in _read(lab, found, settings)]
     plan = _plan(read, set(settings.only), lab, journal, settings)
+    # What follows is about the notebooks as they were executed.
+    read = [replace(each, notebook=None) for each in read]
     if plan.known:
         print(f"{len(plan.known)} of {len(read)} were graded before.")
     outcomes = plan.known | _run(plan, lab, journal, settings)
-    return _record(lab, read, outcomes, output, db_url, settings, aside, joined)
+    return _record(lab, read, outcomes, journal, output, db_url, settings, aside, joined)
 
 
 # --- plan -----------------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ def _run(plan: Plan, lab: Lab, journal: Journal, settings: Settings) -> dict[str
             outcome = _kept(journal, key, submission, graded, lab, settings.terms, plan.checks)
         else:
             outcome = graded[0]
-            _put(journal, *graded)
+            journal.put(*graded)
         outcomes[submission.student] = outcome
         progress.show(outcome)
 
@@ -252,7 +253,7 @@ def _ready(lab: Lab, settings: Settings) -> Iterator[Path | None]:
     _require(settings)
     if settings.sandbox == confine.NONE:
         print(confine.BANNER)
-    with _usable(), machine.ready(lab, settings.terms) as kernels:
+    with _usable(), ready(lab, settings.terms) as kernels:
         yield kernels if settings.executor == "processes" else None
 
 
@@ -295,16 +296,18 @@ def _attempts(
     Raises:
         OSError: it gave nothing, and there was no room for it.
     """
+    terms = settings.terms
+    orders = [Order(submission, lab, terms, kernels) for submission in submissions]
     if settings.executor == "dask":
         assert settings.scheduler is not None
-        ended = cluster.each(submissions, lab, settings.terms, settings.scheduler)
+        ended = cluster.each(orders, settings.scheduler)
     else:
-        ended = machine.each(submissions, lab, settings.terms, kernels, settings.jobs)
+        ended = processes.each(judge, orders, settings.jobs, terms.patience)
     with closing(ended):
-        for submission, graded, problem in ended:
+        for order, graded, problem in ended:
             if graded is None and shutil.disk_usage(tempfile.gettempdir()).free < LEAST_FREE:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), tempfile.gettempdir())
-            yield submission, graded, problem
+            yield order.submission, graded, problem
 
 
 def _broken(submission: Submission, problem: str, lab: Lab, terms: Terms) -> Graded:
@@ -353,14 +356,8 @@ def _kept(
         reason = f"could not be graded: {type(error).__name__}: {error}"
         refused = Submission(submission.student, None, submission.repairs, reason)
         outcome, notebook = refuse(refused, lab, terms)
-        _put(journal, outcome, notebook)
+        journal.put(outcome, notebook)
     return outcome
-
-
-def _put(journal: Journal, outcome: Outcome, notebook: NotebookNode) -> None:
-    """Put a notebook where the student's page is made from, without an entry in the journal."""
-    with suppress(Exception):
-        write_whole(journal.notebook(outcome.student), as_text(notebook).encode())
 
 
 class _Progress:
@@ -397,6 +394,7 @@ def _record(
     lab: Lab,
     read: list[Read],
     outcomes: dict[str, Outcome],
+    journal: Journal,
     output: Path,
     db_url: str,
     settings: Settings,
@@ -416,14 +414,15 @@ def _record(
         {each.student: each.handed_in for each in read if each.handed_in is not None},
         settings.due, names={each.student: each.name for each in read},
     )  # fmt: skip
-    problems |= course.submit(lab, [each for each in read if each.student in grades], output)
+    times = {each.student: each.handed_in for each in read if each.student in grades}
+    problems |= course.submit(lab, times, output)
     for outcome in in_order:
         if outcome.student in problems:
             problem = clean.line(f"could not be recorded: {problems[outcome.student]}")
             outcome.repairs.insert(0, problem)
     policy = has_policy(gradebook.course_config(Path.cwd()))
     report.write(
-        lab, read, in_order, grades, output, aside=aside, joined=joined,
+        lab, read, in_order, grades, output, answers=journal.answers, aside=aside, joined=joined,
         assignment=settings.assignment,
     )  # fmt: skip
     left_out = [each.student for each in read if each.student not in outcomes]

@@ -2,10 +2,6 @@
 
 LAB ?= 01
 
-# The lab's full name, so that its number is enough.
-MASTERS := autograder/course/masters
-MASTER = $(basename $(notdir $(or $(wildcard $(MASTERS)/$(LAB)*.py),$(wildcard $(MASTERS)/0$(LAB)_*.py))))
-
 # A variable's value as one word for the shell, whatever is in it.
 quoted = '$(subst ','\'',$(value $1))'
 
@@ -22,17 +18,17 @@ PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 .PHONY: grade similar release gradescope new-lab check test build mutate soak bench pictures format
 
 grade: .venv/synced  ## grade a class: LAB=01 SUBMISSIONS=folder or zip (without: a sample class)
-	$(BIN)/python -m autograder.grade --lab '$(or $(MASTER),$(LAB))' \
+	$(BIN)/python -m autograder.grade --lab $(call quoted,LAB) \
 		$(if $(value SUBMISSIONS),--submissions $(call quoted,SUBMISSIONS)) $(OPTIONS)
 
 similar: .venv/synced  ## say which answers of a graded class are alike: LAB=01
-	$(BIN)/python -m autograder.similarity --lab '$(or $(MASTER),$(LAB))' $(OPTIONS)
+	$(BIN)/python -m autograder.similarity --lab $(call quoted,LAB) $(OPTIONS)
 
 release: .venv/synced  ## write the students' own tree, without answers: OPTIONS='--to folder'
 	$(BIN)/python -m autograder.publish.release $(OPTIONS)
 
 gradescope: .venv/synced  ## make Gradescope's autograder for a lab: LAB=02
-	$(BIN)/python -m autograder.publish.gradescope --lab '$(or $(MASTER),$(LAB))' $(OPTIONS)
+	$(BIN)/python -m autograder.publish.gradescope --lab $(call quoted,LAB) $(OPTIONS)
 
 new-lab: .venv/synced  ## begin a lab from the template: NAME=06_private_means
 	$(BIN)/python -m autograder.labs.new '$(NAME)'

@@ -24,9 +24,10 @@ from nbgrader.preprocessors import Execute
 
 from autograder import run
 from autograder.intake.collect import collect
-from autograder.labs import build
+from autograder.labs import MASTERS, sample_class
 from autograder.labs.answers import read_answers
-from autograder.labs.master import MASTERS, Lab, read_lab
+from autograder.labs.build import as_text
+from autograder.labs.master import Lab, read_lab
 from autograder.results.gradebook import course_config, make_course
 from benchmarks import measure
 
@@ -38,17 +39,16 @@ def make_class(lab: Lab, folder: Path, size: int, rng: random.Random) -> dict[st
     answers = read_answers(MASTERS.parent / "answers" / lab.name, lab)
     points = {}
     for number in range(size):
-        notebook, student = build.release(lab), f"student{number:03}"
-        points[student] = 0.0
-        for exercise, checks in lab.exercises.items():
+        student, chosen = f"student{number:03}", []
+        for exercise in lab.exercises:
             # Two of three exercises are right: classes are.
             right = rng.random() < 2 / 3
-            answer = rng.choice([each for each in answers[exercise] if bool(each.loses) != right])
-            next(cell for cell in notebook.cells if cell.id == exercise).source = answer.source
-            points[student] += sum(p for check, p in checks.items() if check not in answer.loses)
+            same = [each for each in answers[exercise] if bool(each.loses) != right]
+            chosen.append(rng.choice(same))
+        notebook, points[student] = sample_class.filled(lab, chosen)
         path = folder / student / lab.name / f"{lab.name}.ipynb"
         path.parent.mkdir(parents=True)
-        path.write_text(build.as_text(notebook), "utf-8")
+        path.write_text(as_text(notebook), "utf-8")
     return points
 
 

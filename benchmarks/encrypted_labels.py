@@ -31,7 +31,7 @@ def data(features):
     """Images of that many pixels from 0 to 1, and labels."""
     import numpy as np
 
-    # Not by labkit.data: labkit settles on Keras 2, and tf_shell_ml's models need Keras 3.
+    # Not by labkit.data: labkit chooses Keras 2, and tf_shell_ml's models need Keras 3.
     with np.load(Path(__file__).parent.parent / "labkit" / "mnist" / "mnist.npz") as file:
         images, labels = file["x_train"], file["y_train"]
     if features == 196:
@@ -124,20 +124,20 @@ def published(features, hidden, share=1.0, chunk=256):
     through = on[:, None, :] * top.T[None]
     rows = min(features + 1, step * math.ceil((features + 1) * share / step))
     began_below = time.perf_counter()
-    below = [
+    columns = [
         sums((with_ones[:, None, p : p + step, None] * through[:, :, None]).reshape(BATCH, 10, -1))
         for p in range(0, rows, step)
     ]
     more = (time.perf_counter() - began_below) * ((features + 1) / rows - 1)
     # W₂ and its biases: each logit has slopes in its own column only; the rest is zeros.
     units = np.hstack([units, np.ones((BATCH, 1), np.float32)])
-    above = [
+    top = [
         sums(np.einsum("bj,ck->bcjk", units[:, j : j + 16], np.eye(10, dtype=np.float32)).reshape(
             BATCH, 10, -1))
         for j in range(0, hidden + 1, 16)
     ]  # fmt: skip
     seconds = time.perf_counter() - began + more
-    below, above = np.concatenate(below, axis=1), np.concatenate(above, axis=1)
+    below, above = np.concatenate(columns, axis=1), np.concatenate(top, axis=1)
     cosines = []
     for half, examples in enumerate(np.split(batch, 2)):
         w1, b1, w2, b2 = net.gradient(images[examples], labels[examples])
@@ -192,7 +192,7 @@ def tf_shell_model(kind, features, hidden):
         def on_train_batch_end(self, batch, logs=None):
             times.append(time.perf_counter())
 
-    times = []
+    times: list[float] = []
     x = tf.data.Dataset.from_tensor_slices(images[: 3 * rows].astype("float32")).batch(rows)
     y = tf.data.Dataset.from_tensor_slices(tf.one_hot(labels[: 3 * rows], 10)).batch(rows)
     model.fit(x, y, steps_per_epoch=3, epochs=1, verbose=0, callbacks=[Clock()])
@@ -244,7 +244,8 @@ def alone(call):
 
 def compare(sizes, contenders, rounds):
     """The contenders of one network, in turns."""
-    details, left_out = {name: [] for name in contenders}, {}
+    details: dict[str, list] = {name: [] for name in contenders}
+    left_out: dict[str, str] = {}
 
     def once(name):
         if name in left_out:

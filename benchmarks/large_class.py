@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,10 @@ from distributed import LocalCluster
 
 from autograder import run
 from autograder.intake.collect import collect
-from autograder.labs import build
+from autograder.labs import ROOT, sample_class
 from autograder.labs.answers import read_answers
-from autograder.labs.master import ROOT, read_lab
+from autograder.labs.build import as_text
+from autograder.labs.master import read_lab
 from benchmarks import measure
 
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -38,13 +40,10 @@ def make_class(folder: Path, size: int) -> dict[str, float]:
     points = {}
     turns = itertools.cycle(itertools.product(*answers.values()))
     for number, chosen in zip(range(size), turns, strict=False):
-        notebook, student = build.release(LAB), f"student{number:04}"
-        points[student] = 0.0
-        for (exercise, checks), answer in zip(LAB.exercises.items(), chosen, strict=True):
-            cell = next(cell for cell in notebook.cells if cell.id == exercise)
-            cell.source = f"{answer.source}\n# {student}"
-            points[student] += sum(p for check, p in checks.items() if check not in answer.loses)
-        (folder / f"{student}.ipynb").write_text(build.as_text(notebook), "utf-8")
+        student = f"student{number:04}"
+        own = [replace(answer, source=f"{answer.source}\n# {student}") for answer in chosen]
+        notebook, points[student] = sample_class.filled(LAB, own)
+        (folder / f"{student}.ipynb").write_text(as_text(notebook), "utf-8")
     return points
 
 

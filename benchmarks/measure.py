@@ -1,8 +1,8 @@
 """What every benchmark shares: contenders take turns in one run; medians, ratios and their spread.
 
 A contender is a function that does the work once. In each round every contender takes its turn, in
-random order, so that all meet the same load from elsewhere; a ratio is the median over rounds of
-its time to the base's of the same round, and its spread are the quartiles of these.
+random order, so that all meet the same load of other processes; a ratio is the median over rounds
+of its time to the base's of the same round, and its spread are the quartiles of these.
 """
 
 import json

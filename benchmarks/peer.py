@@ -18,7 +18,7 @@ class PeerError(Exception):
     """A peer's environment is missing, or its process failed; says which and what it printed."""
 
 
-class Peer:
+class PeerProgram:
     """A process of a peer's environment, ready to do its work once whenever it is asked."""
 
     def __init__(self, process: subprocess.Popen, name: str) -> None:
@@ -42,7 +42,7 @@ class Peer:
 
 
 @contextmanager
-def peer(environment: str, script: str, **arguments: Any) -> Iterator[Peer]:
+def peer(environment: str, script: str, **arguments: Any) -> Iterator[PeerProgram]:
     """Start `peers/<environment>/<script>.py`, whose `contender(**arguments)` returns the work.
 
     Raises:
@@ -60,7 +60,7 @@ def peer(environment: str, script: str, **arguments: Any) -> Iterator[Peer]:
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(variables),
     )  # fmt: skip
     try:
-        yield Peer(process, f"{environment}/{script}")
+        yield PeerProgram(process, f"{environment}/{script}")
     finally:
         assert process.stdin is not None
         with suppress(BrokenPipeError):

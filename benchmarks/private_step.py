@@ -10,6 +10,7 @@ few rounds of its own. Then the step's growth with the batch and with the model.
 
 import argparse
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import labkit  # noqa: F401
@@ -105,7 +106,7 @@ def vectorized_map(batch):
 def keras_step(model, optimizer, loss):
     model.compile(optimizer, loss)
     step = model.make_train_function()
-    batches = []
+    batches: list[Iterator] = []
 
     def call(x, y):
         if not batches:
@@ -178,7 +179,9 @@ def here(build, batch):
 
 def against_peers(batch, rounds, seed):
     """All contenders, this process's and the peers'."""
-    left_out, contenders, versions = {}, {}, {}
+    left_out: dict[str, str] = {}
+    contenders: dict[str, Callable] = {}
+    versions: dict[str, str] = {}
     with ExitStack() as stack:
         for name, build in HERE.items():
             contenders[name] = here(build, batch)

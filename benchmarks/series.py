@@ -8,6 +8,7 @@ measured from a new kernel to the first check of the lab's blank notebook, which
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -19,17 +20,17 @@ from benchmarks import measure
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class _Clock(NotebookClient):
+class _TimedClient(NotebookClient):
     """Keeps each cell's seconds."""
 
     def __init__(self, notebook, **options):
         super().__init__(notebook, timeout=1800, resources={"metadata": {"path": "."}}, **options)
         self.seconds: dict[str, float] = {}
 
-    async def async_execute_cell(self, cell, cell_index, **options):
+    async def async_execute_cell(self, cell, *more, **options):
         began = time.monotonic()
         try:
-            return await super().async_execute_cell(cell, cell_index, **options)
+            return await super().async_execute_cell(cell, *more, **options)
         finally:
             self.seconds[cell.id] = time.monotonic() - began
 
@@ -37,7 +38,7 @@ class _Clock(NotebookClient):
 def solution(lab: str) -> tuple[float, str]:
     """Run a solution in full mode; return its seconds, and which cell took longest."""
     notebook = nbformat.read(next((ROOT / "solutions").glob(f"{lab}*.ipynb")), as_version=4)
-    clock = _Clock(notebook)
+    clock = _TimedClient(notebook)
     began = time.monotonic()
     clock.execute()
     longest = max(clock.seconds, key=lambda cell: clock.seconds[cell])
@@ -49,7 +50,7 @@ def start(lab: str) -> float:
     notebook = nbformat.read(next((ROOT / "labs").glob(f"{lab}*.ipynb")), as_version=4)
     began = time.monotonic()
     try:
-        _Clock(notebook).execute()
+        _TimedClient(notebook).execute()
     except CellExecutionError:
         return time.monotonic() - began
     raise AssertionError("a blank lab passes its checks")
@@ -66,7 +67,7 @@ def main() -> None:
         seconds, notes[f"lab {lab}"] = solution(lab)
         whole[f"lab {lab}"] = [seconds]
     starts = measure.interleaved(
-        {f"lab {lab}": (lambda lab=lab: start(lab)) for lab in arguments.labs},
+        {f"lab {lab}": partial(start, lab) for lab in arguments.labs},
         arguments.starts, warm=1,
     )  # fmt: skip
     base = f"lab {arguments.labs[0]}"

@@ -40,7 +40,7 @@ def guess(scores: np.ndarray, included: np.ndarray, guesses: int) -> int:
     Args:
         scores: [canaries], higher where the model seems to remember the canary.
         included: [canaries], bool, the coins. They are used to count, not to guess.
-        guesses: how many guesses to make, even, at most the number of canaries, and settled before
+        guesses: how many guesses to make, even, at most the number of canaries, and fixed before
             the scores are seen: the p-value is not that of the best of several tries.
 
     Raises:

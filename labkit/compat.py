@@ -1,9 +1,9 @@
 """TensorFlow Privacy, TensorFlow Federated and tf-shell in one process, under TensorFlow 2.20.
 
 All three work with it, but not as they are: their last releases expect Keras 2 as `tf.keras`, and
-import modules that no longer exist for features that the labs never use. `prepare` settles both
-before TensorFlow is imported; `import labkit` calls it. Under a later TensorFlow (2.21 was tried)
-the first two work as well; tf-shell does not, and says so.
+import modules that no longer exist for features that the labs never use. `prepare` sets the former
+and supplies stand-ins for the latter before TensorFlow is imported; `import labkit` calls it. Under
+a later TensorFlow (2.21 was tried) the first two work as well; tf-shell does not, and says so.
 """
 
 import contextlib

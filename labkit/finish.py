@@ -236,7 +236,7 @@ def _advice(name: str) -> list[str]:
 
 
 def hand_in(name: str) -> None:
-    """Hand in: in Colab download this notebook as it stands, elsewhere say where its file lies.
+    """Hand in: in Colab download this notebook as it stands, otherwise say where its file is.
 
     Args:
         name: the lab's, such as "01_dp_sgd".

@@ -117,7 +117,7 @@ def clock(seconds: float) -> str:
 
 
 def notebook_display(line: str):
-    """Show `line` in the running notebook and return the handle to update it; None elsewhere."""
+    """Show `line` in the running notebook and return the handle to update it; or None."""
     ipython = sys.modules.get("IPython")
     if ipython is None or not hasattr(ipython.get_ipython(), "kernel"):
         return None

@@ -5,7 +5,7 @@ import sys
 from contextlib import contextmanager
 from socket import socketpair
 
-from autograder.labs.master import ROOT
+from autograder.labs import ROOT
 from autograder.sandbox.inside.judge import Session
 
 # What the student's kernel does, around a program that binds `functions`.

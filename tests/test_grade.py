@@ -16,8 +16,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.grade import main
-from autograder.labs import build
-from autograder.labs.master import MASTERS
+from autograder.labs import MASTERS, build
 from autograder.results import gradebook as gradebooks
 from autograder.results.gradebook import make_course
 from autograder.results.table import MOST_NAME, shown

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.labs.master import MASTERS, ROOT, read_lab
+from autograder.labs import MASTERS, ROOT, named
+from autograder.labs.master import read_lab
 
 PAGE = (ROOT / "autograder" / "README.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
@@ -44,9 +45,7 @@ def test_a_command_is_a_target_and_its_options_are_the_program_s(line):
         for option in re.findall(r" (--[a-z-]+)", run[found.end() :]):
             assert re.search(rf'add(_argument)?\("{option}"', program), (option, found[1])
     for lab in re.findall(r"LAB=(\d\d)", line):
-        assert any(
-            path.stem.startswith(f"{lab}_") and path.stem in run for path in MASTERS.glob("*.py")
-        )
+        assert f"--lab '{lab}'" in run and named(lab).startswith(f"{lab}_")
 
 
 def test_what_it_names_is_there():

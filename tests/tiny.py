@@ -14,8 +14,8 @@ import nbformat
 from autograder.grade import main
 from autograder.intake.answers import SKIP
 from autograder.intake.cells import is_locked
-from autograder.labs import build
-from autograder.labs.master import ROOT, read_lab
+from autograder.labs import ROOT, build
+from autograder.labs.master import read_lab
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TINY = read_lab(FIXTURES / "masters" / "00_tiny.py")

@@ -19,10 +19,11 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT))
 
+from autograder.intake.cells import is_setup  # noqa: E402
+from autograder.labs import MASTERS  # noqa: E402
 from autograder.labs.answers import read_answers  # noqa: E402
 from autograder.labs.build import release  # noqa: E402
-from autograder.labs.master import MASTERS, Lab, read_lab  # noqa: E402
-from autograder.sandbox.pool import setup_cells  # noqa: E402
+from autograder.labs.master import Lab, read_lab  # noqa: E402
 
 LAB, EXERCISE, MISTAKE = "01_dp_sgd", "clip_per_example", "clips the batch as one vector"
 STUDENTS = 16
@@ -37,7 +38,7 @@ def lab_page(lab: Lab, page: Path) -> None:
     at, end = ids.index(EXERCISE), ids.index([*lab.exercises[EXERCISE]][-1])
     notebook.cells[at].source = wrong.source
     shown = notebook.cells[at - 1 : end + 1]
-    notebook.cells = [*setup_cells(notebook), *shown]
+    notebook.cells = [*filter(is_setup, notebook.cells), *shown]
     NotebookClient(notebook, allow_errors=True, timeout=300).execute(cwd=str(ROOT))
     notebook.cells = shown
     for number, cell in enumerate((c for c in shown if c.cell_type == "code"), start=1):

@@ -4,7 +4,7 @@
 them; it opens none of a student's. `roster` says who is who on the class list, `choices` what a
 person wants to count. `reading` has each student's files read by `reader`, a program with limits in
 a sandbox, which chooses among them (`choose`), reads the cells of whatever it is (`salvage`), and
-finds the answers (`rebuild`, with `pieces` and `search`). What comes back is `answers`, which
+finds the answers (`rebuild`, with `search`). What comes back is `answers`, which
 `reading` puts on the release: nothing later sees the file.
 
 Of all that is in autograder the sandbox sees this folder and `inside`, so what runs there imports

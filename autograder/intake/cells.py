@@ -18,5 +18,10 @@ def is_locked(cell: NotebookNode) -> bool:
     return not is_solution(cell) and (is_grade(cell) or _says(cell, "locked"))
 
 
+def is_setup(cell: NotebookNode) -> bool:
+    """Whether it is the lab's own code, which runs before anything of a student's."""
+    return cell.cell_type == "code" and is_locked(cell) and not is_grade(cell)
+
+
 def _says(cell: NotebookNode, key: str) -> bool:
     return bool(cell.metadata.get("nbgrader", {}).get(key, False))

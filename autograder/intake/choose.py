@@ -1,19 +1,17 @@
 """Choose which of a student's files counts, in the limits of `reader`: all it reads is theirs."""
 
 import re
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from autograder.intake import files, names, salvage
-from autograder.intake.files import BadUsage, Entry
+from autograder.intake.files import Entry
 from autograder.intake.names import stem
 
 # What is read to tell an answered notebook from a blank one, and of how many.
 MAX_PEEK = 2**26
 MAX_PEEKED = 20
-MAX_MEMBERS = 20_000
 # How many files are named.
 MAX_NAMED = 20
 
@@ -33,14 +31,6 @@ class Choice:
     handed_in: datetime | None = None
 
 
-@dataclass(frozen=True)
-class Source:
-    """An entry's content, and what it is as an archive; both raise OSError with the reason."""
-
-    content: Callable[[], bytes]
-    archive: Callable[[], zipfile.ZipFile]
-
-
 def choose(
     entries: Sequence[Entry],
     lab: str,
@@ -51,15 +41,14 @@ def choose(
     """Return the one of a student's files that counts for a lab.
 
     Args:
-        entries: the files; the place of each that can be used is a `Source`.
+        entries: the files, unpacked; the place of each that can be used is a `reader.Source`.
         lab: the lab's name.
         blanks: each exercise's cell as students get it: a notebook that answers any is chosen
             before one that answers none.
         in_lms: whether an LMS knows the student, and so the time.
         wanted: the file that a person has chosen, if so.
     """
-    here = [each for entry in entries for each in _unpacked(entry)]
-    here, notes = files.without_course(here)
+    here, notes = files.without_course(entries)
     stamp = None
     for entry in here:
         if entry.parts == (lab, "timestamp.txt") and not (entry.packed or in_lms or entry.refused):
@@ -100,52 +89,6 @@ def choose(
     if left:
         notes.append(f"not looked at: {_listed(left)}")
     return Choice(chosen, notes=tuple(notes), handed_in=stamp or chosen.handed_in)
-
-
-def _unpacked(entry: Entry) -> Iterator[Entry]:
-    """Give what is in a student's own archive in place of the archive.
-
-    Nothing in it says when it was handed in.
-    """
-    if not entry.is_archive or entry.refused:
-        yield entry
-        return
-    try:
-        archive = entry.place.archive()
-    except BadUsage:
-        yield replace(entry, refused="it is no zip archive")
-        return
-    except OSError as error:
-        yield replace(entry, refused=f"it cannot be unpacked: {error}")
-        return
-    if len(archive.filelist) > MAX_MEMBERS:
-        yield replace(entry, refused=f"it holds {len(archive.filelist)} files: is it a zip bomb?")
-        return
-    inside = files.members(archive, lambda member: unpacking(archive, member), entry.parts)
-    if not inside:
-        yield replace(entry, refused="it is an empty archive")
-    for each in inside:
-        yield replace(
-            each, handed_in=entry.handed_in, doubtful=entry.doubtful, older=entry.older, packed=True
-        )
-
-
-def unpacking(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Source:
-    """Return the content of an archive's member, unpacked when it is asked for."""
-
-    def content() -> bytes:
-        try:
-            with archive.open(member) as packed:
-                return packed.read(files.MAX_FILE)
-        except MemoryError:
-            raise
-        except Exception as error:  # zipfile raises what its decompressors do, too
-            raise OSError(str(error) or type(error).__name__) from None
-
-    def nested() -> zipfile.ZipFile:
-        raise OSError("an archive in an archive is not opened")
-
-    return Source(content, nested)
 
 
 def _listed(names: list[str], *, last: bool = False) -> str:

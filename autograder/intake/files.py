@@ -187,12 +187,12 @@ class ArchiveFile(io.RawIOBase):
         if isinstance(self._file, bytes):
             data = self._file[self._at : self._at + size]
         else:
-            data = content(self._file, size, self._at)
+            data = _content(self._file, size, self._at)
         self._at += len(data)
         return _without_marks(data) if data[:4] in (b"PK\1\2", b"PK\3\4") else data
 
 
-def content(fd: int, most: int, at: int = 0) -> bytes:
+def _content(fd: int, most: int, at: int = 0) -> bytes:
     """Return so many bytes of a file, or as many as there are."""
     parts, left = [], most
     while left and (part := os.pread(fd, min(left, 1 << 24), at)):

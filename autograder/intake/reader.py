@@ -18,8 +18,9 @@ import signal
 import socket
 import sys
 import zipfile
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -30,10 +31,10 @@ from nbformat import NotebookNode
 
 from autograder.intake import choose, files, rebuild
 from autograder.intake.cells import is_solution
-from autograder.intake.choose import Source
-from autograder.intake.files import Entry
+from autograder.intake.files import BadUsage, Entry
 from autograder.sandbox.inside import clean, jail
 
+MAX_MEMBERS = 20_000  # of an archive
 MEMORY = 2 << 30
 CPU_SECONDS = 60
 SECONDS = 150  # on a loaded machine
@@ -143,7 +144,7 @@ def _limit() -> None:
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_NOFILE, 1024),
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CORE, jail.NO_CORE),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
@@ -179,7 +180,7 @@ def _answer(connection: socket.socket, lab: _Lab, archive: zipfile.ZipFile | Non
 def _read(
     job: dict[str, Any], fds: list[int], lab: _Lab, archive: zipfile.ZipFile | None
 ) -> dict[str, Any]:
-    entries = [_entry(each, fds, archive) for each in job["entries"]]
+    entries = [e for each in job["entries"] for e in unpacked(_entry(each, fds, archive))]
     choice = choose.choose(entries, lab.name, lab.blanks, job["in_lms"], job["wanted"])
     answer: dict[str, Any] = {"reason": choice.reason, "notes": choice.notes}
     if choice.entry is None:
@@ -210,8 +211,8 @@ def _entry(given: dict[str, Any], fds: list[int], archive: zipfile.ZipFile | Non
     elif given["member"] is not None:
         assert archive is not None
         member = archive.infolist()[given["member"]]
-        unpacked = choose.unpacking(archive, member)
-        source = Source(unpacked.content, partial(_opened_in, unpacked))
+        packed = unpacking(archive, member)
+        source = Source(packed.content, partial(_opened_in, packed))
     return Entry(
         tuple(given["parts"]), place=source, refused=given["refused"],
         doubtful=given["doubtful"], older=given["older"],
@@ -219,9 +220,67 @@ def _entry(given: dict[str, Any], fds: list[int], archive: zipfile.ZipFile | Non
     )  # fmt: skip
 
 
+# --- what is in a file, or in an archive of a student's -------------------------------------------
+
+
+@dataclass(frozen=True)
+class Source:
+    """An entry's content, and what it is as an archive; both raise OSError with the reason."""
+
+    content: Callable[[], bytes]
+    archive: Callable[[], zipfile.ZipFile]
+
+
+def unpacked(entry: Entry) -> Iterator[Entry]:
+    """Give what is in a student's own archive in place of the archive.
+
+    Nothing in it says when it was handed in.
+    """
+    if not entry.is_archive or entry.refused:
+        yield entry
+        return
+    try:
+        archive = entry.place.archive()
+    except BadUsage:
+        yield replace(entry, refused="it is no zip archive")
+        return
+    except OSError as error:
+        yield replace(entry, refused=f"it cannot be unpacked: {error}")
+        return
+    if len(archive.filelist) > MAX_MEMBERS:
+        yield replace(entry, refused=f"it holds {len(archive.filelist)} files: is it a zip bomb?")
+        return
+    inside = files.members(archive, lambda member: unpacking(archive, member), entry.parts)
+    if not inside:
+        yield replace(entry, refused="it is an empty archive")
+    for each in inside:
+        yield replace(
+            each, handed_in=entry.handed_in, doubtful=entry.doubtful, older=entry.older, packed=True
+        )
+
+
+def unpacking(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Source:
+    """Return the content of an archive's member, unpacked when it is asked for."""
+
+    def content() -> bytes:
+        try:
+            with archive.open(member) as packed:
+                return packed.read(files.MAX_FILE)
+        except MemoryError:
+            raise
+        except Exception as error:  # zipfile raises what its decompressors do, too
+            raise OSError(str(error) or type(error).__name__) from None
+
+    def nested() -> zipfile.ZipFile:
+        raise OSError("an archive in an archive is not opened")
+
+    return Source(content, nested)
+
+
 def _whole(fd: int) -> bytes:
-    # It may have grown since.
-    content = files.content(fd, files.MAX_FILE + 1)
+    with open(fd, "rb", closefd=False) as file:
+        file.seek(0)
+        content = file.read(files.MAX_FILE + 1)  # it may have grown since
     if len(content) > files.MAX_FILE:
         raise OSError(files.too_big(len(content)))
     return content

@@ -118,7 +118,7 @@ def _one(student: Collected, reader: "_Reader", release: NotebookNode) -> Read:
 
 
 def _job(student: Collected, stack: ExitStack) -> tuple[dict[str, Any], list[int], list[str]]:
-    """Return what the reader is told of a student's files, those opened for it, and notes."""
+    """Return the request about a student's files, the files opened for it, and notes."""
     entries, notes = files.without_course(student.entries)
     wanted = [
         entry
@@ -139,18 +139,18 @@ def _job(student: Collected, stack: ExitStack) -> tuple[dict[str, Any], list[int
         notes.append(f"{len(entries)} files were handed in: {MAX_NAMES} were looked at")
         entries = sorted(entries, key=lambda entry: id(entry) not in opened)[:MAX_NAMES]
     fds: list[int] = []
-    told = []
+    described = []
     for entry in entries:
         if id(entry) in too_many:
             entry = replace(entry, refused=f"only {MAX_FILES} files of a student are read")
-            told.append(_told(entry, False, fds, stack))
+            described.append(_described(entry, False, fds, stack))
         else:
-            told.append(_told(entry, id(entry) in opened, fds, stack))
-    job = {"entries": told, "in_lms": bool(student.lms), "wanted": student.wanted}
+            described.append(_described(entry, id(entry) in opened, fds, stack))
+    job = {"entries": described, "in_lms": bool(student.lms), "wanted": student.wanted}
     return job, fds, notes
 
 
-def _told(entry: Entry, opened: bool, fds: list[int], stack: ExitStack) -> dict[str, Any]:
+def _described(entry: Entry, opened: bool, fds: list[int], stack: ExitStack) -> dict[str, Any]:
     refused, fd, member = entry.refused, None, None
     if opened and isinstance(entry.place, tuple):
         member = entry.place[1]
@@ -206,17 +206,17 @@ def _understood(
     )
 
 
-def _time(student: Collected, told: str | None) -> datetime | None:
+def _time(student: Collected, said: str | None) -> datetime | None:
     """Return when the file that counts was handed in.
 
     Raises:
         ValueError, TypeError: no file was, as far as an LMS or the file system knows; and there is
             an LMS, or nbgrader's `timestamp.txt` cannot say so either.
     """
-    time = None if told is None else datetime.fromisoformat(told)
+    time = None if said is None else datetime.fromisoformat(said)
     seen = time in {entry.handed_in for entry in student.entries}
     if not (seen or (time and not student.lms and files.EARLIEST <= time <= datetime.now(UTC))):
-        raise ValueError(f"none of its files was handed in at {told}")
+        raise ValueError(f"none of its files was handed in at {said}")
     return time
 
 

@@ -15,9 +15,8 @@ from nbformat import NotebookNode
 from autograder.intake import salvage
 from autograder.intake.answers import Answers, is_demonstration
 from autograder.intake.cells import is_grade, is_locked, is_solution
-from autograder.intake.pieces import rejoined, taken_apart, unmerged
 from autograder.intake.salvage import SubmittedCell, Unreadable, as_dict
-from autograder.intake.search import Search
+from autograder.intake.search import find
 
 __all__ = ["Rebuilt", "Unreadable", "rebuild"]
 
@@ -84,10 +83,10 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
     result = Rebuilt(release, repairs=document.repairs)
     if document.metadata is not None:
         result.repairs += _kernel_repairs(document.metadata, release)
-    cells, found = _arranged(document.cells, release, result.repairs)
+    cells, found = find(document.cells, release, result.repairs)
     if not any(name in found for name in exercises):
         inner = salvage.notebooks_in(document.cells)
-        cells, found = _arranged(inner, release, result.repairs)
+        cells, found = find(inner, release, result.repairs)
         if not any(name in found for name in exercises):
             raise Unreadable("none of the lab's exercises is in it: is it another lab's notebook?")
         result.repairs.append("the answers stood in a notebook inside a cell")
@@ -110,17 +109,6 @@ def rebuild(submitted: bytes, release: NotebookNode) -> Rebuilt:
     result.answers.demonstrated = _uses_demonstrations(placed, release)
     result.repairs = list(dict.fromkeys(result.repairs))
     return result
-
-
-def _arranged(
-    cells: list[SubmittedCell], release: NotebookNode, repairs: list[str]
-) -> tuple[list[SubmittedCell], dict[str, SubmittedCell]]:
-    """Return the cells as the student once wrote them, and which is which of the release's."""
-    for step in (unmerged, rejoined, taken_apart):
-        cells = step(cells, release, repairs)
-    search = Search(cells, release)
-    repairs += search.notes()
-    return cells, search.found
 
 
 def _text(cell: NotebookNode, found: dict[str, SubmittedCell], result: Rebuilt) -> str | None:

@@ -27,13 +27,13 @@ from time import monotonic
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
-from nbgrader.utils import is_grade, is_solution
 
 from autograder.intake.answers import SKIP
+from autograder.intake.cells import is_grade, is_setup, is_solution
 from autograder.judge.integrity import Report
 from autograder.sandbox.inside import clean
 from autograder.sandbox.kernel import CUT, INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
-from autograder.sandbox.pool import prepared, setup_cells
+from autograder.sandbox.pool import prepared
 from autograder.sandbox.provisioner import KernelSettings
 
 # The ends of the calls between them, as their cells name them.
@@ -156,7 +156,7 @@ class _Kernels:
         deadline: float,
     ):
         self._settings, self._seed, self._times, self._deadline = settings, seed, times, deadline
-        self._setup = setup_cells(notebook)
+        self._setup = [cell for cell in notebook.cells if is_setup(cell)]
         # Those that have run in every kernel when it starts; not one that something comes before.
         ready = prepared(settings.pool)
         code = [cell for cell in notebook.cells if runs(cell)]

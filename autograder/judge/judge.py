@@ -19,9 +19,12 @@ from autograder.judge.execution import NOT_RUN, NOWHERE, Execution, Times, execu
 from autograder.judge.outcome import MAX_REASON, Outcome
 from autograder.labs.build import release
 from autograder.labs.master import Lab
-from autograder.sandbox.inert import plain_long_lines
 from autograder.sandbox.inside import clean
 from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
+
+# Beyond the notebook's own time limit: what starting, converting and a loaded machine may take.
+GRACE_SECONDS = 300
+LONGEST_LINE = 1000  # that pygments colours: it takes 4 s for the 16 kB of "a.a.a…"
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,33 @@ class Terms:
     limits: Limits = field(default_factory=Limits)
     seed: int | None = None
 
+    @property
+    def patience(self) -> float:
+        """How many seconds grading one submission may take."""
+        return self.times.notebook + GRACE_SECONDS
 
-def judge(
-    submission: Submission, lab: Lab, terms: Terms, pool: Path | None = None
-) -> tuple[Outcome, NotebookNode]:
+
+@dataclass(frozen=True)
+class Order:
+    """A submission, and all that judging it needs, also in another process.
+
+    `pool` is the socket of a pool whose kernels hold the lab's imports (see sandbox/pool.py).
+    """
+
+    submission: Submission
+    lab: Lab
+    terms: Terms
+    pool: Path | None = None
+
+
+Graded = tuple[Outcome, NotebookNode]
+
+
+def judge(order: Order) -> Graded:
     """Run a submission in sandboxed kernels and judge it by the lab's checks, hidden tests too.
 
     Args:
-        submission: the submission; it is left as it is.
-        lab: the lab.
-        terms: how it is graded.
-        pool: the socket of a pool whose kernels hold the lab's imports (see sandbox/pool.py).
+        order: the submission, which is left as it is, and how it is graded.
 
     Returns:
         the outcome, and the notebook as it was executed.
@@ -75,6 +94,7 @@ def judge(
         kernel.Unstartable: no kernel starts here, which is no submission's fault.
     """
     began = time.monotonic()
+    submission, lab, terms, pool = order.submission, order.lab, order.terms, order.pool
     notebook = _with_hidden_tests(submission, lab)
     plain_long_lines(notebook)
     chosen = (seed for seed in (submission.seed, terms.seed) if seed is not None)
@@ -96,7 +116,7 @@ def judge(
     return outcome, notebook
 
 
-def refuse(submission: Submission, lab: Lab, terms: Terms) -> tuple[Outcome, NotebookNode]:
+def refuse(submission: Submission, lab: Lab, terms: Terms) -> Graded:
     """Return the outcome of a submission that cannot be graded, and a notebook that says why.
 
     Nothing is run: every check fails for the reason that `submission.refused` gives.
@@ -140,6 +160,14 @@ def _with_hidden_tests(submission: Submission, lab: Lab) -> NotebookNode:
     if submission.repairs:
         notebook.cells.insert(0, _note("Before grading", submission.repairs))
     return notebook
+
+
+def plain_long_lines(notebook: NotebookNode) -> None:
+    """Mark cells of code with very long lines, in place, as ones that nbconvert does not colour."""
+    for cell in notebook.cells:
+        longest = max(map(len, cell.source.split("\n")))
+        if cell.cell_type == "code" and longest > LONGEST_LINE:
+            cell.metadata.magics_language = "text"
 
 
 def _note(title: str, texts: Iterable[str]) -> NotebookNode:

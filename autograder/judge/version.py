@@ -11,11 +11,8 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from nbformat import NotebookNode
-
-from autograder.intake.answers import SKIP
-from autograder.intake.cells import is_grade, is_solution
-from autograder.labs.master import CHECKS, MASTERS, ROOT, Lab, check_functions, module
+from autograder.labs import MASTERS, ROOT
+from autograder.labs.master import CHECKS, Lab, check_functions, module
 
 # What decides about points. What the intake makes of a file is in the clean notebook, and each
 # grade is one of that.
@@ -54,18 +51,6 @@ def checks(lab: Lab) -> dict[str, str]:
         check: _hash(f"{part}\0".encode() for part in (cells[check], functions.get(check, "")))
         for check in lab.checks
     }
-
-
-def executed(notebook: NotebookNode) -> list[list[str]]:
-    """Return the code of a submission that runs, in order, with the exercises' names."""
-    # The other cells' ids are counted, and change when a check comes or goes.
-    return [
-        [cell.id if is_solution(cell) else "", cell.source]
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        and not is_grade(cell)
-        and SKIP not in cell.metadata.get("tags", ())
-    ]
 
 
 def _functions(place: Path) -> dict[str, str]:

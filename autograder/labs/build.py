@@ -24,16 +24,9 @@ from nbgrader.preprocessors import (
 )
 from nbgrader.utils import is_solution
 
+from autograder.labs import MASTERS, ROOT
 from autograder.labs.importing import Unimportable, import_checks
-from autograder.labs.master import (
-    MARKER,
-    MASTERS,
-    ROOT,
-    Lab,
-    has_module,
-    read_lab,
-    solution_size,
-)
+from autograder.labs.master import MARKER, Lab, has_module, read_lab, solution_size
 from autograder.labs.percent import Malformed
 
 COURSE = ROOT / "build" / "course"

@@ -6,15 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from autograder.labs.master import CHECKS, MASTERS, module
+from autograder.labs import MASTERS
+from autograder.labs.master import CHECKS, module
 
 
 class Unimportable(ValueError):
     """Checks cannot be imported; the message begins with `file:line`."""
 
 
-# Imports what it is told, and says of the first module that cannot be where that is: the last line
-# of a module of checks, or the module itself.
+# Imports the modules named, and says of the first that cannot be where that is: the last line of a
+# module of checks, or the module itself.
 IMPORT = """
 import importlib, sys, traceback
 for name, place in zip(sys.argv[1::2], sys.argv[2::2]):

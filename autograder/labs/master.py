@@ -18,11 +18,9 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.labs import percent
+from autograder.labs import ROOT, percent
 from autograder.labs.percent import Malformed
 
-ROOT = Path(__file__).resolve().parents[2]
-MASTERS = ROOT / "autograder" / "course" / "masters"
 CHECKS = ROOT / "labkit" / "checks"
 
 MARKER = re.compile(r"^\s*#+ *(BEGIN|END) (SOLUTION|HIDDEN TESTS)\b")

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from autograder.labs.master import ROOT, colab_url, module
+from autograder.labs import ROOT
+from autograder.labs.master import colab_url, module
 
 TEMPLATE = Path("autograder", "course", "template")
 ROW = re.compile(r"^\| \d\d \| .*\n", re.M)

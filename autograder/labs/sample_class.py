@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -39,12 +40,19 @@ def _partly_right(
 
     Different numbers take different answers, wrong at different places.
     """
-    notebook = release(lab)
-    points: float = 0
-    for index, (exercise, checks) in enumerate(lab.exercises.items()):
+    chosen = []
+    for index, exercise in enumerate(lab.exercises):
         wrong = (index + number) % 2 == 1
         choice = [answer for answer in answers[exercise] if bool(answer.loses) == wrong]
-        answer = choice[(number - 1) // 2 % len(choice)]
+        chosen.append(choice[(number - 1) // 2 % len(choice)])
+    return filled(lab, chosen)
+
+
+def filled(lab: Lab, answers: Iterable[Answer]) -> tuple[NotebookNode, float]:
+    """Return the release with an answer to each exercise, in their order, and its points."""
+    notebook = release(lab)
+    points: float = 0
+    for (exercise, checks), answer in zip(lab.exercises.items(), answers, strict=True):
         _cell(notebook, exercise).source = answer.source
         points += sum(worth for check, worth in checks.items() if check not in answer.loses)
     return notebook, points

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from autograder.labs.master import ROOT
+from autograder.labs import ROOT
 
 
 class Unlisted(ValueError):

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from autograder.intake.collect import BadUsage, collect
 from autograder.intake.lms import METADATA
-from autograder.labs.master import MASTERS, ROOT, Lab, read_lab
+from autograder.labs import MASTERS, ROOT, UnknownLab, named
+from autograder.labs.master import Lab, read_lab
 from autograder.publish import Unlisted, listed
 from autograder.results import gradebook
 from autograder.run import Settings, grade_all
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--lab", help="the master's name, such as 02_gdp_accounting")
+    add("--lab", help="the lab's name or number, such as 02_gdp_accounting or 2")
     add("--sandbox", choices=confine.KINDS, default="bwrap", help="default: bwrap")
     add("--to", type=Path, help="default: build/gradescope/<lab>.zip, or <lab>_INSECURE.zip")
     add("--run", type=Path, metavar="FOLDER", help="grade the submission in Gradescope's folder")
@@ -60,16 +61,14 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
         if arguments.run:
             run(arguments.run, masters)
         else:
-            labs = sorted(path.stem for path in masters.glob("*.py"))
-            if arguments.lab not in labs:
-                raise NoAutograder(f"no lab {arguments.lab!r}: there is {', '.join(labs)}")
+            lab = named(arguments.lab or "", masters)
             insecure = "_INSECURE" if arguments.sandbox == confine.NONE else ""
-            default = ROOT / "build" / "gradescope" / f"{arguments.lab}{insecure}.zip"
+            default = ROOT / "build" / "gradescope" / f"{lab}{insecure}.zip"
             path = arguments.to or default
-            make(masters / f"{arguments.lab}.py", arguments.sandbox, path)
+            make(masters / f"{lab}.py", arguments.sandbox, path)
             print(f"Written to {path}")
             print(confine.BANNER if insecure else "It grades in the sandbox, or not at all.")
-    except (NoAutograder, BadUsage, Unlisted, gradebook.Unfit, OSError) as error:
+    except (NoAutograder, UnknownLab, BadUsage, Unlisted, gradebook.Unfit, OSError) as error:
         sys.exit(f"Nothing graded: {error}" if arguments.run else f"No autograder: {error}")
 
 

@@ -13,8 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from autograder.labs import MASTERS, ROOT
 from autograder.labs.build import build
-from autograder.labs.master import MASTERS, ROOT, colab_url
+from autograder.labs.master import colab_url
 from autograder.labs.percent import Malformed
 from autograder.publish import Unlisted, listed
 

@@ -3,14 +3,12 @@
 Whatever nbgrader runs there runs in the grader's sandbox, or not at all.
 """
 
+import shutil
 import tempfile
-from copy import copy
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
-from autograder.intake.reading import Read
-from autograder.judge.execution import NOWHERE
-from autograder.labs.build import as_text, release, write_source
+from autograder.labs.build import write_source
 from autograder.labs.master import Lab
 from autograder.results import gradebook
 from autograder.results.folder import FIRST_LINE, SECOND_LINE
@@ -44,29 +42,38 @@ def prepare(lab: Lab, output: Path, db_url: str | None) -> str:
     return url
 
 
-def submit(lab: Lab, found: list[Read], output: Path) -> dict[str, str]:
-    """Put the clean notebooks where nbgrader's formgrader looks for them, with the time.
+def submit(lab: Lab, times: dict[str, datetime | None], output: Path) -> dict[str, str]:
+    """Put notebooks where nbgrader's formgrader looks for what was handed in, with the times.
 
-    Nothing that a student wrote but answers is in them, and no program outside the sandbox has the
-    kernel that they name.
+    They are the executed ones, each under a second name: nothing that a student wrote but answers
+    is in them, nbgrader restores the rest, and no program outside the sandbox has their kernel.
+
+    Args:
+        lab: the lab.
+        times: when each student handed in, as far as known.
+        output: the folder, with the executed notebooks in autograded/.
 
     Returns:
         whose could not be put there, and why.
     """
     problems = {}
-    for each in found:
-        folder = output / "submitted" / each.student / lab.name
+    for student, time in times.items():
+        executed, submitted = (
+            output / part / student / lab.name / f"{lab.name}.ipynb"
+            for part in ("autograded", "submitted")
+        )
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            notebook = release(lab) if each.notebook is None else each.notebook
-            notebook = copy(notebook)
-            notebook.metadata = notebook.metadata | {"kernelspec": NOWHERE}
-            write_whole(folder / f"{lab.name}.ipynb", as_text(notebook).encode())
-            if each.handed_in is not None:
-                stamp = f"{each.handed_in.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
-                write_whole(folder / "timestamp.txt", stamp.encode())
+            submitted.parent.mkdir(parents=True, exist_ok=True)
+            submitted.unlink(missing_ok=True)
+            try:
+                submitted.hardlink_to(executed)
+            except OSError:  # a file has one name here
+                shutil.copyfile(executed, submitted)
+            if time is not None:
+                stamp = f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
+                write_whole(submitted.with_name("timestamp.txt"), stamp.encode())
         except Exception as error:
-            problems[each.student] = f"{type(error).__name__}: {error}"
+            problems[student] = f"{type(error).__name__}: {error}"
     return problems
 
 

@@ -10,15 +10,17 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import nbformat
 from nbformat import NotebookNode
 
-from autograder.judge import version
+from autograder.intake.answers import SKIP, is_own
+from autograder.intake.cells import is_grade, is_solution
 from autograder.judge.judge import Submission, Terms
 from autograder.judge.outcome import Outcome
-from autograder.labs.build import as_text
 
 
 class InUse(ValueError):
@@ -30,6 +32,7 @@ class Kept:
     """An outcome that is kept: `checks` says by which version of each its verdicts were given.
 
     `own` is how many of the repairs are not the execution's, but what was read of the file.
+    `answers` are the sources that were graded, by exercise.
     """
 
     outcome: Outcome
@@ -37,6 +40,7 @@ class Kept:
     notebook: str
     checks: dict[str, str]
     own: int = 0
+    answers: dict[str, str] = field(default_factory=dict, repr=False)
 
     def standing(self, checks: dict[str, str], repairs: Sequence[str]) -> Outcome:
         """Return the outcome of those checks that are what they were; with a new file's repairs."""
@@ -81,7 +85,7 @@ class Journal:
         settings = asdict(terms)
         del settings["threads"]  # how many cores there were changes no grade
         notebook = submission.notebook
-        code = submission.refused if notebook is None else version.executed(notebook)
+        code = submission.refused if notebook is None else _executed(notebook)
         about = [self._lab, self._version, submission.student, settings, code]
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
@@ -113,16 +117,29 @@ class Journal:
         own: int = 0,
     ) -> None:
         """Keep an outcome and its notebook, on the disk and not only on its way there."""
-        target = self.notebook(outcome.student)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        text = as_text(notebook).encode()
-        write_whole(target, text)
+        text = self._write(outcome.student, notebook)
         number = 1 + max((entry.number for entry in self._last.values()), default=0)
-        entry = Kept(outcome, number, hashlib.sha256(text).hexdigest(), checks, own)
+        answers = {cell.id: cell.source for cell in notebook.cells if is_solution(cell)}
+        entry = Kept(outcome, number, hashlib.sha256(text).hexdigest(), checks, own, answers)
         said = asdict(entry) | {"lab": self._lab}
         del said["outcome"]["scores"]  # which are arithmetic
         write_whole(self._folder / f"{key}.json", json.dumps(said).encode())
         self._note(entry)
+
+    def put(self, outcome: Outcome, notebook: NotebookNode) -> None:
+        """Put a notebook in its place, if it can be, without an entry: it is graded again."""
+        with suppress(Exception):
+            self._write(outcome.student, notebook)
+
+    def _write(self, student: str, notebook: NotebookNode) -> bytes:
+        target, text = self.notebook(student), nbformat.writes(notebook).encode()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, text)
+        return text
+
+    def answers(self, student: str) -> dict[str, str]:
+        """Return a student's answers, by exercise, as they were last graded."""
+        return self._last[student].answers if student in self._last else {}
 
     def _read(self, path: Path) -> Kept | None:
         """Return an entry of this lab; or None, if it is none that can be read."""
@@ -136,6 +153,7 @@ class Journal:
                 str(said["notebook"]),
                 {str(name): str(check) for name, check in said["checks"].items()},
                 int(said["own"]),
+                {str(name): str(source) for name, source in said.get("answers", {}).items()},
             )
         except Exception:  # whatever became of the file
             return None
@@ -144,6 +162,25 @@ class Journal:
         student = entry.outcome.student
         if student not in self._last or entry.number > self._last[student].number:
             self._last[student] = entry
+
+
+def _executed(notebook: NotebookNode) -> list[list[str]]:
+    """Return the code of a submission that runs, in order, with the exercises' names.
+
+    A check judges what has run above it: with code of the student's own that stands below a check,
+    and above the next exercise, goes the name of the nearest one.
+    """
+    # The other cells' ids are counted, and change when a check comes or goes.
+    result, above = [], ""
+    for cell in notebook.cells:
+        if is_grade(cell):
+            above = cell.id
+        elif is_solution(cell):
+            result.append([cell.id, cell.source])
+            above = ""
+        elif cell.cell_type == "code" and SKIP not in cell.metadata.get("tags", ()):
+            result.append([above if is_own(cell) else "", cell.source])
+    return result
 
 
 def write_whole(path: Path, content: bytes) -> None:

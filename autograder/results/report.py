@@ -15,24 +15,22 @@ from typing import Any
 
 import jinja2
 import mistune
-import nbformat
 from latex2mathml.converter import convert as mathml
 from markupsafe import Markup
 from mistune.plugins.math import math
-from nbgrader.utils import is_grade, is_solution
+from nbgrader.utils import is_solution
 
 from autograder.intake.collect import Aside
 from autograder.intake.reading import Read
 from autograder.intake.roster import Joined
 from autograder.judge.outcome import Outcome
 from autograder.labs.master import Lab
-from autograder.results import exports
+from autograder.results import exports, pages
 from autograder.results.gradebook import Grade
 from autograder.results.journal import write_whole
 from autograder.sandbox.inside import clean
 
 DETAILS = re.compile(r"<details>\s*<summary>.*?</summary>(.*?)</details>", re.DOTALL)
-MAX_ANSWER = 20_000
 MAX_REMARKS = 100  # of a kind, on one student's page
 
 
@@ -43,6 +41,7 @@ def write(
     grades: dict[str, Grade],
     output: Path,
     *,
+    answers: Callable[[str], dict[str, str]],
     aside: Sequence[Aside] = (),
     joined: Joined = exports.NOBODY,
     assignment: str | None = None,
@@ -54,7 +53,8 @@ def write(
         found: what was collected.
         outcomes: of those of them that have been graded.
         grades: the gradebook's, for the same students.
-        output: the folder, with the executed notebooks in autograded/.
+        output: the folder.
+        answers: gives a student's answers, by exercise, as they were graded.
         aside: files that belong to nobody's submission.
         joined: who is who on the class list, and who handed in nothing.
         assignment: the lab's column in Canvas's gradebook; None for its title.
@@ -62,17 +62,7 @@ def write(
     Raises:
         OSError: a file cannot be written.
     """
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        finalize=_clean,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    templates.filters["line"] = clean.line
-    templates.filters["points"] = lambda value: f"{value:.4g}"
-    feedback = templates.get_template("feedback.html.j2")
+    feedback = pages.template("feedback.html.j2")
     hints = _hints(lab)
     found = [replace(e, name=joined.person(e.student).name or e.name) for e in found]
     collected = {each.student: each for each in found}
@@ -80,15 +70,14 @@ def write(
         (output / folder).mkdir(exist_ok=True)
     for outcome in outcomes:
         student, grade = outcome.student, grades[outcome.student]
-        notebook = output / "autograded" / student / lab.name / f"{lab.name}.ipynb"
         about = lab, collected[student], outcome, grade
-        page = _made(partial(_page, feedback, *about, hints, notebook), _no_page)
+        page = _made(partial(_page, feedback, *about, hints, answers), _no_page)
         write_whole(output / "feedback" / f"{student}.html", page)
         results = _made(partial(exports.gradescope, lab, outcome, grade), exports.no_gradescope)
         path = output / "gradescope" / student / "results.json"
         path.parent.mkdir(exist_ok=True)
         write_whole(path, results)
-    overview = templates.get_template("overview.html.j2")
+    overview = pages.template("overview.html.j2")
     figures = _overview(lab, found, outcomes, grades, joined)
     text = overview.render(lab=lab, aside=aside, joined=joined, **figures)
     write_whole(output / "overview.html", text.encode("utf-8"))
@@ -105,11 +94,6 @@ def write(
     ):  # fmt: skip
         if lms in used:
             write(found, grades, output / f"{lms}.csv", joined=joined, column=column)
-
-
-def _clean(value: Any) -> Any:
-    """Clean what goes into a page; it is escaped after that. What is HTML is the lab's own."""
-    return clean.lines(value, MAX_ANSWER) if type(value) is str else value
 
 
 def _made(make: Callable[[], str], instead: Callable[[str], str]) -> bytes:
@@ -131,9 +115,9 @@ def _page(
     outcome: Outcome,
     grade: Grade,
     hints: dict[str, Markup],
-    notebook: Path,
+    answers: Callable[[str], dict[str, str]],
 ) -> str:
-    exercises = _exercises(lab, outcome, grade, hints, _answers(lab, notebook))
+    exercises = _exercises(lab, outcome, grade, hints, answers(outcome.student))
     return template.render(
         lab=lab, each=each, outcome=outcome, grade=grade, exercises=exercises, most=MAX_REMARKS
     )
@@ -173,21 +157,11 @@ def _exercises(
                 "passed": all(check["passed"] for check in shown),
                 "checks": shown,
                 "hint": hints.get(name),
-                "answer": answers.get(name, "")[:MAX_ANSWER],
+                "answer": answers.get(name, ""),
                 "comment": grade.comments.get(name),
             }
         )
     return result
-
-
-def _answers(lab: Lab, notebook: Path) -> dict[str, str]:
-    """Return the source of each answer as it was graded; checks, hidden or not, stay out."""
-    cells = nbformat.read(notebook, as_version=4).cells
-    return {
-        cell.metadata.nbgrader.grade_id: cell.source
-        for cell in cells
-        if is_solution(cell) and not is_grade(cell)
-    }
 
 
 def _hints(lab: Lab) -> dict[str, Markup]:

@@ -105,7 +105,7 @@ def command(*, disk: int = Limits.disk, capable: bool = False) -> list[str]:
     line += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     line += ["--unshare-cgroup-try", "--cap-drop", "ALL"]
     if os.geteuid() == 0:
-        # They start as root, so that they can become somebody else than root, and do at once.
+        # They start as root, so that they can become another user, and do at once.
         rights = ["SETUID", "SETGID", "SETPCAP"]
     else:
         line += ["--unshare-user"]

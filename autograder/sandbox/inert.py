@@ -20,7 +20,6 @@ from autograder.sandbox.inside import clean
 
 MOST_COLOURS = 2000  # in one traceback
 MOST_LINES = 1000  # of one traceback
-LONGEST_LINE = 1000  # that pygments colours: it takes 4 s for the 16 kB of "a.a.a…"
 MOST_PIXELS = 1 << 25  # a picture of a few kB can unpack to gigabytes
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -49,14 +48,6 @@ def inert_output(output: Mapping[str, Any]) -> NotebookNode | None:
         more = {"execution_count": None} if kind == "execute_result" else {}
         return new_output(kind, data=data, metadata={}, **more) if data else None
     return None
-
-
-def plain_long_lines(notebook: NotebookNode) -> None:
-    """Mark cells of code with very long lines, in place, as ones that nbconvert does not colour."""
-    for cell in notebook.cells:
-        longest = max(map(len, cell.source.split("\n")))
-        if cell.cell_type == "code" and longest > LONGEST_LINE:
-            cell.metadata.magics_language = "text"
 
 
 def _error(output: Mapping[str, Any]) -> NotebookNode:

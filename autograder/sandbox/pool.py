@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nbgrader.utils import is_grade, is_locked
 
+from autograder.intake.cells import is_grade, is_setup
 from autograder.sandbox import confine, provisioner
 from autograder.sandbox.confine import NONE, START
 from autograder.sandbox.kernel import Kernel
@@ -25,15 +25,6 @@ from autograder.sandbox.provisioner import KernelSettings
 # A loaded machine, and TensorFlow's import.
 START_SECONDS = 180
 PREPARED = "prepared.json"  # beside the pool's socket
-
-
-def setup_cells(release: NotebookNode) -> list[NotebookNode]:
-    """Return a lab's set-up cells: locked code that is no check."""
-    return [
-        cell
-        for cell in release.cells
-        if cell.cell_type == "code" and is_locked(cell) and not is_grade(cell)
-    ]
 
 
 def prepared(address: Path | None) -> list[str]:
@@ -122,7 +113,7 @@ def _try(address: Path, folder: Path) -> None:
 def _job(release: NotebookNode) -> dict[str, object]:
     """Return the set-up cells, their import statements, and the names that the lab uses of them."""
     imports, attributes = [], set()
-    setup = setup_cells(release)
+    setup = [cell for cell in release.cells if is_setup(cell)]
     for cell in setup:
         with suppress(SyntaxError):
             for node in ast.parse(cell.source).body:

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -128,8 +129,8 @@ class Provisioner(KernelProvisionerBase):
         self.said = _Tail()
         self._cgroup = None if settings.kind == NONE else cgroup.make(settings.limits)
         with ExitStack() as ours:
-            # Where it listens is made here and handed over: it shares no folder with anybody, and
-            # nothing that it does leads who connects elsewhere.
+            # The sockets on which it listens are made here: it shares no folder with another
+            # kernel, and cannot change to which kernel the grader connects.
             sockets = [ours.enter_context(_listening(f"{self.parent.ip}-{number}"))
                        for number in range(1, 1 + len(_SOCKETS))]  # fmt: skip
             doors = self._cgroup.doors() if self._cgroup else []
@@ -179,7 +180,7 @@ class Provisioner(KernelProvisionerBase):
                 return
 
     def _end_processes(self, kernel: subprocess.Popen) -> None:
-        # bubblewrap's children die with it. Without it they are hunted, one by one.
+        # bubblewrap's children die with it. Without it they are ended one by one.
         with suppress(psutil.NoSuchProcess):
             family = psutil.Process(kernel.pid).children(recursive=True)
             kernel.kill()
@@ -290,6 +291,7 @@ class _Tail:
     def _drain(self) -> None:
         while more := os.read(self._read, 1 << 16):
             self.text = (self.text + more)[-4096:]
+            time.sleep(0.01)  # who writes without end waits: 5 GB in 2 s took a core of the grader
         os.close(self._read)
 
 

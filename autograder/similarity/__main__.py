@@ -15,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
+from autograder.intake.answers import OWN
+from autograder.labs import MASTERS, UnknownLab, named
 from autograder.labs.answers import read_answers
 from autograder.labs.build import release, solution
-from autograder.labs.master import MASTERS, Lab, read_lab
+from autograder.labs.master import Lab, read_lab
+from autograder.results import pages
 from autograder.results.journal import write_whole
 from autograder.sandbox.inside import clean
 from autograder.similarity.compare import AlikePair, alike
@@ -27,7 +28,6 @@ from autograder.similarity.tokens import MOST_CHARACTERS
 
 OWN_CELLS = "cells of their own"
 MOST_GROUPS = 40  # of an exercise, on the page
-TEMPLATES = (Path(__file__).parent, Path(__file__).parents[1] / "results" / "templates")
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,14 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--lab", required=True, help="the master's name, such as 01_dp_sgd")
-    parser.add_argument("--output", type=Path, help="the graded class; default: grades/<lab>")
+    add = parser.add_argument
+    add("--lab", required=True, help="the lab's name or number, such as 01_dp_sgd or 1")
+    add("--output", type=Path, help="the graded class; default: grades/<lab>")
     arguments = parser.parse_args(argv)
-    labs = sorted(path.stem for path in masters.glob("*.py"))
-    if arguments.lab not in labs:
-        sys.exit(f"Nothing compared: no lab {arguments.lab!r}: there is {', '.join(labs)}")
-    lab = read_lab(masters / f"{arguments.lab}.py")
+    try:
+        lab = read_lab(masters / f"{named(arguments.lab, masters)}.py")
+    except UnknownLab as error:
+        sys.exit(f"Nothing compared: {error}")
     output = arguments.output or Path("grades", lab.name)
     answers = read_class(lab, output)
     if not answers:
@@ -70,7 +71,7 @@ def read_class(lab: Lab, output: Path) -> dict[str, dict[str, str]]:
     answers = {}
     for path in sorted(output.glob(f"submitted/*/{lab.name}/{lab.name}.ipynb")):
         cells = json.loads(path.read_text("utf-8"))["cells"]
-        own = "\n".join(each for name, each in _sources(cells) if name.startswith("extra-"))
+        own = "\n".join(each for name, each in _sources(cells) if name.startswith(OWN))
         answers[path.parts[-3]] = {
             name: source for name, source in _sources(cells) if name in lab.exercises
         } | {OWN_CELLS: own}
@@ -129,13 +130,6 @@ def page(
     called: dict[str, str],
 ) -> str:
     """Return the page: who is alike in which exercise, side by side."""
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     exercises = []
     for exercise, found in pairs.items():
         all_groups = groups(found)
@@ -161,7 +155,7 @@ def page(
         name = clean.line(called.get(student, ""))
         return f"{name} ({student})" if name and name != student else student
 
-    return templates.get_template("page.html.j2").render(
+    return pages.template("page.html.j2", Path(__file__).parent).render(
         lab=lab,
         count=len(answers),
         exercises=exercises,

@@ -13,24 +13,19 @@ import time
 from collections.abc import Generator, Iterable
 from itertools import islice
 
-from autograder.judge.judge import Submission, Terms
+from autograder.judge.judge import Graded, Order
 from autograder.judge.version import fingerprint
-from autograder.labs.master import ROOT, Lab
-from autograder.workers.machine import Graded, Order, Unusable
+from autograder.labs import ROOT
+from autograder.workers.ready import Unusable
 
 
 def each(
-    submissions: Iterable[Submission],
-    lab: Lab,
-    terms: Terms,
-    scheduler: str,
-    *,
-    patience: float = 60,
-) -> Generator[tuple[Submission, Graded | None, str], None, None]:
+    orders: Iterable[Order], scheduler: str, *, patience: float = 60
+) -> Generator[tuple[Order, Graded | None, str], None, None]:
     """Grade on the workers of a Dask scheduler.
 
     Yields:
-        as `machine.each`.
+        as `processes.each`.
 
     Raises:
         Unusable: there is no scheduler at this address, or a worker runs another version.
@@ -47,23 +42,23 @@ def each(
         raise Unusable(f"no Dask scheduler at {scheduler}: {error}") from None
     of_future = {}
 
-    def submit(submission: Submission):
+    def submit(order: Order):
         future = client.submit(
-            _grade_here, pickle.dumps(Order(submission, lab, terms)), fingerprint(),
-            key=f"grade-{submission.student}-{time.time_ns()}", pure=False, retries=2,
+            _grade_here, pickle.dumps(order), fingerprint(), pure=False, retries=2,
+            key=f"grade-{order.submission.student}-{time.time_ns()}",
         )  # fmt: skip
-        of_future[future.key] = submission
+        of_future[future.key] = order
         return future
 
     with client:
         if not client.scheduler_info(n_workers=-1)["workers"]:
             print(f"Waiting for workers to join {scheduler} …", flush=True)
-        waiting = iter(submissions)
+        waiting = iter(orders)
         # Some ahead, so that no worker waits and none is sent the whole class.
         ahead = max(32, 2 * sum(client.nthreads().values()))
         futures = as_completed([submit(each) for each in islice(waiting, ahead)], loop=client.loop)
         for future in futures:
-            submission = of_future.pop(future.key)
+            order = of_future.pop(future.key)
             graded: Graded | None = None
             try:
                 graded, problem = future.result()
@@ -78,7 +73,7 @@ def each(
             future.release()
             for following in islice(waiting, 1):
                 futures.add(submit(following))
-            yield submission, graded, problem
+            yield order, graded, problem
 
 
 # --- on a worker of the cluster -------------------------------------------------------------------

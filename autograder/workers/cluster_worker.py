@@ -15,11 +15,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
-from autograder.judge.judge import environment
+from autograder.judge.judge import Order, environment, judge
 from autograder.labs.build import release
 from autograder.sandbox import confine, pool
 from autograder.workers import processes
-from autograder.workers.machine import Order, grade, patience
 
 
 def main() -> None:
@@ -30,11 +29,10 @@ def main() -> None:
     os.dup2(2, 1)
     waiting: queue.Queue[Order] = queue.Queue()
     threading.Thread(target=_listen, args=(waiting,), daemon=True).start()
-    processes.begin(grade)
+    processes.begin(judge)
     with ExitStack() as pools:
         for order in _with_kernels(waiting, pools):
-            seconds = patience(order.terms)
-            for _, graded, problem in processes.each(grade, [order], 1, seconds):
+            for _, graded, problem in processes.each(judge, [order], 1, order.terms.patience):
                 pickle.dump((graded, problem), answers)
                 answers.flush()
 

@@ -3,7 +3,7 @@
 python serve.py <script.py> <its arguments as JSON>
 
 The script's `contender(**arguments)` returns the work, a function; its `PACKAGES` are the names of
-the packages whose versions are told. Runs in a peer's environment, so it needs Python alone.
+the packages whose versions are reported. Runs in a peer's environment, so it needs Python alone.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ from importlib import metadata
 
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints goes elsewhere
+    os.dup2(2, 1)  # what a library prints goes to stderr
     spec = importlib.util.spec_from_file_location("script", sys.argv[1])
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)

@@ -42,11 +42,11 @@ __all__ = [
     "at_home",
     "check",
     "fresh_rng",
-    "lent_rng",
     "likely",
     "reason",
     "require",
     "shown",
+    "student_rng",
 ]
 
 # The chance that one run of a randomised check fails a right answer, for each of the check's
@@ -104,7 +104,7 @@ def fresh_rng() -> np.random.Generator:
     return np.random.default_rng([int(seed), next(_calls(seed))] if seed else None)
 
 
-def lent_rng(rng: np.random.Generator) -> np.random.Generator:
+def student_rng(rng: np.random.Generator) -> np.random.Generator:
     """Return a generator to hand to a student's function, drawn from the check's.
 
     The check's own is never handed out: who has it decides what the check draws next.
@@ -218,9 +218,9 @@ def at_home(student: Callable[..., Any], run: Callable[..., Any], *data: Any) ->
     such as weights, and compare them in the check.
     """
     # The grader's stand-in for a function brings it along, through the guard's `functools.wraps`.
-    elsewhere = getattr(student, "at_home", None)
+    in_other_process = getattr(student, "at_home", None)
     data = _copied(data)
-    return elsewhere(run, *data) if elsewhere else run(student, *data)
+    return in_other_process(run, *data) if in_other_process else run(student, *data)
 
 
 # What libraries say where a student's mistake reaches them, and what it means here.

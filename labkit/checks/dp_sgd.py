@@ -16,11 +16,11 @@ from labkit.checks import (
     as_number,
     at_home,
     check,
-    lent_rng,
     likely,
     randomness,
     reason,
     require,
+    student_rng,
 )
 
 # float32 rounds to 6e-8 of a value. A norm, mean or step over a few hundred float32 terms, in any
@@ -337,7 +337,7 @@ def without_noise_it_is_the_mean(noisy_mean: Callable, rng: np.random.Generator)
             (scale * rng.uniform(1, 5, shape) * rng.choice([-1, 1], shape)).astype(np.float32)
             for shape in _shapes(rng)
         ]
-        got = _noisy(noisy_mean, sums, l2_norm_clip, 0.0, expected_batch_size, lent_rng(rng))
+        got = _noisy(noisy_mean, sums, l2_norm_clip, 0.0, expected_batch_size, student_rng(rng))
         for i, (total, mean) in enumerate(zip(sums, got, strict=True)):
             want = total / expected_batch_size
             worst = np.unravel_index(int(np.argmax(np.abs(mean - want))), want.shape)
@@ -361,7 +361,7 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
     # Sums of about the noise's size: whoever scales noise by them shows.
     sums = [rng.normal(0, deviation, shape).astype(np.float32) for shape in _sizes(rng, 120_000)]
     got = _noisy(
-        noisy_mean, sums, l2_norm_clip, noise_multiplier, expected_batch_size, lent_rng(rng)
+        noisy_mean, sums, l2_norm_clip, noise_multiplier, expected_batch_size, student_rng(rng)
     )
     parts = [
         (g * expected_batch_size - s).ravel() / deviation for g, s in zip(got, sums, strict=True)
@@ -437,7 +437,7 @@ def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generat
         as_array(noise, "the noise of many calls", (calls, size))
         for noise, calls in zip(
             at_home(
-                noisy_mean, _noises, shapes, seeds, lent_rng(rng),
+                noisy_mean, _noises, shapes, seeds, student_rng(rng),
                 randomness.generators_that_begin_alike(rng),
             ),
             (len(seeds), len(seeds), 2),
@@ -454,7 +454,7 @@ def _noises(
     noisy_mean: Callable,
     shapes: list[tuple[int, ...]],
     seeds: list[int],
-    lent: np.random.Generator,
+    handed: np.random.Generator,
     alike: tuple[np.random.Generator, ...],
 ) -> list[np.ndarray]:
     """Return the noise of a call with each seed, of as many on one generator, and of two more."""
@@ -465,7 +465,7 @@ def _noises(
 
     return [
         np.array([draw(np.random.default_rng(seed)) for seed in seeds]),
-        np.array([draw(lent) for _ in seeds]),
+        np.array([draw(handed) for _ in seeds]),
         np.array([draw(rng) for rng in alike]),
     ]
 
@@ -474,14 +474,14 @@ def _noises(
 
 
 def _batches(
-    poisson_batch: Callable, lent: Any, n: int, q: float, draws: int = 1
+    poisson_batch: Callable, handed: Any, n: int, q: float, draws: int = 1
 ) -> list[np.ndarray]:
     """Return the indices of so many batches, drawn one after another from a generator.
 
-    From each of several, if `lent` is a list of seeds.
+    From each of several, if `handed` is a list of seeds.
     """
     what = "the result of `poisson_batch`"
-    flat, sizes, kinds, odd = at_home(poisson_batch, _drawn, lent, n, q, draws)
+    flat, sizes, kinds, odd = at_home(poisson_batch, _drawn, handed, n, q, draws)
     if odd is not None:
         array = as_array(odd[0], what)
         require(
@@ -509,10 +509,12 @@ def _batches(
 
 
 def _drawn(
-    poisson_batch: Callable, lent: Any, n: int, q: float, draws: int
+    poisson_batch: Callable, handed: Any, n: int, q: float, draws: int
 ) -> tuple[np.ndarray, np.ndarray, list[str], list | None]:
     """Return all indices, the batches' sizes, their kinds of numbers, and a result of no kind."""
-    rngs = [np.random.default_rng(s) for s in lent] if isinstance(lent, list) else [lent] * draws
+    rngs = (
+        [np.random.default_rng(s) for s in handed] if isinstance(handed, list) else [handed] * draws
+    )
     arrays = []
     for rng in rngs:
         batch = poisson_batch(rng, n, q)
@@ -556,7 +558,7 @@ def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> Non
         (many, rng.uniform(0.58, 0.65), 500),
         (few, rng.uniform(0.8, 1.2) / few, 4000),
     ):
-        batches = _batches(poisson_batch, lent_rng(rng), n, q, draws)
+        batches = _batches(poisson_batch, student_rng(rng), n, q, draws)
         _require_no_repetition(batches)
         sizes = np.array([len(batch) for batch in batches])
         require(
@@ -572,7 +574,7 @@ def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> Non
         )
         randomness.require_binomial(sizes, n, q, "The size of a batch")
     for n, q in itertools.product((1, int(rng.integers(2, 40))), (0.0, 1.0)):
-        [batch] = _batches(poisson_batch, lent_rng(rng), n, q)
+        [batch] = _batches(poisson_batch, student_rng(rng), n, q)
         require(
             len(np.unique(batch)) == len(batch) == n * q,
             f"With sampling_probability {q:g} {'each' if q else 'none'} of {n} examples is in the "
@@ -580,7 +582,7 @@ def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> Non
         )
     # Coins finer than a hundredth, or a ten-thousandth.
     n, q = 100_000, rng.uniform(2.2e-5, 2.8e-5)
-    batches = _batches(poisson_batch, lent_rng(rng), n, q, 10)
+    batches = _batches(poisson_batch, student_rng(rng), n, q, 10)
     together = np.array([sum(len(batch) for batch in batches)])
     randomness.require_binomial(together, 10 * n, q, "The size of ten batches together")
 
@@ -590,21 +592,21 @@ def examples_are_independent(poisson_batch: Callable, rng: np.random.Generator) 
     """every example is in or out by a coin of its own, in every batch afresh."""
     # Not a hundredth, and so many coins that the nearest one shows.
     n, q = int(rng.integers(200, 300)), float(rng.integers(4, 13) + 0.5) / 100
-    inside = _inside(_batches(poisson_batch, lent_rng(rng), n, q, 1500), n)
+    inside = _inside(_batches(poisson_batch, student_rng(rng), n, q, 1500), n)
     randomness.require_poisson_sampled(inside, q)
     # Where coins are fair, none tells of another, nor do all coins of two batches fall alike.
-    n, q = int(rng.integers(64, 100)), rng.uniform(0.45, 0.55)
-    in_turn = _inside(_batches(poisson_batch, lent_rng(rng), n, q, 900), n)
+    n, q = int(rng.integers(160, 240)), rng.uniform(0.45, 0.55)
+    in_turn = _inside(_batches(poisson_batch, student_rng(rng), n, q, 900), n)
     randomness.require_poisson_sampled(in_turn, q)
     seeds = randomness.seeds_that_differ(rng, 900)
     by_seed = _inside(_batches(poisson_batch, seeds, n, q), n)
     randomness.require_poisson_sampled(by_seed, q)
-    randomness.require_distinct(
-        [*in_turn, *by_seed], "Batches of calls one after another, or with differently seeded rngs"
-    )
+    both, what = np.concatenate([in_turn, by_seed]), "Batches of one rng, or of several"
+    randomness.require_distinct([*both], what)
+    randomness.require_samples_apart(both, q, what)
     alike = [
-        _batches(poisson_batch, lent, 200, 0.5)[0]
-        for lent in randomness.generators_that_begin_alike(rng)
+        _batches(poisson_batch, handed, 200, 0.5)[0]
+        for handed in randomness.generators_that_begin_alike(rng)
     ]
     randomness.require_distinct(
         alike, "The batches of two rngs whose first numbers are nearly the same"
@@ -1065,7 +1067,7 @@ def the_plan_is_the_one_accounted(train_privately: Callable, rng: np.random.Gene
     want = accounting.epsilon_pld(noise_multiplier, q, steps, DELTA)
     # Images of zeros have no gradient but the bias's: what moves the kernel is the noise.
     sizes, pixels = (public_size // 2, 2 * public_size, public_size // 2), 4096
-    runs = at_home(train_privately, _trained_on_nothing, pixels, sizes, plan, lent_rng(rng))
+    runs = at_home(train_privately, _trained_on_nothing, pixels, sizes, plan, student_rng(rng))
     deviation = LEARNING_RATE * L2_NORM_CLIP * noise_multiplier * np.sqrt(steps) / batch_size
     reached = []
     for n, run in zip(sizes, runs, strict=True):

@@ -16,10 +16,10 @@ from labkit.checks import (
     as_number,
     at_home,
     check,
-    lent_rng,
     randomness,
     require,
     shown,
+    student_rng,
 )
 from labkit.checks.ciphertexts import Scheme, answer_with
 
@@ -984,7 +984,7 @@ def both_layers_count(label_sensitivity: Callable, rng: np.random.Generator) -> 
 
 def _private(private_sum: Callable, rng, gradients, norms, clip, noise) -> np.ndarray:
     return as_array(
-        private_sum(gradients, norms, clip, noise, lent_rng(rng)),
+        private_sum(gradients, norms, clip, noise, student_rng(rng)),
         "the result of `private_sum`",
         gradients.shape[1:],
     )
@@ -1116,6 +1116,7 @@ def noise_comes_from_rng(private_sum: Callable, rng: np.random.Generator) -> Non
     seeds = randomness.seeds_that_differ(rng, 1700)
     rows = as_array(at_home(private_sum, _noises, seeds, 1, 8, 1.0, 1.0), what, (1700, 1, 8))
     randomness.require_distinct(list(rows), "The noise of different generators")
+    randomness.require_apart(rows[:, 0], "The noise of different generators")
 
 
 def _delta(epsilon: float, mu: float) -> float:

@@ -17,12 +17,12 @@ from labkit.checks import (
     as_number,
     at_home,
     check,
-    lent_rng,
     likely,
     randomness,
     reason,
     require,
     shown,
+    student_rng,
 )
 
 # Closed forms in float64 are good to 1e-13 over all of the ranges drawn here; no wrong answer that
@@ -377,7 +377,7 @@ def _delta_by_integral(epsilon: float, mu: float) -> float:
     """Return δ of μ-GDP by integration: the expected excess of the privacy loss.
 
     The loss Y of the Gaussian mechanism is N(μ²/2, μ²), and δ(ε) = E[max(0, 1 − e^(ε − Y))]
-    (Balle & Wang 2018, arXiv:1805.06530, Theorem 5). With Y = ε + s only s ≥ 0 counts, and the
+    (Balle & Wang 2018, arXiv:1805.06530). With Y = ε + s only s ≥ 0 counts, and the
     normal density is scaled by its largest value there, so that nothing underflows.
     """
     z = (epsilon - mu * mu / 2) / mu
@@ -627,7 +627,7 @@ def classical_conversion_of_a_gaussian(eps_rdp: Callable, rng: np.random.Generat
     """without sampling the classical conversion gives T/2σ² + √(2T·log(1/δ))/σ."""
     sigma, steps = rng.uniform(2, 10), int(rng.integers(1, 30))
     delta = _log_uniform(rng, 1e-12, 1e-3)
-    # Mironov 2017, after Proposition 7: the best order, where the derivative vanishes.
+    # Mironov 2017, on the Gaussian mechanism: the best order, where the derivative vanishes.
     best = 1 + sigma * math.sqrt(2 * math.log(1 / delta) / steps)
     want = steps / (2 * sigma**2) + math.sqrt(2 * steps * math.log(1 / delta)) / sigma
     got = _rdp(eps_rdp, sigma, 1.0, steps, delta, [best / 2 + 1, best, 2 * best], "classical")
@@ -1150,7 +1150,7 @@ def noise_grows_with_the_group(microbatch_gradient: Callable, rng: np.random.Gen
         # Gradients within the clip: who scales noise by them shows.
         grads = np.zeros((batch, size), np.float32)
         grads[:] = clip / math.sqrt(size) * rng.choice([-1, 1], size)
-        result = microbatch_gradient(grads, group, clip, sigma, lent_rng(rng))
+        result = microbatch_gradient(grads, group, clip, sigma, student_rng(rng))
         noise = (_gradient(result, size) - grads[0]) / want
         ratio = float(np.sqrt(np.mean(noise**2)))
         slips = {
@@ -1199,7 +1199,7 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
     randomness.require_noise(a, "the noise")
     seeds = randomness.seeds_that_differ(rng, 900)
     noises = at_home(
-        microbatch_gradient, _noises, 3, seeds, lent_rng(rng),
+        microbatch_gradient, _noises, 3, seeds, student_rng(rng),
         randomness.generators_that_begin_alike(rng),
     )  # fmt: skip
     by_seed, in_turn, alike = (
@@ -1216,7 +1216,7 @@ def _noises(
     microbatch_gradient: Callable,
     size: int,
     seeds: list[int],
-    lent: np.random.Generator,
+    handed: np.random.Generator,
     alike: tuple[np.random.Generator, ...],
 ) -> list[np.ndarray]:
     """Return the noise of a call with each seed, of as many on one generator, and of two more."""
@@ -1227,6 +1227,6 @@ def _noises(
 
     return [
         np.array([draw(np.random.default_rng(seed)) for seed in seeds]),
-        np.array([draw(lent) for _ in seeds]),
+        np.array([draw(handed) for _ in seeds]),
         np.array([draw(rng) for rng in alike]),
     ]

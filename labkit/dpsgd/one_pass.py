@@ -58,7 +58,7 @@ def product_layers(model) -> list | None:
 
 
 def treats_each_alone(thing) -> bool:
-    """Tell whether a layer's class or an activation is the library's own, not somebody's code."""
+    """Tell whether a layer's class or an activation is the library's own, not a user's code."""
     if thing is None or hasattr(thing, "_flatten_layers"):
         return True
     return (getattr(thing, "__module__", None) or "").partition(".")[0] in LIBRARIES

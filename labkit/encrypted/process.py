@@ -78,7 +78,7 @@ class LabelsProcess:
             all bytes of its frame.
 
     Raises:
-        PartyLost: the process does not start, or ends before it is told to.
+        PartyLost: the process does not start, or ends before it is asked to.
         WrongParameters: what `LabelsParty` raises.
         Refusal: anything else that it raises, such as that there is no such file.
     """

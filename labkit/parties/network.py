@@ -89,9 +89,9 @@ class Parties:
         """Start the parties, or connect to those at `addresses`; return them in order.
 
         Raises:
-            AddressError: nobody listens at an address, or somebody else, or a library does not
+            AddressError: nothing listens at an address, or another program, or a library does not
                 load.
-            PartyTimeout: somebody listens there and does not answer.
+            PartyTimeout: what listens there does not answer.
             PartyError: they are started already.
         """
         if self.members:
@@ -177,7 +177,7 @@ class Parties:
     def bytes_on_the_wire(self) -> dict[tuple[str, str], int]:
         """Return the bytes that have gone each way, as both ends counted them at their sockets.
 
-        All of them: what `crossings` count, the functions that parties are told to run, and what
+        All of them: what `crossings` count, the functions that parties are asked to run, and what
         frames these. Headers of TCP and below are not in it. Parties that serve several notebooks
         count what goes between them for all of these together.
 

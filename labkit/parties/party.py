@@ -1,4 +1,4 @@
-"""One party, as the notebook has it: values are sent to it, and it is told what to compute."""
+"""One party, as the notebook has it: values are sent to it, and it is asked to compute."""
 
 import contextlib
 import itertools
@@ -32,7 +32,7 @@ SECONDS_TO_TELL = 1.0
 
 
 class Party:
-    """A process that holds tensors, and computes with them when it is told to.
+    """A process that holds tensors, and computes with them on request.
 
     Args:
         peer: the process.

@@ -1,4 +1,4 @@
-"""What a party is told to do: a function of TensorFlow's, written down once and then called."""
+"""What a party is asked to do: a function of TensorFlow's, traced once and then called."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

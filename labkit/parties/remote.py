@@ -97,7 +97,7 @@ class RemoteTensor:
         return f"<{self.name}: {text_of(self.spec)}, held by {self.owner.name}{gone}>"
 
     def refuse(self) -> NoReturn:
-        """Raise WrongParty: somebody other than the owner reads this."""
+        """Raise WrongParty: another party than the owner reads this."""
         who = reader.get()
         if who == self.owner.name:
             raise WrongParty(

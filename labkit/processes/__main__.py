@@ -1,4 +1,4 @@
-"""Be one party, for notebooks elsewhere: `python -m labkit.processes NAME HOST:PORT --key FILE`.
+"""Be a party, for notebooks anywhere: `python -m labkit.processes NAME HOST:PORT --key FILE`.
 
 The notebook connects with `parties(…, addresses={…}, key=…)`. Ctrl-C ends it.
 """

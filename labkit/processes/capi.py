@@ -1,4 +1,4 @@
-"""TensorFlow by its C interface: tensors, and computations that were written down elsewhere."""
+"""TensorFlow by its C interface: tensors, and computations that another process has traced."""
 
 import contextlib
 import ctypes

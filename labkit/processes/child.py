@@ -59,5 +59,5 @@ class Child(subprocess.Popen):
         finally:
             started.set()
         # Not self.wait(): it would hold a lock that a forked child inherits locked.
-        with contextlib.suppress(ChildProcessError):  # somebody else was quicker to collect it
+        with contextlib.suppress(ChildProcessError):  # another thread has collected it
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)

@@ -47,7 +47,7 @@ def start(
     listener: socket.socket,
     log: IO[bytes] | IO[str],
 ) -> Child:
-    """Start a process that is told by `module`'s main() what to answer (see `serving`).
+    """Start a process that answers as `module`'s main() says (see `serving`).
 
     It listens from here on: what is asked before it is ready waits. It ends with this process.
 

@@ -1,4 +1,4 @@
-"""The other side of a `peer`: a process that is told what to answer, and answers."""
+"""The other side of a `peer`: a process that answers requests."""
 
 import contextlib
 import json

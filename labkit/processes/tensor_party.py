@@ -1,4 +1,4 @@
-"""A party of lab 04: a process that holds tensors, and computes with them when it is told to.
+"""A party of lab 04: a process that holds tensors, and computes with them on request.
 
 A tensor is known by a number that the notebook gives out, and so is a computation.
 """

@@ -24,7 +24,7 @@ SELF, PAIRS = 0, 1  # the two secrets that are shared: the self mask's seed, the
 
 
 class Refused(RuntimeError):
-    """A client was asked for what would give somebody's vector away."""
+    """A client was asked for what would reveal another client's vector."""
 
 
 @dataclass(frozen=True)

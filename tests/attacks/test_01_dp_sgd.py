@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import linalg, special, stats
 
-from autograder.labs.master import MASTERS
+from autograder.labs import MASTERS
 from labkit import accounting, audit, checks, dpsgd
 from tests.attacks.cells import solution
 

@@ -77,7 +77,7 @@ def of_small_order_apart(key):
     return pow(int.from_bytes(key, "little"), -1, P).to_bytes(32, "little")
 
 
-class Round:
+class MaskedRound:
     """A round, step by step: clients with identities, and a server of which nothing is honest."""
 
     def __init__(self, clients, threshold, graph=None):
@@ -109,7 +109,7 @@ class Round:
 @pytest.mark.parametrize("twin", [same, with_the_top_bit, of_small_order_apart])
 def test_a_copied_key_unmasks_nobody(victim, honest, colluders, twin):
     def server_sees(bare):
-        run = Round(2 * len(honest) + 1, 3)
+        run = MaskedRound(2 * len(honest) + 1, 3)
         for colluder, other in zip(colluders, honest, strict=True):
             run.announce(colluder, twin(run.keys[other].mask_key))
         run.share()
@@ -150,7 +150,7 @@ def test_a_server_that_follows_the_protocol_excludes_the_copy():
 
 
 def test_a_server_cannot_put_its_own_key_in_place_of_a_clients():
-    run = Round(3, 2)
+    run = MaskedRound(3, 2)
     middle = secagg.PrivateKey()
     run.keys[1] = clients_of.Announcement(
         middle.public, run.keys[1].channel_key, run.keys[1].signature
@@ -205,13 +205,13 @@ def test_no_sum_is_of_fewer_than_the_threshold():
                 total = total - mask if u < v else total + mask
         return total, x[sorted(kept)].sum(axis=0, dtype=np.uint32)
 
-    run = Round(clients, threshold)
+    run = MaskedRound(clients, threshold)
     run.share()
     run.reveals = lambda u, arrived, dropped: revealed_INSECURE(run.party[u], arrived, dropped)
     got, wanted = attack(run)
     assert np.array_equal(got, wanted)
 
-    run = Round(clients, threshold)
+    run = MaskedRound(clients, threshold)
     run.share()
     codes = {}
 
@@ -231,7 +231,7 @@ def test_no_sum_is_of_fewer_than_the_threshold():
 def test_nobody_is_told_to_mask_with_those_who_will_drop_out():
     """The victim is told of t − 1 others, whose keys the server then has all others recover."""
     clients, threshold, victim = 5, 3, 0
-    run = Round(clients, threshold)
+    run = MaskedRound(clients, threshold)
     run.share()
     run.party[victim].mask(vectors(1)[0], {0, 1, 2})
     with pytest.raises(secagg.Refused, match="two stories"):
@@ -303,7 +303,7 @@ def test_of_a_client_whose_other_neighbours_drop_out_colluders_one_below_the_thr
 ):
     """The server follows the protocol. Ten others' sum is no company: none is a neighbour."""
     clients, degree, threshold, victim, dropped = 13, 4, 3, 4, {5, 6}
-    run = Round(clients, threshold, secagg.regular(clients, degree, Seats(range(clients))))
+    run = MaskedRound(clients, threshold, secagg.regular(clients, degree, Seats(range(clients))))
     run.share()
     x, everybody = vectors(clients), set(run.everybody)
     masked, arrived = run.party[victim].mask(x[victim], everybody), everybody - dropped

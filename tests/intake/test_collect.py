@@ -13,8 +13,8 @@ import pytest
 
 from autograder.intake import choose, files
 from autograder.intake import collect as collect_module
-from autograder.intake.choose import Source
 from autograder.intake.collect import Aside, BadUsage, Collected, collect
+from autograder.intake.reader import Source, unpacked, unpacking
 
 LAB = "00_tiny"
 
@@ -42,7 +42,7 @@ def source(place):
     if not isinstance(place, tuple):
         return Source(place.read_bytes, lambda: files.opened(files.ArchiveFile(place.read_bytes())))
     archive = files.opened(files.ArchiveFile(place[0].read_bytes()))
-    packed = choose.unpacking(archive, archive.infolist()[place[1]])
+    packed = unpacking(archive, archive.infolist()[place[1]])
     return Source(packed.content, lambda: files.opened(files.ArchiveFile(packed.content())))
 
 
@@ -52,6 +52,7 @@ def chosen(where, blanks=None, **more):
     result = {}
     for each in found:
         entries = [e if e.refused else replace(e, place=source(e.place)) for e in each.entries]
+        entries = [inside for entry in entries for inside in unpacked(entry)]
         choice = choose.choose(entries, LAB, blanks or {}, bool(each.lms))
         result[each.student] = Chosen(each, choice)
     assert len(result) == len(found)

@@ -20,8 +20,7 @@ from autograder.intake import reading
 from autograder.intake.collect import BadUsage, Collected, collect
 from autograder.intake.files import Entry
 from autograder.intake.rebuild import Unreadable, rebuild
-from autograder.labs import build
-from autograder.labs.master import ROOT
+from autograder.labs import ROOT, build
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
 from tests.tiny import RELEASE, TINY, answered, is_the_release, write_class

@@ -8,8 +8,8 @@ import pytest
 
 from autograder.intake import cells
 from autograder.intake.rebuild import Unreadable, rebuild
-from autograder.labs import build
-from autograder.labs.master import MASTERS, read_lab
+from autograder.labs import MASTERS, build
+from autograder.labs.master import read_lab
 from tests.tiny import RELEASE, is_the_release, own
 
 DOUBLE = "def double(x):\n    return x + x"

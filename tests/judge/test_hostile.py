@@ -7,11 +7,12 @@ import pytest
 
 from autograder.intake.rebuild import rebuild
 from autograder.judge.execution import MOST_OUTPUT_BYTES, Times
-from autograder.judge.judge import Submission, Terms
+from autograder.judge.judge import Order, Submission, Terms, judge
 from autograder.labs.build import as_text, release
 from autograder.labs.master import read_lab
 from autograder.sandbox.provisioner import Limits
-from autograder.workers import machine
+from autograder.workers import processes
+from autograder.workers.ready import ready
 from tests.hostile import CASES, ESCAPED, MASTERS, solved
 
 pytestmark = pytest.mark.grader
@@ -27,37 +28,38 @@ def graded(tmp_path_factory):
     found = {}
     for name, master in MASTERS.items():
         lab, folder = read_lab(master), tmp_path_factory.mktemp(name)
-        with machine.ready(lab, TERMS) as kernels:
+        with ready(lab, TERMS) as kernels:
             assert kernels is not None
-            submissions = []
+            orders = []
             for case in CASES:
                 if case.lab == name:
                     (folder / case.name).mkdir()
                     made = as_text(case.make(solved(lab), folder / case.name))
                     rebuilt = rebuild(made.encode(), release(lab))
                     repairs = tuple(rebuilt.repairs)
-                    submissions.append(Submission(case.name, rebuilt.notebook, repairs))
-            for submission, done, problem in machine.each(submissions, lab, TERMS, kernels, 2):
-                assert done is not None, (submission.student, problem)
-                found[submission.student] = done[0], as_text(done[1])
+                    submission = Submission(case.name, rebuilt.notebook, repairs)
+                    orders.append(Order(submission, lab, TERMS, kernels))
+            for order, done, problem in processes.each(judge, orders, 2, TERMS.patience):
+                assert done is not None, (order.submission.student, problem)
+                found[order.submission.student] = done[0], as_text(done[1])
     return found
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_gets_what_it_must(graded, case):
     outcome, executed = graded[case.name]
-    told = json.dumps(outcome.__dict__, indent=1)
-    assert outcome.status == case.status, told
-    assert sum(outcome.scores.values()) in (case.points, case.or_points), told
-    assert case.reason in outcome.reason, told
+    found = json.dumps(outcome.__dict__, indent=1)
+    assert outcome.status == case.status, found
+    assert sum(outcome.scores.values()) in (case.points, case.or_points), found
+    assert case.reason in outcome.reason, found
     for check, phrase in case.says.items():
-        assert phrase in outcome.messages[check], told
+        assert phrase in outcome.messages[check], found
     for phrase in case.repairs:
-        assert any(phrase in repair for repair in outcome.repairs), told
+        assert any(phrase in repair for repair in outcome.repairs), found
     if case.flags is not None:
-        assert bool(outcome.flags) == bool(case.flags), told
+        assert bool(outcome.flags) == bool(case.flags), found
         for phrase in case.flags:
-            assert any(phrase in flag for flag in outcome.flags), told
+            assert any(phrase in flag for flag in outcome.flags), found
     assert ESCAPED not in executed
     # The sum of all output is limited, and little is beside it.
     assert len(executed.encode()) < MOST_OUTPUT_BYTES + (4 << 20)

@@ -182,7 +182,7 @@ def test_an_object_is_made_where_the_student_is(capsys):
         trains(lambda model, x: 1 / 0, np.random.default_rng(1))
 
 
-def test_under_the_grader_that_is_elsewhere():
+def test_under_the_grader_that_is_another_process():
     def stand_in(model, x):
         raise AssertionError("called here")
 

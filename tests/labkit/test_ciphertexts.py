@@ -9,13 +9,13 @@ import pytest
 import tensorflow as tf
 import tf_shell
 
-from autograder.labs import build
+from autograder.labs import MASTERS, ROOT, build
 from autograder.labs.answers import read_answers
-from autograder.labs.master import MASTERS, ROOT, read_lab
+from autograder.labs.master import read_lab
 from autograder.sandbox.inside import wire
 from labkit.checks import CheckFailed, encrypted_labels, guard
 from labkit.checks.encrypted_labels import _small
-from tests.outside import student as elsewhere
+from tests.outside import student as other_process
 
 pytestmark = pytest.mark.labs
 
@@ -46,7 +46,7 @@ def student():
         original(link, *parts)
 
     program = "\n".join([*sources, "functions = globals()"])
-    with pytest.MonkeyPatch.context() as patch, elsewhere(program) as session:
+    with pytest.MonkeyPatch.context() as patch, other_process(program) as session:
         original = wire.send
         patch.setattr(wire, "send", send)
         stand_ins = {case: session.stand_in(name) for case, name in names.items()}

@@ -153,7 +153,7 @@ def test_an_unknown_lab_is_refused_by_name(shell):
             call("1")
 
 
-def test_handing_in_elsewhere_says_where_the_file_lies(shell, tmp_path, monkeypatch, capsys):
+def test_handing_in_outside_colab_says_where_the_file_is(shell, tmp_path, monkeypatch, capsys):
     file = tmp_path / "mine.ipynb"
     file.write_text("{}")
     monkeypatch.setenv("JPY_SESSION_NAME", str(file))
@@ -217,7 +217,7 @@ def test_ready_in_colab_reminds_of_drive_and_of_the_download(shell, colab, capsy
     assert last.startswith("Ready")
 
 
-def test_what_passed_is_shown_with_its_points_in_a_notebook_and_plainly_elsewhere(
+def test_what_passed_is_shown_with_its_points_in_a_notebook_and_as_text_in_a_terminal(
     shell, monkeypatch, capsys
 ):
     shown = []

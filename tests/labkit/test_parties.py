@@ -585,7 +585,7 @@ def key_file(tmp_path):
     return file
 
 
-def started_elsewhere(*arguments):
+def started_on_its_own(*arguments):
     """Start a party from the command line."""
     return subprocess.Popen(
         [sys.executable, "-m", "labkit.processes", *arguments],
@@ -606,12 +606,12 @@ def free_ports(count):
 def test_parties_by_address(key_file):
     names = ["alice", "bob"]
     book = {name: f"127.0.0.1:{port}" for name, port in zip(names, free_ports(2), strict=True)}
-    running = [started_elsewhere(*item, "--key", str(key_file)) for item in book.items()]
+    running = [started_on_its_own(*item, "--key", str(key_file)) for item in book.items()]
     try:
         assert [process.stdout.readline() for process in running] == [
             f"{name} listens at {address}; Ctrl-C ends it.\n" for name, address in book.items()
         ]
-        again = started_elsewhere("alice", book["alice"], "--key", str(key_file))
+        again = started_on_its_own("alice", book["alice"], "--key", str(key_file))
         running.append(again)
         together = parties(*names, addresses=book, key=KEY)
         with together as (alice, bob):

@@ -13,9 +13,9 @@ from functools import cache
 import pytest
 from tensorflow.python.eager import context
 
-from autograder.labs import build
+from autograder.labs import MASTERS, ROOT, build
 from autograder.labs.answers import read_answers
-from autograder.labs.master import MASTERS, ROOT, read_lab
+from autograder.labs.master import read_lab
 
 pytestmark = pytest.mark.labs
 BY_LAB = True
@@ -31,7 +31,7 @@ SOAK = os.environ.get("LABKIT_SOAK", "0")
 
 
 @dataclass(frozen=True)
-class Case:
+class AnswerCase:
     """An exercise's cell, and a phrase of the message for each check that it must lose."""
 
     lab: str
@@ -52,13 +52,15 @@ def cases():
             for version, notebook in versions.items()
         }
         for exercise, checks in lab.exercises.items():
-            yield Case(name, exercise, "solution", cells["solution"][exercise], {})
+            yield AnswerCase(name, exercise, "solution", cells["solution"][exercise], {})
             still_blank = f"Exercise `{exercise}` is still blank"
             blank = dict.fromkeys(checks, still_blank)
-            yield Case(name, exercise, "blank", cells["blank"][exercise], blank)
+            yield AnswerCase(name, exercise, "blank", cells["blank"][exercise], blank)
             for answer in ANSWERS[name][exercise]:
                 kind = "wrong" if answer.loses else "right"
-                yield Case(name, exercise, f"{kind}: {answer.name}", answer.source, answer.loses)
+                yield AnswerCase(
+                    name, exercise, f"{kind}: {answer.name}", answer.source, answer.loses
+                )
 
 
 @cache
@@ -111,7 +113,7 @@ def judged(case, cells, *, hidden=SOAK != "0"):
     return messages
 
 
-@pytest.mark.parametrize("case", [*cases()], ids=Case.__str__)
+@pytest.mark.parametrize("case", [*cases()], ids=AnswerCase.__str__)
 def test_an_answer_loses_exactly_what_it_must(case, capfd, monkeypatch):
     monkeypatch.setenv("LABKIT_SEED", str(zlib.crc32(f"{case} {SOAK}".encode())))
     namespace(case.lab)

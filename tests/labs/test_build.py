@@ -13,14 +13,12 @@ from types import ModuleType, SimpleNamespace
 import nbformat
 import pytest
 
-from autograder.labs import build
+from autograder.labs import MASTERS, ROOT, build
 from autograder.labs.master import (
     CHECKS,
     MARKER,
     MARKER_WORDS,
-    MASTERS,
     NEEDED,
-    ROOT,
     check_functions,
     colab_url,
     module,
@@ -67,7 +65,7 @@ def test_every_lab_is_worth_100_points():
 def test_a_second_build_in_another_place_and_locale_is_equal_byte_for_byte(tmp_path):
     script = (
         "from pathlib import Path; from autograder.labs import build\n"
-        "from autograder.labs.master import MASTERS\n"
+        "from autograder.labs import MASTERS\n"
         f"for folder in (MASTERS, Path({str(TINY.parent)!r})):\n"
         "    for path, text in build.build(folder).items():\n"
         "        Path(path.name + path.parent.name).write_bytes(text.encode())\n"

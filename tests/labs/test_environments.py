@@ -18,9 +18,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from autograder.labs import colab
+from autograder.labs import MASTERS, colab
 from autograder.labs.build import release
-from autograder.labs.master import MASTERS, read_lab
+from autograder.labs.master import read_lab
 
 REPOSITORY = Path(__file__).parents[2]
 # Kept, so that a second run installs nothing.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.labs.master import ROOT
+from autograder.labs import ROOT
 
 pytestmark = pytest.mark.grader
 
@@ -24,23 +24,24 @@ BUILT = ["labkit/points.json", "labs/01_dp_sgd.ipynb", "solutions/01_dp_sgd.ipyn
 # Grades the solution, and then the solution with the wrong answer in it.
 GRADE = f"""
 import json
-from autograder.judge import own_solution
-from autograder.judge.judge import Terms, environment, judge
+from autograder.judge.judge import Order, Terms, environment, judge
 from autograder.labs.build import release
-from autograder.labs.master import MASTERS, read_lab
+from autograder.labs import MASTERS
+from autograder.labs.master import read_lab
 from autograder.labs.sample_class import Answer, read_answers
 from autograder.sandbox import pool
+from autograder.workers.ready import own_solution
 
 lab = read_lab(MASTERS / "01_dp_sgd.py")
 answers = read_answers(MASTERS.parent / "answers" / lab.name, lab)["{EXERCISE}"]
-submission = own_solution.submission(lab)
+submission = own_solution(lab)
 cell = next(cell for cell in submission.notebook.cells if cell.id == "{EXERCISE}")
 graded = []
 with pool.serving(release(lab), "bwrap", environment(1)) as kernels:
     wrong = [each for each in answers if each.loses]
     for answer in [Answer("solution", cell.source, {{}}), *wrong]:
         cell.source = answer.source
-        outcome, _ = judge(submission, lab, Terms(seed=5), kernels)
+        outcome, _ = judge(Order(submission, lab, Terms(seed=5), kernels))
         graded.append([answer.loses, outcome.scores, outcome.messages])
 print(json.dumps([lab.checks, graded]))
 """

@@ -15,8 +15,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from autograder.labs import build
-from autograder.labs.master import ROOT
+from autograder.labs import ROOT, build
 from autograder.labs.mutants import mutants
 from tests.labs.test_answers import ANSWERS, EXERCISES, LABS, namespace, run
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.labs import new
+from autograder.labs import MASTERS, ROOT, new
 from autograder.labs.importing import Unimportable, import_checks
-from autograder.labs.master import MASTERS, ROOT, read_lab
+from autograder.labs.master import read_lab
 from autograder.labs.percent import Malformed
 
 NAME = "06_private_means"

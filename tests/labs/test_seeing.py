@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import pytest
 
+from autograder.labs import MASTERS, ROOT
 from autograder.labs.build import release
-from autograder.labs.master import MASTERS, ROOT, glossary_url, module, read_lab
+from autograder.labs.master import glossary_url, module, read_lab
 
 LABS = [path.stem for path in sorted(MASTERS.glob("*.py"))]
 each_lab = pytest.mark.parametrize("lab", LABS)

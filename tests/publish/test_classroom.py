@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from autograder.labs.master import ROOT
+from autograder.labs import ROOT
 from autograder.publish.release import CLASSROOM, tree
 from tests.tiny import answered, double
 

@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from autograder.labs.master import MASTERS
+from autograder.labs import MASTERS
 from autograder.publish import gradescope
 from autograder.sandbox import confine
 from tests.tiny import FIXTURES, TINY, answered, double
@@ -80,7 +80,7 @@ def test_what_is_made_without_the_sandbox_says_so(tmp_path, capsys):
     assert confine.BANNER in capsys.readouterr().out
     with zipfile.ZipFile(to) as archive:
         assert json.loads(archive.read(gradescope.SETTINGS))["sandbox"] == confine.NONE
-    gradescope.main(["--lab", "02_gdp_accounting", "--to", str(to)])
+    gradescope.main(["--lab", "2", "--to", str(to)])
     assert "in the sandbox, or not at all" in capsys.readouterr().out
 
 

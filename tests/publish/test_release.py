@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from autograder.labs import MASTERS, ROOT
 from autograder.labs.answers import read_answers
 from autograder.labs.build import solution
-from autograder.labs.master import MARKER, MASTERS, ROOT, read_lab
+from autograder.labs.master import MARKER, read_lab
 from autograder.publish.release import MANIFEST, NoRelease, main, tree, write
 
 ADDRESS = "https://github.com/uni/dp-labs"

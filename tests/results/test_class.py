@@ -39,7 +39,8 @@ from autograder.results import journal as journal_module
 from autograder.results.folder import FIRST_LINE
 from autograder.results.journal import Journal
 from autograder.sandbox import bubblewrap
-from autograder.workers import cluster, machine
+from autograder.workers import cluster
+from autograder.workers.ready import Unusable
 from tests.processes import has_ended
 from tests.tiny import TINY, answered, double, grade, rows, start, write_class
 
@@ -106,7 +107,7 @@ def test_a_half_written_entry_is_no_entry(tmp_path):
     key = journal.key(submission, Terms())
     assert journal.find(key) is None
     journal.keep(key, outcome, executed, {"pythagoras": "1"})
-    assert journal.find(key).outcome == outcome
+    assert journal.find(key).outcome == outcome and journal.answers("ann") == {}
     path = tmp_path / "journal" / f"{key}.json"
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
@@ -173,8 +174,8 @@ def test_a_cluster_grades_and_a_killed_worker_costs_nothing(tmp_path):
 
 
 def test_a_scheduler_that_is_not_there_is_one_clear_line(tmp_path):
-    with pytest.raises(machine.Unusable, match=r"no Dask scheduler at tcp://127\.0\.0\.1:1"):
-        next(cluster.each([], TINY, Terms(), "tcp://127.0.0.1:1", patience=1))
+    with pytest.raises(Unusable, match=r"no Dask scheduler at tcp://127\.0\.0\.1:1"):
+        next(cluster.each([], "tcp://127.0.0.1:1", patience=1))
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------------

@@ -31,19 +31,20 @@ from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from nbgrader.utils import is_solution
 from traitlets.config import Config
 
 from autograder import grade as grader
 from autograder import run
+from autograder.intake import choices
 from autograder.intake.collect import Aside
+from autograder.intake.files import shown
 from autograder.intake.reading import Read
-from autograder.judge.judge import _note
+from autograder.judge.judge import _note, plain_long_lines
 from autograder.judge.outcome import Outcome
 from autograder.labs import build
 from autograder.results import exports, report, table
 from autograder.results.gradebook import Grade
-from autograder.sandbox.inert import PNG, inert_output, plain_long_lines
+from autograder.sandbox.inert import PNG, inert_output
 from autograder.sandbox.inside import clean
 from tests.tiny import TINY
 
@@ -71,7 +72,7 @@ ATTACKS = [
 
 def texts(most=40):
     """Attacks, all of Unicode, and what the marks in question and any text give together."""
-    marks = st.sampled_from([*exports.BEGINS, *"\t\r\n ;,|:\"'`<>&/\\", *"\0\u200b\u3164\ufeffa1)"])
+    marks = st.sampled_from([*clean.BEGINS, *"\t\r\n ;,|:\"'`<>&/\\", *"\0\u200b\u3164\ufeffa1)"])
     pieces = st.lists(st.one_of(marks, st.characters(codec=None)), max_size=most).map("".join)
     return st.one_of(st.sampled_from(ATTACKS), pieces)
 
@@ -104,7 +105,7 @@ HARMFUL = set("\0\x1b\x9b\r\u202e\u2066\ufeff\u2028")
 def is_formula(cell):
     """Whether a spreadsheet may compute what is in a cell."""
     shown = re.sub(r'^[\s"]+', "", cell)
-    while shown and (category(shown[0])[0] in "CZ" or shown[0] in f'"{exports.FILLERS}'):
+    while shown and (category(shown[0])[0] in "CZ" or shown[0] in f'"{clean.FILLERS}'):
         shown = shown[1:]
     shown = normalize("NFKC", shown).strip()
     if re.fullmatch(r'-?\d+(\.\d+)?(e-?\d+)?"*', shown):
@@ -128,6 +129,8 @@ def written(folder, text):
     exports.write_table(TINY, found, outcomes, grades, folder / "grades.csv", aside=aside)
     exports.write_canvas(TINY, found, grades, folder / "canvas.csv")
     exports.write_moodle(TINY, found, outcomes, grades, folder / "moodle.csv")
+    choices.keep(folder, {"ann": shown(text)})
+    assert choices.kept(folder) == ({"ann": shown(text)} if text else {})
     return {path.name: path.read_text("utf-8-sig") for path in folder.glob("*.csv")}
 
 
@@ -137,7 +140,7 @@ def test_every_form_of_what_begins_a_formula_is_known():
         for character in map(chr, range(sys.maxunicode + 1))
         if normalize("NFKC", character).lstrip()[:1] in ("=", "+", "-", "@", "\N{MINUS SIGN}")
     }
-    assert forms == set(exports.BEGINS)
+    assert forms == set(clean.BEGINS)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -278,17 +281,13 @@ def pages(folder, said):
     keys = [clean.key(f"{number}-{text}") for number, text in enumerate(said)]
     outcomes, found, grades = [], [collected("x", student="left out")], {}
     for key, text in zip(keys, said, strict=True):
-        notebook = build.solution(TINY)
-        for cell in notebook.cells:
-            if is_solution(cell):
-                cell.source = clean.source(text)
-        place = folder / "autograded" / key / TINY.name / f"{TINY.name}.ipynb"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(build.as_text(notebook), "utf-8")
         outcomes.append(graded(text, student=key))
         found.append(collected(text, student=key))
         grades[key] = replace(GRADE, comments=dict.fromkeys(TINY.exercises, text))
-    report.write(TINY, found, outcomes, grades, folder, aside=[Aside(text, text) for text in said])
+    texts = dict(zip(keys, map(clean.source, said), strict=True))
+    answers = {key: dict.fromkeys(TINY.exercises, text) for key, text in texts.items()}
+    report.write(TINY, found, outcomes, grades, folder, answers=answers.__getitem__,
+                 aside=[Aside(text, text) for text in said])  # fmt: skip
     return (
         (folder / "overview.html").read_text("utf-8"),
         [(folder / "feedback" / f"{key}.html").read_text("utf-8") for key in keys],
@@ -341,14 +340,11 @@ def test_what_is_shown_names_student_key_file_and_what_was_left_aside(tmp_path):
 def test_a_page_that_cannot_be_made_costs_no_other(tmp_path):
     pages(tmp_path, ["x"])
     outcomes = [graded("x", student=name) for name in ("ann", "bob", "cem")]
-    for name, text in (("ann", "{"), ("cem", None)):
-        place = tmp_path / "autograded" / name / TINY.name / f"{TINY.name}.ipynb"
-        place.parent.mkdir(parents=True)
-        place.write_text(text or build.as_text(build.solution(TINY)), "utf-8")
     outcomes[2].seconds = math.nan
     found = [collected("x", student=each.student) for each in outcomes]
-    report.write(TINY, found, outcomes, dict.fromkeys(("ann", "bob", "cem"), GRADE), tmp_path)
-    for name, reason in (("ann", "NotJSONError"), ("bob", "FileNotFoundError")):
+    grades, answers = dict.fromkeys(("ann", "bob", "cem"), GRADE), {"ann": 3, "cem": {}}
+    report.write(TINY, found, outcomes, grades, tmp_path, answers=answers.__getitem__)
+    for name, reason in (("ann", "AttributeError"), ("bob", "KeyError")):
         page = (tmp_path / "feedback" / f"{name}.html").read_text("utf-8")
         assert f"This could not be written: {reason}" in page and page.count("\n") == 1
     assert "pythagoras" in (tmp_path / "feedback" / "cem.html").read_text("utf-8")

@@ -11,8 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
-from autograder.labs import build
-from autograder.labs.master import ROOT
+from autograder.labs import ROOT, build
 from tests.tiny import answered, grade, write_class
 
 pytestmark = pytest.mark.grader
@@ -101,7 +100,7 @@ def test_so_does_the_command(output):
     assert score(output) == 10, said
 
 
-def test_so_does_the_command_from_elsewhere(output, tmp_path):
+def test_so_does_the_command_from_another_folder(output, tmp_path):
     shutil.rmtree(output / "autograded")
     run(tmp_path, "-c", AUTOGRADE, "ann", output)
     assert notebook(output, "autograded").exists() and score(output) == 10
@@ -132,7 +131,7 @@ def test_without_the_configuration_nbgrader_finds_no_kernel(output):
 
 
 @pytest.mark.parametrize("folder", ["submitted", "autograded"])
-def test_validating_is_refused_from_everywhere(output, tmp_path, folder):
+def test_validating_is_refused_in_every_folder(output, tmp_path, folder):
     path = notebook(output, folder)
     assert "No such kernel" in run(output, "-m", "nbgrader", "validate", path)
     for place in (output, tmp_path):

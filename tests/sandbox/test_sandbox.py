@@ -26,13 +26,14 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.intake.cells import is_setup
 from autograder.intake.rebuild import rebuild
 from autograder.judge import execution
 from autograder.judge import judge as judge_
 from autograder.judge.execution import Times
-from autograder.judge.judge import Submission, Terms, environment
-from autograder.labs import build
-from autograder.labs.master import ROOT, read_lab
+from autograder.judge.judge import Order, Submission, Terms, environment
+from autograder.labs import ROOT, build
+from autograder.labs.master import read_lab
 from autograder.sandbox import bubblewrap, confine, pool
 from autograder.sandbox.confine import NONE
 from autograder.sandbox.inside import judge, student, wire
@@ -40,7 +41,7 @@ from autograder.sandbox.inside.judge import Session
 from autograder.sandbox.inside.wire import Decoder
 from autograder.sandbox.kernel import Died, TimedOut
 from autograder.sandbox.provisioner import KernelSettings, short_folder
-from autograder.workers import machine
+from autograder.workers.ready import Unusable, ready
 from tests.hostile import CASES, ESCAPED, MASTERS, reach, solved
 from tests.kernels import kernel_in, places, said
 from tests.processes import has_ended
@@ -156,7 +157,7 @@ def test_where_sandboxes_cannot_nest_there_is_no_pool(monkeypatch, tmp_path, cap
 def with_set_up(*sources):
     """Return the tiny lab's release with other set-up cells after the first, which installs."""
     release = build.release(TINY)
-    first, cell = pool.setup_cells(release)
+    first, cell = filter(is_setup, release.cells)
     at = release.cells.index(cell)
     cells = []
     for number, source in enumerate(sources):
@@ -455,13 +456,14 @@ def test_an_object_of_the_students_own_class_is_no_data():
 @pytest.fixture(scope="module")
 def kernels():
     """The pool of a lab whose own solution passes."""
-    with machine.ready(ARRAYS, Terms()) as address:
+    with ready(ARRAYS, Terms()) as address:
         yield address
 
 
 def graded(kernels, notebook, **terms):
     rebuilt = rebuild(build.as_text(notebook).encode(), build.release(ARRAYS))
-    return judge_.judge(Submission("x", rebuilt.notebook), ARRAYS, Terms(**terms), kernels)[0]
+    submission = Submission("x", rebuilt.notebook)
+    return judge_.judge(Order(submission, ARRAYS, Terms(**terms), kernels))[0]
 
 
 def test_a_seed_repeats_a_grade(kernels):
@@ -485,7 +487,7 @@ def test_a_set_up_cell_undoes_what_came_before_it(kernels, pooled):
 def test_a_submission_is_left_as_it_is(kernels):
     notebook = rebuild(build.as_text(solved(ARRAYS)).encode(), build.release(ARRAYS)).notebook
     before = copy.deepcopy(notebook)
-    judge_.judge(Submission("x", notebook, ("a repair",)), ARRAYS, Terms(), kernels)
+    judge_.judge(Order(Submission("x", notebook, ("a repair",)), ARRAYS, Terms(), kernels))
     assert notebook == before
 
 
@@ -506,7 +508,7 @@ def test_a_solution_that_fails_here_stops_the_class(tmp_path):
     (tmp_path / "00_tiny.py").write_text(master, "utf-8")
     lab = read_lab(tmp_path / "00_tiny.py")
     says = "loses 2 of 3 checks here; `doubles_integers` says"
-    with pytest.raises(machine.Unusable, match=says), machine.ready(lab, Terms()):
+    with pytest.raises(Unusable, match=says), ready(lab, Terms()):
         raise AssertionError
 
 
@@ -523,7 +525,7 @@ def judged_tiny(cells=(), cell=120, **answers):
     notebook.cells[1:1] = [nbformat.v4.new_code_cell(source) for source in cells]
     rebuilt = rebuild(build.as_text(notebook).encode(), build.release(TINY))
     terms = Terms(times=Times(cell=cell))
-    return judge_.judge(Submission("x", rebuilt.notebook), TINY, terms)[0]
+    return judge_.judge(Order(Submission("x", rebuilt.notebook), TINY, terms))[0]
 
 
 def test_a_helper_of_ones_own_is_there_again_after_the_kernel_died():

@@ -8,9 +8,10 @@ import time
 import psutil
 import pytest
 
+from autograder.judge.judge import judge
 from autograder.sandbox import provisioner
 from autograder.sandbox.kernel import TimedOut
-from autograder.workers import machine, processes
+from autograder.workers import processes
 from tests.kernels import kernel_in
 from tests.tiny import ROOT, double, grade, write_class
 
@@ -116,16 +117,18 @@ def ends(monkeypatch):
     """Have gradings end as `ends` says, a list by student; what was graded at a time is noted."""
     ways: dict[str, list[str]] = {}
     together: list[list[str]] = []
-    really = machine.each
+    really = processes.each
 
-    def each(submissions, *more):
-        together.append([submission.student for submission in submissions])
-        for submission, graded, problem in really(submissions, *more):
-            if planned := ways.get(submission.student):
+    def each(function, orders, *more):
+        assert function is judge
+        students = [order.submission.student for order in orders]
+        together.extend([] if students == ["solution"] else [students])
+        for order, graded, problem in really(function, orders, *more):
+            if planned := ways.get(order.submission.student):
                 graded, problem = None, planned.pop(0)
-            yield submission, graded, problem
+            yield order, graded, problem
 
-    monkeypatch.setattr(machine, "each", each)
+    monkeypatch.setattr(processes, "each", each)
     return ways, together
 
 

@@ -74,7 +74,7 @@ def _run_kernel(job: dict, namespace: ModuleType | None = None) -> None:
         user_module = Any(namespace)
 
     class App(IPKernelApp):
-        """Listens where it was told to: nothing is written, and nothing shared, for connecting."""
+        """Listens on the sockets of its job: no file is written or shared for connecting."""
 
         def init_connection_file(self):
             self.load_connection_info(job["connection"])

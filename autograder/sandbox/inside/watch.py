@@ -71,7 +71,7 @@ def excess(root: int, limits: Limits) -> str:
 def _status(process: int) -> tuple[int, dict[str, int]]:
     """Return the id that a process is seen by, and what it uses.
 
-    When its first thread has ended, and others go on, all is told of these only.
+    When its first thread has ended, and others go on, the figures are of these only.
     """
     found = _status_of(process)
     if not found["VmRSS"]:

@@ -7,7 +7,7 @@ from opacus import PrivacyEngine
 PACKAGES = ["torch", "opacus"]
 
 
-class Network(torch.nn.Module):
+class TorchNetwork(torch.nn.Module):
     """`padding="same"` of an even kernel pads 3 on each side here."""
 
     def __init__(self):
@@ -33,7 +33,7 @@ def contender(mode, batch, clip, noise, rate, threads):
     y = torch.from_numpy(rng.integers(0, 10, batch))
     # Opacus's own advice for processors: channels last.
     x = x.to(memory_format=torch.channels_last)
-    model = Network().to(memory_format=torch.channels_last)
+    model = TorchNetwork().to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), rate)
     loss = torch.nn.CrossEntropyLoss()
     if mode != "plain":
