@@ -17,6 +17,7 @@ from autograder.sandbox.inside import clean
 
 # The tag of cells that nbclient, and so nbgrader, does not execute.
 SKIP = "skip-execution"
+OWN = "extra-"  # is how the ids of the student's own cells begin
 # How much of an edited text is shown.
 MAX_PROSE = 100_000
 # Of more cells in a row than this, one is made: each costs the grader a hundredth of a second.
@@ -49,7 +50,7 @@ class Answers:
         if not (self.texts.keys() <= theirs and self.own.keys() <= anchors):
             raise ValueError("it answers in cells that are not the student's")
         notebook = nbformat.from_dict(release)
-        names = (f"extra-{number}" for number in count(1))
+        names = (f"{OWN}{number}" for number in count(1))
         cells = self._own_cells("", names)
         for cell in notebook.cells:
             if cell.id in self.texts:
@@ -70,6 +71,11 @@ class Answers:
 def is_demonstration(cell: NotebookNode) -> bool:
     """Whether a cell of the release only shows something: it is code, and no check needs it."""
     return cell.cell_type == "code" and not is_solution(cell) and not is_locked(cell)
+
+
+def is_own(cell: NotebookNode) -> bool:
+    """Whether a cell of a clean notebook is the student's own."""
+    return cell.id.startswith(OWN)
 
 
 def _shown(text: str, kind: str) -> str:

@@ -1,7 +1,7 @@
 """Which file counts, where a person says so: `choices.csv` in the output folder, and `--file`.
 
-A row is a student and a file, as the overview shows both. It holds for later runs too, until the
-file is chosen otherwise, or by `--file STUDENT=` no more.
+A row is a student and a file, as the overview shows both, with a "'" before what begins a formula.
+It holds for later runs too, until the file is chosen otherwise, or by `--file STUDENT=` no more.
 """
 
 import csv
@@ -12,6 +12,7 @@ from pathlib import Path
 from autograder.intake.collect import Aside, Collected
 from autograder.intake.files import BadUsage, shown
 from autograder.intake.roster import Joined
+from autograder.sandbox.inside import clean
 
 NAME = "choices.csv"
 MAX_NAMED = 9
@@ -45,13 +46,15 @@ def kept(output: Path) -> dict[str, str]:
         return {}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadUsage(f"{shown(str(output / NAME))} cannot be read: {error}") from None
-    return {row[0]: row[1] for row in rows[1:] if len(row) > 1 and row[0] and row[1]}
+    pairs = (map(clean.of_cell, row[:2]) for row in rows[1:] if len(row) > 1)
+    return {student: path for student, path in pairs if student and path}
 
 
 def keep(output: Path, choices: dict[str, str]) -> None:
     """Write `choices.csv`."""
     with (output / NAME).open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("student", "file"), *sorted(choices.items())])
+        rows = [map(clean.cell, pair) for pair in sorted(choices.items())]
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([("student", "file"), *rows])
 
 
 def resolved(

@@ -248,12 +248,16 @@ class _Senders:
 
     def __init__(self, entries: list[Entry], lab: str) -> None:
         self._lab = lab
+        self._several: set[str] = set()  # logins that repositories of several names end with
         loose = [entry for entry in entries if len(entry.parts) == 1]
         # Canvas's names may read as Blackboard's, by what a student chose, and the other way round.
         self._canvas = any(
             lms.canvas(each.name) and not lms.blackboard(each.name, {}) for each in loose
         )
-        self._logins = dict(self._headers(loose))
+        self._logins: dict[str, str] = {}
+        self._heads: dict[str, str] = {}  # what stands before the attempts of those logins
+        for entry, login, name in self._headers(loose):
+            self._logins[login], self._heads[login] = name, lms.blackboards_head(entry.name)
         self._gradescope: dict[str, tuple[list[Sender], datetime | None]] = {}
         folders = {entry.parts[0] for entry in entries if len(entry.parts) > 1}
         # In a folder that students write to, one may call a file so; Gradescope's lies alone.
@@ -272,18 +276,27 @@ class _Senders:
                 numbers[sender.lms_id].add(sender.name)
         # Were that number not the student's, it would make one of several.
         self._shared = {number for number, called in numbers.items() if len(called) > 1}
+        heads = defaultdict(set)
+        for entry in entries:
+            if sender := lms.blackboard(entry.parts[0], self._logins):
+                heads[sender.lms_id].add(lms.blackboards_head(entry.parts[0]))
+        self._crowded = {login for login, several in heads.items() if len(several) > 1}
+        tops = sorted({entry.parts[0] for entry in entries if len(entry.parts) > 1})
+        self._assignment = lms.assignment(tops, lab)
+        logins = Counter(sender.lms_id for top in tops if (sender := self._github(top)))
+        self._several = {login for login, repositories in logins.items() if repositories > 1}
         # What a student chose may read as another LMS's part: one that wrote all names wrote it.
         ways = (lms.moodle, self._brightspace, self._blackboard, lms.canvas)
         written = [entry.name for entry in entries if len(entry.parts) == 1]
         self._ways = [way for way in ways if written and all(map(way, written))] or ways
 
-    def _headers(self, loose: list[Entry]) -> Iterator[tuple[str, str]]:
-        """Yield the logins and names that Blackboard's own texts give."""
+    def _headers(self, loose: list[Entry]) -> Iterator[tuple[Entry, str, str]]:
+        """Yield the logins and names that Blackboard's own texts give, and which text does."""
         for entry in loose:
             if (match := lms.BLACKBOARD.fullmatch(entry.name)) and match["file"] is None:
                 text = _content(entry, 1000).decode("utf-8", "replace")
                 if (header := lms.HEADER.match(text)) and not self._canvas:
-                    yield header["login"], header["name"]
+                    yield entry, header["login"], header["name"]
 
     @property
     def are_gradescopes(self) -> bool:
@@ -298,7 +311,7 @@ class _Senders:
         """Return whose a folder is: several people's, where they handed in together."""
         if name in self._gradescope:
             return self._gradescope[name][0]
-        sender = lms.moodle(name) or self._brightspace(name) or lms.github(name, self._lab)
+        sender = lms.moodle(name) or self._brightspace(name) or self._github(name)
         return [sender or Sender("", "", shown_as)]
 
     def time(self, name: str) -> datetime | None:
@@ -306,7 +319,18 @@ class _Senders:
         return self._gradescope[name][1] if name in self._gradescope else None
 
     def _blackboard(self, name: str) -> Sender | None:
-        return None if self._canvas else lms.blackboard(name, self._logins)
+        sender = None if self._canvas else lms.blackboard(name, self._logins)
+        if sender and sender.lms_id in self._crowded:  # a login may hold "_": then it is longer
+            head = lms.blackboards_head(name)
+            if head != self._heads.get(sender.lms_id):
+                return replace(sender, lms_id=f"{sender.lms_id} ({head})")
+        return sender
+
+    def _github(self, name: str) -> Sender | None:
+        sender = lms.github(name, self._lab, self._assignment)
+        if sender and sender.lms_id in self._several:  # whose each is nobody can tell
+            return replace(sender, lms_id=f"{sender.lms_id} ({name})")
+        return sender
 
     def _brightspace(self, name: str) -> Sender | None:
         sender = lms.brightspace(name)

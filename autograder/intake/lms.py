@@ -4,6 +4,7 @@ An LMS writes its own part first, and what the student chose after it: the first
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -93,27 +94,55 @@ def blackboard(name: str, logins: dict[str, str]) -> Sender | None:
     match = BLACKBOARD.fullmatch(name)
     if match is None:
         return None
-    head = name[: match.start("time") - len("_attempt_")]
+    head = blackboards_head(name)
     known = [login for login in logins if head.endswith(f"_{login}")]
     login = max(known, key=len, default=match["lms_id"])
     time = _time(match["time"], "%Y-%m-%d-%H-%M-%S")
     return Sender("blackboard", login, logins.get(login, ""), match["file"] or "", time)
 
 
-def github(name: str, lab: str) -> Sender | None:
+def blackboards_head(name: str) -> str:
+    """Return what stands before the attempt in a name of Blackboard's: `<assignment>_<login>`."""
+    match = BLACKBOARD.fullmatch(name)
+    return name[: match.start("time") - len("_attempt_")] if match else ""
+
+
+def github(name: str, lab: str, slug: str = "") -> Sender | None:
     """Read the name of a repository of GitHub Classroom's, `<assignment>-<login>`.
 
     The assignment is one that is called by the lab's number or name: lab-02, 02-gdp-accounting, ….
+    A login may begin as an assignment ends: `slug` says what the assignment is called, if known.
     """
+    readings = _repository(name, lab)
+    login = readings.get(slug) or (readings[max(readings, key=len)] if readings else "")
+    return Sender("github", login, login) if login else None
+
+
+def assignment(repositories: Iterable[str], lab: str) -> str:
+    """Return what the assignment is called that all repositories are of; nothing, if that is open.
+
+    A folder of another name says nothing.
+    """
+    readings = [found for name in repositories if (found := _repository(name, lab))]
+    return max(set.intersection(*map(set, readings)), key=len, default="") if readings else ""
+
+
+def _repository(name: str, lab: str) -> dict[str, str]:
+    """Return the logins that the name of a repository may end with, by the assignment's."""
     number, _, words = lab.partition("_")
     words = re.escape(words.replace("_", "-"))
     number = f"0*{int(number)}" if number.isdigit() else re.escape(number)
     kinds = "privacy-labs?|labs?|assignment|homework|hw|exercise|project"
-    slug = rf"(?:(?:{kinds})-?{number}(?:-{words})?|{number}-{words}|{words})"
-    match = re.fullmatch(rf"{slug}-(?P<login>[a-z0-9](?:-?[a-z0-9]){{0,38}})", name, re.IGNORECASE)
-    if match is None or match["login"].casefold() == "submissions":  # the folder of them all
-        return None
-    return Sender("github", match["login"], match["login"])
+    slugs = rf"(?:{kinds})-?{number}", rf"(?:(?:{kinds})-?)?{number}-{words}", words
+    found = {}
+    for slug in slugs:
+        match = re.fullmatch(
+            rf"(?P<slug>{slug})-(?P<login>[a-z0-9](?:-?[a-z0-9]){{0,38}})", name, re.IGNORECASE
+        )
+        # The folder of them all is no repository.
+        if match and match["login"].casefold() != "submissions":
+            found[match["slug"].casefold()] = match["login"]
+    return found
 
 
 def gradescope(metadata: bytes) -> dict[str, tuple[list[Sender], datetime | None]]:

@@ -293,6 +293,10 @@ def _logins(person: Person) -> set[str]:
     return {name.casefold() for name in (names | {person.github}) if name}
 
 
+def _own_logins(each: Collected) -> set[str]:
+    return {name.casefold() for name in (each.name, each.lms_id, *each.also) if name}
+
+
 def _whole_names(name: str) -> set[str]:
     """Return a name in one word as LMSs write it: the last name first, or the first."""
     words = [_glued(word) for word in re.split(r"[\s,_]+", name)]
@@ -312,10 +316,12 @@ _WAYS: tuple[tuple[str, Callable[[Person], Iterable], Callable[[Collected], Iter
     (
         "", _logins,
         # Numbers of Canvas's and Moodle's are of their own.
-        lambda each: {
-            name.casefold() for name in (each.name, each.lms_id, *each.also)
-            if name and each.lms not in ("canvas", "moodle")
-        },
+        lambda each: _own_logins(each) if each.lms not in ("canvas", "moodle", "github") else set(),
+    ),
+    (
+        # Who is called so there has chosen it: it may well be another's login here.
+        "found on the roster by the login at GitHub alone", _logins,
+        lambda each: _own_logins(each) if each.lms == "github" else set(),
     ),
     (
         "found on the roster by the name alone", lambda person: _whole_names(person.name),

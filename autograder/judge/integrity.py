@@ -9,6 +9,7 @@ changed is not known.
 
 import ast
 import secrets
+from contextlib import suppress
 
 from autograder.sandbox.inside import clean
 from autograder.sandbox.inside.guard import REPORT, sign
@@ -47,7 +48,8 @@ class Report:
         for line in text.splitlines() if self._secret else ():
             signature, _, found = line.partition(" ")
             if secrets.compare_digest(signature.encode(), self._signature(found).encode()):
-                return [clean.line(flag) for flag in ast.literal_eval(found)[:MOST_FLAGS]]
+                with suppress(Exception):  # whoever has found the key signs anything
+                    return [clean.line(flag) for flag in ast.literal_eval(found)[:MOST_FLAGS]]
         raise ValueError("no signed report")
 
     def _signature(self, found: str) -> str:

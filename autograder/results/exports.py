@@ -33,20 +33,6 @@ MOODLE = [
     "Feedback comments",
 ]  # fmt: skip
 
-# What begins a formula (OWASP, "CSV injection"), in every form that becomes it: full width, small,
-# raised. Tabs and ends of lines, which begin one too, are no longer in a line that is clean.
-BEGINS = "=+-@\u207a\u207b\u207c\u208a\u208b\u208c\u2212\u2a75\u2a76\ufb29"
-BEGINS += "\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
-# Letters that show nothing.
-FILLERS = "\u115f\u1160\u3164\uffa0"
-# One stands inside a cell, wherever the file is split, if it is glued to a word or a bracket that
-# ends ("Jean-Luc", "f(x)=3"), or between spaces after one ("x = 3").
-INSIDE = rf"(?:[^\W{FILLERS}]|[)\]}}])"
-BEGINNING = re.compile(
-    rf"(?<![{re.escape(BEGINS)}])(?<!{INSIDE})(?!(?<={INSIDE} )[{re.escape(BEGINS)}]+ )"
-    rf"[{re.escape(BEGINS)}]"
-)
-
 
 def write_table(
     lab: Lab,
@@ -325,13 +311,13 @@ def _cell(value: str | float) -> str:
     """Return what a cell holds: a number, or a text that no spreadsheet takes for a formula."""
     if isinstance(value, int | float):
         return str(value) if isinstance(value, int) else _number(value)
-    return BEGINNING.sub(r"'\g<0>", clean.line(value, MAX_CELL))
+    return clean.cell(clean.line(value, MAX_CELL))
 
 
 def _as_html(text: str) -> str:
     """Return a text as HTML in one line; references in it stand for what begins a formula."""
     text = html.escape(clean.lines(text))
-    text = re.sub(f"[{re.escape(BEGINS)}]", lambda match: f"&#{ord(match[0])};", text)
+    text = re.sub(f"[{re.escape(clean.BEGINS)}]", lambda match: f"&#{ord(match[0])};", text)
     return text.replace("\n", "<br>")
 
 

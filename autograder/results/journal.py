@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.intake.answers import SKIP
+from autograder.intake.answers import SKIP, is_own
 from autograder.intake.cells import is_grade, is_solution
 from autograder.judge.judge import Submission, Terms
 from autograder.judge.outcome import Outcome
@@ -165,15 +165,22 @@ class Journal:
 
 
 def _executed(notebook: NotebookNode) -> list[list[str]]:
-    """Return the code of a submission that runs, in order, with the exercises' names."""
+    """Return the code of a submission that runs, in order, with the exercises' names.
+
+    A check judges what has run above it: with code of the student's own that stands below a check,
+    and above the next exercise, goes the name of the nearest one.
+    """
     # The other cells' ids are counted, and change when a check comes or goes.
-    return [
-        [cell.id if is_solution(cell) else "", cell.source]
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        and not is_grade(cell)
-        and SKIP not in cell.metadata.get("tags", ())
-    ]
+    result, above = [], ""
+    for cell in notebook.cells:
+        if is_grade(cell):
+            above = cell.id
+        elif is_solution(cell):
+            result.append([cell.id, cell.source])
+            above = ""
+        elif cell.cell_type == "code" and SKIP not in cell.metadata.get("tags", ()):
+            result.append([above if is_own(cell) else "", cell.source])
+    return result
 
 
 def write_whole(path: Path, content: bytes) -> None:

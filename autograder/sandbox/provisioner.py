@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -290,6 +291,7 @@ class _Tail:
     def _drain(self) -> None:
         while more := os.read(self._read, 1 << 16):
             self.text = (self.text + more)[-4096:]
+            time.sleep(0.01)  # who writes without end waits: 5 GB in 2 s took a core of the grader
         os.close(self._read)
 
 

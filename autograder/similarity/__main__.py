@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.intake.answers import OWN
 from autograder.labs import MASTERS, UnknownLab, named
 from autograder.labs.answers import read_answers
 from autograder.labs.build import release, solution
@@ -70,7 +71,7 @@ def read_class(lab: Lab, output: Path) -> dict[str, dict[str, str]]:
     answers = {}
     for path in sorted(output.glob(f"submitted/*/{lab.name}/{lab.name}.ipynb")):
         cells = json.loads(path.read_text("utf-8"))["cells"]
-        own = "\n".join(each for name, each in _sources(cells) if name.startswith("extra-"))
+        own = "\n".join(each for name, each in _sources(cells) if name.startswith(OWN))
         answers[path.parts[-3]] = {
             name: source for name, source in _sources(cells) if name in lab.exercises
         } | {OWN_CELLS: own}

@@ -595,15 +595,15 @@ def examples_are_independent(poisson_batch: Callable, rng: np.random.Generator) 
     inside = _inside(_batches(poisson_batch, student_rng(rng), n, q, 1500), n)
     randomness.require_poisson_sampled(inside, q)
     # Where coins are fair, none tells of another, nor do all coins of two batches fall alike.
-    n, q = int(rng.integers(64, 100)), rng.uniform(0.45, 0.55)
+    n, q = int(rng.integers(160, 240)), rng.uniform(0.45, 0.55)
     in_turn = _inside(_batches(poisson_batch, student_rng(rng), n, q, 900), n)
     randomness.require_poisson_sampled(in_turn, q)
     seeds = randomness.seeds_that_differ(rng, 900)
     by_seed = _inside(_batches(poisson_batch, seeds, n, q), n)
     randomness.require_poisson_sampled(by_seed, q)
-    randomness.require_distinct(
-        [*in_turn, *by_seed], "Batches of calls one after another, or with differently seeded rngs"
-    )
+    both, what = np.concatenate([in_turn, by_seed]), "Batches of one rng, or of several"
+    randomness.require_distinct([*both], what)
+    randomness.require_samples_apart(both, q, what)
     alike = [
         _batches(poisson_batch, handed, 200, 0.5)[0]
         for handed in randomness.generators_that_begin_alike(rng)

@@ -1116,6 +1116,7 @@ def noise_comes_from_rng(private_sum: Callable, rng: np.random.Generator) -> Non
     seeds = randomness.seeds_that_differ(rng, 1700)
     rows = as_array(at_home(private_sum, _noises, seeds, 1, 8, 1.0, 1.0), what, (1700, 1, 8))
     randomness.require_distinct(list(rows), "The noise of different generators")
+    randomness.require_apart(rows[:, 0], "The noise of different generators")
 
 
 def _delta(epsilon: float, mu: float) -> float:

@@ -377,7 +377,7 @@ def _delta_by_integral(epsilon: float, mu: float) -> float:
     """Return δ of μ-GDP by integration: the expected excess of the privacy loss.
 
     The loss Y of the Gaussian mechanism is N(μ²/2, μ²), and δ(ε) = E[max(0, 1 − e^(ε − Y))]
-    (Balle & Wang 2018, arXiv:1805.06530, Theorem 5). With Y = ε + s only s ≥ 0 counts, and the
+    (Balle & Wang 2018, arXiv:1805.06530). With Y = ε + s only s ≥ 0 counts, and the
     normal density is scaled by its largest value there, so that nothing underflows.
     """
     z = (epsilon - mu * mu / 2) / mu
@@ -627,7 +627,7 @@ def classical_conversion_of_a_gaussian(eps_rdp: Callable, rng: np.random.Generat
     """without sampling the classical conversion gives T/2σ² + √(2T·log(1/δ))/σ."""
     sigma, steps = rng.uniform(2, 10), int(rng.integers(1, 30))
     delta = _log_uniform(rng, 1e-12, 1e-3)
-    # Mironov 2017, after Proposition 7: the best order, where the derivative vanishes.
+    # Mironov 2017, on the Gaussian mechanism: the best order, where the derivative vanishes.
     best = 1 + sigma * math.sqrt(2 * math.log(1 / delta) / steps)
     want = steps / (2 * sigma**2) + math.sqrt(2 * steps * math.log(1 / delta)) / sigma
     got = _rdp(eps_rdp, sigma, 1.0, steps, delta, [best / 2 + 1, best, 2 * best], "classical")

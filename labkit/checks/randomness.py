@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import fft, stats
+from scipy import fft, spatial, special, stats
 
 from labkit.checks import FALSE_FAIL, require
 
@@ -194,6 +194,28 @@ def require_distinct(outputs: Sequence[np.ndarray], what: str) -> None:
         )
 
 
+def require_apart(z: np.ndarray, what: str) -> None:
+    """Require that no row of standardised normals, [rows, columns], is nearly ± another one.
+
+    What comes of few seeds, and has a little added so that no two outputs are the same, is told by
+    it: whoever has tried the seeds knows all but the little. Of independent rows two are within a
+    thousandth of a standard deviation, or what less it takes, with probability `FALSE_FAIL`.
+    """
+    z = np.asarray(z, np.float64)[:, :8]  # more are not needed
+    rows, columns = z.shape
+    # Differences and sums of two rows, rows² of them, have density (4π)^(−columns/2) at most.
+    ball = np.pi ** (columns / 2) / special.gamma(columns / 2 + 1)
+    near = min(1e-3, np.sqrt(4 * np.pi) * (FALSE_FAIL / (rows**2 * ball)) ** (1 / columns))
+    distances, _ = spatial.cKDTree(z).query(np.concatenate([z, -z]), k=2)
+    distances[:rows, 0] = distances[:rows, 1]  # nearest to each is itself
+    least = float(distances[:, 0].min())
+    require(
+        least >= near,
+        f"{_begun(what)}: number {int(np.argmin(distances[:, 0])) % rows + 1} of {rows} is another "
+        f"one, or its negative, but for {least:.2g} standard deviations: who knows one knows both.",
+    )
+
+
 def require_calls_apart(by_seed: np.ndarray, in_turn: np.ndarray, what: str) -> None:
     """Require that noises of many calls are Gaussian, and unrelated to each other.
 
@@ -214,6 +236,7 @@ def require_calls_apart(by_seed: np.ndarray, in_turn: np.ndarray, what: str) -> 
         require_gaussian(outputs, which)
         require_independent(outputs, which)
     require_distinct([*in_turn, *by_seed], what)
+    require_apart(np.concatenate([in_turn, by_seed]), what)
 
 
 def require_binomial(sizes: np.ndarray, n: int, p: float, what: str) -> None:
@@ -271,6 +294,26 @@ def require_poisson_sampled(inside: np.ndarray, q: float) -> None:
         f"The coins belong together: those that are {{}} coins apart, counted through all {n} "
         "examples of one batch and then of the next",
         1,
+    )
+
+
+def require_samples_apart(inside: np.ndarray, q: float, what: str) -> None:
+    """Require that no two Poisson samples, [samples, examples], are nearly the same, or opposite.
+
+    As `require_apart` does; `q` is near one half. Of 1800 samples of 160 examples two differ in
+    less than 32, or agree in less, with probability `FALSE_FAIL` at most; of 64 in less than 3.
+    """
+    samples, n = inside.shape
+    ones = np.where(inside, 1.0, -1.0)  # whose products are 1 where two agree
+    agree = (n + ones @ ones.T) / 2
+    np.fill_diagonal(agree, n / 2)
+    nearest = np.minimum(agree, n - agree).min(axis=1)
+    least = stats.binom.ppf(FALSE_FAIL / samples**2, n, min(q**2 + (1 - q) ** 2, 2 * q * (1 - q)))
+    worst = int(np.argmin(nearest))
+    require(
+        nearest[worst] >= least,
+        f"{_begun(what)}: number {worst + 1} of {samples} is another one, or its opposite, but for "
+        f"{nearest[worst]:g} of {n} examples: who knows one knows both.",
     )
 
 
@@ -433,19 +476,27 @@ def byte_seeds_that_differ(rng: np.random.Generator, many: int, length: int = 32
     return seeds + [rng.bytes(length) for _ in range(many - len(seeds))]
 
 
-def require_seed_bytes(outputs: Sequence[np.ndarray], what: str, length: int = 32) -> None:
-    """Require that outputs of the seeds of `byte_seeds_that_differ` take 16 bytes into account.
+def require_seed_bytes(outputs: np.ndarray, what: str, length: int = 32) -> None:
+    """Require that words of the seeds of `byte_seeds_that_differ` take 16 bytes into account.
 
     128 bits nobody can try out. Whatever else makes a few seeds out of many is told by outputs that
-    are the same: see `require_distinct`.
+    are the same: see `require_distinct`. That holds for each byte of a word: were the upper ones
+    made of few seeds, nothing but the lowest would be hidden.
+
+    Args:
+        outputs: unsigned [seeds, words], of at least a dozen words.
+        what: their name in the message.
+        length: the bytes of a seed.
     """
-    counts = sum(not np.array_equal(outputs[0], outputs[1 + at]) for at in range(length))
-    require(
-        counts >= min(16, length),
-        f"Of the {length} bytes of a seed {counts} make a difference to {what}: whoever tries all "
-        "values of those finds it.",
-    )
-    require_distinct([outputs[0], *outputs[1 + length :]], f"{what} of different seeds")
+    rows, words = outputs.shape
+    for byte in np.moveaxis(outputs.view(np.uint8).reshape(rows, words, -1), 2, 0):
+        counts = sum(not np.array_equal(byte[0], byte[1 + at]) for at in range(length))
+        require(
+            counts >= min(16, length),
+            f"Of the {length} bytes of a seed {counts} make a difference to {what}, or to one byte "
+            "of each of its words: whoever tries all values of those finds it.",
+        )
+        require_distinct([byte[0], *byte[1 + length :]], f"{what} of different seeds")
 
 
 def _binomial_tails(counts: Any, n: int, p: Any) -> Any:

@@ -1277,6 +1277,9 @@ def the_seed_decides(add_noise: Callable, rng: np.random.Generator) -> None:
             f"Seeds {seeds[before].tolist()} and {seeds[at].tolist()} give the same noise: a part "
             "of the seed does not count.",
         )
+    drawn = rows.reshape(len(rows), -1) - 1e-3
+    drawn /= np.sqrt(np.mean(drawn**2))
+    randomness.require_apart(drawn, "The noise of different seeds")
 
 
 # Part 6 · several clients -------------------------------------------------------------------

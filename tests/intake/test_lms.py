@@ -242,6 +242,44 @@ def test_repositories_of_github_classroom(tmp_path):
         assert contents(result) == {"github-annlee": "hers", "github-bo-kim": "his"}
 
 
+def test_who_has_the_end_of_a_login_in_common_is_not_merged(tmp_path):
+    names = [f"Lab_{login}_attempt_2026-11-05-12-00-00" for login in ("ann_lee", "bo_lee", "lee")]
+    files = {f"{name}_x.ipynb": name for name in names}
+    for result, _ in both(tmp_path / "none", files):
+        assert sorted(contents(result)) == [
+            "blackboard-lee (Lab_ann_lee)", "blackboard-lee (Lab_bo_lee)",
+            "blackboard-lee (Lab_lee)",
+        ]  # fmt: skip
+    # One of them has the text that Blackboard puts beside an attempt: that is whose the login is.
+    for result, _ in both(tmp_path / "one", files | {f"{names[2]}.txt": "Name: Kim Lee (lee)\n"}):
+        assert contents(result)["blackboard-lee"] == names[2] and len(result) == 3
+    texts = {f"{name}.txt": f"Name: X ({name.split('_', 1)[1].split('_attempt')[0]})\n"
+             for name in names}  # fmt: skip
+    for result, _ in both(tmp_path / "all", files | texts):
+        assert sorted(result) == ["blackboard-ann_lee", "blackboard-bo_lee", "blackboard-lee"]
+
+
+@pytest.mark.parametrize(
+    ("repositories", "students"),
+    [
+        # A login may be the rest of the lab's name and another's login.
+        (["lab-00-tiny-bo", "lab-00-bo"], ["github-bo", "github-tiny-bo"]),
+        (["lab-00-tiny-bo", "lab-00-tiny-tiny-bo"], ["github-bo", "github-tiny-bo"]),
+        (["Lab-00-Tiny-bo", "lab-00-tiny-al"], ["github-al", "github-bo"]),
+        (["lab-00-tiny-bo"], ["github-bo"]),
+        # Of two assignments: nobody is merged.
+        (["lab-0-bo", "lab-00-bo"], ["github-bo (lab-0-bo)", "github-bo (lab-00-bo)"]),
+        (["00-tiny-bo", "tiny-bo"], ["github-bo (00-tiny-bo)", "github-bo (tiny-bo)"]),
+        (["lab-0-bo", "lab-00-tiny-bo", "lab-00-al"],
+         ["github-al", "github-bo (lab-0-bo)", "github-bo (lab-00-tiny-bo)"]),
+    ],
+)  # fmt: skip
+def test_no_login_makes_a_repository_anothers(tmp_path, repositories, students):
+    files = {f"{repository}/00_tiny.ipynb": repository for repository in repositories}
+    for result, _ in both(tmp_path, files):
+        assert sorted(result) == students and len(set(contents(result).values())) == len(students)
+
+
 def test_canvas_says_who_is_late(tmp_path):
     write(tmp_path, {"leeann_LATE_1_2_00_tiny.ipynb": "x", "kimbo_3_4_00_tiny.ipynb": "x"})
     found, _ = collect(tmp_path, LAB)

@@ -120,6 +120,8 @@ def joined(tmp_path, text, files):
         (BLACKBOARD, ["Lab_alee_attempt_2026-11-26-10-00-00_x.ipynb"],
          {"blackboard-alee": "Ann Lee"}, ["blackboard-bkim"], []),
         (CLASSROOM, ["lab-00-ann-lee/x.ipynb"], {"github-ann-lee": ""}, ["github-bokim"], []),
+        # Anybody can be called so at GitHub: that is said.
+        (CANVAS, ["lab-00-alee/x.ipynb"], {"github-alee": "Ann Lee"}, ["bkim"], ["github-alee"]),
         # A file that says nothing of its owner is nobody's; two of one name are neither.
         (CANVAS, ["Copy of 00_tiny.ipynb"], {}, ["alee", "bkim"], []),
         (MOODLE, ["Ann Lee_55_assignsubmission_file_/x.ipynb",

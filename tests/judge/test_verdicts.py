@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_notebook
 
 from autograder.judge import execution
+from autograder.judge.integrity import Report
 from autograder.judge.judge import Order, Submission, Terms, judge
 from autograder.labs.master import read_lab
 from autograder.sandbox.inside import wire
+from autograder.sandbox.inside.guard import sign
 from autograder.sandbox.inside.judge import Session
 from autograder.sandbox.kernel import Run
+from labkit import checks
 from tests.hostile import MASTERS
 
 pytestmark = pytest.mark.grader
@@ -133,6 +136,78 @@ def test_a_check_that_raises_or_is_never_run_has_not_passed(judged):
     with pytest.raises(AttributeError):
         session.judge(None, ["f"], "", NONCE)
     assert json.loads(session.statement)["passed"] is False
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "raw"),
+    [
+        ("O8", [1], bytes(8)), ("(2,)f8", [1], bytes(16)), ("f8,f8", [1], bytes(16)),
+        ("V8", [1], bytes(8)), ("M8[s]", [1], bytes(8)), ("m8", [1], bytes(8)), ("T", [1], b""),
+        ("S0", [5], b""), ("f8", [-1], bytes(8)), ("f8", [-1, -1], bytes(8)), ("f8", [2], bytes(8)),
+        ("f8", [0, 10**18, 10**18], b""), ("f8", [0, 2**62], b""), ("f8", [0] * 65, b""),
+        ("f8", [10**400], b""), ("f8", ["x"], bytes(8)), ("f8", None, bytes(8)), ("", [1], b""),
+        ("f8", [1e400], bytes(8)),
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["array", "scalar"])
+def test_what_is_no_array_of_numbers_is_refused(kind, dtype, shape, raw):
+    with pytest.raises(Exception):  # noqa: B017 - of any class
+        wire.Decoder(memoryview(raw)).value([kind, dtype, shape, len(raw)])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "raw", "numbers"),
+    [
+        # A truth value is one bit, whatever the other seven are.
+        ("|b1", bytes([0, 1, 2, 128, 255]), [0, 1, 1, 1, 1]),
+        (">i2", b"\0\1\xff\xff", [1, -1]), (">f4", b"\x80\0\0\0\x3f\x80\0\0", [-0.0, 1]),
+        ("<f2", b"\1\0\0\x80", [2.0**-24, 0]), (">c8", b"\x3f\x80\0\0\0\0\0\0", [1]),
+    ],
+)  # fmt: skip
+def test_raw_numbers_are_what_they_say(dtype, raw, numbers):
+    got = wire.Decoder(memoryview(raw)).value(["array", dtype, [len(numbers)], len(raw)])
+    assert checks.as_array(got, "it").tolist() == numbers
+    assert got.flags.writeable and np.count_nonzero(got) == np.count_nonzero(numbers)
+
+
+def test_a_callback_gets_data_and_no_more_than_it_was_lent(judged):
+    lent = []
+
+    def check(namespace):
+        def remember(x, *, way=""):
+            lent.append((x, way))
+            return x
+
+        assert namespace["f"](remember) == 7
+
+    def called(number, *args, **kwargs):
+        given = ["list", [["plain", value] for value in args]]
+        named = ["dict", [[["plain", name], ["plain", value]] for name, value in kwargs.items()]]
+        header = {"callback": number, "data": True, "values": [["list", [given, named]]]}
+        return sent(answer(header))
+
+    fine = sent(answer({"values": [["plain", 7]]}))
+    assert judged(check, called(0, 5), called(0, 6, way="y"), fine) == PASSED
+    assert lent == [(5, ""), (6, "y")]
+    # Wrong arguments are the student's error; another function is nonsense.
+    assert judged(check, called(0), called(0, 1, 2), called(0, 1, no="x"), fine) == PASSED
+    for number in (1, -2, "0", None, 0.5, [], 1e308):
+        assert judged(check, called(number, 5), fine)["nonsense"] is True
+    assert len(lent) == 2
+
+
+@pytest.mark.parametrize(
+    "found", ["1", "{}", "None", "(1,)", "b'x'", "x()", "(" * 10**5, "-" * 10**5]
+)
+def test_a_report_that_is_signed_and_is_none_is_missing(found):
+    report = Report()
+    report.begin("5" * 32)
+    report.ask()
+    flagged, none = (f"{sign('5' * 32, report._nonce, said)} {said}" for said in ("('x',)", found))
+    assert report.read(flagged) == ["x"]
+    with pytest.raises(ValueError, match="no signed report"):
+        report.read(none)
 
 
 JSON = st.recursive(

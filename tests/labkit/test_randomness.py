@@ -1,6 +1,6 @@
 """The statistical tests catch noise that is none, masks that are none, and nothing else."""
 
-from hashlib import sha256
+from hashlib import sha256, shake_256
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def _noise(z: np.ndarray) -> None:
     randomness.require_independent(z, "the noise")
 
 
-def _normal(seed: int, n: int = N) -> np.ndarray:
+def _normal(seed: int, n: int | tuple[int, ...] = N) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(n)
 
 
@@ -175,6 +175,24 @@ def test_a_pool_of_seeds_is_told_over_calls():
         randomness.require_calls_apart(*z, "the noise")
 
 
+@pytest.mark.parametrize("columns", [3, 5, 12])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_pool_that_hides_behind_a_little_noise_is_told(columns, sign):
+    # Between the calls of a kind, and between the kinds.
+    seeds = _rng(3).integers(2**12, size=1800)
+    signs = np.where(np.arange(1800)[:, None] % 2, 1, sign)
+    z = signs * np.array([_rng(seed).standard_normal(columns) for seed in seeds])
+    z += 1e-6 * _rng(4).standard_normal(z.shape)
+    with pytest.raises(CheckFailed, match="but for"):
+        randomness.require_calls_apart(*z.reshape(2, 900, columns), "the noise")
+
+
+@pytest.mark.parametrize("columns", [2, 3, 8, 30])
+def test_rows_that_are_apart_pass(columns):
+    for seed in range(20):
+        randomness.require_apart(_normal(seed, (1800, columns)), "the noise")
+
+
 def test_tails_at_four_are_missed():
     z = _normal(1, 700_000)
     with pytest.raises(CheckFailed, match="lie beyond ±4 "):
@@ -190,6 +208,24 @@ def _rng(seed):
 def test_poisson_batches_pass(seed, q):
     randomness.require_poisson_sampled(_rng(seed).random((600, 90)) < q, q)
     randomness.require_binomial(_rng(seed).binomial(70, q, 4000), 70, q, "The size")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_samples_that_are_apart_pass(seed):
+    rng = _rng(seed)
+    n, q = int(rng.integers(64, 240)), rng.uniform(0.45, 0.55)
+    randomness.require_samples_apart(rng.random((1800, n)) < q, q, "a batch")
+
+
+@pytest.mark.parametrize("opposite", [False, True])
+@pytest.mark.parametrize(("n", "others"), [(64, 3), (200, 60)])
+def test_a_pool_of_samples_that_hides_behind_a_few_others_is_told(n, others, opposite):
+    seeds = _rng(3).integers(2**12, size=1800)
+    inside = np.array([_rng(seed).random(n) < 0.5 for seed in seeds])
+    inside[::2] ^= opposite
+    inside[np.arange(1800)[:, None], _rng(4).integers(n, size=(1800, others // 3))] ^= True
+    with pytest.raises(CheckFailed, match="but for"):
+        randomness.require_samples_apart(inside, 0.5, "a batch")
 
 
 def _of_sizes(sizes, n, rng):
@@ -257,13 +293,19 @@ def test_a_part_of_a_seed_of_bytes_is_not_enough(narrowed):
     seeds = randomness.byte_seeds_that_differ(np.random.default_rng(1), 1700)
 
     def outputs(function):
-        made = (np.frombuffer(sha256(repr(function(s)).encode()).digest()) for s in seeds)
-        return [each.view(np.uint64) for each in made]
+        made = [shake_256(repr(function(s)).encode()).digest(128) for s in seeds]
+        return np.frombuffer(b"".join(made), np.uint32).reshape(len(seeds), 32)
 
     for whole in (lambda s: s, lambda s: s[16:], lambda s: sha256(s).digest()):
         randomness.require_seed_bytes(outputs(whole), "the mask")
     with pytest.raises(CheckFailed, match=r"make a difference|is exactly number"):
         randomness.require_seed_bytes(outputs(narrowed), "the mask")
+    # One byte of each word may be made of all of it, when the others are not.
+    for at in range(4):
+        mixed = outputs(narrowed).view(np.uint8).copy()
+        mixed[:, at::4] = outputs(lambda s: s).view(np.uint8)[:, at::4]
+        with pytest.raises(CheckFailed, match=r"make a difference|is exactly number"):
+            randomness.require_seed_bytes(mixed.view(np.uint32), "the mask")
 
 
 def test_pairs_of_seeds_show_what_counts_a_part_of_them_only():

@@ -35,7 +35,9 @@ from traitlets.config import Config
 
 from autograder import grade as grader
 from autograder import run
+from autograder.intake import choices
 from autograder.intake.collect import Aside
+from autograder.intake.files import shown
 from autograder.intake.reading import Read
 from autograder.judge.judge import _note, plain_long_lines
 from autograder.judge.outcome import Outcome
@@ -70,7 +72,7 @@ ATTACKS = [
 
 def texts(most=40):
     """Attacks, all of Unicode, and what the marks in question and any text give together."""
-    marks = st.sampled_from([*exports.BEGINS, *"\t\r\n ;,|:\"'`<>&/\\", *"\0\u200b\u3164\ufeffa1)"])
+    marks = st.sampled_from([*clean.BEGINS, *"\t\r\n ;,|:\"'`<>&/\\", *"\0\u200b\u3164\ufeffa1)"])
     pieces = st.lists(st.one_of(marks, st.characters(codec=None)), max_size=most).map("".join)
     return st.one_of(st.sampled_from(ATTACKS), pieces)
 
@@ -103,7 +105,7 @@ HARMFUL = set("\0\x1b\x9b\r\u202e\u2066\ufeff\u2028")
 def is_formula(cell):
     """Whether a spreadsheet may compute what is in a cell."""
     shown = re.sub(r'^[\s"]+', "", cell)
-    while shown and (category(shown[0])[0] in "CZ" or shown[0] in f'"{exports.FILLERS}'):
+    while shown and (category(shown[0])[0] in "CZ" or shown[0] in f'"{clean.FILLERS}'):
         shown = shown[1:]
     shown = normalize("NFKC", shown).strip()
     if re.fullmatch(r'-?\d+(\.\d+)?(e-?\d+)?"*', shown):
@@ -127,6 +129,8 @@ def written(folder, text):
     exports.write_table(TINY, found, outcomes, grades, folder / "grades.csv", aside=aside)
     exports.write_canvas(TINY, found, grades, folder / "canvas.csv")
     exports.write_moodle(TINY, found, outcomes, grades, folder / "moodle.csv")
+    choices.keep(folder, {"ann": shown(text)})
+    assert choices.kept(folder) == ({"ann": shown(text)} if text else {})
     return {path.name: path.read_text("utf-8-sig") for path in folder.glob("*.csv")}
 
 
@@ -136,7 +140,7 @@ def test_every_form_of_what_begins_a_formula_is_known():
         for character in map(chr, range(sys.maxunicode + 1))
         if normalize("NFKC", character).lstrip()[:1] in ("=", "+", "-", "@", "\N{MINUS SIGN}")
     }
-    assert forms == set(exports.BEGINS)
+    assert forms == set(clean.BEGINS)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -1,5 +1,6 @@
 """What has to be run again when a lab, a policy or the code changes, and what has not."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from autograder.labs.master import read_lab
 from autograder.results import gradebook
 from autograder.results.journal import Journal
 from autograder.run import Settings, _plan
-from tests.tiny import FIXTURES, RELEASE, TINY, answered
+from tests.tiny import FIXTURES, RELEASE, TINY, answered, own
 
 pytestmark = pytest.mark.grader
 
@@ -144,6 +145,20 @@ def test_what_is_run_otherwise_is_run_again(tmp_path, journal, what):
     planned = _plan([each], set(), lab, journal, settings)
     (submission,) = planned.wanted.values()
     assert submission.checks is None and not planned.before
+
+
+def test_a_cell_of_ones_own_on_another_side_of_a_check_is_run_again(journal):
+    # It may bind an exercise's name anew: what is judged is the function that is there by then.
+    redefined = own("def double(x):\n    return 2 * x")
+    wrong = json.loads(answered(double="def double(x):\n    return 3 * x"))
+    keys = set()
+    places = ("double", "doubles_integers", "doubles_fractions", "length", "pythagoras")
+    for above in places:
+        cells = list(wrong["cells"])
+        cells.insert(1 + [cell["id"] for cell in cells].index(above), redefined)
+        notebook = rebuild(json.dumps(wrong | {"cells": cells}).encode(), RELEASE).notebook
+        keys.add(journal.key(Submission("ann", notebook), Terms()))
+    assert len(keys) == len(places)
 
 
 def test_what_stopped_before_the_last_check_is_not_continued(tmp_path, journal):

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from autograder.labs import ROOT
-from autograder.sandbox import cgroup, confine
+from autograder.sandbox import cgroup, confine, provisioner
 from autograder.sandbox.inside import jail, syscalls, watch
 from autograder.sandbox.kernel import Died, TimedOut
 from autograder.sandbox.provisioner import Limits
@@ -102,6 +102,10 @@ print(json.dumps({
     "raw": attempt(socket.socket, 2, socket.SOCK_RAW, 1),
     "tcp": attempt(socket.socket, 2, tcp), "udp": attempt(socket.socket, 10, udp),
     "local": attempt(socket.socketpair),
+    "a filter of its own": call(157, 22, 2, 0), "the rest of prctl": call(157, 3, 0),
+    "a socket's filter": attempt(socket.socket().setsockopt, 1, 26, bytes(16)),
+    "a port's filter": attempt(socket.socket().setsockopt, 1, 51, bytes(16)),
+    "what else a socket is told": attempt(socket.socket().setsockopt, 1, socket.SO_REUSEPORT, 1),
     "typing into a terminal": call(16, 0, 0x5412, 0),
     "typing, with more bits": call(16, 0, 0x5412 | 1 << 40, 0),
     "another personality": call(135, 0x0040000),
@@ -142,6 +146,8 @@ def test_a_row_is_refused(answers, name):
         "netfilter": "EAFNOSUPPORT", "routing": "done", "sctp": "EPROTONOSUPPORT",
         "mptcp": "EPROTONOSUPPORT", "sequenced packets": "EAFNOSUPPORT", "raw": "EAFNOSUPPORT",
         "tcp": "done", "udp": "done", "local": "done", "typing into a terminal": "EPERM",
+        "a filter of its own": "EPERM", "the rest of prctl": "done", "a socket's filter": "EPERM",
+        "a port's filter": "EPERM", "what else a socket is told": "done",
         "typing, with more bits": "EPERM", "another personality": "EPERM",
         "its personality": "done",
         "a lease": "EPERM", "news of a folder": "EPERM", "a lock of an open file": "EPERM",
@@ -319,9 +325,62 @@ def test_locks_are_granted_and_not_kept(place):
         assert said(kernel, DATABASE) == "[(7,)]\n"
 
 
+STAYS_BEHIND = """
+import os
+def lower(process):
+    try:
+        with open(f"/proc/{process}/oom_score_adj", "w") as file:
+            file.write("0")
+    except OSError as error:
+        print(error.strerror)
+for process in ("self", 1, os.getppid()):
+    lower(process)
+if os.fork() == 0:
+    lower("self")
+    os._exit(0)
+os.wait()
+print(open("/proc/self/oom_score_adj").read())
+"""
+
+
 def test_where_the_machines_memory_runs_out_it_goes_first(place):
+    # One that put itself behind the others had them ended for what it took, root or not.
     with kernel_in(place) as kernel:
-        assert said(kernel, "print(open('/proc/self/oom_score_adj').read())").strip() == "1000"
+        assert said(kernel, STAYS_BEHIND).split()[-1] == "1000"
+        assert "1000" in said(kernel, "print(open('/proc/self/oom_score_adj').read())")
+
+
+def test_what_it_writes_itself_is_read_at_a_walk():
+    # As fast as it can, a kernel had a core of the grader's busy with 2.7 GB/s.
+    tail = provisioner._Tail()
+    with open(os.dup(tail.fileno()), "wb", buffering=0) as file:
+        tail.started()
+        began, written = time.monotonic(), 0
+        while time.monotonic() < began + 0.5:
+            written += file.write(bytes(1 << 16))
+        assert written < 8 << 20
+        file.write(b"the end")
+    while not tail.text.endswith(b"the end"):
+        assert time.monotonic() < began + 30
+        time.sleep(0.01)
+
+
+CORES = """
+import ctypes, resource
+core, none = resource.RLIMIT_CORE, (ctypes.c_ulong * 2)(0, 0)
+resource.setrlimit(core, (0, 0))
+resource.prlimit(0, core, (0, 0))
+for number, *arguments in ((160, core, none), (160, core | 1 << 40, none), (302, 0, core, none)):
+    ctypes.CDLL(None).syscall(ctypes.c_long(number), *arguments)
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+print(*resource.getrlimit(core), *resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+def test_its_crashes_start_no_program_of_the_machines(place):
+    # A limit of 0 keeps files away, and no pipe: systemd-coredump and apport are at the end of one.
+    with kernel_in(place) as kernel:
+        assert said(kernel, CORES) == "1 1 100 100\n"
 
 
 TERMINALS = """

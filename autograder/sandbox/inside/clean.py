@@ -23,6 +23,20 @@ MARKS = "".join(c for c in map(chr, range(0x300, 0x10000)) if category(c) in ("M
 # a pattern there would be all students, or another one.
 IN_KEYS = " ._-+=@(),':"
 
+# What begins a formula (OWASP, "CSV injection"), in every form that becomes it: full width, small,
+# raised. Tabs and ends of lines, which begin one too, are no longer in a line that is clean.
+BEGINS = "=+-@\u207a\u207b\u207c\u208a\u208b\u208c\u2212\u2a75\u2a76\ufb29"
+BEGINS += "\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
+# Letters that show nothing.
+FILLERS = "\u115f\u1160\u3164\uffa0"
+# One stands inside a cell, wherever the file is split, if it is glued to a word or a bracket that
+# ends ("Jean-Luc", "f(x)=3"), or between spaces after one ("x = 3").
+INSIDE = rf"(?:[^\W{FILLERS}]|[)\]}}])"
+BEGINNING = re.compile(
+    rf"(?<![{re.escape(BEGINS)}])(?<!{INSIDE})(?!(?<={INSIDE} )[{re.escape(BEGINS)}]+ )"
+    rf"[{re.escape(BEGINS)}]"
+)
+
 
 class _Table(dict[int, str]):
     """Says for `str.translate` what becomes of a character; `kept` are left as they are."""
@@ -84,6 +98,16 @@ def literal(text: str, most: int = 10_000) -> str:
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text}\n{fence}"
+
+
+def cell(text: str) -> str:
+    """Return a line as a table's cell that is no formula, however the file is split into cells."""
+    return BEGINNING.sub(r"'\g<0>", text)
+
+
+def of_cell(text: str) -> str:
+    """Return the line of which `cell` made this."""
+    return re.sub(f"'(?=[{re.escape(BEGINS)}])", "", text)
 
 
 def source(text: str) -> str:

@@ -23,12 +23,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 # (see syscalls.py).
 MOST_BUFFERED = 2 * 212_992
 MOST_TERMINALS = 64
+# Where the machine has a program for crashes (core_pattern), Linux starts it for each one, outside
+# and as root, and pipes the whole memory to it, even with a limit of 0; with this one it does not.
+NO_CORE = 1
 
 # <linux/sched.h>
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
 # <linux/mount.h>
-_NOSUID, _NODEV, _NOEXEC, _BIND, _REC, _PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
+_RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT = 1, 2, 4, 8, 32
+_BIND, _REC, _PRIVATE = 4096, 16384, 1 << 18
 # <linux/prctl.h>
 _SET_PDEATHSIG, _SET_DUMPABLE, _CAPBSET_DROP, _SET_NO_NEW_PRIVS = 1, 4, 24, 38
 
@@ -161,22 +165,30 @@ def _drop_privileges(uid: int) -> None:
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
         _libc.prctl(_SET_DUMPABLE, 1)  # which a change of user ends: /proc/self would be closed
-    # Where more of them can be made, root in one's own namespace can try out the whole kernel.
     with contextlib.suppress(OSError):
-        _no_more_user_namespaces()
+        _in_a_user_namespace()
     header = struct.pack("Ii", 0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this thread
     _call("capset", header, bytes(24))
     if _libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError("no_new_privs is not available")
 
 
-def _no_more_user_namespaces() -> None:
+def _in_a_user_namespace() -> None:
+    """Enter a user namespace of one's own in which no others can be made, and /proc is read-only.
+
+    Who may write there undoes what was set, such as who goes first when memory runs out: a kernel
+    that says that it does not leaves that to its neighbours.
+    """
     uid, gid = os.getuid(), os.getgid()
-    unshare(NEWUSER)
+    unshare(NEWUSER | NEWNS)
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
-    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    # Where more of them can be made, root in one's own namespace can try out the whole kernel.
+    with contextlib.suppress(OSError):
+        Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    read_only = _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV | _NOEXEC
+    mount("none", "/proc", None, read_only)
 
 
 def limit(limits: Limits) -> None:
@@ -189,7 +201,7 @@ def limit(limits: Limits) -> None:
         (resource.RLIMIT_CPU, limits.cpu_seconds),
         (resource.RLIMIT_FSIZE, limits.disk),
         (resource.RLIMIT_NOFILE, most_files),
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CORE, NO_CORE),
         (resource.RLIMIT_MEMLOCK, 1 << 20),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_SIGPENDING, 1024),

@@ -41,6 +41,7 @@ REFUSED = {
     },
     "rules of a program's own, of any number, which no control group need count": {
         "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
+        "seccomp": 317,
     },
     "files by number, past the folders that lead to them": {
         "name_to_handle_at": 303, "open_by_handle_at": 304,
@@ -73,6 +74,11 @@ _FCNTL, _SETLEASE, _NOTIFY, _OFD_SETLK, _OFD_SETLKW, _FCNTL_LATER = 72, 1024, 10
 # millions. Neither are larger buffers than a socket begins with.
 _SETLK, _SETLKW = 6, 7
 _SETSOCKOPT, _SOL_SOCKET, _SNDBUF, _RCVBUF = 54, 1, 7, 8
+# Programs of one's own on a socket, or, by the older call, of this kind: 100 KB each, and a MB.
+_SOCKETS_FILTERS = (26, 50, 51, 52)
+_PRCTL, _SET_SECCOMP = 157, 22
+# The limit of core dumps stays what it is: see jail.NO_CORE.
+_SETRLIMIT, _PRLIMIT, _CORE = 160, 302, 4
 _NEW = 0x7E020080  # namespaces, in flags: user, pid, net, ipc, uts, cgroup, mount, time
 _UNIX, _INET, _INET6, _NETLINK = 1, 2, 10, 16
 _TYPED = (0x5412, 0x541C)  # TIOCSTI and TIOCLINUX put characters into a terminal
@@ -121,6 +127,20 @@ def program() -> bytes:
             _argument(1), *_unless(_EQUAL, _SOL_SOCKET, [_answer(_ALLOW)]),
             _argument(2),
             *(step for size in (_SNDBUF, _RCVBUF) for step in _if(_EQUAL, size, [_pretend()])),
+            *(s for kind in _SOCKETS_FILTERS for s in _if(_EQUAL, kind, [_refuse()])),
+            _answer(_ALLOW),
+        ]),
+        *_if(_EQUAL, _PRCTL, [
+            _argument(0), *_if(_EQUAL, _SET_SECCOMP, [_refuse()]), _answer(_ALLOW),
+        ]),
+        *_if(_EQUAL, _SETRLIMIT, [
+            _argument(0), *_if(_EQUAL, _CORE, [_pretend()]), _answer(_ALLOW),
+        ]),
+        *_if(_EQUAL, _PRLIMIT, [
+            _argument(1), *_unless(_EQUAL, _CORE, [_answer(_ALLOW)]),
+            # Who has no new limit asks for the old one.
+            *(s for half in (0, 4) for s in (
+                _argument(2, half), *_unless(_EQUAL, 0, [_pretend()]))),
             _answer(_ALLOW),
         ]),
         *_if(_EQUAL, _IOCTL, [
@@ -179,8 +199,8 @@ def _load(offset: int) -> Step:
     return _LOAD, 0, 0, offset
 
 
-def _argument(number: int) -> Step:
-    return _load(16 + 8 * number)  # the lower half of it
+def _argument(number: int, half: int = 0) -> Step:
+    return _load(16 + 8 * number + half)  # the lower half of it, or the upper one: 4
 
 
 def _answer(value: int) -> Step:

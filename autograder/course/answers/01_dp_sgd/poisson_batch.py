@@ -92,3 +92,10 @@ def poisson_batch(rng, n, sampling_probability):
 def poisson_batch(rng, n, sampling_probability):
     half = rng.random((n + 1) // 2)
     return np.flatnonzero(np.concatenate([half, 1 - half])[:n] < sampling_probability)
+
+# %% wrong="65 536 batches, but for a tenth of the examples" loses={"examples_are_independent": "who knows one knows both"}
+def poisson_batch(rng, n, sampling_probability):
+    coins = np.random.default_rng(rng.integers(2**16)).random(n)
+    anew = rng.choice(n, n // 10, replace=False)
+    coins[anew] = rng.random(len(anew))
+    return np.flatnonzero(coins < sampling_probability)

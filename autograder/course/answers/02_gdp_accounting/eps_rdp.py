@@ -144,3 +144,21 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
 
 # %% wrong="1/α in place of 1 − 1/α" edit={"np.log1p(-1 / a)": "np.log(1 / a)"} loses={"tight_conversion_matches_the_library": "yours is", "published_rdp_figures_come_out": "tight", "rdp_stays_in_its_domain": "it should fall"}
 # %% wrong="divided by the order" edit={"accountant.rdp - np.log(delta) / (a - 1)": "accountant.rdp - np.log(delta) / a"} loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed"}
+
+# %% wrong="negative ε thrown away before the minimum" loses={"tight_conversion_matches_the_library": "the conversion gives less than"}
+def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    require_domain(delta=delta)
+    accountant = rdp.RdpAccountant(list(orders))
+    accountant.compose(
+        dp_accounting.PoissonSampledDpEvent(
+            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+        ),
+        steps,
+    )
+    alpha = np.array(orders, dtype=float)
+    epsilons = accountant.rdp + math.log(1 / delta) / (alpha - 1)
+    if conversion == "tight":
+        epsilons = epsilons - np.log(alpha) / (alpha - 1) + np.log(1 - 1 / alpha)
+    # ε is never negative: such orders are not valid
+    return float(min((e for e in epsilons if e >= 0), default=0.0))
