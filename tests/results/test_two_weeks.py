@@ -18,10 +18,10 @@ import pytest
 from nbgrader.api import Gradebook
 from traitlets.config import Config
 
+from autograder import run as grading
 from autograder.judge.outcome import Outcome, scored
 from autograder.labs import build
 from autograder.results import gradebook
-from autograder.workers import machine
 from tests.results.test_exports import moodles_reading
 from tests.results.test_rescoring import MASTER, NEW
 from tests.results.test_term import _with, graded_now
@@ -141,7 +141,7 @@ class Course:
 def known_verdicts(monkeypatch):
     """Judge without running anything: what is tried is all that is around it."""
 
-    def each(submissions, lab, terms, kernels, jobs):
+    def attempts(submissions, lab, settings, kernels):
         for submission in submissions:
             answers = {cell.id: cell.source for cell in submission.notebook.cells}
             (lost,) = {
@@ -155,8 +155,8 @@ def known_verdicts(monkeypatch):
                               passed=passed, seed=submission.seed or 1)  # fmt: skip
             yield submission, (scored(outcome, lab.checks), deepcopy(submission.notebook)), ""
 
-    monkeypatch.setattr(machine, "each", each)
-    monkeypatch.setattr(machine, "ready", lambda lab, terms: nullcontext())
+    monkeypatch.setattr(grading, "_attempts", attempts)
+    monkeypatch.setattr(grading, "ready", lambda lab, terms: nullcontext())
 
 
 def canvas_imports(path):
