@@ -1033,16 +1033,6 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
         clip, noise = 0.3 * clip, 0.1 * noise
     gradients = rng.normal(0, clip / 50, (batch, count))
     gradients[:, rng.permutation(count) < count // 2] = 0  # there it is what was drawn, exactly
-    # The noise is for what a label may do, whatever it does in this batch.
-    quiet = _private(private_sum, rng, gradients, np.full(batch, clip / 3), clip, noise)
-    low, high = randomness.scale_bounds(count)
-    deviation = float(np.sqrt(np.mean((quiet - gradients.sum(axis=0)) ** 2)))
-    require(
-        low * noise * clip <= deviation <= high * noise * clip,
-        f"With noise_multiplier {noise:.3f}, l2_norm_clip {clip:.3f} and sensitivities of "
-        f"{clip / 3:.3f} the noise should have standard deviation {noise * clip:.4f}, and has "
-        f"{deviation:.4f}.",
-    )
     sensitivities = rng.uniform(0.1, 5, batch) * clip
     got = _private(private_sum, rng, gradients, sensitivities, clip, noise)
     added = got - np.minimum(1, clip / sensitivities) @ gradients
@@ -1064,6 +1054,15 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
         raise CheckFailed(f"{said} {failure}") from None
     randomness.require_fresh(got[~np.any(gradients, axis=0)], "the noise")
     randomness.require_independent(added / want, "the noise")
+    # The noise is for what a label may do, whatever it does in this batch.
+    quiet = _private(private_sum, rng, np.zeros((2, 300_000)), np.full(2, clip / 3), clip, noise)
+    require(
+        math.isclose(float(np.std(quiet)), noise * clip, rel_tol=0.05),
+        f"With noise_multiplier {noise:.3f}, l2_norm_clip {clip:.3f} and sensitivities of "
+        f"{clip / 3:.3f} the noise should have standard deviation {noise * clip:.4f}, and has "
+        f"{np.std(quiet):.4f}.",
+    )
+    randomness.require_gaussian(quiet / (noise * clip), "the noise")
 
 
 def _noises(
@@ -1117,6 +1116,8 @@ def noise_comes_from_rng(private_sum: Callable, rng: np.random.Generator) -> Non
     rows = as_array(at_home(private_sum, _noises, seeds, 1, 8, 1.0, 1.0), what, (1700, 1, 8))
     randomness.require_distinct(list(rows), "The noise of different generators")
     randomness.require_apart(rows[:, 0], "The noise of different generators")
+    rows /= np.sqrt(np.mean(rows**2))
+    randomness.require_lengths(rows[:, 0], "The noise of different generators")
 
 
 def _delta(epsilon: float, mu: float) -> float:

@@ -117,7 +117,7 @@ def _parties(rng: np.random.Generator, sizes: Iterable[int], pixels: int = 7) ->
 @check
 def a_round_is_a_centralised_step(federated_round: Callable, rng: np.random.Generator) -> None:
     """the new weights are those of one step on everybody's data together."""
-    sizes = [*rng.integers(1, 9, rng.integers(1, 5)), 40]  # very different ones
+    sizes = [*rng.integers(1, 9, rng.integers(1, 5)), 40, rng.integers(300, 600)]  # very different
     parties = _parties(rng, rng.permutation(sizes), pixels := int(rng.integers(3, 9)))
     weights, learning_rate = rng.normal(0, 1, pixels), rng.uniform(0.05, 0.5)
     asked = []
@@ -514,8 +514,9 @@ def _uint32(value: Any, what: str, length: int) -> np.ndarray:
 
 
 def _ids(rng: np.random.Generator, parties: int, below: int = 60) -> list[int]:
-    """Return ids, in any order, with gaps between them."""
-    return [int(i) for i in rng.choice(below, parties, replace=False)]
+    """Return ids, 0 among them, in any order, with gaps between them."""
+    others = 1 + rng.choice(below - 1, parties - 1, replace=False)
+    return [int(i) for i in rng.permutation([0, *others])]
 
 
 def _shuffled(rng: np.random.Generator, mapping: Mapping) -> dict:
@@ -605,7 +606,12 @@ def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> No
             f"Of the pair ({i}, {j}) party {party} {verb} the mask, with uint32 modulo 2^32: of "
             f"{whole[:3]}… and the mask {whole_mask[:3]}… it makes {again[:3]}….{hint}",
         )
-        kept = at_home(mask_gradient, _left_of_the_gradient, grad, party, {(i, j): mask})
+        kept, masks = at_home(mask_gradient, _left_by_it, grad, party, {(i, j): mask})
+        require(
+            bool(np.array_equal(masks, [mask])),
+            "`mask_gradient` changed the masks that it was given: the other party of the pair "
+            "needs the same ones.",
+        )
         require(
             bool(np.array_equal(kept, grad)),
             "`mask_gradient` put the mask on the gradient that it was given: the party's own has "
@@ -613,12 +619,12 @@ def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> No
         )
 
 
-def _left_of_the_gradient(
+def _left_by_it(
     mask_gradient: Guarded, grad: np.ndarray, party: int, masks: dict
-) -> np.ndarray:
-    """Return what is left of a party's own gradient, where `mask_gradient` is called."""
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return what is left of a party's own gradient and of the masks, where it is called."""
     mask_gradient.in_place(grad, party, masks)
-    return grad
+    return grad, [*masks.values()]
 
 
 @check
@@ -1002,24 +1008,27 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
 @check
 def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """a copied key cancels nothing, and who was told another key has another mask."""
-    private, public = _keys(rng, 4)
-    victim, honest, *colluders = (int(i) for i in rng.permutation(list(private)))
+    private, public = _keys(rng, 5)
     round_number, salt = _round(rng), rng.bytes(16)
-    key, shared = public[honest], [honest, *colluders]
-    given = [
-        (victim, private[victim], {victim: public[victim], other: key}, round_number, 4500)
-        for other in shared
-    ]
-    masks = _masks(pairwise_mask, given, salt)
-    for at, colluder in enumerate(colluders, 1):
-        related, hint = _related(masks[0], masks[at], f"{honest} and {colluder}"), ""
-        if masks.same_context(0, at):
-            hint = " The contexts of the two pairs are the same: put both ids into the context."
-        require(
-            not related,
-            f"Party {colluder} announced party {honest}'s key, and party {victim}'s masks with the "
-            f"two do not hide what they should: {related}{hint}",
-        )
+    # The victim's id is the smaller one of all its pairs, or the larger one.
+    for victim in (max(private), min(private)):
+        others = [i for i in private if i not in (min(private), max(private))]
+        honest, *colluders = (int(i) for i in rng.permutation(others))
+        key = public[honest]
+        given = [
+            (victim, private[victim], {victim: public[victim], other: key}, round_number, 4500)
+            for other in (honest, *colluders)
+        ]
+        masks = _masks(pairwise_mask, given, salt)
+        for at, colluder in enumerate(colluders, 1):
+            related, hint = _related(masks[0], masks[at], f"{honest} and {colluder}"), ""
+            if masks.same_context(0, at):
+                hint = " The contexts of the two pairs are the same: put both ids into the context."
+            require(
+                not related,
+                f"Party {colluder} announced party {honest}'s key, and party {victim}'s masks with "
+                f"the two do not hide what they should: {related}{hint}",
+            )
     for first, second in ((victim, honest), (honest, victim)):
         pair = {i: public[i] for i in (first, second)}
         twins = [pair | {second: twin} for twin in _twins(pair[second])]
@@ -1094,6 +1103,9 @@ def _masked_sum(
 ) -> tuple[dict, np.ndarray]:
     """What a server has after some dropped out: `unmask`'s arguments, and the right sum."""
     ids = _ids(rng, parties)
+    # Party 0 is a party like any other: it survives, or it drops out, too.
+    ids.remove(0)
+    ids = [0, *ids] if dropouts > 1 else [*ids, 0]
     dropped, survivors = ids[:dropouts], ids[dropouts:]
     vectors = rng.integers(0, 2**32, (len(survivors), length), dtype=np.uint32)
     selves = {i: rng.bytes(32) for i in survivors}

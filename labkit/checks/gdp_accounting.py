@@ -130,7 +130,7 @@ def it_is_the_best_test(gaussian_tradeoff: Callable, rng: np.random.Generator) -
     """at every false-positive rate, the smallest miss rate of telling N(0, 1) from N(μ, 1)."""
     for mu in (rng.uniform(0.01, 0.1), rng.uniform(0.1, 1), rng.uniform(1, 4)):
         # The best test says "with you" above a threshold (Neyman and Pearson).
-        threshold = rng.uniform(-3.0, 3.0 + mu, int(rng.integers(1, 40)))
+        threshold = rng.uniform(-3.0, 3.0 + mu, int(rng.integers(9, 40)))
         alpha, want = stats.norm.sf(threshold), stats.norm.cdf(threshold, loc=mu)
         got = as_array(gaussian_tradeoff(alpha, mu), "`gaussian_tradeoff`'s result", alpha.shape)
         worst = int(np.argmax(np.abs(got - want)))
@@ -335,6 +335,15 @@ def mu_uniform_matches_the_library(mu_uniform: Callable, rng: np.random.Generato
         rng,
         _SLIPS | {"The factor √2 is missing.": lambda s, q, t: 1 / math.sqrt(2)},
     )
+    # What is under the root is 2/σ² there, and rounded to 1e-15: to 1e-7 of itself.
+    sigma, q, steps = _log_uniform(rng, 1e3, 1e4), rng.uniform(0.01, 0.9), int(rng.integers(1, 999))
+    want = gdp_accountant.compute_mu_uniform(steps * q, sigma, 1, q)
+    got = as_number(mu_uniform(sigma, q, steps), "`mu_uniform`'s result")
+    require(
+        math.isclose(got, want, rel_tol=1e-5),
+        f"For noise_multiplier {sigma:.6g}, sampling_probability {q:.3g}, steps {steps} TensorFlow "
+        f"Privacy's accountant has μ = {want:.6g}; yours is {got:.6g}.",
+    )
 
 
 @check
@@ -444,6 +453,9 @@ def delta_survives_large_mu(delta_from_mu: Callable, rng: np.random.Generator) -
     for mu in (40.0, _log_uniform(rng, 50, 500), _log_uniform(rng, 500, 1e4)):
         _compare_delta(delta_from_mu, mu * mu / 2 + mu * rng.uniform(-1, 6), mu)
     # A δ too small for a float is 0, not NaN and not negative.
+    mu = _log_uniform(rng, 1e-12, 1e-4)
+    got = _number(_without_overflow(delta_from_mu, 1.0, mu), "delta_from_mu", f"ε = 1, μ = {mu:g}")
+    require(0 <= got <= 1e-300, f"At ε = 1, μ = {mu:g} δ is 0 for a float; yours is {got:g}.")
     got = _number(_without_overflow(delta_from_mu, 5000.0, 1.0), "delta_from_mu", "ε = 5000, μ = 1")
     require(0 <= got <= 1e-300, f"At ε = 5000, μ = 1 δ is 0 for a float; yours is {got:g}.")
 
@@ -514,6 +526,17 @@ def eps_inverts_delta(eps_from_mu: Callable, rng: np.random.Generator) -> None:
         mu = _log_uniform(rng, 0.02, 5)
         most = stats.norm.cdf(mu / 2) - 0.5  # half of what ε = 0 keeps: that is the next check's
         _compare_epsilon(eps_from_mu, mu, min(_log_uniform(rng, 1e-14, 0.3), most))
+    # Of another function, which falls twice as fast, it is half as large.
+    mu, what = float(rng.uniform(0.5, 2)), "`eps_from_mu`'s result"
+    once, twice = (
+        as_number(eps_from_mu(mu, 1e-5, lambda e, m, n=n: _strict_delta(n * e, m)), what)
+        for n in (1, 2)
+    )
+    require(
+        math.isclose(2 * twice, once, rel_tol=1e-3),
+        f"For a `delta_of` that falls twice as fast ε({mu:.3f}, 1e-5) is half as large, "
+        f"{once / 2:.4g}; `eps_from_mu` says {twice:.4g}. Use the function that is passed in.",
+    )
 
 
 @check

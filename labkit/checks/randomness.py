@@ -32,10 +32,11 @@ _COINCIDENCE = 4 * 2.0**-23
 def require_gaussian(z: np.ndarray, what: str) -> None:
     """Require that `z`, of any shape, has the law of independent standard normals.
 
-    Mean, deviation, shape (Kolmogorov–Smirnov) and the tails at `TAILS`, each and both, are tested.
+    Mean, deviation, shape (Kolmogorov–Smirnov), fourth moment, and the tails at `TAILS`, each and
+    both, are tested. 300 000 draws show a sum of twelve uniform numbers by its fourth moment.
     """
     z = np.asarray(z, np.float64).ravel()
-    n, chance = z.size, FALSE_FAIL / (3 + 3 * len(TAILS))
+    n, chance = z.size, FALSE_FAIL / (4 + 3 * len(TAILS))
     require(n > 0, f"{what} is empty.")
     require(
         abs(z.mean()) * np.sqrt(n) <= stats.norm.isf(chance / 2),
@@ -69,6 +70,16 @@ def require_gaussian(z: np.ndarray, what: str) -> None:
         bool(stats.kstest(z, "norm").pvalue >= chance),
         f"{_begun(what)} has the right size, but is not Gaussian, or one draw serves many times.",
     )
+    if n >= 2000:
+        # Anscombe and Glynn's transformation to a normal number; far out it is not quite one, for
+        # which 1 is added to the limit.
+        score = float(stats.kurtosistest(z).statistic)
+        require(
+            abs(score) <= stats.norm.isf(chance / 2) + 1,
+            f"{_begun(what)} has the right size, but is not Gaussian: over {n} draws the mean of "
+            f"the fourth powers is {np.mean(z**4) / np.mean(z**2) ** 2:.3f} times the squared "
+            "variance; it should be 3.",
+        )
 
 
 def scale_bounds(n: int, chance: float = FALSE_FAIL) -> tuple[float, float]:
@@ -216,6 +227,22 @@ def require_apart(z: np.ndarray, what: str) -> None:
     )
 
 
+def require_lengths(z: np.ndarray, what: str) -> None:
+    """Require that the squared lengths of rows of standard normals, [rows, columns], are χ².
+
+    Noise that is scaled to a length of its own has the right size and direction, and tells by its
+    length what it was added to.
+    """
+    z = np.asarray(z, np.float64)
+    squares = np.sum(z**2, axis=1)
+    require(
+        stats.kstest(squares, stats.chi2(z.shape[1]).cdf).pvalue >= FALSE_FAIL,
+        f"{_begun(what)}: {len(z)} lengths, from {np.sqrt(squares.min()):.4g} to "
+        f"{np.sqrt(squares.max()):.4g} standard deviations in {z.shape[1]} coordinates, are not "
+        "distributed as those of independent Gaussians.",
+    )
+
+
 def require_calls_apart(by_seed: np.ndarray, in_turn: np.ndarray, what: str) -> None:
     """Require that noises of many calls are Gaussian, and unrelated to each other.
 
@@ -237,6 +264,7 @@ def require_calls_apart(by_seed: np.ndarray, in_turn: np.ndarray, what: str) -> 
         require_independent(outputs, which)
     require_distinct([*in_turn, *by_seed], what)
     require_apart(np.concatenate([in_turn, by_seed]), what)
+    require_lengths(np.concatenate([in_turn, by_seed]), what)
 
 
 def require_binomial(sizes: np.ndarray, n: int, p: float, what: str) -> None:

@@ -314,7 +314,8 @@ def weights_and_biases_are_in_their_place(
 def _head(rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, float]:
     batch, width, classes = (int(rng.integers(low, 8)) for low in (2, 4, 3))
     top = _bottom(rng, (width, classes))
-    smashed = rng.uniform(0, 1, (batch, width)).astype(np.float32)
+    # After relu some are 0.
+    smashed = np.maximum(0, rng.uniform(-0.4, 1, (batch, width))).astype(np.float32)
     # A label that its own image does not have yet, so that no gradient vanishes.
     labels = np.argmin(smashed @ top[0] + top[1], axis=1).astype(np.int32)
     return top, smashed, labels, float(rng.uniform(0.2, 0.5))
@@ -364,6 +365,15 @@ def the_loss_is_the_mean_cross_entropy(server_step: Callable, rng: np.random.Gen
     require(
         abs(got - want) <= 2 * _fineness(top, smashed),
         f"The mean cross-entropy of this batch is {want:.4f}; `server_step` says {got:.4f}.{hint}",
+    )
+    # Logits of some hundreds, all of them right: exp() of them overflows.
+    sure = [500 * w for w in top]
+    labels = np.argmax(smashed @ sure[0] + sure[1], axis=1).astype(np.int32)
+    _, _, got = _served(server_step, sure, smashed, labels, rate)
+    want = _loss(sure, smashed, labels)
+    require(
+        abs(got - want) <= 2 * _fineness(sure, smashed),
+        f"With logits of some hundreds the mean cross-entropy is {want:.4f}; yours is {got:.4f}.",
     )
 
 
@@ -603,6 +613,8 @@ def _split(split_step: Callable, rng: np.random.Generator, steps: int) -> dict[s
     batches = [
         tuple(rng.normal(0, 1, (7, n)).astype(np.float32) for n in (6, 3)) for _ in range(steps)
     ]
+    if steps > 1:  # the next epoch has the first batch again
+        batches[-1] = batches[0]
     rate = float(rng.uniform(0.1, 0.2))
     run = at_home(split_step, _split_by_parties, bottom, top, batches, rate)
     return run | {
@@ -623,8 +635,12 @@ def _split_by_parties(
     together, alice, bob, _ = _parties()
     hers, his = alice.send(list(bottom), name="bottom"), bob.send(list(top), name="top")
     losses, moves, received = [], [], []
-    for x, y in batches:
-        x, y = alice.send(x, name="images"), bob.send(y, name="labels")
+    sent: dict[bytes, tuple[RemoteTensor, RemoteTensor]] = {}
+    for images, targets in batches:
+        if images.tobytes() not in sent:
+            both = alice.send(images, name="images"), bob.send(targets, name="labels")
+            sent[images.tobytes()] = both
+        x, y = sent[images.tobytes()]
         together.crossings.clear()
         result = split_step(
             alice, bob, hers, his, x, y, rate, _tanh_forward, _squared_serve, _tanh_backward
@@ -802,6 +818,13 @@ def payload_is_both_ways(bytes_per_epoch: Callable, rng: np.random.Generator) ->
         f"{examples} examples in batches of {batch}, {width} units at the cut, no overhead: "
         f"{want} bytes crossed between alice and bob when we tried; you say {got:g}.{hint}",
     )
+    examples, batch, width = (int(rng.integers(n, 9 * n)) for n in (10**7, 100, 500))
+    got = as_number(bytes_per_epoch(examples, batch, width, 0), "the result of `bytes_per_epoch`")
+    require(
+        got == 8 * examples * width,
+        f"{examples} examples, {width} units at the cut, no overhead: {8 * examples * width} "
+        f"bytes; you say {got:g}.",
+    )
 
 
 @check
@@ -873,7 +896,9 @@ def only_the_length_counts(norm_attack: Callable, rng: np.random.Generator) -> N
     width = int(rng.integers(3, 12))
     gradients = rng.normal(0, 1, (30, width))
     gradients /= np.linalg.norm(gradients, axis=1, keepdims=True)
-    lengths = 10 ** rng.uniform(-3, 1) * rng.permutation(1.1 ** np.arange(30))
+    # As in a network that is sure of nearly all examples, of a large batch; or as at the start.
+    size = rng.choice([rng.uniform(-12, -9), rng.uniform(-3, 1)])
+    lengths = 10**size * rng.permutation(1.1 ** np.arange(30))
     gradients *= lengths[:, None]
     turn = np.linalg.qr(rng.normal(0, 1, (width, width)))[0]
     what = "the result of `norm_attack`"
@@ -1142,8 +1167,8 @@ def _seed(rng: np.random.Generator) -> np.ndarray:
     return rng.integers(-(2**31), 2**31, 2).astype(np.int32)
 
 
-def _noise(add_noise: Callable, rng: np.random.Generator) -> _Noise:
-    examples, width = int(rng.integers(40, 60)), int(rng.integers(300, 500))
+def _noise(add_noise: Callable, rng: np.random.Generator, many: int = 1) -> _Noise:
+    examples, width = many * int(rng.integers(40, 60)), int(rng.integers(300, 500))
     gradients = rng.normal(0, 1, (examples, width)) * rng.uniform(0.01, 1, (examples, 1))
     gradients *= 10 ** rng.uniform(-3, 1)
     gradients[rng.permutation(examples)[: examples // 2]] = 0
@@ -1191,6 +1216,9 @@ def the_noise_has_the_stated_size(add_noise: Callable, rng: np.random.Generator)
         f"What you added to the gradients has a cosine of {along:.2f} with them: it takes them "
         "away, or repeats them. Return the gradients with noise added.",
     )
+    # 300 000 draws show what has a Gaussian's size, but not its fourth moment.
+    many = _noise(add_noise, rng, many=20).added
+    randomness.require_gaussian(many / np.sqrt(np.mean(many**2)), "the noise")
 
 
 @check
@@ -1227,6 +1255,7 @@ def every_example_gets_its_own_noise(add_noise: Callable, rng: np.random.Generat
     randomness.require_fresh(case.drawn.astype(np.float32), "the noise")
     randomness.require_independent(z, "the noise")
     randomness.require_independent(z.T, "the noise, unit by unit,")
+    randomness.require_lengths(z, "The noise of different examples")
 
 
 @check
