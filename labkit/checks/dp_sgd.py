@@ -45,6 +45,9 @@ def advantage_is_the_best_threshold(attack_advantage: Callable, rng: np.random.G
             for mean, size in zip((-4, rng.uniform(-3.5, -1.5)), sizes, strict=True)
         )
         _compare_advantage(attack_advantage, members, nonmembers)
+    # Of a model that is all but sure of nearly everything, and wrong once.
+    sure = [1e-11 * members[:200], np.append(1e-11 * nonmembers, 300.0)]
+    _compare_advantage(attack_advantage, *sure)
     # So close together that float32 cannot tell them apart.
     close = [2 + 1e-9 * rng.integers(0, 50, size) ** power for size, power in ((40, 1), (many, 2))]
     _compare_advantage(attack_advantage, *close)
@@ -187,6 +190,10 @@ def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> N
         # A zero gradient stays zero, not NaN; and there is a long and a short one in every draw.
         norms[:3] = 0.0, 5 * l2_norm_clip, l2_norm_clip / 5
         _require_bounded(clip_per_example, _gradients(rng, shapes, norms), l2_norm_clip)
+    # As small as those of a network that is sure of nearly everything.
+    for l2_norm_clip, shapes in _cases(rng):
+        norms = 1e-10 * l2_norm_clip * 10 ** rng.uniform(-1, 1, 12)
+        _require_bounded(clip_per_example, _gradients(rng, shapes, norms), 1e-10 * l2_norm_clip)
 
 
 def _require_bounded(
@@ -585,6 +592,14 @@ def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> Non
     batches = _batches(poisson_batch, student_rng(rng), n, q, 10)
     together = np.array([sum(len(batch) for batch in batches)])
     randomness.require_binomial(together, 10 * n, q, "The size of ten batches together")
+    # Of so many coins none serves twice, a power of two apart.
+    n, q = 300_000, rng.uniform(0.4, 0.6)
+    [inside] = _inside(_batches(poisson_batch, student_rng(rng), n, q), n)
+    for lag in 2 ** np.arange(10, 18):
+        blocks = inside[: n // (2 * lag) * 2 * lag].reshape(-1, 2, lag)
+        both = np.array([np.count_nonzero(blocks[:, 0] & blocks[:, 1])])
+        pairs = blocks.size // 2
+        randomness.require_binomial(both, pairs, q * q, f"The number of examples {lag} apart")
 
 
 @check

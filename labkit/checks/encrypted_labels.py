@@ -615,7 +615,7 @@ def rounding_never_exceeds_it(quantisation_bound: Callable, rng: np.random.Gener
     # The first sum is off by more than any of the arguments, so that none of them will do.
     cases = [(1, 60, rng.uniform(0.85, 1), rng.uniform(3.6, 4))]
     for scale, terms in rng.integers(1, [40, 60], (40, 2)).tolist():
-        cases.append((scale, terms, rng.uniform(0.1, 1), rng.uniform(0.1, 4)))
+        cases.append((scale, terms, rng.uniform(0.1, 3), rng.uniform(0.1, 4)))
     for scale, terms, r, j in cases:
         bound = _bound(quantisation_bound, scale, terms, r, j)
         for kind in ("random", "worst"):
@@ -680,7 +680,7 @@ def _counts(multiplications: Callable, sizes: tuple[int, int, int]) -> np.ndarra
 
 
 def _cases(rng: np.random.Generator) -> list[tuple[int, int, int]]:
-    drawn = [rng.integers(2, 30, 3).tolist() for _ in range(4)]
+    drawn = [rng.integers(2, most, 3).tolist() for most in (30, 30, 30, 30, 9000)]
     return [(784, 64, 10), *((features, hidden, classes) for features, hidden, classes in drawn)]
 
 
@@ -878,6 +878,7 @@ def _recovered(recover_labels: Callable, rng: np.random.Generator, spread: float
     # More features than examples, and in general position: each unit's equations have one solution.
     # An example's seven active units then determine the unknowns of its label, five at most.
     x, top = rng.normal(1, 1, (batch, features)), rng.normal(0, 1, (units, classes))
+    x *= rng.random(x.shape) < 0.6  # much of an image is blank
     hidden = np.exp(rng.normal(0, 1.5, (batch, units)))
     hidden *= rng.permuted(np.tile(np.arange(units) < 7, (batch, 1)), axis=1)
     predictions = expit(rng.normal(0, spread, (batch, classes))) * (spread > 0)
@@ -897,18 +898,6 @@ def _recovered(recover_labels: Callable, rng: np.random.Generator, spread: float
         f"{right} of {batch} labels are right, and the gradient's {features}·{units} equations "
         f"determine all {batch}·{classes} unknowns: it is your map's value for predictions − "
         f"labels.{hint}",
-    )
-    if spread == 0:
-        return
-    # So much that the solver ends at its first step, where a third of the labels are right.
-    damped = as_array(
-        recover_labels(x.T @ signals, x, hidden, predictions, top, 1e6),
-        "the result of `recover_labels`",
-        (batch,),
-    )
-    require(
-        not np.array_equal(damped, got),
-        "With damping = 10⁶ the very same labels come out as with none: pass `damping` on.",
     )
 
 
@@ -1200,6 +1189,10 @@ def labels_are_guessed(guess_labels: Callable, rng: np.random.Generator) -> None
         classes = int(rng.integers(3, 12))
         labels = rng.integers(0, classes, 200)
         predictions = predict(rng.normal(0, 2.5, (200, classes)))
+        # Of some labels the network is all but sure.
+        sure = np.flatnonzero(rng.random(200) < 0.2)
+        predictions[sure] *= 1e-5
+        predictions[sure, labels[sure]] = 1 - 1e-6
         residuals = predictions - np.eye(classes)[labels]
         got = as_array(guess_labels(residuals), "the result of `guess_labels`", (200,))
         right = int(np.sum(got == labels))

@@ -59,7 +59,7 @@ def poisson_batch(rng, n, sampling_probability):
 def poisson_batch(rng, n, sampling_probability):
     return rng.choice(n, rng.binomial(n, sampling_probability))
 
-# %% wrong="a Poisson size, a contiguous block" of="a binomial size, then distinct members" edit={"rng.choice(n, size, replace=False)": "(rng.integers(n) + np.arange(size)) % n"} loses={"examples_are_independent": "those that are 1 coins apart"}
+# %% wrong="a Poisson size, a contiguous block" of="a binomial size, then distinct members" edit={"rng.choice(n, size, replace=False)": "(rng.integers(n) + np.arange(size)) % n"} loses={"sizes_are_binomial": "apart", "examples_are_independent": "those that are 1 coins apart"}
 # %% wrong="the mask" of="solution" edit={"np.flatnonzero(": "("} loses={"sizes_are_binomial": "mask", "examples_are_independent": "mask"}
 # %% wrong="off by one" of="solution" edit={"return np.flatnonzero": "return 1 + np.flatnonzero"} loses={"sizes_are_binomial": "n − 1", "examples_are_independent": "n − 1"}
 # %% wrong="the complement" of="solution" edit={"rng.random(n) <": "rng.random(n) >"} loses={"sizes_are_binomial": "on average", "examples_are_independent": "are expected"}
