@@ -16,7 +16,7 @@ from nbgrader.utils import compute_checksum, is_grade, is_solution
 
 from autograder.intake.answers import SKIP
 from autograder.judge.execution import NOT_RUN, NOWHERE, Execution, Times, execute
-from autograder.judge.outcome import MAX_REASON, Outcome
+from autograder.judge.outcome import MAX_REASON, Outcome, scored
 from autograder.labs.build import release
 from autograder.labs.master import Lab
 from autograder.sandbox.inside import clean
@@ -191,19 +191,16 @@ def _outcome(
             messages[cell.metadata.nbgrader.grade_id] = message
         elif is_solution(cell) and error.ename != NOT_RUN:
             repairs.append(f"the cell of `{cell.metadata.id}` does not run: {message}")
-    return Outcome(
+    outcome = Outcome(
         submission.student,
         "stopped" if execution.stopped else "graded",
         execution.stopped,
         repairs,
-        {
-            check: points if check in execution.passed else 0.0
-            for check, points in lab.checks.items()
-        },
-        messages,
-        list(execution.flags),
+        messages=messages,
+        flags=list(execution.flags),
         passed=list(execution.passed),
     )
+    return scored(outcome, lab.checks)
 
 
 def _tidy(notebook: NotebookNode) -> None:

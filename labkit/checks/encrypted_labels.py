@@ -361,10 +361,11 @@ def _network(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         x = rng.uniform(0.1, 1, (batch, features))
         below = rng.normal(0, 1, (features, hidden))
         before = x @ below
-        # Some unit is on and some is off, and a step of 1e-5 crosses no kink.
+        # Some unit is on and some is off, and a step of 1e-7 crosses no kink, nor a small one.
         if np.abs(before).min() > 1e-2 and 0.2 < np.mean(before > 0) < 0.8:
             # A unit that is on is on, however little.
-            below[:, rng.integers(hidden)] *= 5e-3
+            some = rng.choice(np.flatnonzero(np.any(before > 0, axis=0)))
+            below[:, some] *= 5e-4 / np.abs(before[:, some]).max()
             return x, below, rng.normal(0, 1, (hidden, classes)), np.maximum(x @ below, 0)
 
 
@@ -376,8 +377,8 @@ def _jacobians(logit_jacobian: Callable, x, hidden, top) -> list[np.ndarray]:
 
 
 def _slopes(logits: Callable, weights: np.ndarray) -> np.ndarray:
-    """[batch, classes, *weights.shape]: central differences; exact to 1e-9 where it is linear."""
-    step = 1e-5
+    """[batch, classes, *weights.shape]: central differences; exact to 1e-7 where it is linear."""
+    step = 1e-7
     out = []
     for index in np.ndindex(weights.shape):
         shift = np.zeros_like(weights)
@@ -875,7 +876,7 @@ def _recovered(recover_labels: Callable, rng: np.random.Generator, spread: float
     # More features than examples, and in general position: each unit's equations have one solution.
     # An example's seven active units then determine the unknowns of its label, five at most.
     x, top = rng.normal(1, 1, (batch, features)), rng.normal(0, 1, (units, classes))
-    x *= rng.random(x.shape) < 0.6  # much of an image is blank
+    x *= rng.random(x.shape) < 0.4  # much of an image is blank
     hidden = np.exp(rng.normal(0, 1.5, (batch, units)))
     hidden *= rng.permuted(np.tile(np.arange(units) < 7, (batch, 1)), axis=1)
     predictions = expit(rng.normal(0, spread, (batch, classes))) * (spread > 0)

@@ -896,9 +896,7 @@ def only_the_length_counts(norm_attack: Callable, rng: np.random.Generator) -> N
     width = int(rng.integers(3, 12))
     gradients = rng.normal(0, 1, (30, width))
     gradients /= np.linalg.norm(gradients, axis=1, keepdims=True)
-    # As in a network that is sure of nearly all examples, of a large batch; or as at the start.
-    size = rng.choice([rng.uniform(-12, -9), rng.uniform(-3, 1)])
-    lengths = 10**size * rng.permutation(1.1 ** np.arange(30))
+    lengths = 10 ** rng.uniform(-3, 1) * rng.permutation(1.1 ** np.arange(30))
     gradients *= lengths[:, None]
     turn = np.linalg.qr(rng.normal(0, 1, (width, width)))[0]
     what = "the result of `norm_attack`"
@@ -924,6 +922,14 @@ def only_the_length_counts(norm_attack: Callable, rng: np.random.Generator) -> N
         bool(np.allclose(reversed_[::-1], before, rtol=ROUNDING, atol=ROUNDING * np.ptp(before))),
         "With the examples in another order their scores are others: each score is that of one "
         "gradient, wherever it stands.",
+    )
+    # As of a network that is sure of nearly every example of a large batch.
+    tiny = 1e-10 * gradients / lengths.max()
+    scores = as_array(norm_attack(tiny), what, (30,))
+    require(
+        bool(np.array_equal(np.argsort(scores), np.argsort(lengths))),
+        "Of gradients whose lengths are below 1e-10 the longer ones do not all have the higher "
+        "scores.",
     )
 
 

@@ -110,3 +110,16 @@ def clip_per_example(per_example_grads, l2_norm_clip):
 # %% wrong="C over 1 + the norm" edit={"np.minimum(1, l2_norm_clip / np.maximum(np.linalg.norm(flat, axis=1), 1e-12))": "l2_norm_clip / (l2_norm_clip + np.linalg.norm(flat, axis=1))"} loses={"short_gradients_are_untouched": "come back untouched", "long_gradients_keep_their_direction": "the factor is"}
 # %% wrong="the norm in float16" edit={"np.linalg.norm(flat, axis=1)": "np.linalg.norm(flat.astype(np.float16), axis=1)"} loses={"norms_are_bounded": "above l2_norm_clip", "long_gradients_keep_their_direction": "the factor is"}
 # %% wrong="a clip of its own" edit={"l2_norm_clip / np.maximum(": "L2_NORM_CLIP / np.maximum("} loses={"norms_are_bounded": "l2_norm_clip =", "short_gradients_are_untouched": "come back untouched", "long_gradients_keep_their_direction": "the factor is"}
+
+# %% wrong="norm plus 1e 8" loses={"norms_are_bounded": "times as long: a gradient that is too long"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    squares = sum(
+        np.sum(np.square(g.reshape(len(g), -1), dtype=np.float64), axis=1)
+        for g in per_example_grads
+    )
+    norms = np.maximum(np.sqrt(squares), 1e-8)  # a zero gradient stays zero
+    factor = np.minimum(1.0, l2_norm_clip / norms)
+    return [
+        (g * factor.reshape(-1, *[1] * (g.ndim - 1))).astype(np.float32)
+        for g in per_example_grads
+    ]

@@ -99,3 +99,8 @@ def poisson_batch(rng, n, sampling_probability):
     anew = rng.choice(n, n // 10, replace=False)
     coins[anew] = rng.random(len(anew))
     return np.flatnonzero(coins < sampling_probability)
+
+# %% wrong="coins repeat" loses={"sizes_are_binomial": "coins that fall with probability"}
+def poisson_batch(rng, n, sampling_probability):
+    coins = rng.random(min(n, 1 << 16))
+    return np.flatnonzero(np.resize(coins, n) < sampling_probability)

@@ -172,3 +172,18 @@ def eps_from_mu(mu, delta, delta_of):
 # %% wrong="never ε = 0" of="solution" edit={"return 0.0": "return 1e-3"} loses={"eps_at_the_extremes": "even ε = 0"}
 # %% wrong="the notebook's δ" of="solution" edit={"delta_of(epsilon, mu) - delta": "delta_of(epsilon, mu) - DELTA"} loses={"eps_inverts_delta": "δ", "eps_at_the_extremes": "δ", "eps_refuses_nonsense": "it should fall"}
 # %% wrong="0.01 at least" of="solution" edit={"optimize.brentq(excess, 0.0, high)": "max(0.01, optimize.brentq(excess, 0.0, high))"} loses={"eps_at_the_extremes": "It must be δ"}
+
+# %% wrong="remembers without the function" loses={"eps_inverts_delta": "Use the function that is passed in"}
+_found = {}
+
+
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    if (mu, delta) not in _found:
+        if delta_of(0.0, mu) <= delta:
+            return 0.0
+        high = 1.0
+        while delta_of(high, mu) > delta:
+            high *= 2
+        _found[mu, delta] = optimize.brentq(lambda e: delta_of(e, mu) - delta, 0.0, high)
+    return _found[mu, delta]

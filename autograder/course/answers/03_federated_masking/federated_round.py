@@ -102,3 +102,9 @@ def federated_round(weights, parties, gradient, learning_rate):
 # %% wrong="weights by the sizes squared" of="solution" edit={"len(y) * gradient": "len(y) ** 2 * gradient", "sum(len(y) for _, y in parties)": "sum(len(y) ** 2 for _, y in parties)"} loses={"a_round_is_a_centralised_step": "away from a step"}
 # %% wrong="the notebook's learning rate" of="solution" edit={"- learning_rate *": "- LEARNING_RATE *"} loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
 # %% wrong="divided by the notebook's number of parties" of="the number of examples first" edit={"/ n": "/ (32 * PARTIES)"} loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
+
+# %% wrong="sizes in one byte" loses={"a_round_is_a_centralised_step": "away from a step on all the data together"}
+def federated_round(weights, parties, gradient, learning_rate):
+    sizes = np.array([len(y) for _, y in parties]).astype(np.uint8)
+    grads = np.array([gradient(weights, x, y) for x, y in parties])
+    return weights - learning_rate * np.average(grads, axis=0, weights=sizes)

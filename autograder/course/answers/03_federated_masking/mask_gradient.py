@@ -154,3 +154,11 @@ def mask_gradient(grad, party, masks):
         elif (other, party) in masks:
             masked = masked - masks[other, party]
     return masked
+
+# %% wrong="takes masks out of the dictionary" loses={"the_smaller_id_adds": "changed the masks that it was given: the"}
+def mask_gradient(grad, party, masks):
+    sent = grad.copy()
+    for i, j in [pair for pair in masks if party in pair]:
+        mask = masks.pop((i, j))  # a mask is used once
+        sent = sent + mask if i == party else sent - mask
+    return sent

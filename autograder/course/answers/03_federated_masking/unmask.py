@@ -108,3 +108,27 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
 # %% wrong="a pair's sign by the first survivor" of="solution" edit={"smaller in survivors": "smaller < survivors[0]"} loses={"dropouts_masks_come_off": "`unmask` gives"}
 # %% wrong="a list of 784 numbers" of="solution" edit={"secagg.expand(seed, len(total))\n    for": "secagg.expand(seed, 784)\n    for"} loses={"self_masks_come_off": "raised ValueError", "dropouts_masks_come_off": "raised ValueError"}
 # %% wrong="one mask of all self seeds" of="solution" edit={"for seed in self_seeds.values()": "for seed in [bytes(np.bitwise_xor.reduce([np.frombuffer(s, np.uint8) for s in self_seeds.values()]))]"} loses={"self_masks_come_off": "and the sum is", "dropouts_masks_come_off": "and the sum is"}
+
+# %% wrong="at most 784 entries" loses={"self_masks_come_off": "survivors and no dropouts", "dropouts_masks_come_off": "A survivor with the smaller id ADDED the"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum.copy()
+    for seed in self_seeds.values():
+        total[:784] -= secagg.expand(seed, 784)[: len(total)]
+    for (i, j), seed in pair_seeds.items():
+        mask = secagg.expand(seed, 784)[: len(total)]
+        if i in survivors:
+            total[:784] -= mask
+        else:
+            total[:784] += mask
+    return total
+
+# %% wrong="id 0 is falsy" loses={"dropouts_masks_come_off": "A survivor with the smaller id ADDED the"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum.copy()
+    for survivor in survivors:
+        total = total - secagg.expand(self_seeds[survivor], len(total))
+    for (i, j), seed in pair_seeds.items():
+        alive = (i in survivors and i) or j
+        mask = secagg.expand(seed, len(total))
+        total = total - mask if alive == i else total + mask
+    return total

@@ -118,3 +118,17 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 # %% wrong="a fixed noise, rolled by the seed" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.roll(tf.random.stateless_normal(cut_gradients.shape, [1, 2]), seed[0] * 31 + seed[1], axis=1)"} loses={"the_seed_decides": "belong together"}
 # %% wrong="one example's noise is the sum of the others'" edit={"return cut": "noise = tf.concat([noise[:-1], -tf.reduce_sum(noise[:-1], axis=0, keepdims=True) / np.sqrt(max(noise.shape[0] - 1, 1))], axis=0); return cut"} loses={"every_example_gets_its_own_noise": "follows from that of"}
 # %% wrong="the seed's size" edit={"shape, seed)": "shape, tf.abs(seed))"} loses={"the_seed_decides": "a part of the seed does not count"}
+
+# %% wrong="twelve uniforms" loses={"the_noise_has_the_stated_size": "Gaussian"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    batch, width = tf.shape(cut_gradients)[0], cut_gradients.shape[1]
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    noise = tf.reduce_sum(tf.random.stateless_uniform([12, batch, width], seed), axis=0) - 6.0
+    return cut_gradients + noise_multiplier * longest / float(width) ** 0.5 * noise
+
+# %% wrong="noise of fixed length" loses={"every_example_gets_its_own_noise": "coordinates, are not distributed as those"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    noise = tf.random.stateless_normal(tf.shape(cut_gradients), seed)
+    noise = noise / tf.norm(noise, axis=1, keepdims=True)
+    return cut_gradients + noise_multiplier * longest * noise

@@ -60,3 +60,8 @@ def norm_attack(cut_gradients):
 
 # %% wrong="the sum of the entries" of="solution" edit={"np.linalg.norm(cut_gradients, axis=1)": "cut_gradients.sum(axis=1)"} loses={"the_rare_class_scores_higher": "of a positive is", "only_the_length_counts": "as long as before"}
 # %% wrong="above the median or not" of="solution" edit={"return np.linalg.norm(cut_gradients, axis=1)": "n = np.linalg.norm(cut_gradients, axis=1); return (n > np.quantile(n, 0.95)) * 1.0"} loses={"only_the_length_counts": "a longer gradient is to have a higher score"}
+
+# %% wrong="decades with a floor" loses={"only_the_length_counts": "the longer ones do not all have the higher"}
+def norm_attack(cut_gradients):
+    lengths = np.linalg.norm(cut_gradients, axis=1)
+    return np.log10(np.maximum(lengths, 1e-8))

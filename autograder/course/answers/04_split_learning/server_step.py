@@ -135,3 +135,26 @@ def server_step(top, smashed, labels, learning_rate):
 # %% wrong="clipped gradients" edit={"return [w": "dw = tf.clip_by_norm(dw, 0.1); return [w"} loses={"the_top_makes_one_sgd_step": "off by up to"}
 # %% wrong="smoothed labels" of="one-hot labels and log_softmax; a tuple" edit={"tf.one_hot(labels, w.shape[1])": "0.99 * tf.one_hot(labels, w.shape[1]) + 0.01 / w.shape[1]"} loses={"the_loss_is_the_mean_cross_entropy": "mean cross-entropy of this batch", "the_top_makes_one_sgd_step": "off by up to", "the_cut_gradient_is_the_slope_at_the_cut": "off by up to"}
 # %% wrong="five classes" of="one-hot labels and log_softmax; a tuple" edit={"tf.one_hot(labels, w.shape[1])": "tf.one_hot(labels, 5)"} loses={"the_loss_is_the_mean_cross_entropy": "raised", "the_top_makes_one_sgd_step": "raised", "the_cut_gradient_is_the_slope_at_the_cut": "raised"}
+
+# %% wrong="softmax that overflows" loses={"the_loss_is_the_mean_cross_entropy": "NaN or infinite values. Is something"}
+def server_step(top, smashed, labels, learning_rate):
+    w, b = top
+    with tf.GradientTape() as tape:
+        tape.watch([w, b, smashed])
+        logits = smashed @ w + b
+        chosen = tf.gather(logits, labels, batch_dims=1)
+        loss = tf.reduce_mean(tf.math.log(tf.reduce_sum(tf.exp(logits), axis=1)) - chosen)
+    dw, db, g = tape.gradient(loss, [w, b, smashed])
+    return [w - learning_rate * dw, b - learning_rate * db], g, loss
+
+# %% wrong="gradient zeroed where a unit is off" loses={"the_cut_gradient_is_the_slope_at_the_cut": "The gradient at the cut is off by up to"}
+def server_step(top, smashed, labels, learning_rate):
+    w, b = top
+    with tf.GradientTape() as tape:
+        tape.watch([w, b, smashed])
+        loss = tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=smashed @ w + b)
+        )
+    dw, db, g = tape.gradient(loss, [w, b, smashed])
+    g = g * tf.cast(smashed > 0, g.dtype)  # nothing flows through a relu that is off
+    return [w - learning_rate * dw, b - learning_rate * db], g, loss

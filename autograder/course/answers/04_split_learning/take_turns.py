@@ -111,3 +111,11 @@ def take_turns(clients, bottom, top, work):
 
 # %% wrong="back to the first at the end" of="solution" edit={"return bottom, top": "return [w.send(clients[0]).send(clients[1]) for w in bottom], top"} loses={"weights_go_straight_on": "these moves were made"}
 # %% wrong="works twice each" of="solution" edit={"bottom, top = work(client, bottom, top)": "bottom, top = work(client, *work(client, bottom, top))"} loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "those who worked are"}
+
+# %% wrong="empties the caller's list" loses={"each_client_has_its_turn": "the caller's list of clients is another", "weights_go_straight_on": "the caller's list of clients is another"}
+def take_turns(clients, bottom, top, work):
+    while clients:
+        client = clients.pop(0)
+        bottom = [w.send(client) for w in bottom]
+        bottom, top = work(client, bottom, top)
+    return bottom, top

@@ -21,3 +21,21 @@ def guess_labels(residuals):
 # %% wrong="one-hot" edit={"np.nonzero(residuals < 0)[1]": "(residuals < 0).astype(int)"} loses={"labels_are_guessed": "is wanted"}
 # %% wrong="one label for all" of="solution" edit={"residuals.argmin(axis=1)": "np.full(len(residuals), residuals.sum(axis=0).argmin())"} loses={"labels_are_guessed": "of 200 labels are right"}
 # %% wrong="counts from 1" of="solution" edit={"argmin(axis=1)": "argmin(axis=1) + 1"} loses={"labels_are_guessed": "0 of 200 labels"}
+
+# %% wrong="largest magnitude" loses={"labels_are_guessed": "labels are right. A prediction lies between"}
+def guess_labels(residuals):
+    return np.argmax(np.abs(residuals), axis=1)
+
+# %% wrong="rounded to three digits" loses={"labels_are_guessed": "labels are right. A prediction lies between"}
+def guess_labels(residuals):
+    return np.argmin(np.round(residuals, 3), axis=1)
+
+# %% right="smallest by python min"
+def guess_labels(residuals):
+    return np.array(
+        [min(range(len(row)), key=row.__getitem__) for row in np.asarray(residuals).tolist()], dtype=np.int64
+    )
+
+# %% right="stable sort"
+def guess_labels(residuals):
+    return np.argsort(np.asarray(residuals), axis=1, kind="stable")[:, 0]

@@ -50,3 +50,26 @@ def is_secure(log_n, moduli):
 # %% wrong="rounded bits of each" of="solution" edit={"math.log2(math.prod(moduli))": "sum(round(math.log2(q)) for q in moduli)"} loses={"one_modulus_within_the_table": "You say", "several_moduli_multiply": "You say"}
 # %% wrong="the largest modulus decides" of="solution" edit={"math.prod(moduli)": "max(moduli)"} loses={"several_moduli_multiply": "You say True"}
 # %% wrong="the lab's own ring" of="solution" edit={"[2**log_n]": "[2048]"} loses={"one_modulus_within_the_table": "You say", "several_moduli_multiply": "You say"}
+
+# %% wrong="whole bits of log2" loses={"one_modulus_within_the_table": "it is not within the limit. You say True", "several_moduli_multiply": "bits: their product q has"}
+def is_secure(log_n, moduli):
+    return int(math.log2(math.prod(moduli))) <= encrypted.LOG2_Q_128[2**log_n]
+
+# %% wrong="bit lengths added" loses={"several_moduli_multiply": "bits: their product q has"}
+def is_secure(log_n, moduli):
+    bits = sum(int(prime).bit_length() for prime in moduli)
+    return bits <= encrypted.LOG2_Q_128[2**log_n]
+
+# %% right="exact integer bits"
+def is_secure(log_n, moduli):
+    q = 1
+    for prime in moduli:
+        q *= int(prime)
+    return bool((q - 1).bit_length() <= encrypted.LOG2_Q_128[1 << int(log_n)])
+
+# %% right="divide the budget"
+def is_secure(log_n, moduli):
+    room = 2 ** int(encrypted.LOG2_Q_128[2 ** int(log_n)])
+    for prime in sorted(moduli, reverse=True):
+        room //= int(prime)
+    return room >= 1

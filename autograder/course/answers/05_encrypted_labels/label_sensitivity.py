@@ -122,3 +122,23 @@ def label_sensitivity(below, above):
 # %% wrong="the 1-norm" of="a loop over the pairs" edit={"np.sqrt((first**2).sum(1) + (second**2).sum(1))": "np.abs(first).sum(1) + np.abs(second).sum(1)"} loses={"farthest_pair_of_labels": "you say", "both_layers_count": "One norm"}
 # %% wrong="the larger of the layers" of="a loop over the pairs" edit={"np.sqrt((first**2).sum(1) + (second**2).sum(1))": "np.sqrt(np.maximum((first**2).sum(1), (second**2).sum(1)))"} loses={"farthest_pair_of_labels": "you say"}
 # %% wrong="sums in place of differences" of="a loop over the pairs" edit={"(j[:, c] - j[:, other])": "(j[:, c] + j[:, other])"} loses={"farthest_pair_of_labels": "you say", "both_layers_count": "One norm"}
+
+# %% wrong="layers maximised apart" loses={"farthest_pair_of_labels": "labels to another the gradient moves by"}
+def label_sensitivity(below, above):
+    def largest(jacobian):
+        flat = np.asarray(jacobian, dtype=float).reshape(*jacobian.shape[:2], -1)
+        classes = flat.shape[1]
+        return np.max(
+            [np.linalg.norm(flat[:, a] - flat[:, b], axis=1) for a in range(classes) for b in range(classes)],
+            axis=0,
+        )
+
+    return np.hypot(largest(below), largest(above))
+
+# %% wrong="longest against shortest" loses={"farthest_pair_of_labels": "labels to another the gradient moves by", "both_layers_count": "Where only W₁ has a gradient, a label moves"}
+def label_sensitivity(below, above):
+    flat = np.concatenate([j.reshape(*j.shape[:2], -1) for j in (below, above)], axis=2)
+    norms = np.linalg.norm(flat, axis=2)
+    rows = np.arange(len(flat))
+    longest, shortest = flat[rows, norms.argmax(axis=1)], flat[rows, norms.argmin(axis=1)]
+    return np.linalg.norm(longest - shortest, axis=1)

@@ -73,3 +73,23 @@ def logit_jacobian(x, hidden, top):
 # %% wrong="the mean over the batch" of="solution" edit={"return below, above": "return below.mean(axis=0) + 0 * below, above.mean(axis=0) + 0 * above"} loses={"slopes_of_the_bottom_layer": "per unit of W₁", "slopes_of_the_top_layer": "per unit of W₂"}
 # %% wrong="the sign of a loss" of="solution" edit={"return below, above": "return -below, -above"} loses={"slopes_of_the_bottom_layer": "per unit of W₁", "slopes_of_the_top_layer": "per unit of W₂"}
 # %% wrong="a leak behind relu" of="solution" edit={"hidden > 0,": "np.where(hidden > 0, 1, 0.01),"} loses={"slopes_of_the_bottom_layer": "relu passes nothing on"}
+
+# %% right="loop of outer products"
+def logit_jacobian(x, hidden, top):
+    x, hidden, top = (np.asarray(v, dtype=np.float64) for v in (x, hidden, top))
+    batch, (units, classes) = len(x), top.shape
+    below = np.empty((batch, classes, x.shape[1], units))
+    above = np.zeros((batch, classes, units, classes))
+    for b in range(batch):
+        on = np.where(hidden[b] > 0, 1.0, 0.0)
+        for c in range(classes):
+            below[b, c] = np.outer(x[b], on * top[:, c])
+            above[b, c, :, c] = hidden[b]
+    return below, above
+
+# %% wrong="relu tolerance" loses={"slopes_of_the_bottom_layer": "per unit of W₁"}
+def logit_jacobian(x, hidden, top):
+    on = (hidden > 1e-3).astype(float)
+    below = np.einsum("bp,bj,jc->bcpj", x, on, top)
+    above = np.einsum("bj,ck->bcjk", hidden, np.eye(top.shape[1]))
+    return below, above

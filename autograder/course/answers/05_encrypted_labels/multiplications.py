@@ -51,3 +51,20 @@ def multiplications(features, units, classes):
 # %% wrong="the signals for each pixel" of="factored" edit={"(features + 2 * classes)": "(features * classes + 2 * classes)"} loses={"the_reordered_count": "you say"}
 # %% wrong="the reordered layer's zeros, too" of="factored" edit={"(features + 2 * classes)": "(features + classes + classes * classes)"} loses={"the_reordered_count": "you say"}
 # %% wrong="the network of the lab" of="factored" edit={"return classes * units * (features + classes), units * (features + 2 * classes)": "return 508160, 51456"} loses={"the_published_count": "you say", "the_reordered_count": "you say"}
+
+# %% wrong="published without zeros" loses={"the_published_count": "the published program multiplies a class's"}
+def multiplications(features, units, classes):
+    published = classes * features * units + classes * units
+    reordered = units * classes + features * units + units * classes
+    return published, reordered
+
+# %% wrong="int32 overflow" loses={"the_published_count": "the published program multiplies a class's"}
+def multiplications(features, units, classes):
+    sizes = np.array([features * units, units * classes], dtype=np.int32)
+    published = np.int32(classes) * sizes.sum(dtype=np.int32)
+    reordered = sizes[0] + 2 * sizes[1]
+    return int(published), int(reordered)
+
+# %% right="factored"
+def multiplications(features, units, classes):
+    return units * classes * (features + classes), units * (features + 2 * classes)

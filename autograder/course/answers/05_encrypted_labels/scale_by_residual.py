@@ -93,3 +93,9 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
 # %% wrong="half of the residual" of="solution" edit={"* jacobian": "* (0.5 * jacobian)"} loses={"residual_times_jacobian": "rounding excuses"}
 # %% wrong="eight times the residual" of="solution" edit={"* jacobian": "* (8.0 * jacobian)"} loses={"residual_times_jacobian": "rounding excuses", "one_multiplication_deep": "times in the result; once is wanted"}
 # %% wrong="the first class for all" of="solution" edit={"residual = encrypted_labels.__rsub__(predictions)": "residual = encrypted_labels.__rsub__(predictions)[:, :1]"} loses={"residual_times_jacobian": "rounding excuses"}
+
+# %% wrong="predictions normalised" loses={"residual_times_jacobian": "and rounding excuses"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    predictions = predictions / tf.reduce_sum(predictions, axis=1, keepdims=True)
+    residual = encrypted_labels - predictions
+    return tf_shell.expand_dims(residual, axis=2) * (-jacobian)

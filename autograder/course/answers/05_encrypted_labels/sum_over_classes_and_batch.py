@@ -78,3 +78,20 @@ def sum_over_classes_and_batch(products):
     while len(left) > 1:
         left = [a + b for a, b in zip(left[::2], left[1::2])] + left[len(left) - len(left) % 2:]
     return tf_shell.fast_reduce_sum(left[0])
+
+# %% wrong="decrypts with global key" loses={"classes_are_added": "Two things of different contexts were put", "both_halves_are_added": "Two things of different contexts were put"}
+def sum_over_classes_and_batch(products):
+    summed = tf_shell.to_tensorflow(products, key).numpy().sum(axis=1)
+    half = len(summed) // 2
+    totals = np.zeros_like(summed)
+    totals[0], totals[half] = summed[:half].sum(axis=0), summed[half:].sum(axis=0)
+    again = tf_shell.to_encrypted(tf.constant(totals, tf.float32), key, context)
+    return tf_shell.fast_reduce_sum(again)
+
+# %% right="pipeline of steps"
+import functools
+
+
+def sum_over_classes_and_batch(products):
+    steps = [functools.partial(tf_shell.reduce_sum, axis=1), tf_shell.fast_reduce_sum]
+    return functools.reduce(lambda tensor, step: step(tensor), steps, products)

@@ -61,3 +61,66 @@ def trust_table():
     table.update(dict.fromkeys(["labels", "secret key"], "L"))
     table.update(dict.fromkeys(["encrypted labels", "masked sums"], "FL"))
     return table
+
+# %% wrong="masked sums L only" loses={"what_crosses": "masked sums: you say that the features"}
+def trust_table():
+    table = dict.fromkeys(["images", "model weights", "masks", "predictions", "gradient"], "F")
+    table.update(dict.fromkeys(["labels", "secret key", "masked sums"], "L"))
+    table["encrypted labels"] = "FL"
+    table["residuals"] = ""
+    return table
+
+# %% wrong="residuals F" loses={"residuals_are_labels": "residuals: you say that the features party"}
+def trust_table():
+    table = {
+        "images": "F",
+        "labels": "L",
+        "model weights": "F",
+        "secret key": "L",
+        "encrypted labels": "FL",
+        "masked sums": "FL",
+        "masks": "F",
+        "predictions": "F",
+        "residuals": "F",
+        "gradient": "F",
+    }
+    return table
+
+# %% wrong="encrypted labels F only" loses={"what_crosses": "encrypted labels: you say that the labels"}
+def trust_table():
+    who = {
+        "F": "images,model weights,encrypted labels,masks,predictions,gradient",
+        "L": "labels,secret key",
+        "FL": "masked sums",
+        "": "residuals",
+    }
+    return {item: party for party, items in who.items() for item in items.split(",")}
+
+# %% right="follow the protocol"
+def trust_table():
+    has = {"F": {"images", "model weights", "masks"}, "L": {"labels", "secret key"}}
+    rules = [
+        ("L", {"labels", "secret key"}, "encrypted labels"),
+        ("F", {"images", "model weights"}, "predictions"),
+        ("L", {"secret key", "masked ciphertexts"}, "masked sums"),
+        ("F", {"masks", "masked sums"}, "gradient"),
+        ("F", {"predictions", "labels"}, "residuals"),
+        ("L", {"predictions", "labels"}, "residuals"),
+        ("F", {"encrypted labels", "masks", "predictions"}, "masked ciphertexts"),
+    ]
+    sent = {"encrypted labels": "F", "masked ciphertexts": "L", "masked sums": "F"}
+    for _ in range(10):
+        for who, needs, gives in rules:
+            if needs <= has[who]:
+                has[who].add(gives)
+                if gives in sent:
+                    has[sent[gives]].add(gives)
+    items = ["images", "labels", "model weights", "secret key", "encrypted labels", "masked sums",
+             "masks", "predictions", "residuals", "gradient"]
+    return {item: "".join(who for who in "FL" if item in has[who]) for item in items}
+
+# %% right="two bits an item"
+def trust_table():
+    code = {"images": 1, "labels": 2, "model weights": 1, "secret key": 2, "encrypted labels": 3,
+            "masked sums": 3, "masks": 1, "predictions": 1, "residuals": 0, "gradient": 1}
+    return {item: ["", "F", "L", "FL"][bits] for item, bits in code.items()}

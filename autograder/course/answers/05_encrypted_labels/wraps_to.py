@@ -73,3 +73,10 @@ def wraps_to(value, plaintext_modulus):
 # %% wrong="the lab's own t" of="solution" edit={"% plaintext_modulus": "% 557057"} loses={"what_fits_stays": "t =", "what_does_not_fit_wraps": "`wraps_to", "a_ciphertext_agrees": "you predict"}
 # %% wrong="t even" of="solution" edit={"% plaintext_modulus - half": "% (plaintext_modulus - 1) - half"} loses={"what_fits_stays": "is decrypted", "what_does_not_fit_wraps": "only multiples of t", "a_ciphertext_agrees": "you predict"}
 # %% wrong="an edge too low" of="solution" edit={"half = plaintext_modulus // 2": "half = plaintext_modulus // 2 + 1"} loses={"what_fits_stays": "is decrypted", "what_does_not_fit_wraps": "stand for negative ones"}
+
+# %% wrong="largest number wraps" loses={"what_fits_stays": "holds the numbers from -", "what_does_not_fit_wraps": "half of the numbers below t stand for"}
+def wraps_to(value, plaintext_modulus):
+    rest = value % plaintext_modulus
+    if rest >= plaintext_modulus // 2:
+        rest -= plaintext_modulus
+    return rest
