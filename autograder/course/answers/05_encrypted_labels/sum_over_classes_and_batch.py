@@ -95,3 +95,8 @@ import functools
 def sum_over_classes_and_batch(products):
     steps = [functools.partial(tf_shell.reduce_sum, axis=1), tf_shell.fast_reduce_sum]
     return functools.reduce(lambda tensor, step: step(tensor), steps, products)
+
+# %% wrong="shorter axis is classes" loses={"classes_are_added": "sum_over_classes_and_batch"}
+def sum_over_classes_and_batch(products):
+    axis = 1 if products.shape[1] <= products.shape[2] else 2
+    return tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products, axis=axis))
