@@ -1043,7 +1043,12 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
     randomness.require_fresh(got[~np.any(gradients, axis=0)], "the noise")
     randomness.require_independent(added / want, "the noise")
     # The noise is for what a label may do, whatever it does in this batch.
-    quiet = _private(private_sum, rng, np.zeros((2, 300_000)), np.full(2, clip / 3), clip, noise)
+    seed = int(rng.integers(2**32))
+    quiet = as_array(
+        at_home(private_sum, _quiet_sum, seed, clip, noise),
+        "the result of `private_sum`",
+        (300_000,),
+    )
     require(
         math.isclose(float(np.std(quiet)), noise * clip, rel_tol=0.05),
         f"With noise_multiplier {noise:.3f}, l2_norm_clip {clip:.3f} and sensitivities of "
@@ -1051,6 +1056,13 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
         f"{np.std(quiet):.4f}.",
     )
     randomness.require_gaussian(quiet / (noise * clip), "the noise")
+
+
+def _quiet_sum(private_sum: Callable, seed: int, clip: float, noise: float) -> np.ndarray:
+    """Return what comes of gradients that are 0, and that a label moves by a third of the clip."""
+    given = np.zeros((2, 300_000)), np.full(2, clip / 3), clip, noise
+    result = private_sum(*given, np.random.default_rng(seed))
+    return as_array(result, "the result of `private_sum`", (300_000,))
 
 
 def _noises(

@@ -38,7 +38,7 @@ def compose_mu(mus):
 
 # %% wrong="the sum" edit={"np.linalg.norm": "sum"} loses={"composition_adds_up_renyi_costs": "their sum", "composition_grows_with_the_root": "times one"}
 # %% wrong="forgets the root" of="solution" edit={"math.sqrt(": "("} loses={"composition_adds_up_renyi_costs": "take the root", "composition_grows_with_the_root": "times one"}
-# %% wrong="the largest" edit={"np.linalg.norm(mus)": "max(mus, default=0.0)"} loses={"composition_adds_up_renyi_costs": "worst one alone", "composition_grows_with_the_root": "times one"}
+# %% wrong="the largest" edit={"np.linalg.norm(mus)": "max(mus, default=0.0)"} loses={"composition_adds_up_renyi_costs": "yours", "composition_grows_with_the_root": "times one"}
 # %% wrong="the root of the sum" of="solution" edit={"mu**2 for mu in mus": "mus"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 # %% wrong="the root mean square" of="solution" edit={"for mu in mus)": "for mu in mus) / max(1, len(mus))"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 
