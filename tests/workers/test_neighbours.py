@@ -42,10 +42,13 @@ RIGHT = double("return 2 * x")
 
 def largest(pid, found):
     """Note how much memory the largest process that this one started has, other than kernels."""
+    own = psutil.Process(pid).cmdline()
     while "end" not in found:
         for process in psutil.Process(pid).children(recursive=True):
             try:
-                if "start.py" not in " ".join(process.cmdline()):
+                # A copy of this process that has not begun its own program has this one's memory.
+                command = process.cmdline()
+                if "start.py" not in " ".join(command) and command != own:
                     found["most"] = max(found.get("most", 0), process.memory_info().rss)
             except psutil.Error:
                 pass
