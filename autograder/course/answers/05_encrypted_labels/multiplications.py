@@ -65,6 +65,6 @@ def multiplications(features, units, classes):
     reordered = sizes[0] + 2 * sizes[1]
     return int(published), int(reordered)
 
-# %% right="factored"
+# %% right="units taken out"
 def multiplications(features, units, classes):
     return units * classes * (features + classes), units * (features + 2 * classes)
