@@ -114,7 +114,7 @@ def attack_advantage(member_losses, nonmember_losses):
 # %% wrong="the first threshold that is better than none" edit={"best = max(best, np.mean(member_losses <= t) - np.mean(nonmember_losses <= t))": "best = best or max(0, np.mean(member_losses <= t) - np.mean(nonmember_losses <= t))"} loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "below all others"}
 # %% wrong="counts, not fractions" edit={"np.mean(member_losses": "np.sum(member_losses", "np.mean(nonmember_losses": "np.sum(nonmember_losses"} loses={"advantage_is_the_best_threshold": "fraction of the members", "advantage_at_the_extremes": "below all others"}
 
-# %% wrong="floor 1e 8" loses={"advantage_is_the_best_threshold": "a fraction of the members, and FPR"}
+# %% wrong="losses below 1e-8 are one" loses={"advantage_is_the_best_threshold": "a fraction of the members, and FPR"}
 def attack_advantage(member_losses, nonmember_losses):
     members = np.log(np.maximum(member_losses, 1e-8))
     others = np.log(np.maximum(nonmember_losses, 1e-8))

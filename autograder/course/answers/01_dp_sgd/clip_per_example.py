@@ -111,7 +111,7 @@ def clip_per_example(per_example_grads, l2_norm_clip):
 # %% wrong="the norm in float16" edit={"np.linalg.norm(flat, axis=1)": "np.linalg.norm(flat.astype(np.float16), axis=1)"} loses={"norms_are_bounded": "above l2_norm_clip", "long_gradients_keep_their_direction": "the factor is"}
 # %% wrong="a clip of its own" edit={"l2_norm_clip / np.maximum(": "L2_NORM_CLIP / np.maximum("} loses={"norms_are_bounded": "l2_norm_clip =", "short_gradients_are_untouched": "come back untouched", "long_gradients_keep_their_direction": "the factor is"}
 
-# %% wrong="norm plus 1e 8" loses={"norms_are_bounded": "times as long: a gradient that is too long"}
+# %% wrong="no norm is below 1e-8" loses={"norms_are_bounded": "times as long: a gradient that is too long"}
 def clip_per_example(per_example_grads, l2_norm_clip):
     squares = sum(
         np.sum(np.square(g.reshape(len(g), -1), dtype=np.float64), axis=1)

@@ -76,16 +76,7 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
 # %% wrong="compares with the confidence" edit={"<= 1 - confidence": "<= confidence"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
 # %% wrong="never says 0" edit={"return low": "return high"} loses={"lower_bound_is_where_refutation_ends": "not refuted itself", "lower_bound_of_a_lucky_guesser": "lower bound is 0"}
 
-# %% wrong="the middle of the last interval" loses={"lower_bound_is_where_refutation_ends": "not refuted itself"}
-def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
-    beta = 1 - confidence
-    if not audit.p_value(correct, guesses, 0.0, delta, canaries) <= beta:
-        return 0.0
-    low, high = 0.0, 20.0
-    while high - low > 0.01:
-        middle = (low + high) / 2
-        low, high = (middle, high) if audit.p_value(correct, guesses, middle, delta, canaries) <= beta else (low, middle)
-    return (low + high) / 2
+# %% wrong="the middle of the last interval" of="solution" edit={"> 1e-3": "> 0.01", "return low": "return (low + high) / 2"} loses={"lower_bound_is_where_refutation_ends": "not refuted itself"}
 
 # %% wrong="a grid that is too coarse" loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
 def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):

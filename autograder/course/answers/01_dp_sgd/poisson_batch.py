@@ -100,7 +100,7 @@ def poisson_batch(rng, n, sampling_probability):
     coins[anew] = rng.random(len(anew))
     return np.flatnonzero(coins < sampling_probability)
 
-# %% wrong="coins repeat" loses={"sizes_are_binomial": "coins that fall with probability"}
+# %% wrong="coins that repeat after 65 536" loses={"sizes_are_binomial": "coins that fall with probability"}
 def poisson_batch(rng, n, sampling_probability):
     coins = rng.random(min(n, 1 << 16))
     return np.flatnonzero(np.resize(coins, n) < sampling_probability)

@@ -62,7 +62,4 @@ def compose_mu(mus):
 # %% wrong="never nothing" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "math.sqrt(max(1e-30, sum(mu**2 for mu in mus)))"} loses={"composition_grows_with_the_root": "Nothing released"}
 # %% wrong="each μ rounded" of="solution" edit={"mu**2": "round(mu, 2) ** 2"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 
-# %% wrong="small mus ignored" loses={"composition_adds_up_renyi_costs": "yours", "composition_grows_with_the_root": "times one; yours"}
-def compose_mu(mus):
-    squares = [float(mu) ** 2 for mu in mus if mu > 1e-3]  # less than that tells nobody anything
-    return math.sqrt(math.fsum(squares))
+# %% wrong="small ones ignored" of="solution" edit={"for mu in mus": "for mu in mus if mu > 1e-3"} loses={"composition_adds_up_renyi_costs": "yours", "composition_grows_with_the_root": "times one; yours"}

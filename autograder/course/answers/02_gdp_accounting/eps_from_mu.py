@@ -173,7 +173,7 @@ def eps_from_mu(mu, delta, delta_of):
 # %% wrong="the notebook's δ" of="solution" edit={"delta_of(epsilon, mu) - delta": "delta_of(epsilon, mu) - DELTA"} loses={"eps_inverts_delta": "δ", "eps_at_the_extremes": "δ", "eps_refuses_nonsense": "it should fall"}
 # %% wrong="0.01 at least" of="solution" edit={"optimize.brentq(excess, 0.0, high)": "max(0.01, optimize.brentq(excess, 0.0, high))"} loses={"eps_at_the_extremes": "It must be δ"}
 
-# %% wrong="remembers without the function" loses={"eps_inverts_delta": "Use the function that is passed in"}
+# %% wrong="remembers, whatever the function" loses={"eps_inverts_delta": "Use the function that is passed in"}
 _found = {}
 
 

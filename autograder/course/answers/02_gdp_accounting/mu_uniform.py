@@ -90,12 +90,4 @@ def mu_uniform(noise_multiplier, sampling_probability, steps):
 # %% wrong="forgets the sampling" edit={"sampling_probability *": ""} loses={"mu_uniform_matches_the_library": "sampling probability is missing", "mu_uniform_refuses_nonsense": "doubles"}
 # %% wrong="fails without steps" edit={"inside += 3": "inside /= steps\n    inside += 3", "np.sqrt(steps * inside)": "np.sqrt(steps) * np.sqrt(abs(inside))"} loses={"mu_uniform_matches_the_library": "has μ =", "mu_uniform_refuses_nonsense": "doubles"}
 
-# %% wrong="floor under the root" loses={"mu_uniform_matches_the_library": "TensorFlow Privacy's accountant has μ"}
-def mu_uniform(noise_multiplier, sampling_probability, steps):
-    require_settings(noise_multiplier, sampling_probability, steps)
-    inside = (
-        np.exp(noise_multiplier**-2.0) * stats.norm.cdf(1.5 / noise_multiplier)
-        + 3 * stats.norm.cdf(-0.5 / noise_multiplier)
-        - 2
-    )
-    return float(sampling_probability * np.sqrt(2 * steps * max(inside, 1e-8)))
+# %% wrong="a floor under the root" of="solution" edit={"max(0.0, inside)": "max(1e-8, inside)"} loses={"mu_uniform_matches_the_library": "TensorFlow Privacy's accountant has μ"}

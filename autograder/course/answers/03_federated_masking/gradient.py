@@ -66,7 +66,7 @@ def gradient(weights, x, y):
 # %% wrong="weight decay" of="solution" edit={"/ len(x)": "/ len(x) + 0.01 * weights"} loses={"gradient_is_the_slope_of_the_loss": "per unit of weight", "gradient_of_a_batch_is_the_mean": "multiples of the images"}
 # %% wrong="only the images whose label it got wrong" of="solution" edit={"(predict(weights, x) - y)": "((predict(weights, x) - y) * ((predict(weights, x) > 0.5) != y))"} loses={"gradient_is_the_slope_of_the_loss": "per unit of weight"}
 
-# %% wrong="sigmoid exp overflow" loses={"gradient_is_the_slope_of_the_loss": "NaN or infinite values. Is something"}
+# %% wrong="a sigmoid that overflows" loses={"gradient_is_the_slope_of_the_loss": "NaN or infinite values. Is something"}
 def gradient(weights, x, y):
     e = np.exp(x @ weights)
     p = e / (1 + e)

@@ -56,7 +56,4 @@ def invert_gradient(grad):
 # %% wrong="divided by the mean" of="solution" edit={"np.abs(grad).max()": "np.abs(grad).mean()"} loses={"pixels_run_from_0_to_1": "scale them"}
 # %% wrong="almost the darkest is 1" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.abs(grad) / np.quantile(np.abs(grad), 0.999)"} loses={"pixels_run_from_0_to_1": "pixels"}
 
-# %% wrong="epsilon in denominator" loses={"pixels_run_from_0_to_1": "whose gradient's largest entry is"}
-def invert_gradient(grad):
-    size = np.abs(grad)
-    return size / (size.max() + 1e-8)
+# %% wrong="1e-8 in the denominator" of="solution" edit={"/ np.abs(grad).max()": "/ (np.abs(grad).max() + 1e-8)"} loses={"pixels_run_from_0_to_1": "whose gradient's largest entry is"}

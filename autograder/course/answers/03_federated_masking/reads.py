@@ -168,15 +168,9 @@ def reads(compute, data):
 # %% wrong="compares the sums" of="solution" edit={"np.array_equal(before, compute(data | {name: 1 - data[name]}))": "np.isclose(np.sum(before), np.sum(compute(data | {name: 1 - data[name]})), atol=20)"} loses={"whatever_is_read_is_found": "misses", "nobody_is_accused_wrongly": "names nothing", "the_data_stay_as_they_were": "nor found out"}
 # %% wrong="the first entry of the result" of="solution" edit={"np.array_equal(before, compute(data | {name: 1 - data[name]}))": "(before[0] == compute(data | {name: 1 - data[name]})[0])"} loses={"whatever_is_read_is_found": "misses"}
 
-# %% wrong="allclose" loses={"whatever_is_read_is_found": "They change the result in its tenth"}
-def reads(compute, data):
-    before = compute(data)
-    return {
-        name for name, values in data.items()
-        if not np.allclose(compute(data | {name: 1 - values}), before)
-    }
+# %% wrong="all but the same is the same" of="solution" edit={"np.array_equal": "np.allclose"} loses={"whatever_is_read_is_found": "They change the result in its tenth"}
 
-# %% wrong="in place flip and back" loses={"the_data_stay_as_they_were": "is different: work on copies"}
+# %% wrong="flips in place, and back" loses={"the_data_stay_as_they_were": "is different: work on copies"}
 def reads(compute, data):
     before = np.array(compute(data))
     names = set()

@@ -65,7 +65,7 @@ def bytes_per_epoch(examples, batch_size, cut_width, overhead):
 # %% wrong="the overhead in bits" of="solution" edit={"overhead * steps": "8 * overhead * steps"} loses={"every_message_has_its_overhead": "overhead is that of"}
 # %% wrong="float64" of="solution" edit={"(4 * examples": "(8 * examples"} loses={"payload_is_both_ways": "bytes crossed between"}
 
-# %% wrong="32 bit arithmetic" loses={"payload_is_both_ways": "units at the cut, no overhead"}
+# %% wrong="in 32 bits" loses={"payload_is_both_ways": "units at the cut, no overhead"}
 def bytes_per_epoch(examples, batch_size, cut_width, overhead):
     numbers = np.int32(examples) * np.int32(cut_width)
     messages = np.int32(2 * -(-examples // batch_size))

@@ -98,8 +98,4 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
 # %% wrong="distances by the 1-norm" of="Euclidean distance on the sphere" edit={"((a[:, None] - b[None]) ** 2)": "np.abs(a[:, None] - b[None])"} loses={"labels_follow_the_direction": "cosine"}
 # %% wrong="distances by the largest gap" of="Euclidean distance on the sphere" edit={"((a[:, None] - b[None]) ** 2).sum(axis=2)": "np.abs(a[:, None] - b[None]).max(axis=2)"} loses={"labels_follow_the_direction": "cosine"}
 
-# %% wrong="length floored at 1e 3" loses={"lengths_do_not_mislead": "% of the labels change: divide each by its"}
-def direction_attack(cut_gradients, known_gradients, known_labels):
-    lengths = np.linalg.norm(known_gradients, axis=1, keepdims=True)
-    unit = known_gradients / np.maximum(lengths, 1e-3)
-    return np.asarray(known_labels)[(cut_gradients @ unit.T).argmax(axis=1)]
+# %% wrong="no length is below 1e-3" of="solution" edit={"known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)": "known_gradients / np.maximum(np.linalg.norm(known_gradients, axis=1, keepdims=True), 1e-3)"} loses={"lengths_do_not_mislead": "% of the labels change: divide each by its"}

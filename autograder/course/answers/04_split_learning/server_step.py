@@ -147,14 +147,4 @@ def server_step(top, smashed, labels, learning_rate):
     dw, db, g = tape.gradient(loss, [w, b, smashed])
     return [w - learning_rate * dw, b - learning_rate * db], g, loss
 
-# %% wrong="gradient zeroed where a unit is off" loses={"the_cut_gradient_is_the_slope_at_the_cut": "The gradient at the cut is off by up to"}
-def server_step(top, smashed, labels, learning_rate):
-    w, b = top
-    with tf.GradientTape() as tape:
-        tape.watch([w, b, smashed])
-        loss = tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=smashed @ w + b)
-        )
-    dw, db, g = tape.gradient(loss, [w, b, smashed])
-    g = g * tf.cast(smashed > 0, g.dtype)  # nothing flows through a relu that is off
-    return [w - learning_rate * dw, b - learning_rate * db], g, loss
+# %% wrong="no gradient where a unit is off" of="solution" edit={"tape.gradient(loss, [w, b, smashed])": "tape.gradient(loss, [w, b, smashed]); cut_gradient *= tf.cast(smashed > 0, tf.float32)"} loses={"the_cut_gradient_is_the_slope_at_the_cut": "The gradient at the cut is off by up to"}

@@ -51,9 +51,7 @@ def is_secure(log_n, moduli):
 # %% wrong="the largest modulus decides" of="solution" edit={"math.prod(moduli)": "max(moduli)"} loses={"several_moduli_multiply": "You say True"}
 # %% wrong="the lab's own ring" of="solution" edit={"[2**log_n]": "[2048]"} loses={"one_modulus_within_the_table": "You say", "several_moduli_multiply": "You say"}
 
-# %% wrong="whole bits of log2" loses={"one_modulus_within_the_table": "it is not within the limit. You say True", "several_moduli_multiply": "bits: their product q has"}
-def is_secure(log_n, moduli):
-    return int(math.log2(math.prod(moduli))) <= encrypted.LOG2_Q_128[2**log_n]
+# %% wrong="whole bits" of="solution" edit={"math.log2(math.prod(moduli))": "int(math.log2(math.prod(moduli)))"} loses={"one_modulus_within_the_table": "it is not within the limit. You say True", "several_moduli_multiply": "bits: their product q has"}
 
 # %% wrong="bit lengths added" loses={"several_moduli_multiply": "bits: their product q has"}
 def is_secure(log_n, moduli):

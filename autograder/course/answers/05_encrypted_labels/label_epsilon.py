@@ -118,7 +118,7 @@ def label_epsilon(noise_multiplier, epochs, delta):
 # %% wrong="a delta of 1e-5" of="one mechanism with less noise" edit={", 1.0, 1, delta)": ", 1.0, 1, 1e-5)"} loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
 # %% wrong="half of the sensitivity" of="one mechanism with less noise" edit={"noise_multiplier / math": "2 * noise_multiplier / math"} loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
 
-# %% wrong="plain renyi formula" loses={"epsilon_of_one_epoch": "noise_multiplier"}
+# %% wrong="Mironov's conversion" loses={"epsilon_of_one_epoch": "noise_multiplier"}
 def label_epsilon(noise_multiplier, epochs, delta):
     mu = math.sqrt(epochs) / noise_multiplier
     return mu**2 / 2 + mu * math.sqrt(2 * math.log(1 / delta))

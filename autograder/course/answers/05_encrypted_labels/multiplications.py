@@ -58,7 +58,7 @@ def multiplications(features, units, classes):
     reordered = units * classes + features * units + units * classes
     return published, reordered
 
-# %% wrong="int32 overflow" loses={"the_published_count": "the published program multiplies a class's"}
+# %% wrong="in 32 bits" loses={"the_published_count": "the published program multiplies a class's"}
 def multiplications(features, units, classes):
     sizes = np.array([features * units, units * classes], dtype=np.int32)
     published = np.int32(classes) * sizes.sum(dtype=np.int32)

@@ -124,9 +124,4 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
 # %% wrong="noise by the sensitivities" of="solution" edit={"noise = rng.normal(0, noise_multiplier * l2_norm_clip,": "noise = rng.normal(0, noise_multiplier * np.minimum(sensitivities, l2_norm_clip).mean(),"} loses={"noise_hides_a_label": "should have standard deviation"}
 # %% wrong="noise where there is a gradient" of="solution" edit={"+ noise": "+ noise * (np.abs(gradients).sum(axis=0) > 0)"} loses={"noise_hides_a_label": "should have standard deviation", "noise_comes_from_rng": "of another size by far"}
 
-# %% wrong="noise for the largest actual move" loses={"noise_hides_a_label": "the noise should have standard deviation"}
-def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
-    factors = np.minimum(1, l2_norm_clip / sensitivities)
-    largest_move = np.max(factors * sensitivities)
-    total = factors @ gradients
-    return total + rng.normal(0, noise_multiplier * largest_move, total.shape)
+# %% wrong="noise for the largest move in the batch" of="solution" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier * np.max(scale * sensitivities)"} loses={"noise_hides_a_label": "the noise should have standard deviation"}

@@ -72,14 +72,6 @@ def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
 # %% wrong="rounded down" of="solution" edit={"half_step = 0.5": "half_step = 0.0 + 1"} loses={"rounding_can_reach_it": "larger than it must be"}
 # %% wrong="the larger of both" of="solution" edit={"(largest_residual + largest_slope)": "max(largest_residual, largest_slope)"} loses={"rounding_never_exceeds_it": "your bound is"}
 
-# %% wrong="residual capped at one" loses={"rounding_never_exceeds_it": "Both factors are rounded, each by up to"}
-def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
-    half_step = 0.5 / scaling_factor
-    largest_residual = min(largest_residual, 1.0)
-    return terms * half_step * (largest_residual + largest_slope + half_step)
+# %% wrong="residuals up to 1 only" of="solution" edit={"(largest_residual + largest_slope)": "(min(largest_residual, 1.0) + largest_slope)"} loses={"rounding_never_exceeds_it": "Both factors are rounded, each by up to"}
 
-# %% wrong="product of errors once" loses={"rounding_never_exceeds_it": "Both factors are rounded, each by up to"}
-def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
-    half_step = 1 / (2 * scaling_factor)
-    linear = terms * (largest_residual + largest_slope) * half_step
-    return linear + half_step**2
+# %% wrong="the product of the errors once" of="solution" edit={"terms * (half_step * (largest_residual + largest_slope) + half_step**2)": "terms * half_step * (largest_residual + largest_slope) + half_step**2"} loses={"rounding_never_exceeds_it": "Both factors are rounded, each by up to"}
