@@ -12,9 +12,10 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import LimitOutput
-from nbgrader.utils import compute_checksum, is_grade, is_solution
+from nbgrader.utils import compute_checksum
 
 from autograder.intake.answers import SKIP
+from autograder.intake.cells import is_grade, is_solution
 from autograder.judge.execution import NOT_RUN, NOWHERE, Execution, Times, execute
 from autograder.judge.outcome import MAX_REASON, Outcome, scored
 from autograder.labs.build import release
