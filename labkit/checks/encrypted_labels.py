@@ -679,7 +679,9 @@ def _counts(multiplications: Callable, sizes: tuple[int, int, int]) -> np.ndarra
 
 
 def _cases(rng: np.random.Generator) -> list[tuple[int, int, int]]:
-    drawn = [rng.integers(2, most, 3).tolist() for most in (30, 30, 30, 30, 9000)]
+    drawn = [rng.integers(2, 30, 3).tolist() for _ in range(4)]
+    # The last count is above 2^31, and each layer's weights are few: some make arrays of them.
+    drawn.append(rng.integers([2500, 200, 3000], [4000, 400, 4000]).tolist())
     return [(784, 64, 10), *((features, hidden, classes) for features, hidden, classes in drawn)]
 
 
@@ -1019,9 +1021,9 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
     clip, noise = float(rng.uniform(1.2, 2)), float(rng.uniform(2.2, 4))
     if rng.random() < 0.5:
         clip, noise = 0.3 * clip, 0.1 * noise
+    sensitivities = rng.uniform(0.1, 5, batch) * clip
     gradients = rng.normal(0, clip / 50, (batch, count))
     gradients[:, rng.permutation(count) < count // 2] = 0  # there it is what was drawn, exactly
-    sensitivities = rng.uniform(0.1, 5, batch) * clip
     got = _private(private_sum, rng, gradients, sensitivities, clip, noise)
     added = got - np.minimum(1, clip / sensitivities) @ gradients
     want, measured = noise * clip, float(np.sqrt(np.mean(added**2)))

@@ -1146,8 +1146,8 @@ def self_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
         if _same(got, arguments["masked_sum"]):
             hint = (
                 " You left the masked sum as it was: nobody dropped out, and each of the survivors "
+                "still has its self mask in it."
             )
-            hint += "still has its self mask in it."
         elif np.array_equal(np.mod(got.astype(np.float64), 2.0**32), want):  # exact below 2^53
             hint = " Modulo 2^32 that is right: keep uint32, which wraps around by itself."
         elif _same(got, 2 * arguments["masked_sum"] - want):

@@ -33,7 +33,7 @@ def require_gaussian(z: np.ndarray, what: str) -> None:
     """Require that `z`, of any shape, has the law of independent standard normals.
 
     Mean, deviation, shape (Kolmogorov–Smirnov), fourth moment, and the tails at `TAILS`, each and
-    both, are tested. 300 000 draws show a sum of twelve uniform numbers by its fourth moment.
+    both, are tested. 300 000 draws show a sum of twelve uniform numbers, by the one or the other.
     """
     z = np.asarray(z, np.float64).ravel()
     n, chance = z.size, FALSE_FAIL / (4 + 3 * len(TAILS))
@@ -323,6 +323,18 @@ def require_poisson_sampled(inside: np.ndarray, q: float) -> None:
         "examples of one batch and then of the next",
         1,
     )
+
+
+def require_coins_of_their_own(inside: np.ndarray, q: float) -> None:
+    """Require that no coin of a large Poisson sample, [examples], serves again 2^10 to 2^17 later.
+
+    Of pairs so far apart, each example in one of them at most, both are in with probability q².
+    """
+    for lag in 2 ** np.arange(10, 18):
+        blocks = inside[: inside.size // (2 * lag) * 2 * lag].reshape(-1, 2, lag)
+        both = np.count_nonzero(blocks[:, 0] & blocks[:, 1])
+        pairs = blocks.size // 2
+        require_binomial(np.array([both]), pairs, q * q, f"The number of examples {lag} apart")
 
 
 def require_samples_apart(inside: np.ndarray, q: float, what: str) -> None:

@@ -193,6 +193,46 @@ def test_rows_that_are_apart_pass(columns):
         randomness.require_apart(_normal(seed, (1800, columns)), "the noise")
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_many_gaussians_have_the_fourth_moment(seed):
+    randomness.require_gaussian(_normal(seed, 300_000), "the noise")
+
+
+@pytest.mark.parametrize(
+    "seed, draw",
+    [
+        (0, lambda rng: rng.random((12, 160_000)).sum(axis=0) - 6),
+        (1, lambda rng: rng.standard_t(70, 240_000)),
+    ],
+)
+def test_a_fourth_moment_that_is_not_a_gaussians_is_told(seed, draw):
+    """In these draws the tails are a Gaussian's, and of more or others they are not."""
+    z = draw(np.random.default_rng(seed))
+    with pytest.raises(CheckFailed, match="fourth powers"):
+        randomness.require_gaussian((z - z.mean()) / z.std(), "the noise")
+
+
+@pytest.mark.parametrize("shape", [(40, 300), (1700, 8), (1800, 3)])
+@pytest.mark.parametrize("seed", range(20))
+def test_lengths_of_gaussian_rows_pass(seed, shape):
+    randomness.require_lengths(_normal(seed, shape), "the noise")
+
+
+@pytest.mark.parametrize("shape", [(40, 300), (1700, 8), (1800, 3)])
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        lambda z: np.full((len(z), 1), np.sqrt(z.shape[1])),
+        lambda z: np.sqrt(z.shape[1]) * np.random.default_rng(1).choice([0.5, 1.3], (len(z), 1)),
+    ],
+)
+def test_rows_with_lengths_of_their_own_are_told(shape, lengths):
+    z = _normal(2, shape)
+    z *= lengths(z) / np.linalg.norm(z, axis=1, keepdims=True)
+    with pytest.raises(CheckFailed, match="lengths"):
+        randomness.require_lengths(z, "the noise")
+
+
 def test_tails_at_four_are_missed():
     z = _normal(1, 700_000)
     with pytest.raises(CheckFailed, match="lie beyond ±4 "):
@@ -208,6 +248,19 @@ def _rng(seed):
 def test_poisson_batches_pass(seed, q):
     randomness.require_poisson_sampled(_rng(seed).random((600, 90)) < q, q)
     randomness.require_binomial(_rng(seed).binomial(70, q, 4000), 70, q, "The size")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_coins_of_their_own_pass(seed):
+    inside = np.random.default_rng(seed).random(300_000) < 0.45
+    randomness.require_coins_of_their_own(inside, 0.45)
+
+
+@pytest.mark.parametrize("period", [2**10, 2**13, 2**16, 2**17])
+def test_coins_that_serve_again_are_told(period):
+    inside = np.resize(np.random.default_rng(4).random(period), 300_000) < 0.45
+    with pytest.raises(CheckFailed, match="apart"):
+        randomness.require_coins_of_their_own(inside, 0.45)
 
 
 @pytest.mark.parametrize("seed", range(20))
