@@ -78,7 +78,7 @@ def test_what_crossed_the_cut_must_be_what_belongs_there():
     lies = """
 from labkit.checks import split_learning as s
 cut = np.zeros((7, 5), np.float32)
-s._split_by_parties = lambda step, bottom, top, batches, rate: {
+s._split_by_parties = lambda step, bottom, top, *rest: {
     "bottom": bottom, "top": top, "losses": [0.0], "received": [cut],
     "moves": [("alice", "bob", 140, cut, ""), ("bob", "alice", 140, cut, "")],
 }
