@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from functools import cache
@@ -27,9 +26,6 @@ import psutil
 # What a kernel sends is held here, in libzmq too, which does not limit the parts of one message.
 MOST_MEMORY = 1 << 30
 TOO_LONG = "its process took more than"  # is how a problem begins that was the item's own time
-
-# Of the main module, which is imported beforehand: see `begin`.
-warnings.filterwarnings("ignore", ".* found in sys.modules after import", RuntimeWarning, "runpy")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -139,9 +135,12 @@ class _Process(Generic[T, R]):
 def begin(function: Callable[[Any], Any]) -> ForkServerContext:
     """Start the server that `each` forks from: it imports the function's module meanwhile, once."""
     context = multiprocessing.get_context("forkserver")
-    # Every process runs the main module anew, as another name: what that imports is there then.
-    main = getattr(sys.modules["__main__"], "__spec__", None)
-    context.set_forkserver_preload([function.__module__, *([main.name] if main else [])])
+    # Every process runs the main module anew, as another name: what that imports is there then,
+    # and itself is not, of which runpy would warn.
+    package = f"{__package__.partition('.')[0]}."
+    main = getattr(sys.modules["__main__"].__spec__, "name", "")
+    loaded = [name for name in sys.modules if name.startswith(package) and name != main]
+    context.set_forkserver_preload([function.__module__, *loaded])
     _stop_at_exit()
     multiprocessing.forkserver.ensure_running()
     return context

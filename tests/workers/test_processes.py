@@ -91,3 +91,17 @@ def test_a_clusters_process_that_breaks_is_an_error_of_that_submission():
         with pytest.raises(RuntimeError, match="the process that grades here has ended"):
             cluster._Server.grade(b"\x80\x05nonsense")
     assert not cluster._Server._free
+
+
+def test_a_process_says_nothing_of_the_main_module(tmp_path):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    (tmp_path / "package" / "command.py").write_text(
+        "from autograder.workers import processes\n"
+        "if __name__ == '__main__':\n"
+        "    print(list(processes.each(abs, [-3], 1, 60)))\n"
+    )
+    command = [sys.executable, "-m", "package.command"]
+    there = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, env=there, capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("[(-3, 3, '')]\n", "")
