@@ -105,6 +105,7 @@ print(json.dumps({
     "a filter of its own": call(157, 22, 2, 0), "the rest of prctl": call(157, 3, 0),
     "a socket's filter": attempt(socket.socket().setsockopt, 1, 26, bytes(16)),
     "a port's filter": attempt(socket.socket().setsockopt, 1, 51, bytes(16)),
+    "sending without a copy": attempt(socket.socket().setsockopt, 1, 60, 1),
     "what else a socket is told": attempt(socket.socket().setsockopt, 1, socket.SO_REUSEPORT, 1),
     "typing into a terminal": call(16, 0, 0x5412, 0),
     "typing, with more bits": call(16, 0, 0x5412 | 1 << 40, 0),
@@ -147,7 +148,8 @@ def test_a_row_is_refused(answers, name):
         "mptcp": "EPROTONOSUPPORT", "sequenced packets": "EAFNOSUPPORT", "raw": "EAFNOSUPPORT",
         "tcp": "done", "udp": "done", "local": "done", "typing into a terminal": "EPERM",
         "a filter of its own": "EPERM", "the rest of prctl": "done", "a socket's filter": "EPERM",
-        "a port's filter": "EPERM", "what else a socket is told": "done",
+        "a port's filter": "EPERM", "sending without a copy": "EPERM",
+        "what else a socket is told": "done",
         "typing, with more bits": "EPERM", "another personality": "EPERM",
         "its personality": "done",
         "a lease": "EPERM", "news of a folder": "EPERM", "a lock of an open file": "EPERM",
@@ -199,6 +201,41 @@ HOARDS = {
         "for _ in range(8):\n    if os.fork() == 0:\n"
         "        threading.Thread(target=hoard).start(); ctypes.CDLL(None).syscall(60, 0)\n"
         "time.sleep(60)"
+    ),
+    # Who reads such a name as lines finds no number, or another one than the system's.
+    "of one whose name looks like a figure": (
+        "import ctypes, os, time\nctypes.CDLL(None).prctl(15, b'\\rVmRSS: x')\n"
+        "for _ in range(8):\n    if os.fork() == 0:\n"
+        "        hoard = bytearray(b'x') * (100 << 20); time.sleep(600)\ntime.sleep(60)"
+    ),
+    "of ended threads whose name looks like a figure": (
+        "import ctypes, os, threading, time\nctypes.CDLL(None).prctl(15, b'\\rVmRSS: 1')\n"
+        "def hoard():\n    time.sleep(1); kept = bytearray(b'x') * (100 << 20); time.sleep(600)\n"
+        "for _ in range(8):\n    if os.fork() == 0:\n"
+        "        threading.Thread(target=hoard).start(); ctypes.CDLL(None).syscall(60, 0)\n"
+        "time.sleep(60)"
+    ),
+    # 15 GB in 500 pipes.
+    "huge pages lent to pipes": (
+        "import ctypes, mmap, os\nlibc = ctypes.CDLL(None, use_errno=True)\npipes = []\n"
+        "for at in range(300):\n"
+        "    page = mmap.mmap(-1, 4 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n"
+        "    page.madvise(mmap.MADV_HUGEPAGE)\n    page[2 << 20] = 1\n"
+        "    place = ctypes.c_char.from_buffer(page, 2 << 20)\n"
+        "    part = (ctypes.c_size_t * 2)(ctypes.addressof(place), 1)\n"
+        "    pipes += [os.pipe()] if at % 15 == 0 else []\n"
+        "    if libc.vmsplice(pipes[-1][1], part, ctypes.c_size_t(1), 2) != 1:\n"
+        "        raise OSError(ctypes.get_errno(), 'refused')\n"
+        "    del place, part\n    page.close()"
+    ),
+    "pages of files lent to sockets": (
+        "import os, socket\nkept = []\nfor _ in range(20):\n"
+        "    listener = socket.create_server(('127.0.0.1', 0))\n"
+        "    kept += [socket.create_connection(listener.getsockname()), listener.accept()]\n"
+        "    file = os.open('/tmp/file', os.O_RDWR | os.O_CREAT)\n"
+        "    os.pwrite(file, bytes(4096 * 5000), 0)\n"
+        "    for at in range(5000):\n        os.sendfile(kept[-2].fileno(), file, at * 4096, 1)\n"
+        "    os.ftruncate(file, 0)"
     ),
     "page tables": (
         "import mmap\nhoard = mmap.mmap(-1, 1 << 40, mmap.MAP_PRIVATE | 0x4000"
