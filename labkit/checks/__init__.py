@@ -17,6 +17,7 @@ import contextlib
 import copy
 import functools
 import importlib.util
+import inspect
 import itertools
 import linecache
 import math
@@ -44,6 +45,7 @@ __all__ = [
     "check",
     "fresh_rng",
     "likely",
+    "on_copies",
     "reason",
     "require",
     "shown",
@@ -170,9 +172,10 @@ def guard(student: Callable[..., Any]) -> Guarded:
     """Return a function that calls `student` on copies; what that raises is a `CheckFailed`.
 
     Arrays and containers are copied, however nested, and so is what a function that is handed over
-    returns. Other objects, such as a model to train, are handed over as they are: make them for
-    the one call (see `at_home`). The function's `in_place` calls `student` on the arguments
-    themselves, for checks that ask what it does to them.
+    returns. A student's function that changes a list or a dictionary fails, too: other cells go on
+    with it. Other objects, such as a model to train, are handed over as they are: make
+    them for the one call (see `at_home`). The function's `in_place` calls `student` on the
+    arguments themselves, for checks that ask what it does to them.
     """
     name = getattr(student, "__name__", None)
     name = name if isinstance(name, str) else shown(student)
@@ -199,14 +202,50 @@ def guard(student: Callable[..., Any]) -> Guarded:
                 f"`{name}` raised {type(error).__name__}: {reason(error)}{place(student, error)}"
             ) from None
 
-    @functools.wraps(student)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return in_place(*_copied(args), **_copied(kwargs))
-
-    call.__name__ = in_place.__name__ = name
-    guarded = cast(Guarded, call)
-    guarded.in_place = in_place
+    in_place.__name__ = name
+    guarded = cast(Guarded, on_copies(in_place))
+    guarded.__wrapped__, guarded.in_place = student, in_place
     return guarded
+
+
+def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls `function` on copies; see `guard` for what is copied.
+
+    It raises `CheckFailed` if `function` has changed a list, a dictionary or a set.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        copies, named = _copied(args), _copied(kwargs)
+        result = function(*copies, **named)
+        if not _unchanged((copies, named), (args, kwargs)):
+            changed = [i for i, copied in enumerate(copies) if not _unchanged(copied, args[i])]
+            names = [f"number {i + 1}" for i in changed]
+            with contextlib.suppress(TypeError, ValueError):
+                parameters = list(inspect.signature(function).parameters)
+                names = [f"`{parameters[i]}`" for i in changed if i < len(parameters)] or names
+            names += [f"`{key}`" for key in kwargs if not _unchanged(named[key], kwargs[key])]
+            raise CheckFailed(
+                f"`{getattr(function, '__name__', shown(function))}` changes its argument "
+                f"{' and '.join(names)}, which other cells of the notebook still use. Leave the "
+                "lists and dictionaries that it gets as they are."
+            )
+        return result
+
+    return call
+
+
+def _unchanged(now: Any, before: Any) -> bool:
+    """Whether a copy by `_copied` holds as many things as before, under the same names."""
+    if isinstance(before, np.ndarray):  # its numbers are the function's to write over
+        return isinstance(now, np.ndarray)
+    if isinstance(before, list | tuple):
+        return len(now) == len(before) and all(map(_unchanged, now, before))
+    if isinstance(before, Mapping):
+        return now.keys() == before.keys() and all(_unchanged(now[k], before[k]) for k in before)
+    if isinstance(before, set | frozenset | bytearray):
+        return bool(now == before)
+    return now is before or isinstance(before, FunctionType)
 
 
 def at_home(student: Callable[..., Any], run: Callable[..., Any], *data: Any) -> Any:

@@ -1338,9 +1338,11 @@ def lower_bound_is_where_refutation_ends(
     epsilon_lower_bound: Callable, rng: np.random.Generator
 ) -> None:
     """every smaller ε is refuted at the confidence asked for, and no larger one."""
-    for much in (0, 1) * 5:
-        guesses = int(rng.integers(20, 400))
-        correct = int(np.ceil(guesses * rng.uniform(0.62, 1)))
+    cases = [(much, int(rng.integers(20, 400)), rng.uniform(0.62, 1)) for much in (0, 1) * 5]
+    # All right, so that an ε above 5 is refuted, too; and half of them, which refutes nothing.
+    cases += [(0, int(rng.integers(2000, 6000)), 1.0), (0, int(rng.integers(20, 40)), 0.5)]
+    for much, guesses, share in cases:
+        correct = int(np.ceil(guesses * share))
         confidence, canaries = rng.uniform(0.6, 0.999), guesses * int(rng.integers(2, 8))
         # Hardly any δ, or so much that half a canary is given away.
         delta = rng.uniform(0.3, 0.6) / canaries if much else 10 ** rng.uniform(-9, -7)

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from labkit.checks import (
     as_number,
     at_home,
     check,
+    likely,
     randomness,
     require,
     shown,
@@ -421,9 +422,9 @@ def slopes_of_the_bottom_layer(logit_jacobian: Callable, rng: np.random.Generato
     )
 
 
-def _residual_case(rng: np.random.Generator) -> tuple:
-    """Labels, predictions and Jacobians of 2048 examples."""
-    classes, weights = rng.permutation([2, 3, 4])[:2].tolist()
+def _residual_case(rng: np.random.Generator, sizes: Sequence[int] = ()) -> tuple:
+    """Labels, predictions and Jacobians of 2048 examples, for as many classes and weights."""
+    classes, weights = sizes or rng.permutation([2, 3, 4])[:2].tolist()
     labels = np.eye(classes)[rng.integers(0, classes, 2048)].astype(np.float32)
     predictions = expit(rng.normal(0, 2, (2048, classes))).astype(np.float32)
     jacobian = rng.uniform(0.05, 0.15, (2048, classes, weights)).astype(np.float32)
@@ -491,8 +492,16 @@ def _trace(
 @check
 def residual_times_jacobian(scale_by_residual: Callable, rng: np.random.Generator) -> None:
     """it decrypts to (prediction − label) · Jacobian."""
-    labels, predictions, jacobian = _residual_case(rng)
-    got, _, _ = _scaled(scale_by_residual, labels, predictions, jacobian)
+    first = _residual_case(rng)
+    # The second batch has the first one's sizes, by which an answer may keep what it had computed.
+    for labels, predictions, jacobian in (first, _residual_case(rng, first[2].shape[1:])):
+        got, _, _ = _scaled(scale_by_residual, labels, predictions, jacobian)
+        _require_products(got, labels, predictions, jacobian)
+
+
+def _require_products(
+    got: np.ndarray, labels: np.ndarray, predictions: np.ndarray, jacobian: np.ndarray
+) -> None:
     residual = (predictions - labels)[:, :, None]
     want, allowed = residual * jacobian, _product_error(residual, jacobian, scale=SCALE)
     worst = np.unravel_index(np.argmax(np.abs(got - want) - allowed), want.shape)
@@ -902,10 +911,51 @@ def _recovered(recover_labels: Callable, rng: np.random.Generator, spread: float
     )
 
 
+def _damped(recover_labels: Callable, rng: np.random.Generator) -> None:
+    """Hand a noisy gradient over, of which the fit without damping tells other labels."""
+    batch, features, units, classes = 12, 6, 10, int(rng.integers(3, 5))
+    damping = float(rng.uniform(1, 2))
+    for _ in range(100):
+        x, top = rng.normal(0, 1, (batch, features)), rng.normal(0, 1, (units, classes))
+        hidden = np.maximum(rng.normal(0, 1, (batch, units)), 0)
+        # The map as a matrix: from [batch, classes], in a row, to [features, units].
+        on = hidden > 0
+        matrix = np.einsum("bf,uc,bu->fubc", x, top, on).reshape(-1, batch * classes)
+        labels = rng.integers(0, classes, batch)
+        noise = rng.normal(0, damping * np.std(np.eye(classes)), matrix.shape[0])
+        gradient = noise - matrix @ np.eye(classes)[labels].ravel()
+        square = matrix.T @ matrix
+        fits = [
+            np.linalg.lstsq(square + d**2 * np.eye(len(square)), -matrix.T @ gradient)[0]
+            for d in (damping, 0.0)
+        ]
+        damped, plain = (fit.reshape(batch, classes) for fit in fits)
+        # Conjugate gradients end 10⁻⁶ from the solution; two entries nearer than 0.01 tell nothing.
+        clear = np.diff(np.sort(damped, axis=1)[:, -2:], axis=1)[:, 0] > 0.01
+        best, other = damped.argmax(axis=1), plain.argmax(axis=1)
+        if np.sum((best != other) & clear) >= 3:
+            break
+    got = as_array(
+        recover_labels(
+            gradient.reshape(features, units), x, hidden, np.zeros((batch, classes)), top, damping
+        ),
+        "the result of `recover_labels` for a gradient with noise",
+        (batch,),
+    )
+    same = int(np.sum((got == best) & clear))
+    require(
+        same == np.sum(clear),
+        f"Of a gradient with noise, with damping {damping:.3f}, {same} of {np.sum(clear)} labels "
+        "are those of the fit that is best with this damping."
+        + likely(got, {"Yours are those without damping: pass it on.": other}),
+    )
+
+
 @check
 def labels_come_out_of_a_sum(recover_labels: Callable, rng: np.random.Generator) -> None:
     """all labels come out of one gradient, of a network that predicts 0 throughout."""
     _recovered(recover_labels, rng, 0.0)
+    _damped(recover_labels, rng)
 
 
 @check

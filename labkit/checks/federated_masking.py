@@ -285,6 +285,8 @@ def _recording_reader(
                 values = values[:-1] * np.arange(1, values.size) + values[-1]
             faint = 1e-10 if how == "faintly" else 1
             total += faint * (own.normal(0, 1, (3, values.size)) @ values)
+        if how == "balanced":
+            return np.array([total[0], -total[0], 0.0])
         return total + 1
 
     return compute, calls
@@ -314,7 +316,7 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
     cases = [("all values", [name, "party 0: images"]) for name in one_kind]
     cases += [(how, rng.permutation(_SOURCES)[:3].tolist()) for how in ("all values", "one value")]
     cases += [("differences", ["party 1: images", "everyone: images"])]
-    cases += [("faintly", rng.permutation(_SOURCES)[:2].tolist())]
+    cases += [(how, rng.permutation(_SOURCES)[:2].tolist()) for how in ("faintly", "balanced")]
     # Nobody can tell which one it is without a look at what the computation does.
     alone = ["everyone: images"]
     cases.insert(int(rng.integers(len(cases) + 1)), ("all values", alone))
@@ -329,6 +331,7 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
             "one value": " ONE entry of each moves ONE entry of the result.",
             "differences": " The result depends on the differences between an array's entries.",
             "faintly": " They change the result in its tenth decimal: that tells of them too.",
+            "balanced": " The sum of the result's entries is 0, whatever they are.",
         }[how]
         hint = _never_tried(missed, calls, data)
         if got == data.keys() - set(names):
@@ -595,6 +598,13 @@ def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> No
             bool(np.allclose(got - grad, sign * mask, atol=1e-9)),
             f"Of the pair ({i}, {j}) party {party} {verb} the mask; yours moved the gradient by "
             f"{np.round(got - grad, 3).tolist()}, and the mask is {np.round(mask, 3).tolist()}.",
+        )
+        single = mask_gradient(grad.astype("f"), party, {(i, j): mask.astype("f")})
+        as_array(single, what, (length,))
+        require(
+            np.asarray(single).dtype == np.float32,
+            f"Of a float32 gradient and float32 masks `mask_gradient` makes "
+            f"{np.asarray(single).dtype}: what is sent is of the gradient's dtype.",
         )
         again = as_array(mask_gradient(whole, party, {(i, j): whole_mask}), what, (length,))
         moved = np.mod(sign * (again - whole), 2.0**32)  # exact: integers below 2^53

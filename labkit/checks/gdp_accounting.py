@@ -385,9 +385,9 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(400)
 def _delta_by_integral(epsilon: float, mu: float) -> float:
     """Return δ of μ-GDP by integration: the expected excess of the privacy loss.
 
-    The loss Y of the Gaussian mechanism is N(μ²/2, μ²), and δ(ε) = E[max(0, 1 − e^(ε − Y))]
-    (Balle & Wang 2018, arXiv:1805.06530). With Y = ε + s only s ≥ 0 counts, and the
-    normal density is scaled by its largest value there, so that nothing underflows.
+    The loss Y of the Gaussian mechanism is N(μ²/2, μ²), and δ(ε) = E[max(0, 1 − e^(ε − Y))],
+    as a form of the condition of Balle & Wang 2018, arXiv:1805.06530. With Y = ε + s only s ≥ 0
+    counts, and the normal density is scaled by its largest value there, so that nothing underflows.
     """
     z = (epsilon - mu * mu / 2) / mu
     # Up to where the normal density has fallen by e^-40, and in two pieces: e^(-s) may be narrow.

@@ -292,8 +292,13 @@ def weights_and_biases_are_in_their_place(
     sizes, batch = rng.permutation(np.arange(2, 8))[:3].tolist(), int(rng.integers(1, 7))
     bottom = [np.abs(v) + np.float32(0.5) for v in _bottom(rng, sizes)]
     x = rng.uniform(2, 4, (batch, sizes[0])).astype(np.float32)
-    got = as_array(
-        _as_a_party(forward_to_cut, bottom, x), "`forward_to_cut`'s result", (batch, sizes[2])
+    result = _as_a_party(forward_to_cut, bottom, x)
+    got = as_array(result, "`forward_to_cut`'s result", (batch, sizes[2]))
+    kind = np.asarray(result).dtype
+    require(
+        kind == np.float32,
+        f"`forward_to_cut`'s result is {kind}, of {kind.itemsize} bytes a number: float32 is to "
+        "cross, of 4.",
     )
     w0, b0, w1, b1 = (np.asarray(v, np.float64) for v in bottom)
     want = (x @ w0 + b0) @ w1 + b1
@@ -1322,9 +1327,9 @@ def _add(weights, by):
 
 
 def _turns(take_turns: Callable, rng: np.random.Generator) -> dict[str, Any]:
-    both = rng.permutation(["alice", "carol"]).tolist()
-    turns = [[0, 1, 0, 1], [0, 0, 1], [0, 1, 1]][int(rng.integers(3))]  # some have two
-    clients = [both[turn] for turn in turns]
+    names = rng.permutation(["alice", "bob", "carol"]).tolist()
+    turns = [[0, 1, 2, 0], [0, 0, 1, 2], [0, 1, 1, 2]][int(rng.integers(3))]  # one has two
+    clients = [names[turn] for turn in turns]
     start = [rng.normal(0, 1, 4).astype(np.float32), rng.normal(0, 1, 2).astype(np.float32)]
     worked, shifts = [], []
 
@@ -1349,7 +1354,7 @@ def _turns_of_parties(
     take_turns: Guarded, clients: list[str], start: list[np.ndarray], shift: Callable
 ) -> dict[str, Any]:
     together, alice, bob, carol = _parties()
-    order = [{"alice": alice, "carol": carol}[name] for name in clients]
+    order = [{"alice": alice, "bob": bob, "carol": carol}[name] for name in clients]
     bottom, top = order[0].send(list(start), name="bottom"), bob.send([0.0], name="top")
     together.crossings.clear()
 

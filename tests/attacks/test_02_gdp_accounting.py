@@ -19,7 +19,7 @@ SIGMA, N, BATCH, EPOCHS, DELTA = 1.3, 60000, 250, 15, 1e-5
 def delta_of_losses(losses, epsilon):
     """What runs with the example, by their privacy losses [runs], say of δ(ε): an unbiased mean.
 
-    δ(ε) = E[max(0, 1 − e^(ε − loss))] (Balle & Wang 2018, arXiv:1805.06530).
+    δ(ε) = E[max(0, 1 − e^(ε − loss))], a form of Balle & Wang 2018's condition, arXiv:1805.06530.
     """
     return float(np.mean(-np.expm1(np.minimum(0.0, epsilon - losses))))
 

@@ -1,5 +1,6 @@
 """The machinery of the checks: what a student's mistakes turn into."""
 
+import copy
 import subprocess
 import sys
 import warnings
@@ -75,12 +76,46 @@ def test_what_a_student_writes_to_stderr_costs_no_points(capsys):
     assert err == ""
 
 
-def test_a_student_who_works_in_place_spoils_no_oracle():
-    def in_place(x):
-        x *= 2
-        return x
+def sort_inside(nest):
+    nest["a"][0].sort()
 
-    run(in_place)
+
+ARGUMENTS = [
+    (sort_inside, {"a": ([2, 1],)}), (dict.popitem, {1: 2}), (list.sort, [2, 1]),
+    (lambda x: x.update(b=x.pop("a")), {"a": 1}), (lambda x: x.add(3), {1, 2}),
+    (lambda x: x.append(x[0]), [np.zeros(2)]), (lambda x: x.pop(), [np.zeros(2)]),
+    (lambda x: x.extend(b"c"), bytearray(b"ab")), (lambda x: x.update(a=None), {"a": np.ones(1)}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change, argument", ARGUMENTS)
+def test_who_takes_an_argument_apart_is_told_and_spoils_nothing(change, argument):
+    def student(first, second, *, third=None):
+        change(third if second is None else second)
+
+    before = copy.deepcopy(argument)
+    student.__name__ = "exercise"
+    for call in (checks.guard(student), checks.on_copies(student)):
+        with pytest.raises(CheckFailed, match="`exercise` changes its argument `second`, which"):
+            call(argument, argument)
+        with pytest.raises(CheckFailed, match="`exercise` changes its argument `third`, which"):
+            call(argument, None, third=argument)
+        np.testing.assert_equal(argument, before)
+
+
+@pytest.mark.parametrize("argument", [np.array([np.nan, -0.0]), {"a": {1, 2.5}}, (np.nan, [None])])
+def test_who_leaves_the_containers_is_not_told_so(argument):
+    generator = np.random.default_rng(0)
+    changed = []
+    numbers = [np.ones(2)]
+
+    def student(argument, generator, keep, numbers):
+        keep(generator.integers(1, 2))
+        numbers[0] *= 2  # in place; a generator and what a function keeps are there to be changed
+
+    for _ in range(2):
+        checks.guard(student)(argument, generator, changed.append, numbers)
+    assert changed == [1, 1] and numbers[0].tolist() == [1, 1]
 
 
 def test_a_blank_that_another_exercise_calls_is_named():
@@ -201,7 +236,8 @@ def test_everything_that_is_handed_over_is_a_copy():
         views[0][:] = 0
 
     whole = np.ones(4)
-    checks.guard(vandal)(kept, lambda: whole, (whole[:2],))
+    with pytest.raises(CheckFailed, match="changes its argument `data`, which"):
+        checks.guard(vandal)(kept, lambda: whole, (whole[:2],))
     assert kept["a"][1][1]["b"].all() and kept["a"][0].all() and kept["a"][1][0].all()
     assert whole.all()
 

@@ -172,7 +172,7 @@ def test_a_letter_opens_only_for_its_receiver_from_its_sender():
 
 
 def test_expansion_is_aes_in_counter_mode():
-    # NIST's AES-256 known answer for the zero block under the zero key (KAT, ECBVarKey's base).
+    # AES-256 of the zero block under the zero key: the hash key of GCM's test cases 13 and 14.
     assert secagg.expand(bytes(32), 4).tobytes().hex() == "dc95c078a2408989ad48a21492842087"
     assert np.array_equal(secagg.expand(bytes(32), 9)[:4], secagg.expand(bytes(32), 4))
     assert secagg.expand(bytes(32), 5, np.uint64).dtype == np.uint64

@@ -90,18 +90,18 @@ def failures(case):
     """Return the message of every check that the answer fails."""
     cells = dict(namespace(case.lab))
     run(case.source, case.exercise, cells)
-    return judged(case, cells)
+    return judged(case, cells, LABS[case.lab].exercises[case.exercise])
 
 
-def judged(case, cells, *, hidden=SOAK != "0"):
-    """Return the message of every check of the case's exercise that fails in a namespace.
+def judged(case, cells, checks, *, hidden=SOAK != "0"):
+    """Return the message of each of the checks that fails in a namespace.
 
     Without `hidden`, a check's hidden tests are run only where what students see of it lets pass
     what must be lost.
     """
     messages = {}
     for cell in LABS[case.lab].source.cells:
-        if cell.id in LABS[case.lab].exercises[case.exercise]:
+        if cell.id in checks:
             seen, _, unseen = cell.source.partition("### BEGIN HIDDEN TESTS\n")
             try:
                 if not (hidden and unseen):

@@ -10,6 +10,7 @@ from labkit.checks import (
     dp_sgd,
     encrypted_labels,
     federated_masking,
+    guard,
     split_learning,
 )
 from tests.labs.test_answers import ANSWERS
@@ -112,3 +113,17 @@ s._turns_of_parties = lambda turns, clients, start, *_: {
 """
     check = split_learning.each_client_has_its_turn
     assert "was called for []" in judged(check, "take_turns", lies)
+
+
+def test_who_takes_an_argument_apart_is_told_by_the_other_process():
+    program = """
+def double(x):
+    return 2 * x.pop()
+
+functions = globals()
+"""
+    with (
+        student(program) as session,
+        pytest.raises(CheckFailed, match="`double` changes its argument `x`"),
+    ):
+        guard(session.stand_in("double"))([1])

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from labkit import checks
 from labkit.checks import CheckFailed
 from tests.labs.test_answers import ANSWERS, LABS, namespace, run
 from tests.labs.test_vacuous import STRIDES, checks_of, solution
@@ -137,6 +138,8 @@ def some(answers, exercise):
 @pytest.fixture(autouse=True)
 def as_under_the_grader(monkeypatch):
     monkeypatch.setenv("LABKIT_BUDGET", "quick")
+    # Who changes an argument is refused for that; here it is asked what else would come of it.
+    monkeypatch.setattr(checks, "_unchanged", lambda now, before: True)
 
 
 @pytest.mark.parametrize(("lab", "exercise"), EXERCISES)

@@ -1,4 +1,7 @@
-"""All answers, called from another process as by the judge, against the hidden tests."""
+"""All answers, called from another process as by the judge, against the hidden tests.
+
+What a wrong answer does not lose, tests/labs/test_answers.py has seen in one process.
+"""
 
 import zlib
 
@@ -34,7 +37,9 @@ def test_an_answer_loses_from_outside_exactly_what_it_must(lab, monkeypatch):
             monkeypatch.setenv("LABKIT_SEED", str(zlib.crc32(name.encode())))
             function = functions[name]
             function.__name__ = case.exercise
-            messages = judged(case, namespace(lab) | {case.exercise: function}, hidden=True)
+            checks = case.loses or LABS[lab].exercises[case.exercise]
+            cells = namespace(lab) | {case.exercise: function}
+            messages = judged(case, cells, checks, hidden=True)
             if messages.keys() != case.loses.keys() or any(
                 phrase not in messages[check] for check, phrase in case.loses.items()
             ):

@@ -16,7 +16,8 @@
 #
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
 # exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
-# property is missing. A check needs only the set-up cells and its own exercise, so you can skip an
+# property is missing. A function leaves lists and
+# dictionaries that it gets as they are, since other cells use them. A check needs only the set-up cells and its own exercise, so you can skip an
 # exercise and come back. The cells in between, which show results, also use what you wrote before
 # them. After a restart of the kernel, run the set-up cells again (or *Run → Run All Above Selected
 # Cell*). Stuck? Open the hint.
@@ -349,7 +350,8 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 # Can noise be "reproducible" and protect? In a lab it should be, so that you can repeat a run. In
 # earnest the seed is as secret as the data: whoever has it subtracts the noise. (And NumPy's
 # generators are not cryptographic. Nor are the floating-point Gaussians of any of the libraries
-# here, which is an attack of its own: [Mironov 2012](https://doi.org/10.1145/2382196.2382264).)
+# here, which is an attack of its own: [Mironov 2012](https://doi.org/10.1145/2382196.2382264) for
+# Laplace noise, [Jin et al. 2022, arXiv:2112.05307](https://arxiv.org/abs/2112.05307) for Gaussian.)
 
 # %% [markdown]
 # Move σ: the bells widen, and the ε that covers all but δ = 0.05 of the second one falls. (One step, one
@@ -673,7 +675,7 @@ def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders
 # %% [markdown]
 # ### The case of ε = 2321.94
 #
-# A widely copied notebook trains with σ = 0.1, batch 250, two epochs, and prints ε = 2321.94. You
+# The public notebook that this lab grew from trains with σ = 0.1, batch 250, two epochs, and prints ε = 2321.94. You
 # have just reproduced it to the last digit. Where is the best order?
 
 # %%

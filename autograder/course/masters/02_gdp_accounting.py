@@ -12,9 +12,9 @@
 #
 # In this lab you build the accountants, reproduce each published figure to its last digit, and find
 # out which are **guarantees** (true by proof) and which are **estimates** (about right, mostly). Then
-# you train the network that the figures are about. "Published" are the figures of TensorFlow Privacy's
-# tutorials, and of [Bu, Dong, Long and Su 2020, arXiv:1911.11607](https://arxiv.org/abs/1911.11607) and
-# the script that belongs to it.
+# you train the network that the figures are about. "Published" are the figures that come with
+# [Bu, Dong, Long and Su 2020, arXiv:1911.11607](https://arxiv.org/abs/1911.11607): of the paper, and of its
+# authors' script and tutorial, which follows TensorFlow Privacy's.
 #
 # **Words you need.** A *mechanism* is any randomised computation on the data. Two data sets are *neighbours* if they differ in one person. Training is
 # *(ε, δ)-differentially private* if for any two neighbours, and anything an attacker may look for in
@@ -40,7 +40,8 @@
 #
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
 # exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
-# property is missing. A check needs only the set-up cells and its own exercise, so you can skip an
+# property is missing. A function leaves lists and
+# dictionaries that it gets as they are, since other cells use them. A check needs only the set-up cells and its own exercise, so you can skip an
 # exercise and come back. Only the pictures and tables in between need the exercises before them. After a restart of the kernel, run the set-up cells again. Stuck? Open the hint.
 #
 # Functions that begin with `require_domain` or `require_settings` keep nonsense out, such as a δ of 2 or

@@ -16,7 +16,8 @@
 #
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
 # exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
-# property is missing. A check needs only the set-up cells and its own exercise, so you can skip an
+# property is missing. A function leaves lists and
+# dictionaries that it gets as they are, since other cells use them. A check needs only the set-up cells and its own exercise, so you can skip an
 # exercise and come back. The cells in between, which show results, also use what you wrote before
 # them. After a restart of the kernel, run the set-up cells again (or *Run → Run All Above Selected
 # Cell*). Stuck? Open the hint.
@@ -431,7 +432,7 @@ def bytes_per_epoch(examples, batch_size, cut_width, overhead):
 # %% check="every_message_has_its_overhead" points=3 trials=3
 
 # %% [markdown]
-# Now train, as published: SGD with learning rate 0.03, batches of 64, five epochs on all of MNIST. Then once more
+# Now train: SGD with the published learning rate, 0.03, batches of 64, five epochs on all of MNIST. Then once more
 # with steps 7 and 8 left out: alice still receives the gradient, and ignores it. The traffic is what the two
 # processes count at their sockets (`network.bytes_on_the_wire()`).
 

@@ -16,7 +16,8 @@
 #
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
 # exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
-# property is missing. A check needs only the set-up cells and its own exercise, so you can skip an
+# property is missing. A function leaves lists and
+# dictionaries that it gets as they are, since other cells use them. A check needs only the set-up cells and its own exercise, so you can skip an
 # exercise and come back. The cells in between, which show results, also use what you wrote before
 # them. After a restart of the kernel, run the set-up cells again (or *Run → Run All Above Selected
 # Cell*). Stuck? Open the hint.
@@ -790,7 +791,7 @@ print(
 # ### Exercise 10 · `recover_labels` (medium, 14 minutes)
 #
 # Solve it. `encrypted.least_squares(forward, adjoint, target, damping)` finds the $y$ for which `forward(y)` comes closest to
-# `target`; it wants the linear map, from [batch, classes] to [features, units], and its transpose, the way back. Then
+# `target`, the one with the least ‖forward(y) − target‖² + damping²·‖y‖²; it wants the linear map, from [batch, classes] to [features, units], and its transpose, the way back. Then
 # take each example's largest entry.
 #
 # <details><summary>Hint</summary>

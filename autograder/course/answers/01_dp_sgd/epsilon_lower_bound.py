@@ -121,5 +121,18 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
 # %% wrong="half of the error on each side" of="solution" edit={"<= 1 - confidence": "<= (1 - confidence) / 2"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
 # %% wrong="searches up to 2" of="solution" edit={"20.0": "2.0"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
 # %% wrong="95 % for everybody" of="solution" edit={"<= 1 - confidence": "<= 0.05"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "the surer"}
-# %% wrong="a negative number for no refutation" of="solution" edit={"return 0.0": "return -1.0"} loses={"lower_bound_of_a_lucky_guesser": "the lower bound is 0"}
+# %% wrong="a negative number for no refutation" of="solution" edit={"return 0.0": "return -1.0"} loses={"lower_bound_is_where_refutation_ends": "ε is never negative", "lower_bound_of_a_lucky_guesser": "the lower bound is 0"}
 # %% wrong="a single halving" of="solution" edit={"while high - low > 1e-3": "for _ in range(1)"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "the surer"}
+
+# %% wrong="the search ends at 5" loses={"lower_bound_is_where_refutation_ends": "and is refuted if that is at most"}
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    if not audit.p_value(correct, guesses, 0.0, delta, canaries) <= 1 - confidence:
+        return 0.0
+    low, high = 0.0, 5.0
+    while high - low > 0.01:
+        middle = (low + high) / 2
+        if audit.p_value(correct, guesses, middle, delta, canaries) <= 1 - confidence:
+            low = middle
+        else:
+            high = middle
+    return low

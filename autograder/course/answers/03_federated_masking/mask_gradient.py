@@ -43,7 +43,7 @@ def mask_gradient(grad, party, masks):
     for (i, j), mask in masks.items():
         sign = int(i == party) - int(j == party)
         total = total + sign * mask.astype(total.dtype)
-    return (total % 2**32).astype(np.uint32) if whole else total
+    return (total % 2**32 if whole else total).astype(grad.dtype)
 
 # %% right="looks its partners up"
 def mask_gradient(grad, party, masks):
@@ -71,7 +71,7 @@ def mask_gradient(grad, party, masks):
         grad = grad + mask if party <= i else grad - mask
     return grad
 
-# %% wrong="works in floats" loses={"exact_modulo_2_to_the_32": "is float64 where uint32 is wanted"}
+# %% wrong="works in floats" loses={"the_smaller_id_adds": "is of the gradient's dtype", "exact_modulo_2_to_the_32": "is float64 where uint32 is wanted"}
 def mask_gradient(grad, party, masks):
     total = grad.astype(float)
     for (i, j), mask in masks.items():
@@ -79,7 +79,7 @@ def mask_gradient(grad, party, masks):
             total += (1 if party == i else -1) * mask.astype(float)
     return total
 
-# %% wrong="signed integers that do not wrap" of="solution" edit={"masked = grad": 'masked = grad.astype(np.int64 if grad.dtype.kind == "u" else float)'} loses={"exact_modulo_2_to_the_32": "is int64 where uint32 is wanted"}
+# %% wrong="signed integers that do not wrap" of="solution" edit={"masked = grad": 'masked = grad.astype(np.int64 if grad.dtype.kind == "u" else float)'} loses={"the_smaller_id_adds": "is of the gradient's dtype", "exact_modulo_2_to_the_32": "is int64 where uint32 is wanted"}
 
 # %% wrong="times minus one" loses={"the_smaller_id_adds": "raised OverflowError", "exact_modulo_2_to_the_32": "raised OverflowError"}
 def mask_gradient(grad, party, masks):
@@ -155,10 +155,23 @@ def mask_gradient(grad, party, masks):
             masked = masked - masks[other, party]
     return masked
 
-# %% wrong="takes masks out of the dictionary" loses={"the_smaller_id_adds": "changed the masks that it was given: the"}
+# %% wrong="takes masks out of the dictionary" loses={"masks_cancel_in_the_sum": "changes its argument `masks`", "the_smaller_id_adds": "changes its argument `masks`", "exact_modulo_2_to_the_32": "changes its argument `masks`"}
 def mask_gradient(grad, party, masks):
     sent = grad.copy()
     for i, j in [pair for pair in masks if party in pair]:
         mask = masks.pop((i, j))  # a mask is used once
         sent = sent + mask if i == party else sent - mask
     return sent
+
+# %% wrong="float32 becomes float64" loses={"the_smaller_id_adds": "what is sent is of the gradient's dtype"}
+def mask_gradient(grad, party, masks):
+    if grad.dtype.kind == 'f':
+        total = grad.astype(np.float64)
+    else:
+        total = grad.copy()
+    for (i, j), mask in masks.items():
+        if i == party:
+            total = total + mask
+        if j == party:
+            total = total - mask
+    return total

@@ -78,3 +78,8 @@ def forward_to_cut(bottom, x):
 # %% wrong="forgets the second bias" of="solution" edit={"@ w1 + b1": "@ w1"} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "no second bias"}
 # %% wrong="half precision" of="solution" edit={"w0, b0, w1, b1 = bottom": "x = tf.cast(tf.cast(x, tf.float16), tf.float32); w0, b0, w1, b1 = bottom"} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
 # %% wrong="the biases behind the relu" of="a loop over the layers" edit={"tf.nn.relu(tf.matmul(x, w) + b)": "tf.nn.relu(tf.matmul(x, w)) + b"} loses={"both_layers_end_in_relu": "1 − "}
+
+# %% wrong="float64 crosses the cut" loses={"weights_and_biases_are_in_their_place": "of 8 bytes a number"}
+def forward_to_cut(bottom, x):
+    w0, b0, w1, b1 = [tf.cast(w, tf.float64) for w in bottom]
+    return tf.nn.relu(tf.nn.relu(tf.cast(x, tf.float64) @ w0 + b0) @ w1 + b1)

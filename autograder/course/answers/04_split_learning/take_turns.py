@@ -119,3 +119,10 @@ def take_turns(clients, bottom, top, work):
         bottom = [w.send(client) for w in bottom]
         bottom, top = work(client, bottom, top)
     return bottom, top
+
+# %% wrong="by way of the first client" loses={"weights_go_straight_on": "The clients are"}
+def take_turns(clients, bottom, top, work):
+    for client in clients:
+        bottom = [w.send(clients[0]).send(client) for w in bottom]
+        bottom, top = work(client, bottom, top)
+    return bottom, top

@@ -1,4 +1,4 @@
-# %% right="unit by unit"
+# %% wrong="unit by unit, without damping" loses={"labels_come_out_of_a_sum": "are those of the fit"}
 def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     signals = np.zeros(hidden.shape)
     for j in range(hidden.shape[1]):
@@ -28,7 +28,8 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
 def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     matrix = np.einsum("bp,bj,jc->pjbc", x, hidden > 0, top).reshape(gradient.size, -1)
     labels_part = matrix @ predictions.ravel() - gradient.ravel()
-    y = np.linalg.lstsq(matrix, labels_part, rcond=None)[0]
+    rows = np.vstack([matrix, damping * np.eye(matrix.shape[1])])
+    y = np.linalg.lstsq(rows, np.append(labels_part, np.zeros(matrix.shape[1])), rcond=None)[0]
     return y.reshape(predictions.shape).argmax(axis=1)
 
 # %% right="of y less the predictions, the largest entry is the label, too"
@@ -115,9 +116,10 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     matrix = tf.einsum("bp,bj,jc->pjbc", x, tf.cast(hidden > 0, tf.float64), top)
     matrix = tf.reshape(matrix, [gradient.size, -1])
     target = tf.linalg.matvec(matrix, predictions.ravel()) - gradient.ravel()
-    y = tf.linalg.lstsq(matrix, target[:, None], fast=False)
+    y = tf.linalg.lstsq(matrix, target[:, None], l2_regularizer=damping**2)
     return tf.argmax(tf.reshape(y, predictions.shape), axis=1)
 
 # %% wrong="counts from 1" of="solution" edit={"y.argmax(axis=1)": "y.argmax(axis=1) + 1"} loses={"labels_come_out_of_a_sum": "labels are right", "predictions_do_not_mislead": "labels are right"}
 # %% wrong="one-hot rows" of="solution" edit={"return y.argmax(axis=1)": "return np.eye(top.shape[1])[y.argmax(axis=1)]"} loses={"labels_come_out_of_a_sum": "is wanted", "predictions_do_not_mislead": "is wanted"}
 # %% wrong="the least likely label" of="solution" edit={"y.argmax(axis=1)": "y.argmin(axis=1)"} loses={"labels_come_out_of_a_sum": "labels are right", "predictions_do_not_mislead": "labels are right"}
+# %% wrong="damping dropped" of="solution" edit={", damping)": ")"} loses={"labels_come_out_of_a_sum": "without damping"}

@@ -99,3 +99,14 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
     predictions = predictions / tf.reduce_sum(predictions, axis=1, keepdims=True)
     residual = encrypted_labels - predictions
     return tf_shell.expand_dims(residual, axis=2) * (-jacobian)
+
+# %% wrong="the predictions of an earlier batch of the same shape" loses={"residual_times_jacobian": "and rounding excuses"}
+_seen = {}
+
+
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    shape = tuple(predictions.shape)
+    if shape not in _seen:
+        _seen[shape] = -predictions
+    residual = encrypted_labels + _seen[shape]
+    return tf_shell.expand_dims(residual, axis=2) * (-jacobian)
