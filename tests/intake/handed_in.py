@@ -26,7 +26,7 @@ class Chosen:
 
     @property
     def text(self):
-        return self.choice.entry and self.choice.entry.place.content().decode("utf-8")
+        return self.choice.entry and self.choice.entry.source.content().decode("utf-8")
 
 
 def source(place):
@@ -43,7 +43,7 @@ def chosen(where, blanks=None, **more):
     found, aside = collect(where, LAB, **more)
     result = {}
     for each in found:
-        entries = [e if e.refused else replace(e, place=source(e.place)) for e in each.entries]
+        entries = [e if e.refused else replace(e, source=source(e.source)) for e in each.entries]
         entries = [inside for entry in entries for inside in unpacked(entry)]
         choice = choose.choose(entries, LAB, blanks or {}, bool(each.lms))
         result[each.student] = Chosen(each, choice)
