@@ -115,10 +115,11 @@ s._turns_of_parties = lambda turns, clients, start, *_: {
     assert "was called for []" in judged(check, "take_turns", lies)
 
 
-def test_who_takes_an_argument_apart_is_told_by_the_other_process():
+def test_who_changes_an_argument_is_told_by_the_other_process():
     program = """
 def double(x):
-    return 2 * x.pop()
+    x *= 2
+    return x
 
 functions = globals()
 """
@@ -126,4 +127,4 @@ functions = globals()
         student(program) as session,
         pytest.raises(CheckFailed, match="`double` changes its argument `x`"),
     ):
-        guard(session.stand_in("double"))([1])
+        guard(session.stand_in("double"))(np.ones(2))
