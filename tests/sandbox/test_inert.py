@@ -19,7 +19,7 @@ from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from traitlets.config import Config
 
-from autograder.judge.judge import _note, plain_long_lines
+from autograder.judge.judge import _note, plain_slow_cells
 from autograder.labs import build
 from autograder.sandbox.inert import PNG, inert_output
 from autograder.sandbox.inside import clean
@@ -190,13 +190,21 @@ def test_many_colours_do_not_stop_the_formgrader():
     assert time.process_time() - began < 2
 
 
-@pytest.mark.parametrize("unit", ["a.", "(", "'''", "f'{", "\\", "0_", "!ls "])
+@pytest.mark.parametrize("unit", ["a.", "(", "'''", "f'{", "\\", "0_", "!ls ", "\n", " \n"])
 def test_code_of_any_length_is_shown_in_no_time(unit):
     notebook = build.solution(TINY)
-    notebook.cells.append(new_code_cell(unit * (100_000 // len(unit))))
-    plain_long_lines(notebook)
+    notebook.cells.append(new_code_cell(f"x{unit * (100_000 // len(unit))}x"))
+    plain_slow_cells(notebook)
     marked = [cell for cell in notebook.cells if "magics_language" in cell.metadata]
     assert marked == notebook.cells[-1:]
     began = time.process_time()
     Highlight2HTML(pygments_lexer="ipython3")(marked[0].source, metadata=marked[0].metadata)
     assert time.process_time() - began < 2
+
+
+def test_code_of_any_many_lines_is_shown_in_no_time():
+    notebook = build.solution(TINY)
+    notebook.cells += [new_code_cell(f"{'a.' * 490}\n" * 50) for _ in range(20)]
+    plain_slow_cells(notebook)
+    plain = [cell for cell in notebook.cells[-20:] if "magics_language" in cell.metadata]
+    assert len(plain) > 15
