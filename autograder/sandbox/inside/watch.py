@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ WATCHES_UNSEEN = 1000  # what each file that is on its way, and that nobody can 
 # lasts for all kernels. Those of gRPC have some dozens.
 MOST_FILES = 50_000
 MOST_SOCKETS = 2000
+# A file of /proc, as it is called here or within. Linux keeps its text while it is open: megabytes,
+# of an epoll's watches or of long paths. Nobody has many, so each counts as watches unseen.
+_OF_A_PROCESS = re.compile(r"(?:/proc)?/\d+/")
 MOST_CPU_SECONDS, MOST_SECONDS = 1.5, 10  # that a look may take
 
 
@@ -123,6 +127,8 @@ def _files(processes: Iterable[int]) -> _Open:
         for entry in entries:
             with suppress(OSError):
                 name = os.readlink(entry.path)
+                if _OF_A_PROCESS.match(name):
+                    watches += WATCHES_UNSEEN
                 new = name.startswith(("socket:", "pipe:")) and name not in buffers
                 if new:
                     buffers.add(name)
