@@ -1,6 +1,7 @@
 """The instructor's side of Privacy Labs: the course, the build, and the grader.
 
-    course/    masters and answers: what is taught, and right and wrong answers to it
+    course/    masters and answers: what is taught, and right and wrong answers to it; what
+               changes of a solution are right too (mutants/), what a lab begins with (template/)
     labs/      masters → notebooks
     intake/    what was handed in → a clean notebook for each student
     sandbox/   kernels that reach no file, process or network of anybody else
@@ -22,11 +23,12 @@ A notebook's walk, from the file to the student's page:
      7. `run` plans whether it is graded, and which checks of it, as
      8. `results.journal` knows what was graded; in the end it writes it, once, as it was executed,
      9. `workers.processes` starts a process for it,
-    10. `judge.judge` adds the hidden tests, and gives points for what has passed,
+    10. `judge.judge` adds the hidden tests, and notes what has passed, for
+        which `judge.outcome` gives the points,
     11. `judge.execution` runs it, cell by cell, in two kernels of `sandbox`,
     12. `results.report` shows the answers on the page.
 
-Points go from `judge.judge` through `results.journal` into one database, nbgrader's, by
+What has passed is kept by `results.journal`; its points go into one database, nbgrader's, by
 `results.gradebook`. `results.course` gives the written notebook a second name, under which nbgrader
 looks for what was handed in. tests/test_walk.py follows a notebook, and compares with this list.
 """

@@ -33,7 +33,7 @@ gradescope: .venv/synced  ## make Gradescope's autograder for a lab: LAB=02
 new-lab: .venv/synced  ## begin a lab from the template: NAME=06_private_means
 	$(BIN)/python -m autograder.labs.new '$(NAME)'
 
-check: .venv/synced  ## before a commit: style, types, notebooks fresh, units, one class graded
+check: .venv/synced  ## before a commit: style, types, notebooks fresh, units, two submissions graded
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/codespell

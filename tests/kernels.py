@@ -9,6 +9,8 @@ from autograder.sandbox.kernel import Kernel
 from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 from tests.tiny import RELEASE
 
+KINDS = ("pool", "bwrap")
+
 
 @contextmanager
 def places(kind):

@@ -1,4 +1,4 @@
-"""Watching other processes end, and stopping them."""
+"""Waiting for other processes, watching them end, and stopping them."""
 
 import os
 import signal
@@ -6,6 +6,14 @@ import time
 from pathlib import Path
 
 import psutil
+
+
+def wait_for(condition, within=180.0):
+    """Return when it holds; fail if it never does."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def has_ended(pid, within=30):

@@ -20,7 +20,7 @@ from autograder.labs import MASTERS, build
 from autograder.results import gradebook as gradebooks
 from autograder.results.gradebook import make_course
 from autograder.results.table import MOST_NAME, shown
-from tests.processes import has_ended
+from tests.processes import has_ended, wait_for
 from tests.tiny import COMMAND, FIXTURES, ROOT, TINY, answered, double, rows, start, write_class
 
 pytestmark = pytest.mark.grader
@@ -184,10 +184,8 @@ def test_a_stopped_grader_leaves_no_process(tmp_path, number):
     run = start(
         "--submissions", tmp_path / "in", "--output", tmp_path / "out", TMPDIR=str(tmp_path)
     )  # fmt: skip
-    deadline = time.monotonic() + 300
-    while not marked(mark):
-        assert time.monotonic() < deadline and run.poll() is None
-        time.sleep(0.05)
+    wait_for(lambda: marked(mark) or run.poll() is not None, 300)
+    assert run.poll() is None
     family = psutil.Process(run.pid).children(recursive=True)
     assert len(family) >= 3  # fork server, the submission's process, its kernel, …
     assert marked(mark)[0] in family

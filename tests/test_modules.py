@@ -8,7 +8,7 @@ from collections import defaultdict
 from autograder.labs import ROOT
 
 MOST_LINES, MOST_COMPLEXITY = 500, 15
-LONG = ("labkit/checks/", "tests/")  # a lab's checks, and tests, are read one by one
+LONG = "labkit/checks/"  # a lab's checks are read one by one
 # Lessons, answers to them, and the environments of other libraries, are no modules.
 APART = re.compile(r"autograder/course/|tests/(fixtures|hostile/(masters|answers))/|.*/\.venv/")
 MODULES = {

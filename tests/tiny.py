@@ -64,6 +64,10 @@ def double(*statements):
     return "\n    ".join(["def double(x):", *statements])
 
 
+SLOW = double("import time; time.sleep(1)", "return 2 * x")
+RIGHT = {"score": "10", "status": "graded"}  # in `rows`, of whoever answers everything right
+
+
 def rows(output):
     with (output / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
         return {row["student"]: row for row in csv.DictReader(file)}
@@ -102,3 +106,14 @@ def grade(submissions, output, *more, masters=FIXTURES / "masters"):
             signal.signal(number, handler)
     assert stderr.getvalue() == ""
     return rows(output), stdout.getvalue()
+
+
+def graded_now(stdout):
+    """Return whom a run graded, and did not find graded before."""
+    lines = [line for line in stdout.splitlines() if line.startswith("[")]
+    return [line.split("  ")[1].split(":")[0] for line in lines]
+
+
+def entries(output):
+    """Return the journal's entries, by their files' names."""
+    return {path.name: path.read_bytes() for path in (output / "journal").glob("*.json")}

@@ -41,7 +41,7 @@ def choose(
     """Return the one of a student's files that counts for a lab.
 
     Args:
-        entries: the files, unpacked; the place of each that can be used is a `reader.Source`.
+        entries: the files, unpacked; the source of each that can be used is a `reader.Source`.
         lab: the lab's name.
         blanks: each exercise's cell as students get it: a notebook that answers any is chosen
             before one that answers none.
@@ -123,7 +123,7 @@ def _rank(entry: Entry, lab: str) -> tuple:
 def _answers_any(entry: Entry, blanks: Mapping[str, str]) -> bool:
     """Whether a file defines any exercise's function otherwise than the blank does."""
     try:
-        content = entry.place.content()
+        content = entry.source.content()
     except OSError:
         return False
     if len(content) > MAX_PEEK:
@@ -151,7 +151,7 @@ def _why_none(entries: list[Entry], refused: list[str]) -> str:
 def _timestamp(entry: Entry) -> tuple[datetime | None, str]:
     """Read nbgrader's timestamp.txt; return the time, or what is wrong with it."""
     try:
-        text = entry.place.content()[:100].decode("utf-8", "replace").strip()
+        text = entry.source.content()[:100].decode("utf-8", "replace").strip()
     except OSError as error:
         return None, f"it cannot be read: {error}"
     match = TIMESTAMP.fullmatch(text)

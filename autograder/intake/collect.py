@@ -187,7 +187,7 @@ def _local(seconds: float) -> datetime | None:
 
 
 def _of_archive(archive: Path) -> list[Entry]:
-    """List an archive; an entry's place is the archive and the number of the member."""
+    """List an archive; an entry's source is the archive and the number of the member."""
     with archive.open("rb") as file:
         try:
             directory = files.opened(files.ArchiveFile(file.fileno()))
@@ -195,7 +195,7 @@ def _of_archive(archive: Path) -> list[Entry]:
             raise BadUsage(
                 f"{shown(str(archive))} is neither a folder nor a zip archive: {error}"
             ) from None
-    number = {id(member): place for place, member in enumerate(directory.infolist())}
+    number = {id(member): at for at, member in enumerate(directory.infolist())}
     if len(number) > MAX_MEMBERS:
         raise BadUsage(f"{shown(str(archive))} holds {len(number)} files: is it a zip bomb?")
     return files.members(directory, lambda member: (archive, number[id(member)]))
@@ -342,12 +342,12 @@ class _Senders:
 def _content(entry: Entry, most: int) -> bytes:
     """Return the beginning of a file that is an LMS's own; nothing, if it cannot be read."""
     try:
-        if not isinstance(entry.place, tuple):
-            with entry.place.open("rb") as file:
+        if not isinstance(entry.source, tuple):
+            with entry.source.open("rb") as file:
                 return file.read(most)
-        with entry.place[0].open("rb") as file:
+        with entry.source[0].open("rb") as file:
             archive = files.opened(files.ArchiveFile(file.fileno()))
-            with archive.open(archive.infolist()[entry.place[1]]) as member:
+            with archive.open(archive.infolist()[entry.source[1]]) as member:
                 return member.read(most)
     except Exception:  # zipfile raises what its decompressors do, too
         return b""

@@ -35,7 +35,7 @@ class BadUsage(ValueError):
 class Entry:
     """A file: its path below whatever is its owner's, and why it cannot be used, if so.
 
-    `place` says where its content is, to whoever made the entry. `modified` orders versions;
+    `source` is what its content is read from. `modified` orders versions;
     `handed_in` is the time that an LMS or a file system saw. `doubtful` means that its owner was
     read from a name that says another one too; `packed`, that it is from a student's own archive;
     `older`, how many newer attempts there are. `path` is where it was in what was collected.
@@ -43,7 +43,7 @@ class Entry:
 
     parts: tuple[str, ...]
     modified: datetime | None = None
-    place: Any = None
+    source: Any = None
     refused: str = ""
     handed_in: datetime | None = None
     doubtful: bool = False
@@ -124,7 +124,7 @@ def too_big(size: int) -> str:
 
 
 def members(
-    archive: zipfile.ZipFile, place: Callable[[zipfile.ZipInfo], Any], above: tuple[str, ...] = ()
+    archive: zipfile.ZipFile, source: Callable[[zipfile.ZipInfo], Any], above: tuple[str, ...] = ()
 ) -> list[Entry]:
     """Return the files of an archive that somebody may have handed in, below the path `above`."""
     entries = []
@@ -138,7 +138,7 @@ def members(
             owner = [parts[0]] if parts[0] != ".." else []
             parts = (*owner, *parts[1:][-1:]) or parts
         time = _time(member)
-        entries.append(Entry((*above, *parts), time, place(member), problem, time))
+        entries.append(Entry((*above, *parts), time, source(member), problem, time))
     return entries
 
 

@@ -188,7 +188,7 @@ def _read(
     answer["graded"] = choice.entry.shown
     answer["handed_in"] = choice.handed_in and choice.handed_in.isoformat()
     try:
-        rebuilt = rebuild.rebuild(choice.entry.place.content(), lab.release)
+        rebuilt = rebuild.rebuild(choice.entry.source.content(), lab.release)
     except rebuild.Unreadable as error:
         return answer | {"reason": str(error)}
     except OSError as error:
@@ -214,7 +214,7 @@ def _entry(given: dict[str, Any], fds: list[int], archive: zipfile.ZipFile | Non
         packed = unpacking(archive, member)
         source = Source(packed.content, partial(_opened_in, packed))
     return Entry(
-        tuple(given["parts"]), place=source, refused=given["refused"],
+        tuple(given["parts"]), source=source, refused=given["refused"],
         doubtful=given["doubtful"], older=given["older"],
         modified=time("modified"), handed_in=time("handed_in"),
     )  # fmt: skip
@@ -240,7 +240,7 @@ def unpacked(entry: Entry) -> Iterator[Entry]:
         yield entry
         return
     try:
-        archive = entry.place.archive()
+        archive = entry.source.archive()
     except BadUsage:
         yield replace(entry, refused="it is no zip archive")
         return

@@ -94,7 +94,7 @@ def read(
     Raises:
         NoReader: not a single one can be read here.
     """
-    archives = {e.place[0] for each in found for e in each.entries if isinstance(e.place, tuple)}
+    archives = {e.source[0] for each in found for e in each.entries if isinstance(e.source, tuple)}
     with (
         _Reader(lab, release, kind, next(iter(archives), None)) as reader,
         ThreadPoolExecutor(min(jobs, MAX_JOBS)) as threads,
@@ -152,11 +152,11 @@ def _job(student: Collected, stack: ExitStack) -> tuple[dict[str, Any], list[int
 
 def _described(entry: Entry, opened: bool, fds: list[int], stack: ExitStack) -> dict[str, Any]:
     refused, fd, member = entry.refused, None, None
-    if opened and isinstance(entry.place, tuple):
-        member = entry.place[1]
+    if opened and isinstance(entry.source, tuple):
+        member = entry.source[1]
     elif opened:
         try:
-            fds.append(_open(entry.place))
+            fds.append(_open(entry.source))
             stack.callback(os.close, fds[-1])
             fd = len(fds) - 1
         except OSError as error:

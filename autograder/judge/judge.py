@@ -1,5 +1,6 @@
 """Grade one submission: a notebook in memory → points, messages, and the executed notebook."""
 
+import re
 import secrets
 import time
 from collections.abc import Iterable
@@ -25,7 +26,9 @@ from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 
 # Beyond the notebook's own time limit: what starting, converting and a loaded machine may take.
 GRACE_SECONDS = 300
-LONGEST_LINE = 1000  # that pygments colours: it takes 4 s for the 16 kB of "a.a.a…"
+# What pygments colours: it takes 4 s for the 16 kB of "a.a.a…", 50 s for 8000 blank lines.
+LONGEST_LINE, MOST_COLOURED = 1000, 100_000  # the latter in all cells
+BLANKS = re.compile(r"\n(?:[^\S\n]*\n){10}")
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def judge(order: Order) -> Graded:
     began = time.monotonic()
     submission, lab, terms, pool = order.submission, order.lab, order.terms, order.pool
     notebook = _with_hidden_tests(submission, lab)
-    plain_long_lines(notebook)
+    plain_slow_cells(notebook)
     chosen = (seed for seed in (submission.seed, terms.seed) if seed is not None)
     seed = next(chosen, secrets.randbelow(1 << 48))
     with ExitStack() as stack:
@@ -163,12 +166,16 @@ def _with_hidden_tests(submission: Submission, lab: Lab) -> NotebookNode:
     return notebook
 
 
-def plain_long_lines(notebook: NotebookNode) -> None:
-    """Mark cells of code with very long lines, in place, as ones that nbconvert does not colour."""
+def plain_slow_cells(notebook: NotebookNode) -> None:
+    """Mark cells of code that take nbconvert long, in place, as ones that it does not colour."""
+    coloured = 0
     for cell in notebook.cells:
-        longest = max(map(len, cell.source.split("\n")))
-        if cell.cell_type == "code" and longest > LONGEST_LINE:
-            cell.metadata.magics_language = "text"
+        if cell.cell_type == "code":
+            long = max(map(len, cell.source.split("\n"))) > LONGEST_LINE
+            if long or coloured + len(cell.source) > MOST_COLOURED or BLANKS.search(cell.source):
+                cell.metadata.magics_language = "text"
+            else:
+                coloured += len(cell.source)
 
 
 def _note(title: str, texts: Iterable[str]) -> NotebookNode:

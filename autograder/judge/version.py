@@ -53,11 +53,11 @@ def checks(lab: Lab) -> dict[str, str]:
     }
 
 
-def _functions(place: Path) -> dict[str, str]:
+def _functions(path: Path) -> dict[str, str]:
     """Return the code of each check function that nothing else in its module uses."""
-    tree = ast.parse(place.read_text("utf-8"))
+    tree = ast.parse(path.read_text("utf-8"))
     named = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    alone = check_functions(place).keys() - set(named)
+    alone = check_functions(path).keys() - set(named)
     return {
         node.name: ast.dump(node)
         for node in tree.body
@@ -65,10 +65,10 @@ def _functions(place: Path) -> dict[str, str]:
     }
 
 
-def _rest_of(place: Path) -> list[bytes]:
+def _rest_of(path: Path) -> list[bytes]:
     """Return the code of a module of checks without the functions that stand for themselves."""
-    apart = _functions(place)
-    body = ast.parse(place.read_text("utf-8")).body
+    apart = _functions(path)
+    body = ast.parse(path.read_text("utf-8")).body
     rest = (node for node in body if getattr(node, "name", None) not in apart)
     return [ast.dump(node).encode() for node in rest]
 

@@ -18,14 +18,14 @@ class Unimportable(ValueError):
 # module of checks, or the module itself.
 IMPORT = """
 import importlib, sys, traceback
-for name, place in zip(sys.argv[1::2], sys.argv[2::2]):
+for name, path in zip(sys.argv[1::2], sys.argv[2::2]):
     try:
         importlib.import_module(name)
     except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [each.lineno for each in frames if each.filename == place]
+        lines = [each.lineno for each in frames if each.filename == path]
         line = error.lineno if isinstance(error, SyntaxError) else (lines or [1])[-1]
-        where = error.filename if isinstance(error, SyntaxError) else place
+        where = error.filename if isinstance(error, SyntaxError) else path
         print(f"{where}:{line}: {type(error).__name__}: {error}")
         sys.exit(1)
 """

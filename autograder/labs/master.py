@@ -236,16 +236,16 @@ def edition(exercises: dict[str, dict[str, float]]) -> str:
     return hashlib.sha256(json.dumps(exercises).encode()).hexdigest()[:8]
 
 
-def check_functions(place: Path) -> dict[str, int]:
+def check_functions(path: Path) -> dict[str, int]:
     """Return the check functions that a module of labkit.checks defines, and their lines.
 
     Raises:
         Malformed: it is no Python.
     """
     try:
-        body = ast.parse(place.read_text("utf-8"), str(place)).body
+        body = ast.parse(path.read_text("utf-8"), str(path)).body
     except SyntaxError as error:
-        raise Malformed(place, error.lineno or 1, f"is no Python: {error.msg}") from None
+        raise Malformed(path, error.lineno or 1, f"is no Python: {error.msg}") from None
     return {
         node.name: node.lineno
         for node in body
@@ -255,16 +255,16 @@ def check_functions(place: Path) -> dict[str, int]:
 
 def _match_functions(path: Path, cells: list[percent.Cell]) -> None:
     """Refuse a check without a function, and a function without a check."""
-    place = CHECKS / f"{module(path.stem)}.py"
-    functions = check_functions(place) if place.is_file() else {}
+    module_path = CHECKS / f"{module(path.stem)}.py"
+    functions = check_functions(module_path) if module_path.is_file() else {}
     checks = {cell.metadata["check"]: cell for cell in cells if "check" in cell.metadata}
     for name, cell in checks.items():
         # Where a lab has no module, as in tests, its checks have bodies.
         if name not in functions and (functions or not cell.source):
-            raise Malformed(path, cell.line, f"{place} has no check function {name!r}")
+            raise Malformed(path, cell.line, f"{module_path} has no check function {name!r}")
     for name, line in functions.items():
         if name not in checks:
-            raise Malformed(place, line, f"{path.name} has no check {name!r}")
+            raise Malformed(module_path, line, f"{path.name} has no check {name!r}")
 
 
 def _call(module: str, exercise: str, check: percent.Cell) -> str:

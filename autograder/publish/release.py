@@ -104,10 +104,10 @@ def write(files: dict[Path, bytes], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     manifest.write_text(listed, "utf-8")
     for path, content in files.items():
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
-        place.chmod((ROOT / path).stat().st_mode & 0o755 if (ROOT / path).is_file() else 0o644)
+        written = folder / path
+        written.parent.mkdir(parents=True, exist_ok=True)
+        written.write_bytes(content)
+        written.chmod((ROOT / path).stat().st_mode & 0o755 if (ROOT / path).is_file() else 0o644)
 
 
 def _readme(repository: str | None) -> str:

@@ -172,8 +172,8 @@ def guard(student: Callable[..., Any]) -> Guarded:
     """Return a function that calls `student` on copies; what that raises is a `CheckFailed`.
 
     Arrays and containers are copied, however nested, and so is what a function that is handed over
-    returns. A student's function that changes a list or a dictionary fails, too: other cells go on
-    with it. Other objects, such as a model to train, are handed over as they are: make
+    returns. A student's function that changes one fails, too: other cells go on with what they
+    called it with. Other objects, such as a model to train, are handed over as they are: make
     them for the one call (see `at_home`). The function's `in_place` calls `student` on the
     arguments themselves, for checks that ask what it does to them.
     """
@@ -211,7 +211,7 @@ def guard(student: Callable[..., Any]) -> Guarded:
 def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that calls `function` on copies; see `guard` for what is copied.
 
-    It raises `CheckFailed` if `function` has changed a list, a dictionary or a set.
+    It raises `CheckFailed` if `function` has changed a copy.
     """
 
     @functools.wraps(function)
@@ -227,8 +227,8 @@ def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
             names += [f"`{key}`" for key in kwargs if not _unchanged(named[key], kwargs[key])]
             raise CheckFailed(
                 f"`{getattr(function, '__name__', shown(function))}` changes its argument "
-                f"{' and '.join(names)}, which other cells of the notebook still use. Leave the "
-                "lists and dictionaries that it gets as they are."
+                f"{' and '.join(names)}, which other cells of the notebook still use. Compute "
+                "something new, or work on a copy."
             )
         return result
 
@@ -236,9 +236,13 @@ def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _unchanged(now: Any, before: Any) -> bool:
-    """Whether a copy by `_copied` holds as many things as before, under the same names."""
-    if isinstance(before, np.ndarray):  # its numbers are the function's to write over
-        return isinstance(now, np.ndarray)
+    """Whether a copy by `_copied` still holds what it was made of."""
+    if isinstance(before, np.ndarray):
+        if not isinstance(now, np.ndarray) or now.shape != before.shape:
+            return False
+        if before.dtype.hasobject:
+            return _unchanged(now.ravel().tolist(), before.ravel().tolist())
+        return now.dtype == before.dtype and now.tobytes() == before.tobytes()
     if isinstance(before, list | tuple):
         return len(now) == len(before) and all(map(_unchanged, now, before))
     if isinstance(before, Mapping):

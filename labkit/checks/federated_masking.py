@@ -1057,7 +1057,32 @@ def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator)
             )
         _require_again(masks[0], *_masks(pairwise_mask, [calls[0]]))
         _require_agreement(pairwise_mask, rng, masks[0], *calls[0])
+    _require_whole_ids(pairwise_mask, rng, private[victim], key, salt)
     _require_marks_between(pairwise_mask, rng, private[victim], key, salt)
+
+
+def _require_whole_ids(
+    pairwise_mask: Callable,
+    rng: np.random.Generator,
+    private: secagg.PrivateKey,
+    key: bytes,
+    salt: bytes,
+) -> None:
+    """Require other masks of two parties with the same key, whose ids end alike."""
+    one, round_number = int(rng.integers(1, 60)), _round(rng)
+    alike = [one, *(one + step for step in (7, 10, 16, 60, 64, 100, 128, 256, 1000, 2**15, 2**16))]
+    for party in (0, 2**20):  # its id is the smaller one, or the larger one
+        calls = [
+            (party, private, {party: private.public, other: key}, round_number, 30)
+            for other in alike
+        ]
+        first, *others = _masks(pairwise_mask, calls, salt)
+        for other, mask in zip(alike[1:], others, strict=True):
+            require(
+                not np.array_equal(first, mask) and bool(np.any(first + mask)),
+                f"Party {other} announced party {one}'s key, and party {party} has the same mask "
+                f"with both: put the whole ids into the context, whose last digits are alike.",
+            )
 
 
 def _require_marks_between(

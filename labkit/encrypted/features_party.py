@@ -1,4 +1,4 @@
-"""The features party: has the images and the model, and trains it; no message shows it a label."""
+"""The features party, F: has images and model, and trains it; no message shows it a label."""
 
 import math
 from dataclasses import dataclass

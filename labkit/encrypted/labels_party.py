@@ -1,4 +1,4 @@
-"""The labels party: has the labels and the key; what it sends is encrypted, or masked by F."""
+"""The labels party, L: has the labels and the key; what it sends is encrypted, or masked by F."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,8 +1,6 @@
 """Submissions that use what they can: time, memory, processes, disk, the grader's patience."""
 
-from tests.hostile import case
-
-HALF = 5  # of the tiny lab: the exercise that is not attacked with
+from tests.hostile import HALF, case
 
 
 @case(points=HALF, says={"doubles_integers": "interrupted after"})

@@ -149,7 +149,7 @@ JSON = st.recursive(
     ),
     max_leaves=25,
 )
-FILE = Entry(("a.ipynb",), place=Path(__file__), handed_in=datetime(2026, 11, 1, tzinfo=UTC))
+FILE = Entry(("a.ipynb",), source=Path(__file__), handed_in=datetime(2026, 11, 1, tzinfo=UTC))
 HONEST = {"answers": {}, "repairs": [], "handed_in": FILE.handed_in.isoformat()}
 
 
@@ -297,12 +297,12 @@ def test_every_file_of_a_folder_is_in_exactly_one_row(tmp_path, seed):
         except OSError:
             continue  # a file is where a folder was to be
     found, aside = collect(source, TINY.name)
-    placed = [entry.place for each in found for entry in each.entries]
+    sources = [entry.source for each in found for entry in each.entries]
     hidden = [p for p in content if any(re.match(r"\.(?!\.?$)", part) for part in p)]
-    assert len(placed) + len(aside) + len(hidden) >= len(content)
-    assert len(placed) == len(set(placed))
+    assert len(sources) + len(aside) + len(hidden) >= len(content)
+    assert len(sources) == len(set(sources))
     loose = [path for parts, path in content.items() if len(parts) == 1 and path.is_file()]
-    assert {p for p in content.values() if p not in loose and p not in placed} <= {
+    assert {p for p in content.values() if p not in loose and p not in sources} <= {
         content[p] for p in hidden
     }
     if seed == 0:

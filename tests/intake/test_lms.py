@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autograder.intake import lms, names
 from autograder.intake.collect import collect
-from tests.intake.test_collect import LAB, archive, chosen, contents, write
+from tests.intake.handed_in import LAB, archive, chosen, contents, write
 
 seeded = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
@@ -32,6 +32,47 @@ def both(tmp_path, files):
 
 def header(name, login):
     return f"Name: {name} ({login})\nAssignment: Lab 02\nDate Submitted: Thursday\n"
+
+
+def test_canvas(found):
+    result = found(
+        {
+            "leeann_12345_67890_00_tiny.ipynb": "first",
+            "leeann_12345_67891_00_tiny-1.ipynb": "second",
+            "doejohn_LATE_222_333_Copy of 00_tiny.ipynb": "late",
+            "doejohn_444_555_00_tiny.ipynb": "a namesake",
+            "roekim_666_777_report.pdf": "no notebook",
+            "zhuyan_888_999_all.zip": "no archive",
+        }
+    )
+    assert contents(result) == {
+        "canvas-12345": "second", "canvas-222": "late", "canvas-444": "a namesake",
+        "canvas-666": None, "canvas-888": None,
+    }  # fmt: skip
+    leeann = result["canvas-12345"]
+    assert (leeann.lms, leeann.lms_id, leeann.name) == ("canvas", "12345", "leeann")
+    assert "also there: 00_tiny.ipynb" in leeann.notes[0]
+    assert result["canvas-222"].notes == ("Canvas marked it as late",)
+    assert result["canvas-666"].reason == "no notebook among what was handed in: report.pdf"
+    assert "`all.zip`: it is no zip archive" in result["canvas-888"].reason
+
+
+def test_moodle(found):
+    result = found(
+        {
+            "Ann Lee_123_assignsubmission_file_/00_tiny.ipynb": "ann's",
+            "Zoë Müller_124_assignsubmission_file/sub/x.ipynb": "zoë's",
+            "Kim Roe_125_assignsubmission_file_00_tiny.ipynb": "flat",
+            "Jo Poe_126_assignsubmission_onlinetext_/onlinetext.html": "<p>none</p>",
+        }
+    )
+    assert contents(result) == {
+        "moodle-123": "ann's", "moodle-124": "zoë's", "moodle-125": "flat", "moodle-126": None,
+    }  # fmt: skip
+    assert [each.name for each in result.values()] == ["Ann Lee", "Jo Poe", "Kim Roe", "Zoë Müller"]
+    assert {(each.lms, each.lms_id) for each in result.values()} == {
+        ("moodle", number) for number in ("123", "124", "125", "126")
+    }
 
 
 def test_blackboard(tmp_path):

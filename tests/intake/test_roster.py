@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from autograder.intake import choices, roster
 from autograder.intake.collect import BadUsage, Collected, collect
 from autograder.intake.roster import Joined, Person
-from tests.intake.test_collect import LAB, write
+from tests.intake.handed_in import LAB, write
 
 CANVAS = """\
 Student,ID,SIS User ID,SIS Login ID,Section,Lab 01 (4710),Lab 02 (4711),Final Score

@@ -27,7 +27,7 @@ def graded(tmp_path_factory):
             content = content.encode() if isinstance(content, str) else content
             (place / name).write_bytes(content)
     # What is slow for IPython itself is slow in the sandbox too, where it is interrupted.
-    return grade(folder / "in", folder / "out", "--cell-seconds", 15)[0]
+    return grade(folder / "in", folder / "out", "--cell-seconds", 10)[0]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

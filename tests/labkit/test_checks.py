@@ -76,11 +76,22 @@ def test_what_a_student_writes_to_stderr_costs_no_points(capsys):
     assert err == ""
 
 
+def write(x):
+    x[0] += 1
+
+
+def transpose(x):
+    x.shape = x.shape[::-1]
+
+
 def sort_inside(nest):
     nest["a"][0].sort()
 
 
 ARGUMENTS = [
+    (write, np.array([1.0, np.nan])), (write, [1, 2]), (transpose, np.zeros((2, 3))),
+    (write, np.array([2**70, 1], object)), (write, bytearray(b"ab")),
+    (lambda x: write(x["a"][0]), {"a": (np.zeros(2),)}),
     (sort_inside, {"a": ([2, 1],)}), (dict.popitem, {1: 2}), (list.sort, [2, 1]),
     (lambda x: x.update(b=x.pop("a")), {"a": 1}), (lambda x: x.add(3), {1, 2}),
     (lambda x: x.append(x[0]), [np.zeros(2)]), (lambda x: x.pop(), [np.zeros(2)]),
@@ -89,7 +100,7 @@ ARGUMENTS = [
 
 
 @pytest.mark.parametrize("change, argument", ARGUMENTS)
-def test_who_takes_an_argument_apart_is_told_and_spoils_nothing(change, argument):
+def test_who_changes_an_argument_is_told_and_spoils_nothing(change, argument):
     def student(first, second, *, third=None):
         change(third if second is None else second)
 
@@ -104,18 +115,16 @@ def test_who_takes_an_argument_apart_is_told_and_spoils_nothing(change, argument
 
 
 @pytest.mark.parametrize("argument", [np.array([np.nan, -0.0]), {"a": {1, 2.5}}, (np.nan, [None])])
-def test_who_leaves_the_containers_is_not_told_so(argument):
+def test_who_changes_no_argument_is_not_told_so(argument):
     generator = np.random.default_rng(0)
     changed = []
-    numbers = [np.ones(2)]
 
-    def student(argument, generator, keep, numbers):
+    def student(argument, generator, keep):
         keep(generator.integers(1, 2))
-        numbers[0] *= 2  # in place; a generator and what a function keeps are there to be changed
 
-    for _ in range(2):
-        checks.guard(student)(argument, generator, changed.append, numbers)
-    assert changed == [1, 1] and numbers[0].tolist() == [1, 1]
+    for _ in range(2):  # a generator and what a function keeps are there to be changed
+        checks.guard(student)(argument, generator, changed.append)
+    assert changed == [1, 1]
 
 
 def test_a_blank_that_another_exercise_calls_is_named():
@@ -236,7 +245,7 @@ def test_everything_that_is_handed_over_is_a_copy():
         views[0][:] = 0
 
     whole = np.ones(4)
-    with pytest.raises(CheckFailed, match="changes its argument `data`, which"):
+    with pytest.raises(CheckFailed, match="changes its argument `data` and `views`, which"):
         checks.guard(vandal)(kept, lambda: whole, (whole[:2],))
     assert kept["a"][1][1]["b"].all() and kept["a"][0].all() and kept["a"][1][0].all()
     assert whole.all()

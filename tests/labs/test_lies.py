@@ -115,10 +115,11 @@ s._turns_of_parties = lambda turns, clients, start, *_: {
     assert "was called for []" in judged(check, "take_turns", lies)
 
 
-def test_who_takes_an_argument_apart_is_told_by_the_other_process():
+def test_who_changes_an_argument_is_told_by_the_other_process():
     program = """
 def double(x):
-    return 2 * x.pop()
+    x *= 2
+    return x
 
 functions = globals()
 """
@@ -126,4 +127,22 @@ functions = globals()
         student(program) as session,
         pytest.raises(CheckFailed, match="`double` changes its argument `x`"),
     ):
+        guard(session.stand_in("double"))(np.ones(2))
+
+
+def test_the_line_at_fault_is_told_by_the_other_process():
+    program = """
+exec(compile("def double(x):\\n    return 2 / (x[0] * 0)", "<a cell>", "exec"))
+functions = globals()
+"""
+    with student(program) as session, pytest.raises(CheckFailed, match="line 2 of its cell"):
         guard(session.stand_in("double"))([1])
+
+
+@pytest.mark.parametrize("value", ["None", "type('Odd', (), {'__dict__': property(len)})()"])
+def test_what_cannot_be_called_is_an_error_of_that_call(value):
+    program = f"functions = {{'double': {value}, 'half': lambda x: x / 2}}"
+    with student(program) as session:
+        with pytest.raises(CheckFailed, match="raised TypeError"):
+            guard(session.stand_in("double"))(1)
+        assert guard(session.stand_in("half"))(1) == 0.5

@@ -1,6 +1,5 @@
-"""What students chose is inert wherever it comes out: tables, terminal, pages, nbgrader's views."""
+"""What students chose is inert wherever results come out: in tables, the terminal, pages."""
 
-import base64
 import csv
 import html
 import io
@@ -8,30 +7,18 @@ import json
 import math
 import re
 import signal
-import struct
 import sys
 import time
 from collections import Counter
 from contextlib import redirect_stdout
 from dataclasses import replace
 from datetime import UTC, datetime
-from html.parser import HTMLParser
-from pathlib import Path
 from unicodedata import category, normalize
 from urllib.parse import unquote
 
-import mistune
-import nbformat
-import nbgrader
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from nbconvert.exporters import HTMLExporter
-from nbconvert.filters.ansi import ansi2html
-from nbconvert.filters.highlight import Highlight2HTML
-from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
-from nbformat.v4 import new_code_cell, new_markdown_cell
-from traitlets.config import Config
 
 from autograder import grade as grader
 from autograder import run
@@ -39,42 +26,15 @@ from autograder.intake import choices
 from autograder.intake.collect import Aside
 from autograder.intake.files import shown
 from autograder.intake.reading import Read
-from autograder.judge.judge import _note, plain_long_lines
 from autograder.judge.outcome import Outcome
-from autograder.labs import build
 from autograder.results import exports, report, table
 from autograder.results.gradebook import Grade
-from autograder.sandbox.inert import PNG, inert_output
 from autograder.sandbox.inside import clean
+from tests.hostile.texts import ATTACKS, HARMFUL, seeded, texts
+from tests.pages import Structure
 from tests.tiny import TINY
 
 pytestmark = pytest.mark.grader
-
-# Bounded, and the same each time.
-seeded = settings(max_examples=80, deadline=None, derandomize=True, database=None)
-
-ATTACKS = [
-    "=cmd|'/C calc'!A0", "+1+1", "-1+1", "@SUM(1)", "\t=1+1", "\r=1+1", "\n=1+1", "\0=1", "\x0b=1",
-    "\uff1dcmd",
-    "\uff0b1", "\uff0d1", "\uff20A1", "\ufe621", "\ufe66cmd", "\u207c1", "\u22121", "\ufb291",
-    "ann;=1+1", "ann\t=1+1", "ann,=1+1", "ann|=1+1", "ann\r\n=1+1", 'ann";"=1+1', 'ann","=1+1',
-    "ann; =1+1", "ann;\u200b=1+1", "ann;\u00a0\uff1d1", "ann;\u3164=1", 'ann;"=1+1";x', "ann =1+1",
-    "  =1", '"=1"', "\ufeff=1", "\u2066=1", '=HYPERLINK("http://evil.example","x")', "-", "=",
-    "ann\u2028=1", "a; - 1", "x;-", "\ud800=1", "\u200c=1", "sep=;", "ann;=\n", "ann:=1",
-    "\x1b[2J\x1b[31mbob  10", "ann\nbob  10  5", "a\rbob", "\x9b2J", "a\x08\x08\x08b", "\u202eevil",
-    "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onmouseover='alert(1)",
-    "</pre></style></title></textarea><svg onload=alert(1)>", "<!--", "]]>", "{{ 7*7 }}", "{% raw",
-    "javascript:alert(1)", "&lt;script&gt;", "[x](javascript:1)", "$\\href{javascript:1}{x}$",
-    "```\n<script>alert(1)</script>\n```", "~~~\n<b>", "$$<script>$$", "`" * 50, "a" * 50_000,
-    "字" * 500, "e" + "\u0301" * 500, "\ud800", "a\udfffb", "\u202e\u2066\u200f", "", " ", "\0",
-]  # fmt: skip
-
-
-def texts(most=40):
-    """Attacks, all of Unicode, and what the marks in question and any text give together."""
-    marks = st.sampled_from([*clean.BEGINS, *"\t\r\n ;,|:\"'`<>&/\\", *"\0\u200b\u3164\ufeffa1)"])
-    pieces = st.lists(st.one_of(marks, st.characters(codec=None)), max_size=most).map("".join)
-    return st.one_of(st.sampled_from(ATTACKS), pieces)
 
 
 def graded(text, student="ann", **changes):
@@ -94,9 +54,6 @@ def collected(text, **changes):
 
 
 GRADE = Grade(dict.fromkeys(TINY.checks, -1.5), penalty=2.0)
-
-
-HARMFUL = set("\0\x1b\x9b\r\u202e\u2066\ufeff\u2028")
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -250,32 +207,6 @@ def test_an_ascii_terminal_costs_nothing(monkeypatch):
 # --- pages ----------------------------------------------------------------------------------------
 
 
-class Structure(HTMLParser):
-    """The tags of a page with the names of their attributes, and what could be active in it."""
-
-    ADDRESSES = ("href", "src", "action", "data", "formaction", "srcset", "xlink:href", "poster")
-    ACTIVE = ("script", "iframe", "object", "embed", "form", "base", "link", "frame", "applet")
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.active = [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, *sorted(name for name, _ in attributes)))
-        if tag in self.ACTIVE:
-            self.active.append((tag, attributes))
-        for name, value in attributes:
-            value = re.sub(r"\s", "", value or "").lower()
-            outside = re.match(r"[a-z][a-z0-9+.-]*:|//", value)
-            harmless = value.startswith(("data:image/png;base64,", "#"))
-            if name.startswith("on") or (name in self.ADDRESSES and outside and not harmless):
-                self.active.append((tag, name, value))
-
-    handle_startendtag = handle_starttag
-
-
 def pages(folder, said):
     """Return the pages and the results.json of a class: each one's texts are all the same one."""
     keys = [clean.key(f"{number}-{text}") for number, text in enumerate(said)]
@@ -369,234 +300,3 @@ def test_no_pattern_is_slow(unit):
     clean.key(text)
     clean.literal(text)
     assert time.process_time() - began < 1
-
-
-# --- nbgrader's own views -------------------------------------------------------------------------
-
-FORMGRADER = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
-    "rkJggg=="
-)
-
-
-def outputs_of(text):
-    """Return outputs with a text in every place that a kernel fills."""
-    bundle = {
-        kind: text
-        for kind in (
-            "text/plain", "text/html", "text/latex", "text/markdown", "image/svg+xml", "text/x",
-            "application/javascript", "text/vnd.mermaid", "application/pdf", "image/jpeg",
-            "application/vnd.jupyter.widget-view+json", "image/png", text,
-        )
-    }  # fmt: skip
-    metadata = {text: text, "width": f"1 {text}", "image/png": {"width": f"1 {text}", "alt": text}}
-    metadata |= {
-        "filenames": {"image/png": text},
-        "text/html": {"isolated": True},
-        "needs_background": text,
-    }
-    common = {"metadata": metadata, "execution_count": text, text: text}
-    yield {"output_type": "stream", "name": "stdout", "text": text}
-    yield {"output_type": "stream", "name": text, "text": f"\x1b[31m{text}"}
-    yield {
-        "output_type": "error",
-        "ename": text,
-        "evalue": text,
-        "traceback": [text, f"\x1b[1m{text}"],
-    }
-    for kind in ("display_data", "execute_result"):
-        yield {"output_type": kind, "data": bundle, **common}
-        yield {"output_type": kind, "data": bundle | {"image/png": PIXEL}, **common}
-        yield {"output_type": kind, "data": {"text/html": text, "text/latex": text}, **common}
-    yield {"output_type": text, "data": bundle, **common}
-
-
-def executed(said):
-    """Return an executed notebook, whose texts are the student's; a cell holds one of them."""
-    notebook = build.solution(TINY)
-    for text in said:
-        kept = [out for out in map(inert_output, outputs_of(text)) if out is not None]
-        notebook.cells.append(new_code_cell(clean.source(text), outputs=kept))
-        for note in (_note("x", []), _note("x", [text, text])):
-            note.id = f"note-{len(notebook.cells)}"
-            notebook.cells.append(note)
-        notebook.cells.append(new_markdown_cell(clean.literal(text)))
-    for cell in notebook.cells:
-        if "nbgrader" in cell.metadata:
-            cell.metadata.nbgrader |= {"score": 0, "points": 1, "comment": ""}
-    return notebook
-
-
-def seen(template, said):
-    """Return the page that nbgrader's feedback or formgrader makes of an executed notebook."""
-    config = Config()
-    config.HTMLExporter.template_name = template
-    config.HTMLExporter.extra_template_basedirs = [str(FORMGRADER)]
-    config.HTMLExporter.extra_template_paths = [
-        str(FORMGRADER.parent / "static/node_modules/bootstrap/dist/css")
-    ]
-    config.HTMLExporter.preprocessors = [CSSHTMLHeaderPreprocessor]
-    # Both are put into the page unescaped: the gradebook's names of a student too must be keys.
-    key = clean.key("".join(said))
-    about = {"notebook": TINY.name, "score": 0, "max_score": 10, "late_penalty": 0}
-    resources = {
-        "nbgrader": about, "notebook_id": TINY.name, "assignment_id": TINY.name, "index": 0,
-        "submission_id": "1", "total": 1, "base_url": "", "student": key, "last_name": key,
-        "first_name": key, "notebook_path": f"autograded/{key}/{TINY.name}/{TINY.name}.ipynb",
-    }  # fmt: skip
-    page, _ = HTMLExporter(config=config).from_notebook_node(executed(said), resources)
-    return Structure(page)
-
-
-@pytest.mark.parametrize("template", ["feedback", "formgrade"])
-def test_nothing_of_a_students_is_active_in_nbgraders_views(template):
-    @settings(seeded, max_examples=2)
-    @given(st.lists(texts(), min_size=6, max_size=10))
-    @example(ATTACKS)
-    def check(said):
-        usual, page = seen(template, ["x"] * len(said)), seen(template, said)
-        assert page.active == usual.active  # nbgrader's own scripts
-        # Highlighted code is in spans, and an output that is left out in no div.
-        tags = [Counter(each.tags) for each in (page, usual)]
-        for each in tags:
-            for tag in ("span", ("span", "class"), ("span", "class", "style"), ("span", "style")):
-                each.pop(tag if isinstance(tag, tuple) else (tag,), None)
-        assert tags[0] == tags[1]
-
-    check()
-
-
-def test_what_stays_of_an_output():
-    html = {"text/html": "<b>", "text/plain": "bold", "image/png": PIXEL}
-    metadata = {"image/png": {"width": "1 onload=alert(1)"}}
-    shown = {"output_type": "display_data", "data": html, "metadata": metadata}
-    assert inert_output(shown) == {
-        "output_type": "display_data", "metadata": {},
-        "data": {"text/plain": "bold", "image/png": PIXEL},
-    }  # fmt: skip
-    coloured = {
-        "output_type": "error",
-        "ename": "E",
-        "evalue": "v",
-        "traceback": ["\x1b[31mE", "a"],
-    }
-    assert inert_output(coloured).traceback == ["\x1b[31mE", "a"]
-    printed = {"output_type": "stream", "name": "x", "text": "\x1b[31m1%\r2%\n\x1b[2J"}
-    assert inert_output(printed) == {
-        "output_type": "stream", "name": "stdout", "text": "1%\r2%\n\N{REPLACEMENT CHARACTER}[2J",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "picture",
-    [
-        "", "x", "é", PIXEL[:-4] + "!!!!", PIXEL[:20],
-        base64.b64encode(b"\xff\xd8\xff" + bytes(40)).decode(),
-        base64.b64encode(b"<svg onload=alert(1)>" + bytes(40)).decode(),
-        base64.b64encode(PNG + b"\0\0\0\rIHDR" + struct.pack(">II", 60_000, 60_000)).decode(),
-    ],
-)  # fmt: skip
-def test_what_is_no_picture_is_not_kept(picture):
-    shown = {"output_type": "display_data", "data": {"image/png": picture}, "metadata": {}}
-    assert inert_output(shown) is None
-
-
-@seeded
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.floats() | texts(5),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts(2), inner, max_size=3),
-        max_leaves=6,
-    ),
-    st.sampled_from(["stream", "error", "display_data", "execute_result"]),
-)
-def test_whatever_a_kernel_sends_becomes_a_valid_output_or_none(nonsense, kind):
-    names = ("name", "text", "ename", "evalue", "traceback", "data", "metadata", "execution_count")
-    for output in (
-        {"output_type": kind} | dict.fromkeys(names, nonsense),
-        {"output_type": kind, "data": {"text/plain": nonsense, "image/png": nonsense}},
-        {"output_type": nonsense},
-        {"output_type": "error", "traceback": [nonsense, "a"]},
-        {},
-    ):
-        made = inert_output(output)
-        if made is not None:
-            nbformat.v4.nbbase.validate(made, "output")
-            assert json.dumps(made, allow_nan=False).encode("utf-8")
-
-
-def test_many_colours_do_not_stop_the_formgrader():
-    error = {"output_type": "error", "ename": "", "evalue": "", "traceback": ["\x1b[m" * 300_000]}
-    began = time.process_time()
-    for line in inert_output(error).traceback:
-        ansi2html(line)
-    assert time.process_time() - began < 2
-
-
-@pytest.mark.parametrize("unit", ["a.", "(", "'''", "f'{", "\\", "0_", "!ls "])
-def test_code_of_any_length_is_shown_in_no_time(unit):
-    notebook = build.solution(TINY)
-    notebook.cells.append(new_code_cell(unit * (100_000 // len(unit))))
-    plain_long_lines(notebook)
-    marked = [cell for cell in notebook.cells if "magics_language" in cell.metadata]
-    assert marked == notebook.cells[-1:]
-    began = time.process_time()
-    Highlight2HTML(pygments_lexer="ipython3")(marked[0].source, metadata=marked[0].metadata)
-    assert time.process_time() - began < 2
-
-
-# --- the words themselves -------------------------------------------------------------------------
-
-
-@seeded
-@given(texts())
-@example(" . .x")
-def test_a_key_is_inert(text):
-    key = clean.key(text)
-    assert key == clean.key(key) and 0 < len(key.encode("utf-8")) <= 120
-    assert not set(key) & set('<>"&\\/`\0\n;#?%{}|$!~^') and key.isprintable()
-    assert not key.startswith(".") and key.strip() == key
-
-
-def test_long_texts_are_cleaned_in_no_time():
-    began = time.process_time()
-    for text in (
-        "\u00e9",
-        "\u0301",
-        "a\u0301\u0301\u0301\u0301",
-        "\U0001e000",
-        "\ud800",
-        "\x1b[",
-        "\x1b[m",
-    ):
-        clean.output(text * (1_000_000 // len(text)))
-    assert time.process_time() - began < 5
-
-
-@seeded
-@given(texts(), st.integers(0, 3))
-def test_what_is_clean_is_clean_again_and_steers_no_terminal(text, colours):
-    coloured = clean.output(f"\x1b[31m{text}\x1b[0m\x1b[m", colours)
-    assert coloured.count("\x1b") == min(colours, 3 + len(re.findall(clean.COLOUR, text)))
-    for made, kept in (
-        (clean.line(text), ""), (clean.lines(text), "\n\t"), (clean.output(text), "\n\t\r"),
-        (re.sub(clean.COLOUR, "", coloured), "\n\t\r"),
-    ):  # fmt: skip
-        made.encode("utf-8")
-        assert not any(
-            category(character) in clean.HOSTILE and character not in kept + clean.JOINERS
-            for character in made
-        )
-        assert not re.search(f"[{clean.MARKS}]{{5}}", made)
-    assert clean.line(clean.line(text, 400), 400) == clean.line(text, 400) or len(text) > 400
-    honest = "Zoë, אַבְּרָהָם, می‌خواهم, 字, नमस्ते, 👩‍🔬"
-    assert clean.line(honest) == clean.lines(honest) == clean.output(honest) == honest
-
-
-@seeded
-@given(texts())
-def test_a_literal_is_one_block(text):
-    tokens = mistune.create_markdown(renderer=None)(clean.literal(text))
-    assert [token["type"] for token in tokens] == ["block_code"]
-    assert tokens[0]["raw"].rstrip("\n") == clean.lines(text).rstrip("\n")

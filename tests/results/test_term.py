@@ -11,7 +11,7 @@ from traitlets.config import Config
 from autograder.results import gradebook
 from autograder.results.table import MOST_NAME, shown
 from tests.results.test_rescoring import MASTER, NEW
-from tests.tiny import FIXTURES, answered, double, grade, rows
+from tests.tiny import FIXTURES, answered, double, grade, graded_now, rows
 
 pytestmark = pytest.mark.grader
 
@@ -24,11 +24,6 @@ Student,ID,SIS User ID,SIS Login ID,Section,Lab 00 (99),Submitted
 "Cruz, Cy",14,S4,ccruz,B,,2026-11-02
 """
 WRONG = "def length(x, y):\n    return x + y"
-
-
-def graded_now(stdout):
-    lines = [line for line in stdout.splitlines() if line.startswith("[")]
-    return [line.split("  ")[1].split(":")[0] for line in lines]
 
 
 def _with(config, more):

@@ -24,8 +24,8 @@ from autograder.labs import build
 from autograder.results import gradebook
 from tests.results.test_exports import moodles_reading
 from tests.results.test_rescoring import MASTER, NEW
-from tests.results.test_term import _with, graded_now
-from tests.tiny import FIXTURES, TINY, answered, double, grade
+from tests.results.test_term import _with
+from tests.tiny import FIXTURES, TINY, answered, double, grade, graded_now
 
 pytestmark = pytest.mark.grader
 

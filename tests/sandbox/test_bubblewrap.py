@@ -1,4 +1,4 @@
-"""The sandbox's program: the newest that works, from the system or the environment."""
+"""The sandbox's program: the newest that works, from the system or the environment, or none."""
 
 import os
 import re
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox import bubblewrap
+from autograder.sandbox import bubblewrap, confine
+from autograder.sandbox.confine import NONE
 
 
 @pytest.fixture
@@ -84,3 +85,22 @@ def test_a_program_that_cannot_be_started_does_not_work(tmp_path):
     os.chmod(tmp_path / "bwrap", 0o755)
     for path in (tmp_path / "bwrap", tmp_path / "none"):
         assert bubblewrap._version(str(path)) == () and not bubblewrap._works(str(path))
+
+
+def test_without_bubblewrap_it_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(bubblewrap, "_from_wheel", lambda: None)
+    with pytest.raises(confine.NoSandbox, match=r"apt-get install bubblewrap.*none-INSECURE"):
+        confine.require()
+    confine.require(NONE)
+
+
+def test_where_bubblewrap_fails_it_says_why(monkeypatch, tmp_path):
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(bubblewrap, "_from_wheel", lambda: None)
+    monkeypatch.setattr(bubblewrap, "remedy", lambda: "allow them")
+    with pytest.raises(confine.NoSandbox, match=r"No permissions.*: allow them.*none-INSECURE"):
+        confine.require()

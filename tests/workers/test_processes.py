@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autograder.workers import cluster, processes
-from tests.processes import has_ended
+from tests.processes import has_ended, wait_for
 
 pytestmark = pytest.mark.grader
 
@@ -77,10 +77,7 @@ def test_who_stops_iterating_ends_them_with_all_that_they_started(tmp_path):
     file = tmp_path / "pids"
     ends = processes.each(act, [("return", 1), ("daemon", str(file))], 2, 600)
     next(ends)
-    deadline = time.monotonic() + 60
-    while not file.exists() or not file.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: file.exists() and file.read_text(), 60)
     ends.close()
     assert all(has_ended(int(pid)) for pid in file.read_text().split())
 

@@ -11,7 +11,7 @@
 #
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the exercise's cell, then
 # the checks: they try your function on fresh random inputs and tell you which property is missing. Your function
-# must not change the lists and dictionaries that it gets: other cells use them. Stuck? Open the hint.
+# must leave its arguments unchanged: other cells use them. Stuck? Open the hint.
 
 # %% [markdown]
 # ## Set-up

@@ -32,9 +32,9 @@ def serve(namespace: dict[str, Any]) -> None:
             _reply({wanted: _describe(namespace, wanted) for wanted in args})
             continue
         function = namespace.get(name)
-        function = _on_copies(function) if run is None else _at_home(function, *run)
+        call = _on_copies(function) if run is None else _at_home(function, *run)
         with np.errstate(**errors):  # as they are where it is called from
-            _call(function, args, kwargs)
+            _call(call, args, kwargs, function)
 
 
 def _reply(header: dict[str, Any], *values: Any) -> None:
@@ -48,9 +48,12 @@ def _describe(namespace: dict[str, Any], name: str) -> str:
 
 
 def _on_copies(student: Any) -> Any:
-    from labkit import checks  # which takes a second to import, and may be of a broken notebook
+    def call(*args: Any, **kwargs: Any) -> Any:
+        from labkit import checks
 
-    return checks.on_copies(student)
+        return checks.on_copies(student)(*args, **kwargs)
+
+    return call
 
 
 def _at_home(student: Any, module: str, name: str) -> Any:
@@ -63,7 +66,8 @@ def _at_home(student: Any, module: str, name: str) -> Any:
     return call
 
 
-def _call(function: Any, args: tuple, kwargs: dict[str, Any]) -> None:
+def _call(function: Any, args: tuple, kwargs: dict[str, Any], student: Any = None) -> None:
+    """Reply with what a function returns, or with its exception and where in `student` it arose."""
     try:
         # Encoding it calls the student's code too: iterators, conversions.
         _reply({}, function(*args, **kwargs))
@@ -71,7 +75,7 @@ def _call(function: Any, args: tuple, kwargs: dict[str, Any]) -> None:
         raise
     except BaseException as error:
         kinds = [kind.__name__ for kind in type(error).__mro__]
-        _reply({"kinds": kinds, "text": _text(error), "place": _place(function, error)})
+        _reply({"kinds": kinds, "text": _text(error), "place": _place(student, error)})
 
 
 def _text(error: BaseException) -> str:
@@ -81,11 +85,11 @@ def _text(error: BaseException) -> str:
         return "(its message cannot be shown)"
 
 
-def _place(function: Any, error: BaseException) -> str:
+def _place(student: Any, error: BaseException) -> str:
     from labkit import checks
 
     with contextlib.suppress(Exception):
-        return checks.place(function, error)
+        return checks.place(student, error)
     return ""
 
 

@@ -36,6 +36,9 @@ REFUSED = {
         "mq_open": 240, "mq_unlink": 241, "mq_timedsend": 242, "mq_timedreceive": 243,
         "mq_notify": 244, "mq_getsetattr": 245, "memfd_create": 319, "memfd_secret": 447,
     },
+    "pages lent to pipes and sockets: a byte holds a whole one, of 2 MB even, that nobody maps": {
+        "splice": 275, "tee": 276, "vmsplice": 278, "sendfile": 40,
+    },
     "counted for the user, or the machine, whom kernels share with others": {
         "inotify_init": 253, "inotify_init1": 294, "io_setup": 206,
     },
@@ -76,6 +79,7 @@ _SETLK, _SETLKW = 6, 7
 _SETSOCKOPT, _SOL_SOCKET, _SNDBUF, _RCVBUF = 54, 1, 7, 8
 # Programs of one's own on a socket, or, by the older call, of this kind: 100 KB each, and a MB.
 _SOCKETS_FILTERS = (26, 50, 51, 52)
+_ZEROCOPY = 60  # sends what it is lent, as splice does
 _PRCTL, _SET_SECCOMP = 157, 22
 # The limit of core dumps stays what it is: see jail.NO_CORE.
 _SETRLIMIT, _PRLIMIT, _CORE = 160, 302, 4
@@ -127,7 +131,7 @@ def program() -> bytes:
             _argument(1), *_unless(_EQUAL, _SOL_SOCKET, [_answer(_ALLOW)]),
             _argument(2),
             *(step for size in (_SNDBUF, _RCVBUF) for step in _if(_EQUAL, size, [_pretend()])),
-            *(s for kind in _SOCKETS_FILTERS for s in _if(_EQUAL, kind, [_refuse()])),
+            *(s for kind in (*_SOCKETS_FILTERS, _ZEROCOPY) for s in _if(_EQUAL, kind, [_refuse()])),
             _answer(_ALLOW),
         ]),
         *_if(_EQUAL, _PRCTL, [

@@ -86,10 +86,11 @@ def _status(process: int) -> tuple[int, dict[str, int]]:
 def _status_of(thread: int) -> dict[str, int]:
     found = {"Threads": 0, "VmRSS": 0, "VmPTE": 0}  # the latter two in KiB
     with suppress(OSError):
-        for line in Path(f"/proc/{thread}/status").read_text("utf-8", "replace").splitlines():
-            name, _, value = line.partition(":")
-            if name in found:
-                found[name] = int(value.split()[0])
+        # A name can have any character in it that ends a line but this one.
+        for line in Path(f"/proc/{thread}/status").read_bytes().split(b"\n"):
+            name, _, value = line.partition(b":")
+            if (key := name.decode("latin-1")) in found:
+                found[key] = int(value.split()[0])
     return found
 
 

@@ -34,9 +34,10 @@ def clip_per_example(per_example_grads, l2_norm_clip):
     factors = l2_norm_clip / tf.maximum(tf.sqrt(squares), l2_norm_clip)
     return [tf.einsum("b,b...->b...", factors, g) for g in per_example_grads]
 
-# %% right="in place"
+# %% right="copies, clipped in place"
 def clip_per_example(per_example_grads, l2_norm_clip):
     total = 0
+    per_example_grads = [g.copy() for g in per_example_grads]
     for g in per_example_grads:
         total = total + (g.astype(np.float64) ** 2).sum(axis=tuple(range(1, g.ndim)))
     with np.errstate(divide="ignore"):
@@ -127,3 +128,4 @@ def clip_per_example(per_example_grads, l2_norm_clip):
         (g * factor.reshape(-1, *[1] * (g.ndim - 1))).astype(np.float32)
         for g in per_example_grads
     ]
+# %% wrong="clips the caller's gradients" of="copies, clipped in place" edit={"g.copy()": "g"} loses={"norms_are_bounded": "changes its argument `per_example_grads`", "short_gradients_are_untouched": "changes its argument `per_example_grads`", "long_gradients_keep_their_direction": "changes its argument `per_example_grads`"}

@@ -10,13 +10,6 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
         result.append((g + noise) / expected_batch_size)
     return result
 
-# %% right="each array written over"
-def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
-    for g in clipped_sum:
-        g += rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)
-        g /= expected_batch_size
-    return clipped_sum
-
 # %% right="noise after the division, scaled to match"
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     scale = noise_multiplier * l2_norm_clip / expected_batch_size

@@ -24,10 +24,11 @@ def federated_round(weights, parties, gradient, learning_rate):
         mean = mean + (gradient(weights, x, y) - mean) * len(y) / seen
     return weights - learning_rate * mean
 
-# %% right="shares times stacked gradients, in place"
+# %% right="shares times stacked gradients, on a copy"
 def federated_round(weights, parties, gradient, learning_rate):
     sizes = np.array([len(y) for _, y in parties])
     grads = np.stack([gradient(weights, *party) for party in parties])
+    weights = weights.copy()
     weights -= learning_rate * (sizes / sizes.sum()) @ grads
     return weights
 
@@ -70,7 +71,7 @@ def federated_round(weights, parties, gradient, learning_rate):
 def federated_round(weights, parties, gradient, learning_rate):
     n = sum(len(y) for _, y in parties)
     for x, y in parties:
-        weights -= learning_rate * len(y) / n * gradient(weights, x, y)
+        weights = weights - learning_rate * len(y) / n * gradient(weights, x, y)
     return weights
 
 # %% wrong="forgets to return" edit={"return weights": "weights = weights"} loses={"a_round_is_a_centralised_step": "return", "equal_parties_count_equally": "return", "each_party_computes_on_its_own_data": "return"}
@@ -108,3 +109,4 @@ def federated_round(weights, parties, gradient, learning_rate):
     sizes = np.array([len(y) for _, y in parties]).astype(np.uint8)
     grads = np.array([gradient(weights, x, y) for x, y in parties])
     return weights - learning_rate * np.average(grads, axis=0, weights=sizes)
+# %% wrong="moves the caller's weights" of="shares times stacked gradients, on a copy" edit={"weights = weights.copy()": "pass"} loses={"a_round_is_a_centralised_step": "changes its argument `weights`", "equal_parties_count_equally": "changes its argument `weights`", "each_party_computes_on_its_own_data": "changes its argument `weights`"}

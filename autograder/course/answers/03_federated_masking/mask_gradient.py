@@ -93,7 +93,7 @@ def mask_gradient(grad, party, masks):
     return grad
 
 # %% wrong="forgets to return" edit={"return grad": ""} loses={"masks_cancel_in_the_sum": "return", "the_smaller_id_adds": "return", "exact_modulo_2_to_the_32": "return"}
-# %% wrong="changes the party's own gradient" edit={"grad = grad + mask": "grad += mask", "grad = grad - mask": "grad -= mask"} loses={"the_smaller_id_adds": "Work on a copy"}
+# %% wrong="changes the party's own gradient" edit={"grad = grad + mask": "grad += mask", "grad = grad - mask": "grad -= mask"} loses={"masks_cancel_in_the_sum": "changes its argument `grad`", "the_smaller_id_adds": "changes its argument `grad`", "exact_modulo_2_to_the_32": "changes its argument `grad`"}
 
 # %% wrong="stays int64 after the modulo" loses={"exact_modulo_2_to_the_32": "is int64 where uint32 is wanted"}
 def mask_gradient(grad, party, masks):

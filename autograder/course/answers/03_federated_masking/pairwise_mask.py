@@ -301,3 +301,13 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 # %% wrong="digits that run together" of="solution" edit={"b\" %d \" % end": "b\"%d\" % end", "b\"round %d\"": "b\"%d\""} loses={"no_two_pairs_share_a_mask": "written one after the other, id and round"}
 
 # %% wrong="only the smaller id" of="solution" edit={"b\" %d \" % end": "b\" %d \" % min(party, other)"} loses={"no_two_pairs_share_a_mask": "are the same, but for the sign. The"}
+
+# %% wrong="the last digits of the ids" loses={"no_two_pairs_share_a_mask": "announced party"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        i, j = sorted((party, other))
+        context = b"%d %d %d " % (round_number, i % 10, j % 10) + public_keys[i] + public_keys[j]
+        mask = secagg.expand(private_key.agree(public_keys[other], context=context), length)
+        total = total + mask if party < other else total - mask
+    return total

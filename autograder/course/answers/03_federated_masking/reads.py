@@ -61,7 +61,7 @@ def reads(compute, data):
             found.add(name)
     return found
 
-# %% wrong="changes the caller's arrays" loses={"the_data_stay_as_they_were": "work on copies", "nobody_is_accused_wrongly": "ONE array at a time"}
+# %% wrong="changes the caller's arrays" loses={"whatever_is_read_is_found": "changes its argument `data`", "the_data_stay_as_they_were": "work on copies", "nobody_is_accused_wrongly": "changes its argument `data`"}
 def reads(compute, data):
     before, found = compute(data), set()
     for name in data:
@@ -71,7 +71,7 @@ def reads(compute, data):
             found.add(name)
     return found
 
-# %% wrong="leaves the last array changed" loses={"whatever_is_read_is_found": "misses", "the_data_stay_as_they_were": "work on copies"}
+# %% wrong="leaves the last array changed" loses={"whatever_is_read_is_found": "changes its argument `data`", "the_data_stay_as_they_were": "work on copies", "nobody_is_accused_wrongly": "changes its argument `data`"}
 def reads(compute, data):
     before, found, last = compute(data), set(), None
     for name in list(data):

@@ -1,5 +1,6 @@
-# %% right="in place"
+# %% right="a copy, changed in place"
 def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    masked_sum = masked_sum.copy()
     for party in survivors:
         masked_sum -= secagg.expand(self_seeds[party], masked_sum.size)
     for (i, j), seed in pair_seeds.items():
@@ -103,7 +104,7 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
 
 # %% wrong="stays int64 after the modulo" of="int64, then modulo" edit={"(total % 2**32).astype(np.uint32)": "total % 2**32"} loses={"self_masks_come_off": "keep uint32", "dropouts_masks_come_off": "int64"}
 # %% wrong="float32" of="solution" edit={"total = masked_sum": "total = masked_sum.astype(np.float32)"} loses={"self_masks_come_off": "float", "dropouts_masks_come_off": "float"}
-# %% wrong="the last survivor's self mask stays" of="in place" edit={"in survivors": "in survivors[:-1]"} loses={"self_masks_come_off": "and the sum is", "dropouts_masks_come_off": "and the sum is"}
+# %% wrong="the last survivor's self mask stays" of="a copy, changed in place" edit={"in survivors": "in survivors[:-1]"} loses={"self_masks_come_off": "and the sum is", "dropouts_masks_come_off": "and the sum is"}
 # %% wrong="ids in order" of="solution" edit={"for seed in self_seeds.values()": "for seed in [self_seeds[i] for i in range(len(survivors))]"} loses={"self_masks_come_off": "raised KeyError", "dropouts_masks_come_off": "raised KeyError"}
 # %% wrong="a pair's sign by the first survivor" of="solution" edit={"smaller in survivors": "smaller < survivors[0]"} loses={"dropouts_masks_come_off": "`unmask` gives"}
 # %% wrong="a list of 784 numbers" of="solution" edit={"secagg.expand(seed, len(total))\n    for": "secagg.expand(seed, 784)\n    for"} loses={"self_masks_come_off": "raised ValueError", "dropouts_masks_come_off": "raised ValueError"}
@@ -132,3 +133,4 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
         mask = secagg.expand(seed, len(total))
         total = total - mask if alive == i else total + mask
     return total
+# %% wrong="changes the caller's sum" of="a copy, changed in place" edit={"masked_sum = masked_sum.copy()": "pass"} loses={"self_masks_come_off": "changes its argument `masked_sum`", "dropouts_masks_come_off": "changes its argument `masked_sum`"}

@@ -45,32 +45,32 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     y = encrypted.least_squares(forward, lambda g: ((x @ g) * on) @ top, -forward(predictions) - gradient, damping)
     return y.argmax(axis=1)
 
-# %% wrong="the sign the wrong way round" loses={"labels_come_out_of_a_sum": "labels are right", "predictions_do_not_mislead": "labels are right"}
+# %% wrong="the sign the wrong way round" loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "labels are right"}
 def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     on = hidden > 0
     forward = lambda y: x.T @ ((y @ top.T) * on)
     y = encrypted.least_squares(forward, lambda g: ((x @ g) * on) @ top, gradient - forward(predictions), damping)
     return y.argmax(axis=1)
 
-# %% wrong="the largest residual" loses={"labels_come_out_of_a_sum": "labels are right", "predictions_do_not_mislead": "what is to be `target`"}
+# %% wrong="the largest residual" loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "what is to be `target`"}
 def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     on = hidden > 0
     r = encrypted.least_squares(lambda r: x.T @ ((r @ top.T) * on), lambda g: ((x @ g) * on) @ top, gradient, damping)
     return r.argmax(axis=1)
 
-# %% wrong="only the way back, nothing solved" loses={"labels_come_out_of_a_sum": "labels are right", "predictions_do_not_mislead": "labels are right"}
+# %% wrong="only the way back, nothing solved" loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "labels are right"}
 def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     on = hidden > 0
     target = x.T @ ((predictions @ top.T) * on) - gradient
     return (((x @ target) * on) @ top).argmax(axis=1)
 
-# %% wrong="forgets relu'" loses={"labels_come_out_of_a_sum": "labels are right", "predictions_do_not_mislead": "labels are right"}
+# %% wrong="forgets relu'" loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "labels are right"}
 def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     forward = lambda y: x.T @ (y @ top.T)
     y = encrypted.least_squares(forward, lambda g: (x @ g) @ top, forward(predictions) - gradient, damping)
     return y.argmax(axis=1)
 
-# %% wrong="h in place of relu'" loses={"labels_come_out_of_a_sum": "labels are right", "predictions_do_not_mislead": "labels are right"}
+# %% wrong="h in place of relu'" loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "labels are right"}
 def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     forward = lambda y: x.T @ ((y @ top.T) * hidden)
     y = encrypted.least_squares(forward, lambda g: ((x @ g) * hidden) @ top, forward(predictions) - gradient, damping)
@@ -119,7 +119,7 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     y = tf.linalg.lstsq(matrix, target[:, None], l2_regularizer=damping**2)
     return tf.argmax(tf.reshape(y, predictions.shape), axis=1)
 
-# %% wrong="counts from 1" of="solution" edit={"y.argmax(axis=1)": "y.argmax(axis=1) + 1"} loses={"labels_come_out_of_a_sum": "labels are right", "predictions_do_not_mislead": "labels are right"}
+# %% wrong="counts from 1" of="solution" edit={"y.argmax(axis=1)": "y.argmax(axis=1) + 1"} loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "labels are right"}
 # %% wrong="one-hot rows" of="solution" edit={"return y.argmax(axis=1)": "return np.eye(top.shape[1])[y.argmax(axis=1)]"} loses={"labels_come_out_of_a_sum": "is wanted", "predictions_do_not_mislead": "is wanted"}
-# %% wrong="the least likely label" of="solution" edit={"y.argmax(axis=1)": "y.argmin(axis=1)"} loses={"labels_come_out_of_a_sum": "the smallest entry", "predictions_do_not_mislead": "the smallest entry"}
-# %% wrong="damping dropped" of="solution" edit={", damping)": ")"} loses={"labels_come_out_of_a_sum": "without damping"}
+# %% wrong="the least likely label" of="solution" edit={"y.argmax(axis=1)": "y.argmin(axis=1)"} loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "the smallest entry"}
+# %% wrong="damping dropped" of="solution" edit={", damping)": ")"} loses={"labels_come_out_of_a_sum": "are those of the fit"}

@@ -1,0 +1,134 @@
+"""One submission's grade: by its seed, with a pool and without, and whatever dies in it."""
+
+import copy
+import time
+
+import nbformat
+import pytest
+
+from autograder.intake.rebuild import rebuild
+from autograder.judge import execution
+from autograder.judge.execution import Times
+from autograder.judge.judge import Order, Submission, Terms, judge
+from autograder.labs import build
+from autograder.labs.master import read_lab
+from autograder.sandbox import confine
+from autograder.sandbox.confine import NONE
+from autograder.sandbox.kernel import TimedOut
+from autograder.workers.ready import Unusable, ready
+from tests.hostile import MASTERS, solved
+from tests.tiny import TINY, answered
+
+pytestmark = pytest.mark.grader
+
+ARRAYS = read_lab(MASTERS["00_arrays"])
+
+
+@pytest.fixture(scope="module")
+def kernels():
+    """The pool of a lab whose own solution passes."""
+    with ready(ARRAYS, Terms()) as address:
+        yield address
+
+
+def graded(kernels, notebook, **terms):
+    rebuilt = rebuild(build.as_text(notebook).encode(), build.release(ARRAYS))
+    submission = Submission("x", rebuilt.notebook)
+    return judge(Order(submission, ARRAYS, Terms(**terms), kernels))[0]
+
+
+def test_a_seed_repeats_a_grade(kernels):
+    """The messages hold the values that were drawn."""
+    notebook = solved(ARRAYS).answer("centred", "def centred(x):\n    return x")
+    fresh, first, again = (graded(kernels, notebook, seed=seed) for seed in (None, 7, 7))
+    assert first.messages == again.messages != fresh.messages
+    assert (first.seed, again.seed) == (7, 7) and fresh.seed != 7
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_a_set_up_cell_undoes_what_came_before_it(kernels, pooled):
+    """In the pool it has run already, when an extra cell above it binds its names anew."""
+    notebook = solved(ARRAYS)
+    extra = nbformat.v4.new_code_cell("np = checks = Scale = fitted = None")
+    notebook.cells.insert(0, extra)
+    outcome = graded(kernels if pooled else None, notebook)
+    assert (sum(outcome.scores.values()), outcome.flags) == (15, [])
+
+
+def test_a_submission_is_left_as_it_is(kernels):
+    notebook = rebuild(build.as_text(solved(ARRAYS)).encode(), build.release(ARRAYS)).notebook
+    before = copy.deepcopy(notebook)
+    judge(Order(Submission("x", notebook, ("a repair",)), ARRAYS, Terms(), kernels))
+    assert notebook == before
+
+
+def test_without_a_pool_the_grade_is_the_same():
+    outcome = graded(None, solved(ARRAYS))
+    assert (sum(outcome.scores.values()), outcome.flags) == (15, [])
+    assert outcome.sandbox == "bwrap"
+
+
+def test_the_insecure_way_says_so_in_every_outcome():
+    outcome = graded(None, solved(ARRAYS), sandbox=NONE)
+    assert (sum(outcome.scores.values()), outcome.sandbox) == (15, NONE)
+    assert "INSECURE" in confine.BANNER
+
+
+def test_a_solution_that_fails_here_stops_the_class(tmp_path):
+    master = MASTERS["00_tiny"].read_text("utf-8").replace("return 2 * x", "return 3 * x")
+    (tmp_path / "00_tiny.py").write_text(master, "utf-8")
+    lab = read_lab(tmp_path / "00_tiny.py")
+    says = "loses 2 of 3 checks here; `doubles_integers` says"
+    with pytest.raises(Unusable, match=says), ready(lab, Terms()):
+        raise AssertionError
+
+
+def test_a_place_where_no_kernel_starts_fails_the_grading_not_the_student(tmp_path):
+    with pytest.raises(OSError, match="No such file"):
+        graded(tmp_path / "no-such-pool", solved(ARRAYS))
+
+
+# --- a kernel that is replaced --------------------------------------------------------------------
+
+
+def judged_tiny(cells=(), cell=120, **answers):
+    notebook = nbformat.reads(answered(**answers), as_version=4)
+    notebook.cells[1:1] = [nbformat.v4.new_code_cell(source) for source in cells]
+    rebuilt = rebuild(build.as_text(notebook).encode(), build.release(TINY))
+    terms = Terms(times=Times(cell=cell))
+    return judge(Order(Submission("x", rebuilt.notebook), TINY, terms))[0]
+
+
+def test_a_helper_of_ones_own_is_there_again_after_the_kernel_died():
+    dies = "import os\n\ndef double(x):\n    return os._exit(1) if isinstance(x, int) else 2 * x"
+    outcome = judged_tiny(
+        ["def squares(x, y):\n    return x * x + y * y"],
+        double=dies,
+        length="def length(x, y):\n    return squares(x, y) ** 0.5",
+    )
+    assert outcome.scores == {"doubles_integers": 0, "doubles_fractions": 3, "pythagoras": 5}
+
+
+def test_an_answer_that_is_too_large_does_not_wait_for_the_cells_time():
+    large = "import numpy as np\n\ndef double(x):\n    return np.zeros(1 << 26)"
+    began = time.monotonic()
+    outcome = judged_tiny(double=large, cell=300)
+    assert time.monotonic() - began < 300
+    assert outcome.scores == {"doubles_integers": 0, "doubles_fractions": 0, "pythagoras": 5}
+    assert "more than 256 MB" in outcome.messages["doubles_integers"]
+
+
+def test_a_verdict_that_was_given_stands_when_the_time_is_up(monkeypatch):
+    """The student's kernel is replaced after it, for which there is no time any more."""
+    real = execution._Listener.wait
+
+    def late(listener, deadline):
+        real(listener, deadline)
+        if listener.verdict is not None:
+            raise TimedOut
+
+    monkeypatch.setattr(execution._Listener, "wait", late)
+    monkeypatch.setattr(execution, "MOST_REPLACED", 0)
+    outcome = judged_tiny()
+    assert outcome.scores["doubles_integers"] == 2
+    assert sum(outcome.scores.values()) == 2 and outcome.status == "stopped"

@@ -1,0 +1,47 @@
+"""A class graded by a cluster, whose workers may die."""
+
+import os
+import signal
+
+import psutil
+import pytest
+from distributed import LocalCluster
+
+from autograder.workers import cluster
+from autograder.workers.ready import Unusable
+from tests.processes import has_ended, wait_for
+from tests.tiny import RIGHT, SLOW, entries, graded_now, rows, start, write_class
+
+pytestmark = pytest.mark.grader
+
+
+def test_a_cluster_grades_and_a_killed_worker_costs_nothing(tmp_path):
+    students = [f"student{number}" for number in range(6)]
+    folder = write_class(tmp_path / "in", **{name: {"double": SLOW} for name in students})
+    (folder / "broken.ipynb").write_text("{")
+    output = tmp_path / "out"
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
+        local_directory=str(tmp_path / "dask"),
+    ) as cluster:  # fmt: skip
+        workers = [worker.pid for worker in cluster.workers.values()]
+        run = start(
+            "--submissions", folder, "--output", output, "--executor", "dask",
+            "--scheduler", cluster.scheduler_address,
+        )  # fmt: skip
+        wait_for(lambda: len(entries(output)) >= 2 or run.poll() is not None)
+        family = psutil.Process(workers[0]).children(recursive=True)
+        os.kill(workers[0], signal.SIGKILL)
+        stdout, stderr = run.communicate(timeout=600)
+    assert (run.returncode, stderr) == (0, ""), stderr
+    assert all(has_ended(process.pid) for process in family)
+    found = rows(output)
+    assert sorted(graded_now(stdout)) == sorted([*students, "broken"])
+    assert all(found[name].items() >= RIGHT.items() for name in students)
+    assert found["broken"]["status"] == "broken"
+    assert len(entries(output)) == len(students) + 1
+
+
+def test_a_scheduler_that_is_not_there_is_one_clear_line(tmp_path):
+    with pytest.raises(Unusable, match=r"no Dask scheduler at tcp://127\.0\.0\.1:1"):
+        next(cluster.each([], "tcp://127.0.0.1:1", patience=1))
