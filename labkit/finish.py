@@ -231,8 +231,9 @@ def _advice(name: str) -> list[str]:
     if notebook.in_colab():
         return [f'To hand in, run `labkit.hand_in("{name}")`: it downloads this notebook.']
     file = notebook.path()
-    where = f"the file {file}" if file else f"the file {name}.ipynb, in the folder that you opened"
-    return [f"To hand in, save this notebook (Ctrl+S), then hand in {where}, as it is."]
+    where = file or f"{name}.ipynb, in the folder that you opened"
+    # The path on a line of its own: JupyterLab breaks longer lines in the middle of a word.
+    return [f"To hand in, save this notebook (Ctrl+S), then hand in this file, as it is:\n{where}"]
 
 
 def hand_in(name: str) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 # Okabe and Ito's palette, which stays distinct under the common kinds of colour blindness; the
 # line styles and markers say the same once more.
@@ -120,15 +122,26 @@ def lines(
         )
     if logx:
         axes.set_xscale("log")
+        _tick(axes.xaxis)
     elif all(float(value).is_integer() for _, _, (x, _) in drawn for value in x):
         axes.xaxis.get_major_locator().set_params(integer=True)  # no tick at round 2.5
     if logy:
         axes.set_yscale("log")
+        _tick(axes.yaxis)
     if right is None:
         axes.legend()
     else:
         figure.legend(loc="outside lower center", ncols=2)
     return Picture(figure, alt)
+
+
+def _tick(axis: Axis) -> None:
+    """Label a logarithmic axis at 1, 2 and 5 of each power of ten if it has few, else at these."""
+    low, high = axis.get_view_interval()
+    if high < 200 * low:  # else the labels between powers are many, and run into each other
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def brackets(

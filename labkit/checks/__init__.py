@@ -274,12 +274,17 @@ _MEANINGS = {
     r"'ShellTensor64' has no len": "TensorFlow's functions do not take ciphertexts; tf_shell has "
     "its own, such as `tf_shell.expand_dims` and `tf_shell.reduce_sum`.",
     r"Unsupported type for (reduce_sum|expand_dims)": "It is no ciphertext.",
+    r"Rotation key must be provided": "tf_shell.fast_reduce_sum adds slots up without one.",
     r"Cannot reduce_sum over polynomial_axis": "tf_shell.reduce_sum wants axes counted from the "
     "front, such as 2: it miscounts negative ones.",
     r"(?i)mismatch\w* polynomial degree": "Two things of different contexts were put together, "
     "such as a key of the notebook's and these ciphertexts. Whoever computes on ciphertexts has no "
     "key to them, and needs none.",
     r"Invalid broadcast between": "These are the shapes behind the first axis, the slots.",
+    r"non-persistent GradientTape": "Ask for all gradients in one call of `tape.gradient`, with a "
+    "list.",
+    r"Python integer -\d+ out of bounds for uint": "No unsigned integer is negative: subtract in "
+    "place of multiplying by -1.",
     r"'RemoteTensor' does not support ufuncs": "NumPy cannot reach a remote tensor: let its party "
     "compute, with `run` and a function of TensorFlow's.",
 }
@@ -293,7 +298,12 @@ def reason(error: BaseException) -> str:
         said = ""
     lines = said.strip().splitlines() or [shown(error)]
     text = lines[-1].strip() if lines[0].startswith("in user code") else "\n".join(lines)
+    if lines[0].startswith("Graph execution error"):
+        frames = [i for i, line in enumerate(lines) if line.startswith('  File "')]
+        text = "\n".join(lines[frames[-1] + 1 if frames else 1 :]).strip()
     text = re.sub(r"\{\{function_node [^}]*\}\} | \[Op:\w+\] name: *$", "", text)
+    text = re.sub(r" for '\{\{node [^}]*\}\} = \w+\[[^]]*\]\([^)]*\)'", "", text)
+    text = re.sub(r"\s*\[\[\{\{node [^}]*\}\}\]\]|\s*\[Op:\w+\]$", "", text)
     meaning = [m for pattern, m in _MEANINGS.items() if re.search(pattern, text)]
     return "\n".join([text, *meaning])
 

@@ -170,6 +170,9 @@ def _slips(grads: list[np.ndarray], l2_norm_clip: float) -> dict[str, np.ndarray
         "That is one norm over the whole batch; each example has a norm of its own.": factors(
             total
         ),
+        "That is a norm for each variable over the whole batch; each example has ONE over all.": (
+            factors(np.sqrt(np.sum(each**2, axis=1, keepdims=True)))
+        ),
         "That is min(1, C/‖g‖²); the norm is the square ROOT of the sum of squares.": factors(
             whole**2
         ),
@@ -341,7 +344,8 @@ def without_noise_it_is_the_mean(noisy_mean: Callable, rng: np.random.Generator)
         expected_batch_size, l2_norm_clip = rng.uniform(low, high), 10 ** rng.uniform(-2, 2)
         scale = 10 ** rng.uniform(-3, 3)
         sums = [
-            (scale * rng.uniform(1, 5, shape) * rng.choice([-1, 1], shape)).astype(np.float32)
+            # A variable of no dimension is an array, too.
+            np.asarray(scale * rng.uniform(1, 5, shape) * rng.choice([-1, 1], shape), np.float32)
             for shape in _shapes(rng)
         ]
         got = _noisy(noisy_mean, sums, l2_norm_clip, 0.0, expected_batch_size, student_rng(rng))
@@ -350,9 +354,9 @@ def without_noise_it_is_the_mean(noisy_mean: Callable, rng: np.random.Generator)
             worst = np.unravel_index(int(np.argmax(np.abs(mean - want))), want.shape)
             require(
                 bool(np.allclose(mean, want, rtol=ROUNDING, atol=0)),
-                f"With noise_multiplier 0 and expected_batch_size {expected_batch_size:.4g} "
-                f"{want[worst]:.4g} becomes of {total[worst]:.4g} in variable {i} of {len(sums)}, "
-                f"l2_norm_clip {l2_norm_clip:.3g}; you return {mean[worst]:.4g}.",
+                f"With noise_multiplier 0 and expected_batch_size {expected_batch_size:.4g} a sum "
+                f"of {total[worst]:.4g} in variable {i} of {len(sums)} becomes {want[worst]:.4g} "
+                f"(l2_norm_clip is {l2_norm_clip:.3g}); you return {mean[worst]:.4g}.",
             )
 
 
@@ -893,12 +897,19 @@ def _fitted(
     try:
         history = fit_with_library(model, optimizer, x, y, batch_size, epochs)
     except CheckFailed as failure:
-        if "input shapes: []" not in str(failure):
-            raise
-        raise CheckFailed(
-            "TensorFlow Privacy was given ONE loss for the whole batch, and cannot cut that into "
-            "microbatches: the losses were averaged. Keep one loss per example (reduction NONE)."
-        ) from None
+        if "input shapes: []" in str(failure):
+            raise CheckFailed(
+                "TensorFlow Privacy was given ONE loss for the whole batch, and cannot cut that "
+                "into microbatches: the losses were averaged. Keep one loss per example (reduction "
+                "NONE)."
+            ) from None
+        other_sizes = "a multiple of", "evenly divisible by"  # Keras's own batch size is 32
+        if any(words in str(failure) for words in other_sizes):
+            raise CheckFailed(
+                "TensorFlow Privacy was given batches of another size than batch_size = "
+                f"{batch_size}. Pass it, and all examples, on to model.fit."
+            ) from None
+        raise
     require(
         isinstance(getattr(history, "history", None), dict),
         f"`fit_with_library` returned {type(history).__name__}; return what `model.fit` returns.",
@@ -962,6 +973,9 @@ def _epsilon_slip(got: float, sigma: float, q: float, steps: int, *more: Any) ->
         ),
         "That is ε of a single step; the event is to be composed `steps` times.": (
             _library_epsilon(sigma, q, 1, *more)[0]
+        ),
+        "That is the best order. Return (epsilon, best order), in that order.": (
+            _library_epsilon(sigma, q, steps, *more)[1]
         ),
     }
     return likely(got, slips)

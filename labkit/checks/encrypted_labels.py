@@ -903,11 +903,17 @@ def _recovered(recover_labels: Callable, rng: np.random.Generator, spread: float
     hint = ""
     if np.array_equal(got, predictions.argmax(axis=1)):
         hint = " Yours are the network's predictions."
+    elif np.mean(got == (predictions - np.eye(classes)[labels]).argmax(axis=1)) > 0.9:
+        hint = " You looked for predictions − labels: what is to be `target`, to find the labels?"
+    elif right == 0 and got.max() < classes:
+        hint = (
+            " Each of yours is another class: is it −labels that you looked for, or the smallest "
+            "entry that you took?"
+        )
     require(
         right == batch,
-        f"{right} of {batch} labels are right, and the gradient's {features}·{units} equations "
-        f"determine all {batch}·{classes} unknowns: it is your map's value for predictions − "
-        f"labels.{hint}",
+        f"{right} of {batch} labels are right. The gradient is forward(predictions − labels), and "
+        f"its {features}·{units} equations determine all {batch}·{classes} unknowns.{hint}",
     )
 
 
@@ -1077,6 +1083,11 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
     got = _private(private_sum, rng, gradients, sensitivities, clip, noise)
     added = got - np.minimum(1, clip / sensitivities) @ gradients
     want, measured = noise * clip, float(np.sqrt(np.mean(added**2)))
+    require(
+        bool(np.ptp(added) > 1e-3 * want),
+        f"Every coordinate gets the same noise, {added[0]:.4g}: draw one number for each "
+        "(size=gradients.shape[1]).",
+    )
     said = (
         f"noise_multiplier {noise:.3f}, l2_norm_clip {clip:.3f}, {batch} examples: the noise on "
         f"each coordinate of the sum should have standard deviation {want:.4f}, and has "

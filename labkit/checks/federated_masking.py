@@ -143,6 +143,8 @@ def a_round_is_a_centralised_step(federated_round: Callable, rng: np.random.Gene
         hint = " You went uphill."
     elif np.allclose(got, weights - learning_rate * np.sum(grads, axis=0), atol=1e-9):
         hint = " You added the gradients where a mean is meant."
+    elif np.allclose(got, weights - len(y) * (weights - want), atol=1e-6):
+        hint = " You added up over all images: divide by their number."
     elif not all(np.array_equal(at, weights) for at in asked):
         hint = (
             " Not all parties were asked at the weights that the server sent: collect every "
@@ -444,7 +446,7 @@ def _inverted(invert_gradient: Callable, grad: np.ndarray, label: int) -> np.nda
     above = "No entry is above 0 there, so the largest is 0. " if label == 1 else ""
     require(
         bad == 0,
-        f"For an image with label {label} {bad} of your 784 pixels are NaN or infinite. {above}"
+        f"For an image with label {label}, {bad} of your 784 pixels are NaN or infinite. {above}"
         "What did you divide by?",
     )
     return got
@@ -1365,6 +1367,10 @@ def the_tail_is_exact(privacy_risk: Callable, rng: np.random.Generator) -> None:
             got, (parties - colluders) * _risk(parties, neighbours, threshold, colluders)
         ):
             hint = " The neighbours are drawn from the OTHER parties, without the party itself."
+        elif math.isclose(
+            got, (parties - colluders) * _risk(parties - 1, neighbours, threshold + 1, colluders)
+        ):
+            hint = f" That is the risk of MORE than {threshold}: {threshold} are enough."
         elif math.isclose(got, _with_replacement(parties, neighbours, threshold, colluders)):
             hint = " The neighbours are drawn without replacement: nobody is drawn twice."
         require(

@@ -333,7 +333,16 @@ def mu_uniform_matches_the_library(mu_uniform: Callable, rng: np.random.Generato
         mu_uniform,
         gdp_accountant.compute_mu_uniform,
         rng,
-        _SLIPS | {"The factor √2 is missing.": lambda s, q, t: 1 / math.sqrt(2)},
+        _SLIPS
+        | {
+            "The factor √2 is missing.": lambda s, q, t: 1 / math.sqrt(2),
+            "You halved σ: it is given as the formula wants it, over how far REPLACING moves.": (
+                lambda s, q, t: (
+                    gdp_accountant.compute_mu_uniform(t, s / 2, 1, 0.5)
+                    / gdp_accountant.compute_mu_uniform(t, s, 1, 0.5)
+                )
+            ),
+        },
     )
     # What is under the root is 2/σ² there, and rounded to 1e-15: to 1e-7 of itself.
     sigma, q, steps = _log_uniform(rng, 8e3, 1e4), rng.uniform(0.01, 0.9), int(rng.integers(1, 999))
@@ -1132,6 +1141,9 @@ def _compare_groups(
         "Nothing was clipped.": flat.mean(axis=0, dtype=np.float64),
         "That is with each example clipped; here each GROUP's mean is.": _definition(
             flat[:, None], clip
+        ),
+        "A group is group_size examples that follow each other.": _definition(
+            flat.reshape(group, groups, size).swapaxes(0, 1), clip
         ),
         "That is with each group's sum clipped; here its mean is.": _definition(
             group * grads.astype(np.float64), clip

@@ -1326,10 +1326,15 @@ def _add(weights, by):
     return [w + by for w in weights]
 
 
-def _turns(take_turns: Callable, rng: np.random.Generator) -> dict[str, Any]:
+# One client has two turns. In the first the last client is the first, too.
+_TURNS = [0, 1, 2, 0], [0, 0, 1, 2], [0, 1, 1, 2]
+
+
+def _turns(
+    take_turns: Callable, rng: np.random.Generator, turns: list[int] | None = None
+) -> dict[str, Any]:
     names = rng.permutation(["alice", "bob", "carol"]).tolist()
-    turns = [[0, 1, 2, 0], [0, 0, 1, 2], [0, 1, 1, 2]][int(rng.integers(3))]  # one has two
-    clients = [names[turn] for turn in turns]
+    clients = [names[turn] for turn in turns or _TURNS[int(rng.integers(3))]]
     start = [rng.normal(0, 1, 4).astype(np.float32), rng.normal(0, 1, 2).astype(np.float32)]
     worked, shifts = [], []
 
@@ -1408,14 +1413,18 @@ def each_client_has_its_turn(take_turns: Callable, rng: np.random.Generator) -> 
 @check
 def weights_go_straight_on(take_turns: Callable, rng: np.random.Generator) -> None:
     """the weights go from client to client, and through nobody else's hands."""
-    run = _turns(take_turns, rng)
+    for turns in _TURNS[0], _TURNS[int(rng.integers(1, 3))]:
+        _require_straight(_turns(take_turns, rng, turns))
+
+
+def _require_straight(run: dict[str, Any]) -> None:
     clients, told = run["clients"], _told(run["moves"]) or "nothing moved"
     hops = [(at, *ends) for at, ends in enumerate(itertools.pairwise(clients)) if len({*ends}) > 1]
     route = [(move.sender, move.receiver) for move in run["moves"]]
     require(
         set(route) == {(sender, receiver) for _, sender, receiver in hops},
-        f"The clients are {clients}: the bottom's arrays should go from each straight to the next; "
-        f"these moves were made: {told}.",
+        f"The clients are {clients}: the bottom's arrays should go from each straight to the next, "
+        f"and stay with the last; these moves were made: {told}.",
     )
     require(
         len(route) == 2 * len(hops),

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from labkit.budget import mode
-from labkit.pictures.drawing import Drawing
+from labkit.pictures.drawing import BLUE, Drawing
 
 
 def slider(
@@ -47,6 +47,8 @@ def slider(
         continuous_update=True,
         layout=ipywidgets.Layout(width="32em", max_width="100%"),
     )
+    if hasattr(moved.style, "handle_color"):  # 8 has it; its own white is lost on a white page
+        moved.style.handle_color = BLUE
     if "google.colab" in sys.modules:
         picture = ipywidgets.HTML(first.svg)
         moved.observe(lambda change: setattr(picture, "value", draw(change["new"]).svg), "value")

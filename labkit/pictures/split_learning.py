@@ -58,8 +58,8 @@ def the_cut() -> Drawing:
     drawing.lines(
         (378, 215), ("g: cut-layer gradient", "64 × 640 numbers"), anchor="start", size=12
     )
-    drawing.text((30, 250), "black: forward, steps 1–3", anchor="start", size=12)
-    drawing.text((30, 270), "red: backward, steps 4–8", anchor="start", size=12)
+    drawing.text((30, 250), "→ forward, steps 1–3", anchor="start", size=12)
+    drawing.text((30, 270), "← backward, steps 4–8", anchor="start", size=12)
     return drawing
 
 

@@ -98,7 +98,7 @@ def test_from_a_failed_check_to_the_hand_in(student):
 
     page.evaluate("async () => { await jupyterapp.commands.execute('docmanager:save'); }")
     notebook.run("hand-in")
-    [path] = re.findall(r"hand in the file (\S+),", notebook.output("hand-in"))
+    [path] = re.findall(r"as it is:\s+(\S+)", notebook.output("hand-in"))
     handed_in = json.loads(Path(path).read_text("utf-8"))
     [cell] = [c for c in handed_in["cells"] if c["metadata"]["id"] == "attack_advantage"]
     assert "".join(cell["source"]) == answers["attack_advantage"]

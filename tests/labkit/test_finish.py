@@ -159,7 +159,7 @@ def test_handing_in_outside_colab_says_where_the_file_is(shell, tmp_path, monkey
     monkeypatch.setenv("JPY_SESSION_NAME", str(file))
     finish.hand_in(LAB)
     out = capsys.readouterr().out
-    assert f"save this notebook (Ctrl+S), then hand in the file {file}" in out
+    assert f"save this notebook (Ctrl+S), then hand in this file, as it is:\n{file}\n" in out
     assert "last saved 0 s ago" in out or "last saved 1 s ago" in out
 
 

@@ -1,5 +1,8 @@
 """labkit.plots: what is asked for is on the figure, with alt text."""
 
+import itertools
+
+import matplotlib.pyplot as plt
 import pytest
 
 from labkit import plots
@@ -57,3 +60,18 @@ def test_a_second_axis_has_its_own_scale_and_other_colours(figure):
     assert left.lines[0].get_color() != right.lines[0].get_color()
     (legend,) = drawn.legends
     assert [text.get_text() for text in legend.get_texts()] == ["a", "b"]
+
+
+def test_a_short_logarithmic_axis_is_labelled_in_plain_numbers_that_are_apart():
+    figure, axes = plt.subplots()
+    axes.plot([0.25, 8], [1, 2])
+    axes.set_xscale("log")
+    plots._tick(axes.xaxis)
+    figure.canvas.draw()
+    low, high = axes.get_xlim()
+    shown = [text for text in axes.get_xticklabels() if low <= text.get_position()[0] <= high]
+    assert [text.get_text() for text in shown] == ["0.5", "1", "2", "5"]
+    boxes = [text.get_window_extent() for text in shown]
+    assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
+    assert not any(text.get_text() for text in axes.get_xticklabels(minor=True))
+    plt.close(figure)

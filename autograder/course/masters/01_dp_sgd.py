@@ -16,8 +16,8 @@
 #
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
 # exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
-# property is missing. A function leaves its
-# arguments unchanged, since other cells use them. A check needs only the set-up cells and its own exercise, so you can skip an
+# property is missing. Your function must leave its arguments unchanged: other
+# cells use them. A check needs only the set-up cells and its own exercise, so you can skip an
 # exercise and come back. The cells in between, which show results, also use what you wrote before
 # them. After a restart of the kernel, run the set-up cells again (or *Run → Run All Above Selected
 # Cell*). Stuck? Open the hint.
@@ -186,7 +186,7 @@ def attack_advantage(member_losses, nonmember_losses):
 
 # %% [markdown]
 # All thresholds at once give the **ROC curve**. On the diagonal the attacker might as well toss a
-# coin.
+# coin. The area under the curve, its **AUC**, is ½ there, and 1 where the losses tell all.
 
 # %%
 def attack_roc(member_losses, nonmember_losses):
@@ -743,7 +743,7 @@ plots.lines(
 # more or less would change. If the plan is right, batches have `batch_size` examples *in expectation*,
 # and an epoch is as many steps as it takes to draw `public_size` of them (`batch_size` divides it).
 # Clip to `L2_NORM_CLIP`, step by plain SGD at `LEARNING_RATE`, and promise at `DELTA`: all three stand in the
-# set-up cells. DP-SGD's steps are all the training there is.
+# set-up cells. Train in no other way before or after.
 #
 # ```python
 # dpsgd.fit(model, loss, x, y, *, optimizer, l2_norm_clip, noise_multiplier, sampling_probability,

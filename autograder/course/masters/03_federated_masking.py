@@ -15,8 +15,8 @@
 # have to collude, and what it promises when somebody's battery dies.
 #
 # **How it works.** Each exercise is one function with a blank; the checks below it try it on fresh random
-# inputs and say which property is missing. A function leaves its
-# arguments unchanged, since other cells use them. A check needs only the set-up cells and its own exercise, so
+# inputs and say which property is missing. Your function must leave its arguments
+# unchanged: other cells use them. A check needs only the set-up cells and its own exercise, so
 # you can skip one and come back; the cells that show results also use what you wrote before. After a
 # restart of the kernel, run the set-up cells again. Stuck? Open the hint.
 
@@ -618,8 +618,8 @@ def copied_keys(victim, public_keys, colluders):
         victim: its id.
         public_keys: a dictionary, id → public key (bytes), of the honest parties, the victim among
             them.
-        colluders: a list of ids. As many are smaller than the victim's as other honest parties'
-            are larger, and as many larger as theirs are smaller.
+        colluders: a list of ids: as many below the victim's as there are honest ids above it, and
+            as many above it as there are honest ids below it.
 
     Returns:
         A dictionary, colluder → the public key that it announces.

@@ -16,8 +16,8 @@
 #
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
 # exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
-# property is missing. A function leaves its
-# arguments unchanged, since other cells use them. A check needs only the set-up cells and its own exercise, so you can skip an
+# property is missing. Your function must leave its arguments unchanged: other
+# cells use them. A check needs only the set-up cells and its own exercise, so you can skip an
 # exercise and come back. The cells in between, which show results, also use what you wrote before
 # them. After a restart of the kernel, run the set-up cells again (or *Run → Run All Above Selected
 # Cell*). Stuck? Open the hint.
@@ -495,7 +495,7 @@ print("test accuracy by epoch:", np.round(with_steps, 4))
 # <details><summary>Answer</summary>
 #
 # Surprisingly high, about seven in eight: 640 random features of an image are enough for a linear classifier to learn
-# a lot. That is why nobody noticed.
+# a lot.
 #
 # </details>
 
@@ -758,6 +758,8 @@ for moment, hers, his in (
 # [Pasquini et al. 2021, arXiv:2012.02670](https://arxiv.org/abs/2012.02670).)
 #
 # ### Exercise 9 · `fit_decoder` (easy, 5 minutes)
+#
+# Compute this $D$.
 #
 # <details><summary>Hint</summary>
 #

@@ -16,8 +16,8 @@
 #
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
 # exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
-# property is missing. A function leaves its
-# arguments unchanged, since other cells use them. A check needs only the set-up cells and its own exercise, so you can skip an
+# property is missing. Your function must leave its arguments unchanged: other
+# cells use them. A check needs only the set-up cells and its own exercise, so you can skip an
 # exercise and come back. The cells in between, which show results, also use what you wrote before
 # them. After a restart of the kernel, run the set-up cells again (or *Run → Run All Above Selected
 # Cell*). Stuck? Open the hint.
@@ -358,7 +358,7 @@ def trust_table():
 # $$\frac{\partial\, \mathrm{logit}_c}{\partial W_1[p, j]} = x_p\; \mathrm{relu}'_j\; W_2[j, c], \qquad
 # \frac{\partial\, \mathrm{logit}_c}{\partial W_2[j, k]} = h_j\; [c = k].$$
 #
-# $\mathrm{relu}'_j$ is 1 where $h_j > 0$ and 0 elsewhere.
+# $\mathrm{relu}'_j$ is 1 where $h_j > 0$ and 0 elsewhere; $[c = k]$ is 1 if $c = k$ and else 0.
 #
 # <details><summary>Hint</summary>
 #
@@ -791,7 +791,8 @@ print(
 # ### Exercise 10 · `recover_labels` (medium, 14 minutes)
 #
 # Solve it. `encrypted.least_squares(forward, adjoint, target, damping)` finds the $y$ for which `forward(y)` comes closest to
-# `target`, the one with the least ‖forward(y) − target‖² + damping²·‖y‖²; it wants the linear map, from [batch, classes] to [features, units], and its transpose, the way back. Then
+# `target`, the one with the least ‖forward(y) − target‖² + damping²·‖y‖². You write two functions: `forward` is the linear map,
+# from [batch, classes] to [features, units], and `adjoint` its transpose, from [features, units] back to [batch, classes]. Then
 # take each example's largest entry.
 #
 # <details><summary>Hint</summary>

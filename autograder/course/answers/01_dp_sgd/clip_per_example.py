@@ -68,6 +68,10 @@ def clip_per_example(per_example_grads, l2_norm_clip):
         out.append(g * factors.reshape([-1] + [1] * (g.ndim - 1)))
     return out
 
+# %% wrong="clips each variable's batch as one vector" loses={"norms_are_bounded": "over the whole batch", "short_gradients_are_untouched": "each example has ONE over all", "long_gradients_keep_their_direction": "over the whole batch"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    return [g * min(1, l2_norm_clip / np.linalg.norm(g)) for g in per_example_grads]
+
 # %% wrong="clips the batch as one vector" loses={"short_gradients_are_untouched": "one norm over the whole batch", "long_gradients_keep_their_direction": "has a norm of its own"}
 def clip_per_example(per_example_grads, l2_norm_clip):
     norm = np.sqrt(sum(np.sum(g**2) for g in per_example_grads))

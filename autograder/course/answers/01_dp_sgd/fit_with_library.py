@@ -82,8 +82,8 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
     return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
 
 # %% wrong="forgets the epochs" edit={"batch_size, epochs,": "batch_size=batch_size,"} loses={"fit_keeps_one_loss_per_example": "steps"}
-# %% wrong="a batch size of its own" edit={"batch_size, epochs,": "batch_size=4, epochs=epochs,"} loses={"fit_keeps_one_loss_per_example": "fit_with_library"}
-# %% wrong="forgets the batch size" edit={"batch_size, epochs,": "epochs=epochs,"} loses={"fit_keeps_one_loss_per_example": "fit_with_library"}
+# %% wrong="a batch size of its own" edit={"batch_size, epochs,": "batch_size=4, epochs=epochs,"} loses={"fit_keeps_one_loss_per_example": "another size than batch_size"}
+# %% wrong="forgets the batch size" edit={"batch_size, epochs,": "epochs=epochs,"} loses={"fit_keeps_one_loss_per_example": "another size than batch_size"}
 
 # %% wrong="returns the model" loses={"fit_keeps_one_loss_per_example": "model.fit"}
 def fit_with_library(model, optimizer, x, y, batch_size, epochs):
@@ -96,5 +96,5 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
 # %% wrong="fits twice" edit={"return model": "model.fit(x, y, batch_size, epochs, verbose=0); return model"} loses={"fit_keeps_one_loss_per_example": "steps"}
 # %% wrong="the mean squared error" edit={"per_example_loss": "tf.keras.losses.MeanSquaredError(reduction='none')"} loses={"fit_keeps_one_loss_per_example": "LOGITS"}
 # %% wrong="labels shuffled" edit={"fit(x, y,": "fit(x, np.random.default_rng(0).permutation(y),"} loses={"fit_keeps_one_loss_per_example": "LOGITS"}
-# %% wrong="an eighth is kept for validation" edit={"verbose=0": "verbose=0, validation_split=0.5"} loses={"fit_keeps_one_loss_per_example": "fit_with_library"}
+# %% wrong="an eighth is kept for validation" edit={"verbose=0": "verbose=0, validation_split=0.5"} loses={"fit_keeps_one_loss_per_example": "all examples"}
 # %% wrong="the sum of the losses" edit={"per_example_loss)": "tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction='sum'))"} loses={"fit_keeps_one_loss_per_example": "reduction NONE"}

@@ -81,6 +81,14 @@ def mu_uniform(noise_multiplier, sampling_probability, steps):
     require_settings(noise_multiplier, sampling_probability, steps)
     return sampling_probability * math.sqrt(steps)
 
+
+# %% wrong="the noise halved once more" loses={"mu_uniform_matches_the_library": "You halved σ"}
+def mu_uniform(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    s = noise_multiplier / 2
+    inside = np.exp(1 / s**2) * special.ndtr(1.5 / s) + 3 * special.ndtr(-0.5 / s) - 2
+    return np.sqrt(2) * sampling_probability * np.sqrt(steps * inside)
+
 # %% wrong="the noise halved, for replacing" edit={"return": "noise_multiplier = noise_multiplier / 2; return", "steps * inside": "steps * inside / 2"} loses={"mu_uniform_matches_the_library": "has μ ="}
 # %% wrong="2 in place of 1.5" edit={"1.5": "2.0"} loses={"mu_uniform_matches_the_library": "has μ ="}
 # %% wrong="2 Φ in place of 3 Φ" edit={"3 * special": "2 * special", "steps * inside": "steps * abs(inside)"} loses={"mu_uniform_matches_the_library": "has μ =", "mu_uniform_refuses_nonsense": "μ"}

@@ -31,7 +31,7 @@ def privacy_risk(parties, neighbours, threshold, colluders):
     safe = stats.hypergeom.cdf(threshold - 1, parties - 1, colluders, neighbours)
     return min(1, (parties - colluders) * (1 - safe))
 
-# %% wrong="more than the threshold" edit={"sf(threshold - 1": "sf(threshold"} loses={"the_tail_is_exact": "the risk is"}
+# %% wrong="more than the threshold" edit={"sf(threshold - 1": "sf(threshold"} loses={"the_tail_is_exact": "the risk of MORE than"}
 # %% wrong="its own neighbour" edit={"parties - 1": "parties"} loses={"the_tail_is_exact": "from the OTHER parties"}
 # %% wrong="with replacement" of="solution" edit={"hypergeom": "binom", "parties - 1, colluders, neighbours": "neighbours, colluders / (parties - 1)"} loses={"the_tail_is_exact": "without replacement", "risk_at_the_edges": "can never hold"}
 # %% wrong="one party's risk" edit={"min(1.0, (parties - colluders) *": "("} loses={"the_tail_is_exact": "ONE honest party"}

@@ -60,6 +60,7 @@ def take_turns(clients, bottom, top, work):
     return bottom, top
 
 # %% wrong="the top moves along" of="solution" edit={"bottom, top)\n    return": "bottom, top.send(client))\n    return"} loses={"each_client_has_its_turn": "belongs to", "weights_go_straight_on": "belongs to"}
+# %% wrong="the first client gets the weights back" of="solution" edit={"return bottom, top": "return [w.send(clients[0]) for w in bottom], top"} loses={"weights_go_straight_on": "stay with the last"}
 # %% wrong="returns the bottom alone" of="solution" edit={"return bottom, top": "return bottom"} loses={"each_client_has_its_turn": "two things", "weights_go_straight_on": "two things"}
 
 # %% wrong="nobody works" loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "The clients are"}

@@ -49,7 +49,7 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape)
     return (scale * gradients + noise).sum(axis=0)
 
-# %% wrong="one number for all coordinates" loses={"noise_hides_a_label": "should have standard deviation", "noise_comes_from_rng": "belong together"}
+# %% wrong="one number for all coordinates" loses={"noise_hides_a_label": "gets the same noise", "noise_comes_from_rng": "belong together"}
 def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / sensitivities)
     return scale @ gradients + rng.normal(0, noise_multiplier * l2_norm_clip)

@@ -52,7 +52,7 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     y = encrypted.least_squares(forward, lambda g: ((x @ g) * on) @ top, gradient - forward(predictions), damping)
     return y.argmax(axis=1)
 
-# %% wrong="the largest residual" loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "labels are right"}
+# %% wrong="the largest residual" loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "what is to be `target`"}
 def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
     on = hidden > 0
     r = encrypted.least_squares(lambda r: x.T @ ((r @ top.T) * on), lambda g: ((x @ g) * on) @ top, gradient, damping)
@@ -121,5 +121,5 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
 
 # %% wrong="counts from 1" of="solution" edit={"y.argmax(axis=1)": "y.argmax(axis=1) + 1"} loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "labels are right"}
 # %% wrong="one-hot rows" of="solution" edit={"return y.argmax(axis=1)": "return np.eye(top.shape[1])[y.argmax(axis=1)]"} loses={"labels_come_out_of_a_sum": "is wanted", "predictions_do_not_mislead": "is wanted"}
-# %% wrong="the least likely label" of="solution" edit={"y.argmax(axis=1)": "y.argmin(axis=1)"} loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "labels are right"}
+# %% wrong="the least likely label" of="solution" edit={"y.argmax(axis=1)": "y.argmin(axis=1)"} loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "the smallest entry"}
 # %% wrong="damping dropped" of="solution" edit={", damping)": ")"} loses={"labels_come_out_of_a_sum": "are those of the fit"}
