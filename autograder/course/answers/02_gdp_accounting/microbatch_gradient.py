@@ -103,7 +103,7 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
     return (clipped + rng.normal(0, noise_multiplier * l2_norm_clip, means.shape)).mean(axis=0)
 
-# %% wrong="groups of every fifth example" edit={"(-1, group_size,": "(group_size, -1,", ".mean(axis=1)": ".mean(axis=0)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
+# %% wrong="groups of every fifth example" edit={"(-1, group_size,": "(group_size, -1,", ".mean(axis=1)": ".mean(axis=0)"} loses={"each_group_is_clipped": "that follow each other"}
 # %% wrong="the group's sum, not its mean" edit={".mean(axis=1)": ".sum(axis=1)"} loses={"each_group_is_clipped": "group's sum clipped"}
 # %% wrong="a random generator of its own" edit={"rng.normal": "np.random.normal"} loses={"group_noise_comes_from_rng": "`rng` that is passed in"}
 # %% wrong="the same noise always" edit={"rng.normal": "np.random.default_rng(0).normal"} loses={"group_noise_comes_from_rng": "is exactly number"}
@@ -124,7 +124,6 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
 # %% wrong="a copy of the generator" edit={"noise = ": "import copy; rng = copy.deepcopy(rng); noise = "} loses={"group_noise_comes_from_rng": "number 2 of"}
 # %% wrong="repeats after 65 536 parameters" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "np.resize(rng.normal(0, noise_multiplier * l2_norm_clip, 2**16), means.shape[1])"} loses={"group_noise_comes_from_rng": "not drawn anew"}
 # %% wrong="noise where there is a gradient" edit={"+ noise": "+ noise * (means != 0).any(axis=0)"} loses={"group_noise_comes_from_rng": "no noise"}
-# %% wrong="groups of those far apart" edit={"per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)": "per_example_grads.reshape(group_size, -1, per_example_grads.shape[1]).mean(axis=0)"} loses={"each_group_is_clipped": "that follow each other"}
 # %% wrong="clips each coordinate" edit={"clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))": "clipped = np.clip(means, -l2_norm_clip, l2_norm_clip)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
 # %% wrong="clips the sum of the groups" edit={"np.linalg.norm(means, axis=1, keepdims=True)": "np.linalg.norm(means)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
 # %% wrong="NaN for a group without a gradient" edit={"(l2_norm_clip / np.maximum(norms, l2_norm_clip))": "np.minimum(norms, l2_norm_clip) / norms"} loses={"each_group_is_clipped": "NaN", "group_noise_comes_from_rng": "NaN"}
