@@ -33,7 +33,7 @@ def tokens(source: str) -> Tokens:
     words: list[str] = []
     places: list[tuple[int, int]] = []
     before = ""
-    # Of each line break the lexer looks for what comes after all blank lines: 2 s for 2500.
+    # At each line break the lexer looks for what comes after all blank lines: 2 s for 2500.
     source = _BLANK.sub(lambda lines: " " * len(lines[0]), source[:MOST_CHARACTERS])
     for start, kind, text in _LEXER.get_tokens_unprocessed(source):
         if kind in Comment or kind in Text or kind in String.Doc or not text.strip():

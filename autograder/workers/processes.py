@@ -138,7 +138,7 @@ def begin(function: Callable[[Any], Any]) -> ForkServerContext:
     # Every process runs the main module anew, as another name: what that imports is there then,
     # and itself is not, of which runpy would warn.
     package = f"{__package__.partition('.')[0]}."
-    main = getattr(sys.modules["__main__"].__spec__, "name", "")
+    main = getattr(getattr(sys.modules["__main__"], "__spec__", None), "name", "")
     loaded = [name for name in sys.modules if name.startswith(package) and name != main]
     context.set_forkserver_preload([function.__module__, *loaded])
     _stop_at_exit()

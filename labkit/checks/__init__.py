@@ -21,6 +21,7 @@ import inspect
 import itertools
 import linecache
 import math
+import numbers
 import os
 import re
 import reprlib
@@ -172,10 +173,10 @@ def guard(student: Callable[..., Any]) -> Guarded:
     """Return a function that calls `student` on copies; what that raises is a `CheckFailed`.
 
     Arrays and containers are copied, however nested, and so is what a function that is handed over
-    returns. A student's function that changes one fails, too: other cells go on with what they
+    returns. A student's function that changes a copy fails, too: other cells go on with what they
     called it with. Other objects, such as a model to train, are handed over as they are: make
     them for the one call (see `at_home`). The function's `in_place` calls `student` on the
-    arguments themselves, for checks that ask what it does to them.
+    arguments themselves, for checks that ask, in what `at_home` runs, what it does to them.
     """
     name = getattr(student, "__name__", None)
     name = name if isinstance(name, str) else shown(student)
@@ -227,8 +228,8 @@ def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
             names += [f"`{key}`" for key in kwargs if not _unchanged(named[key], kwargs[key])]
             raise CheckFailed(
                 f"`{getattr(function, '__name__', shown(function))}` changes its argument "
-                f"{' and '.join(names)}, which other cells of the notebook still use. Compute "
-                "something new, or work on a copy."
+                f"{' and '.join(names)}; in the notebook other cells go on with theirs. "
+                "Compute something new, or work on a copy."
             )
         return result
 
@@ -242,14 +243,21 @@ def _unchanged(now: Any, before: Any) -> bool:
             return False
         if before.dtype.hasobject:
             return _unchanged(now.ravel().tolist(), before.ravel().tolist())
+        if now.dtype.kind in "fc" and now.dtype == before.dtype:  # -0.0 is 0.0
+            return bool(np.array_equal(now, before, equal_nan=True))
         return now.dtype == before.dtype and now.tobytes() == before.tobytes()
+    if isinstance(before, FunctionType):
+        return True
+    if isinstance(before, Mapping):
+        same = isinstance(now, Mapping) and now.keys() == before.keys()
+        return same and all(_unchanged(now[key], before[key]) for key in before)
+    if type(now) is not type(before):
+        return False
     if isinstance(before, list | tuple):
         return len(now) == len(before) and all(map(_unchanged, now, before))
-    if isinstance(before, Mapping):
-        return now.keys() == before.keys() and all(_unchanged(now[k], before[k]) for k in before)
-    if isinstance(before, set | frozenset | bytearray):
-        return bool(now == before)
-    return now is before or isinstance(before, FunctionType)
+    if isinstance(before, numbers.Number | str | bytes | bytearray | set | frozenset):
+        return now is before or bool(now == before)
+    return now is before
 
 
 def at_home(student: Callable[..., Any], run: Callable[..., Any], *data: Any) -> Any:

@@ -1081,7 +1081,7 @@ def _require_whole_ids(
             require(
                 not np.array_equal(first, mask) and bool(np.any(first + mask)),
                 f"Party {other} announced party {one}'s key, and party {party} has the same mask "
-                f"with both: put the whole ids into the context, whose last digits are alike.",
+                "with both: a remainder of an id is not enough in a context. Put whole ids there.",
             )
 
 

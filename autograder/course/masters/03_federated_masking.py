@@ -15,8 +15,8 @@
 # have to collude, and what it promises when somebody's battery dies.
 #
 # **How it works.** Each exercise is one function with a blank; the checks below it try it on fresh random
-# inputs and say which property is missing. Your function must leave its arguments
-# unchanged: other cells use them. A check needs only the set-up cells and its own exercise, so
+# inputs and say which property is missing. Your function must leave
+# the arrays, lists and dictionaries that it gets unchanged: other cells use them. A check needs only the set-up cells and its own exercise, so
 # you can skip one and come back; the cells that show results also use what you wrote before. After a
 # restart of the kernel, run the set-up cells again. Stuck? Open the hint.
 

@@ -16,8 +16,8 @@
 #
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the
 # exercise's cell, then the checks: they try your function on fresh random inputs and tell you which
-# property is missing. Your function must leave its arguments unchanged: other
-# cells use them. A check needs only the set-up cells and its own exercise, so you can skip an
+# property is missing. Your function must leave
+# the arrays, lists and dictionaries that it gets unchanged: other cells use them. A check needs only the set-up cells and its own exercise, so you can skip an
 # exercise and come back. The cells in between, which show results, also use what you wrote before
 # them. After a restart of the kernel, run the set-up cells again (or *Run → Run All Above Selected
 # Cell*). Stuck? Open the hint.

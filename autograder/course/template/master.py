@@ -10,8 +10,8 @@
 # sets are *neighbours* if one value is replaced by another; how many there are, $n$, is public.
 #
 # **How it works.** Each exercise is one function with a blank. Below it stand checks. Run the exercise's cell, then
-# the checks: they try your function on fresh random inputs and tell you which property is missing. Your function
-# must leave its arguments unchanged: other cells use them. Stuck? Open the hint.
+# the checks: they try your function on fresh random inputs and tell you which property is missing. Your function must leave
+# the arrays, lists and dictionaries that it gets unchanged: other cells use them. Stuck? Open the hint.
 
 # %% [markdown]
 # ## Set-up

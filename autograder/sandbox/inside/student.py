@@ -66,7 +66,7 @@ def _at_home(student: Any, module: str, name: str) -> Any:
     return call
 
 
-def _call(function: Any, args: tuple, kwargs: dict[str, Any], student: Any = None) -> None:
+def _call(function: Any, args: tuple, kwargs: dict[str, Any], student: Any) -> None:
     """Reply with what a function returns, or with its exception and where in `student` it arose."""
     try:
         # Encoding it calls the student's code too: iterators, conversions.
@@ -124,7 +124,7 @@ def _call_judge(number: int, args: tuple, kwargs: dict[str, Any]) -> Any:
             if wanted is None:
                 break
             index, key = wanted
-            _call(shared[index].__getitem__, (key,), {})
+            _call(shared[index].__getitem__, (key,), {}, shared[index].__getitem__)
     if error is not None:
         raise error
     return result

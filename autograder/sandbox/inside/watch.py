@@ -58,7 +58,11 @@ def excess(root: int, limits: Limits) -> str:
     for what, number, most in (
         ("open files", opened.files, MOST_FILES),
         ("sockets", sockets, MOST_SOCKETS),
-        ("watches of epoll, or files on their way", opened.watches, MOST_WATCHES),
+        (
+            "watches of epoll, files on their way, or open in /proc",
+            opened.watches,
+            MOST_WATCHES,
+        ),
     ):
         if number > most:
             return f"it had more than {most} {what}"
