@@ -178,16 +178,22 @@ def sets_the_generators_state(notebook, folder):
     )
 
 
-@arrays(points=13)
+@arrays(points=10, says={"mean": "changes its argument"})
 def changes_what_it_is_compared_with(notebook, folder):
-    """Empties its argument, and returns it: only the mean is as it must be."""
+    """Empties its argument, and returns it."""
     return notebook.answer("centred", "def centred(x):\n    x[:] = 0\n    return x")
 
 
-@arrays(points=10, says={"mean": "NaN", "differences": "NaN"})
+@arrays(points=10, says={"mean": "changes its argument", "differences": "changes its argument"})
 def spoils_what_it_is_compared_with(notebook, folder):
     """Makes NaN of all arrays, so that no comparison holds, nor its contrary."""
     return notebook.answer("centred", "def centred(x):\n    x[:] = np.nan\n    return x")
+
+
+@arrays(points=10, says={"mean": "NaN", "differences": "NaN"})
+def returns_nothing_that_compares(notebook, folder):
+    """Of NaN no comparison holds, nor its contrary."""
+    return notebook.answer("centred", "def centred(x):\n    return x * np.nan")
 
 
 # --- what cannot be told --------------------------------------------------------------------------

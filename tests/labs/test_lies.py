@@ -117,6 +117,8 @@ s._turns_of_parties = lambda turns, clients, start, *_: {
 
 def test_who_changes_an_argument_is_told_by_the_other_process():
     program = """
+from labkit import checks
+
 def double(x):
     x *= 2
     return x
