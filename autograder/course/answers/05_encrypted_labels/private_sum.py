@@ -125,4 +125,4 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
 # %% wrong="noise where there is a gradient" of="solution" edit={"+ noise": "+ noise * (np.abs(gradients).sum(axis=0) > 0)"} loses={"noise_hides_a_label": "should have standard deviation", "noise_comes_from_rng": "of another size by far"}
 
 # %% wrong="noise for the largest move in the batch" of="solution" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier * np.max(scale * sensitivities)"} loses={"noise_hides_a_label": "the noise should have standard deviation"}
-# %% wrong="no noise at all" of="solution" edit={"gradients + noise": "gradients"} loses={"scaled_by_the_sensitivity": "no noise", "noise_hides_a_label": "should have standard deviation", "noise_comes_from_rng": "no noise"}
+# %% wrong="no noise at all" of="solution" edit={"gradients + noise": "gradients"} loses={"noise_hides_a_label": "should have standard deviation", "noise_comes_from_rng": "of another size by far"}
