@@ -219,13 +219,14 @@ def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         copies, named = _copied(args), _copied(kwargs)
         result = function(*copies, **named)
-        if not _unchanged((copies, named), (args, kwargs)):
-            changed = [i for i, copied in enumerate(copies) if not _unchanged(copied, args[i])]
+        changed = [i for i, copied in enumerate(copies) if not _unchanged(copied, args[i])]
+        keys = [key for key, copied in named.items() if not _unchanged(copied, kwargs[key])]
+        if changed or keys:
             names = [f"number {i + 1}" for i in changed]
             with contextlib.suppress(TypeError, ValueError):
                 parameters = list(inspect.signature(function).parameters)
                 names = [f"`{parameters[i]}`" for i in changed if i < len(parameters)] or names
-            names += [f"`{key}`" for key in kwargs if not _unchanged(named[key], kwargs[key])]
+            names += [f"`{key}`" for key in keys]
             raise CheckFailed(
                 f"`{getattr(function, '__name__', shown(function))}` changes its argument "
                 f"{' and '.join(names)}; in the notebook other cells go on with theirs. "

@@ -618,25 +618,6 @@ def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> No
             f"Of the pair ({i}, {j}) party {party} {verb} the mask, with uint32 modulo 2^32: of "
             f"{whole[:3]}… and the mask {whole_mask[:3]}… it makes {again[:3]}….{hint}",
         )
-        kept, masks = at_home(mask_gradient, _left_by_it, grad, party, {(i, j): mask})
-        require(
-            bool(np.array_equal(masks, [mask])),
-            "`mask_gradient` changed the masks that it was given: the other party of the pair "
-            "needs the same ones.",
-        )
-        require(
-            bool(np.array_equal(kept, grad)),
-            "`mask_gradient` put the mask on the gradient that it was given: the party's own has "
-            "the mask on it now, and next time it gets another. Work on a copy.",
-        )
-
-
-def _left_by_it(
-    mask_gradient: Guarded, grad: np.ndarray, party: int, masks: dict
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return what is left of a party's own gradient and of the masks, where it is called."""
-    mask_gradient.in_place(grad, party, masks)
-    return grad, [*masks.values()]
 
 
 @check
@@ -1061,6 +1042,22 @@ def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator)
     _require_marks_between(pairwise_mask, rng, private[victim], key, salt)
 
 
+def _masks_with(
+    pairwise_mask: Callable,
+    party: int,
+    private: secagg.PrivateKey,
+    key: bytes,
+    salt: bytes,
+    others: list[tuple[int, int]],
+) -> _Masks:
+    """Return a party's masks with others who all announced one key, (id, round) each."""
+    calls = [
+        (party, private, {party: private.public, other: key}, round_number, 30)
+        for other, round_number in others
+    ]
+    return _masks(pairwise_mask, calls, salt)
+
+
 def _require_whole_ids(
     pairwise_mask: Callable,
     rng: np.random.Generator,
@@ -1072,11 +1069,8 @@ def _require_whole_ids(
     one, round_number = int(rng.integers(1, 60)), _round(rng)
     alike = [one, *(one + step for step in (7, 10, 16, 60, 64, 100, 128, 256, 1000, 2**15, 2**16))]
     for party in (0, 2**20):  # its id is the smaller one, or the larger one
-        calls = [
-            (party, private, {party: private.public, other: key}, round_number, 30)
-            for other in alike
-        ]
-        first, *others = _masks(pairwise_mask, calls, salt)
+        pairs = [(other, round_number) for other in alike]
+        first, *others = _masks_with(pairwise_mask, party, private, key, salt, pairs)
         for other, mask in zip(alike[1:], others, strict=True):
             require(
                 not np.array_equal(first, mask) and bool(np.any(first + mask)),
@@ -1107,11 +1101,7 @@ def _require_marks_between(
             ((yx, z), (x, zy)),
         ):
             for party in (0, base**3):  # its id is the smaller one, or the larger one
-                calls = [
-                    (party, private, {party: private.public, other: key}, round_number, 30)
-                    for other, round_number in (one, two)
-                ]
-                a, b = _masks(pairwise_mask, calls, salt)
+                a, b = _masks_with(pairwise_mask, party, private, key, salt, [one, two])
                 require(
                     not np.array_equal(a, b) and bool(np.any(a + b)),
                     f"Party {two[0]} announced party {one[0]}'s key, and party {party} has the "
