@@ -38,8 +38,10 @@ def each(
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         client = Client(scheduler, timeout=patience, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise Unusable(f"no Dask scheduler at {scheduler}: {error}") from None
+    except Exception as error:  # of many classes: no such way to connect, no certificates, …
+        raise Unusable(
+            f"no Dask scheduler at {scheduler}: {str(error) or type(error).__name__}"
+        ) from None
     of_future = {}
 
     def submit(order: Order):

@@ -49,6 +49,7 @@ def test_a_cluster_grades_over_tls_and_a_killed_worker_costs_nothing(tmp_path):
     assert len(entries(output)) == len(students) + 1
 
 
-def test_a_scheduler_that_is_not_there_is_one_clear_line(tmp_path):
-    with pytest.raises(Unusable, match=r"no Dask scheduler at tcp://127\.0\.0\.1:1"):
-        next(cluster.each([], "tcp://127.0.0.1:1", patience=1))
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tls://127.0.0.1:1", "nonsense://x"])
+def test_a_scheduler_that_is_not_there_is_one_clear_line(address):
+    with pytest.raises(Unusable, match=f"no Dask scheduler at {address}: ."):
+        next(cluster.each([], address, patience=1))
