@@ -972,7 +972,7 @@ plots.lines(
 # 0.851. 0.8237 (CLT) is a promise that DP-SGD does not keep in the worst case.
 #
 # A run's accuracy is a matter of luck too, so the published series can't come out digit for digit: noise and
-# batches are random. Three runs of all 15 epochs, seeds 1, 2 and 3, reached **0.9693, 0.9657 and 0.9680**: mean
+# batches are random. Three runs of all 15 epochs (their noise from TensorFlow's generator) reached **0.9693, 0.9657 and 0.9680**: mean
 # 0.9677, from lowest to highest 0.0036, against 0.968 published. From the third epoch on each was within 0.005
 # of the published figure. What Poisson sampling costs is less than three runs can show.
 
