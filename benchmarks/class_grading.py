@@ -1,4 +1,4 @@
-"""How fast a submission is graded: by labkit, by nbgrader's `autograde` and by Otter-Grader's `run`.
+"""How fast a submission is graded: by labkit, by nbgrader's `autograde`, by Otter-Grader's `run`.
 
     python -m benchmarks.class_grading [--class-size 8] [--rounds 1] [--labs 01_dp_sgd …]
 
@@ -152,7 +152,7 @@ def nbgrader(class_: Class, student: str, course: Path) -> float:
     return seconds
 
 
-TEST = '''OK_FORMAT = False
+TEST = """OK_FORMAT = False
 from otter.test_files import test_case
 
 name, points = {check!r}, {points!r}
@@ -161,7 +161,7 @@ name, points = {check!r}, {points!r}
 @test_case(points={points!r}, hidden=True)
 def its_cell(env):
     exec({source!r}, env)
-'''
+"""
 
 
 def for_otter(class_: Class, student: str, folder: Path) -> dict[str, str]:
@@ -246,7 +246,6 @@ class Measured:
             ),
             measure.Table(f"{about}, lab by lab", f"{OURS} on the same lab", rows),
         ]  # fmt: skip
-
 
 
 def main() -> None:

@@ -130,9 +130,10 @@ def main() -> None:
                 grade(size, dask, f"Dask with {workers} workers", work)
     about = "A class of the tests' tiny lab"
     if len(sizes) > 1:
+        time_grows, memory_grows = (measure.exponent(sizes, each[1:]) for each in (seconds, most))
         about += (
             f" (on Dask, from {sizes[0]} to {sizes[-1]} submissions, time has the exponent "
-            f"{measure.exponent(sizes, seconds[1:]):.2f}, memory {measure.exponent(sizes, most[1:]):.2f})"
+            f"{time_grows:.2f}, the coordinator's memory {memory_grows:.2f})"
         )
     table = measure.Table(about, timings[0].name, timings)
     name = "large_class" if sizes == SIZES else f"large_class_{sizes[-1]}"

@@ -76,20 +76,19 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    data, left_out, versions = mnist(), {}, {}
+    data = mnist()
+    left_out: dict[str, str] = {}
+    versions: dict[str, str] = {}
     contenders: dict[str, Training | PeerProgram] = {"labkit": Training(data, arguments.seed)}
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mnist-"))
-        np.savez(Path(folder, "mnist.npz"), **data)
+        file = Path(folder, "mnist.npz")
+        np.savez(file, allow_pickle=False, **data)
+        options = {"batch": BATCH, "delta": DELTA, "seed": arguments.seed} | SETTINGS
         for name, mode in PEERS.items():
+            options |= {"mode": mode, "file": str(file), "threads": measure.cores()}
             try:
-                process = stack.enter_context(
-                    peer(
-                        "torch", "private_epochs", file=str(Path(folder, "mnist.npz")), mode=mode,
-                        batch=BATCH, delta=DELTA, threads=measure.cores(), seed=arguments.seed,
-                        **SETTINGS,
-                    )  # fmt: skip
-                )
+                process = stack.enter_context(peer("torch", "private_epochs", **options))
             except PeerError as error:
                 left_out[name] = str(error)
                 continue

@@ -30,7 +30,7 @@ SLOW_ROUNDS = 3
 
 
 def layers(width=1):
-    """Return lab 01's layers, `width` times as wide: of filters and units there are as many more."""
+    """Return lab 01's layers, with `width` times as many filters and hidden units."""
     make, filters = tf.keras.layers, round(16 * width)
     first = {"padding": "same", "activation": "tanh", "input_shape": (28, 28, 1)}
     return [
@@ -154,7 +154,7 @@ PEERS = {
     "Opacus, functorch": ("torch", {"mode": "functorch"}),
     "JAX, plain SGD": ("jax", {"mode": "plain"}),
     "jax-privacy, its core": ("jax", {"mode": "core"}),
-    "jax-privacy, its Keras interface": ("jax", {"mode": "keras"}),
+    "jax-privacy, its Keras API": ("jax", {"mode": "keras"}),
 }
 GROWTH = [10, 30, 100, 250, 500, 1000, 2000]
 WIDTHS = [0.5, 1, 2, 4]

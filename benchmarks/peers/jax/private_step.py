@@ -1,4 +1,4 @@
-"""Lab 01's network and one step of it in JAX: plain SGD, jax-privacy's core and its Keras interface."""
+"""Lab 01's network and one step of it in JAX: plain SGD, jax-privacy's core and its Keras API."""
 
 import os
 
