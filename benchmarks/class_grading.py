@@ -94,7 +94,7 @@ class Class:
 # --- contenders -----------------------------------------------------------------------------------
 
 
-class _Clock(io.StringIO):
+class _Watch(io.StringIO):
     """Keeps when each line of progress was printed, and not the text."""
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ def ours(class_: Class, output: Path, jobs: int, starts: list[float]) -> float:
     with the pages, is that of the others. What was before it goes to `starts`.
     """
     output.mkdir(parents=True)
-    began, clock = time.monotonic(), _Clock()
+    began, clock = time.monotonic(), _Watch()
     with redirect_stdout(clock):
         found, _ = collect(class_.folder, class_.lab.name)
         result = run.grade_all(class_.lab, found, output, run.Settings(jobs=jobs))
