@@ -17,8 +17,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.intake.answers import SKIP, is_own
-from autograder.intake.cells import is_grade, is_solution
+from autograder.intake.answers import SKIP
+from autograder.intake.cells import is_grade, is_setup, is_solution
 from autograder.judge.judge import Submission, Terms
 from autograder.judge.outcome import Outcome
 
@@ -167,8 +167,8 @@ class Journal:
 def _executed(notebook: NotebookNode) -> list[list[str]]:
     """Return the code of a submission that runs, in order, with the exercises' names.
 
-    A check judges what has run above it: with code of the student's own that stands below a check,
-    and above the next exercise, goes the name of the nearest one.
+    A check judges what has run above it: with code that is not the lab's set-up and stands below a
+    check, and above the next exercise, goes the name of the nearest one.
     """
     # The other cells' ids are counted, and change when a check comes or goes.
     result, above = [], ""
@@ -179,7 +179,7 @@ def _executed(notebook: NotebookNode) -> list[list[str]]:
             result.append([cell.id, cell.source])
             above = ""
         elif cell.cell_type == "code" and SKIP not in cell.metadata.get("tags", ()):
-            result.append([above if is_own(cell) else "", cell.source])
+            result.append(["" if is_setup(cell) else above, cell.source])
     return result
 
 

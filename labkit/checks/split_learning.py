@@ -77,6 +77,18 @@ def _moves(together: Parties) -> list[_Move]:
     ]
 
 
+def _as_told(moves: Any) -> list[_Move]:
+    """Return the moves that the student's process tells of: what moved is numbers, whatever else.
+
+    Of an array of objects NumPy's maximum may be a number where there are NaN among them.
+    """
+    told = [_Move(*move) for move in moves]
+    return [
+        move._replace(value=as_array(move.value, f"what moved ({move})", finite=False))
+        for move in told
+    ]
+
+
 def _told(moves: Sequence[_Move]) -> str:
     return "; ".join(map(str, moves))
 
@@ -171,7 +183,7 @@ def _sum_of_squares(
     # Neither all equal nor of size 1, so that squares differ from values.
     values = rng.normal(0, 2, int(rng.integers(3, 9))).astype(np.float32)
     got, left_there, moves = at_home(student, _summed_by_parties, values)
-    return values, got, left_there, [_Move(*move) for move in moves]
+    return values, got, left_there, _as_told(moves)
 
 
 def _summed_by_parties(student: Callable, values: np.ndarray) -> tuple[Any, str, list[_Move]]:
@@ -214,7 +226,7 @@ def each_moves_what_it_must(sum_of_squares: Callable, rng: np.random.Generator) 
     for move in moves:  # one array, or its numbers one by one
         leg = move.sender, move.receiver
         strays += leg not in crossed
-        crossed[leg] = np.append(crossed.get(leg, []), np.asarray(move.value, np.float64))
+        crossed[leg] = np.append(crossed.get(leg, []), move.value)
     there, squares, home = (np.sort(crossed[leg]) for leg in legs)
     if strays == 0 and squares.shape == values.shape and there.shape == values.shape:
         require(
@@ -623,7 +635,7 @@ def _split(split_step: Callable, rng: np.random.Generator, steps: int) -> dict[s
     rate = float(rng.uniform(0.1, 0.2))
     run = at_home(split_step, _split_by_parties, bottom, top, batches, steps, rate)
     return run | {
-        "moves": [_Move(*move) for move in run["moves"]],
+        "moves": _as_told(run["moves"]),
         "start": (bottom, top),
         "batches": batches,
         "unsplit": _unsplit(bottom, top, (batches * 2)[:steps], rate),
@@ -1351,7 +1363,7 @@ def _turns(
         "worked": worked,
         "shifts": shifts,
         "shift": sum(shifts),
-        "moves": [_Move(*move) for move in run["moves"]],
+        "moves": _as_told(run["moves"]),
     }
 
 

@@ -1331,8 +1331,9 @@ print(
 )
 
 # %% [markdown]
-# If both follow the protocol, alice learns the common patients and the length of bob's list, and no more, as long as
-# the Diffie–Hellman problem is hard in this group and the hash is as good as random. What remains: the common patients
+# If both follow the protocol, alice learns the common patients and the length of bob's list, bob the length of hers, and
+# neither any more, as long as the *decisional* Diffie–Hellman problem is hard in this group ($H^a$ and $K^a$ cannot be told from two
+# random elements) and the hash is as good as random. What remains: the common patients
 # *are* disclosed; and an alice who lies puts all numbers on her own list, and reads bob's whole list off the result. Whether
 # a patient is really hers no exponent can check.
 
@@ -1500,7 +1501,7 @@ for name in ("honest", "hijacks"):
 # Neither is a guarantee. The rank test reports an honest bob with a deeper top, or with part 5's noise. A bob who knows of
 # it sends only what of his gradient lies in nine directions; one who sees that a batch is shuffled, and he has the labels to see
 # it, answers that one honestly. And each shuffled batch teaches the network something false. What would settle it is a bob who
-# *proves* that he computed what was agreed, or no gradients from strangers.
+# *proves* that he computed what was agreed, from labels and a top that he is bound to; or no gradients from strangers.
 #
 # **Question.** Why does the hijacker's correlation not reach that of his decoder on his own pilot, 0.9?
 #
