@@ -62,8 +62,8 @@ soak: .venv/synced  ## grade all answers on other inputs: ROUNDS=10 TESTS_LIKE=c
 bench: .venv/synced  ## measure against the peers: a good half hour, and 10 GB for their environments
 	@set -e; for peer in benchmarks/peers/*/pyproject.toml; do \
 		$(UV) sync --quiet --locked --compile-bytecode --project $$(dirname $$peer); done
-	@set -e; for benchmark in $(or $(BENCHMARKS),private_step split_step secure_aggregation \
-		encrypted_labels class_grading large_class series); do \
+	@set -e; for benchmark in $(or $(BENCHMARKS),private_step private_epochs split_step \
+		secure_aggregation encrypted_labels class_grading large_class series); do \
 		echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark; done
 	$(BIN)/python -m benchmarks.report
 

@@ -1,10 +1,12 @@
-"""How much memory the coordinator of a large class takes, and how long the class: on Dask.
+"""How the time of a class, and the coordinator's memory, grow with the class: on Dask.
 
-    python -m benchmarks.large_class [--class-size 1000] [--workers 2] [--plain 100]
+    python -m benchmarks.large_class [--sizes 50 200] [--workers 2]
 
-The class is generated: the tests' tiny lab, without TensorFlow, with answers right and wrong in
+Classes are generated: the tests' tiny lab, without TensorFlow, with answers right and wrong in
 turn, so that what is measured is the grader and not the lab. Workers are processes of this machine,
-the scheduler runs in the coordinator's process, this one. Scores must be as expected.
+the scheduler runs in the coordinator's process, this one. The smallest class is graded without
+Dask too. Scores must be as expected. What other sizes gave, such as `--sizes 100 1000`, which takes
+a quarter of an hour, is kept in a file of its own, `results/large_class_1000.json`.
 """
 
 import argparse
@@ -31,6 +33,7 @@ from benchmarks import measure
 
 FIXTURES = ROOT / "tests" / "fixtures"
 LAB = read_lab(FIXTURES / "masters" / "00_tiny.py")
+SIZES = [50, 200]
 
 
 def make_class(folder: Path, size: int) -> dict[str, float]:
@@ -90,17 +93,31 @@ def graded(folder: Path, output: Path, settings: run.Settings) -> tuple[float, d
 def main() -> None:
     """Measure, keep what was measured, and fail if scores differ."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--class-size", type=int, default=1000)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="ascending")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--plain", type=int, default=100, help="so many without Dask, before")
     arguments = parser.parse_args()
-    workers, size = arguments.workers, arguments.class_size
+    workers, sizes, wrong = arguments.workers, arguments.sizes, 0
+    timings: list[measure.Timing] = []
+    seconds: list[float] = []
+    most: list[float] = []
+
+    def grade(size: int, settings: run.Settings, how: str, work: Path) -> None:
+        nonlocal wrong
+        points = make_class(work / f"{how}-{size}", size)
+        with Memory() as memory:
+            taken, scores = graded(work / f"{how}-{size}", work / f"{how}-{size}-graded", settings)
+        wrong += sum(scores.get(student) != each for student, each in points.items())
+        seconds.append(taken)
+        most.append(max(memory.quarters))
+        quarters = ", ".join(f"{each:.0f}" for each in memory.quarters)
+        notes = f"coordinator, MB at most in each quarter of the time: {quarters}"
+        ratio = taken / seconds[0]
+        name = f"{size} submissions, {how}"
+        timings.append(measure.Timing(name, taken, ratio, ratio, ratio, 1, notes))
+
     with tempfile.TemporaryDirectory(prefix="class-") as temporary:
         work = Path(temporary).resolve()
-        few = make_class(work / "few", arguments.plain)
-        many = make_class(work / "many", size)
-        processes = run.Settings(jobs=workers)
-        plain_seconds, plain_scores = graded(work / "few", work / "plain", processes)
+        grade(sizes[0], run.Settings(jobs=workers), f"{workers} processes", work)
         with LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -109,24 +126,20 @@ def main() -> None:
             local_directory=str(work / "dask"),
         ) as cluster:
             dask = run.Settings(executor="dask", scheduler=cluster.scheduler_address)
-            with Memory() as memory:
-                seconds, scores = graded(work / "many", work / "output", dask)
-    base, each = plain_seconds / len(few), seconds / len(many)
-    quarters = ", ".join(f"{most:.0f}" for most in memory.quarters)
-    timings = [
-        measure.Timing(f"{len(few)} submissions, {workers} processes", base, 1, 1, 1, 1),
-        measure.Timing(
-            f"{len(many)} submissions, Dask with {workers} workers", each, each / base, each / base,
-            each / base, 1, f"coordinator, MB at most in each quarter of the time: {quarters}",
-        ),
-    ]  # fmt: skip
-    about = f"A submission of the tests' tiny lab ({len(many)} in {seconds / 60:.1f} minutes)"
-    table = measure.Table(about, "a smaller class without Dask", timings)
-    measure.write("large_class", measure.machine(["distributed", "nbgrader"]), [table])
-    wrong = [s for s, points in (few | many).items() if (plain_scores | scores).get(s) != points]
-    wrong += [s for s, points in few.items() if plain_scores.get(s) != points]
+            for size in sizes:
+                grade(size, dask, f"Dask with {workers} workers", work)
+    about = "A class of the tests' tiny lab"
+    if len(sizes) > 1:
+        time_grows, memory_grows = (measure.exponent(sizes, each[1:]) for each in (seconds, most))
+        about += (
+            f" (on Dask, from {sizes[0]} to {sizes[-1]} submissions, time has the exponent "
+            f"{time_grows:.2f}, the coordinator's memory {memory_grows:.2f})"
+        )
+    table = measure.Table(about, timings[0].name, timings)
+    name = "large_class" if sizes == SIZES else f"large_class_{sizes[-1]}"
+    measure.write(name, measure.machine(["distributed", "nbgrader"]), [table])
     if wrong:
-        sys.exit(f"{len(wrong)} scores differ: {', '.join(wrong[:9])}")
+        sys.exit(f"{wrong} scores are not as expected.")
 
 
 if __name__ == "__main__":

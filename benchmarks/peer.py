@@ -19,11 +19,15 @@ class PeerError(Exception):
 
 
 class PeerProgram:
-    """A process of a peer's environment, ready to do its work once whenever it is asked."""
+    """A process of a peer's environment, ready to do its work once whenever it is asked.
+
+    `said` is what the work returned the last time, if that was a dictionary.
+    """
 
     def __init__(self, process: subprocess.Popen, name: str) -> None:
         self._process, self._name = process, name
         self.versions: dict[str, str] = self._line()["versions"]
+        self.said: dict[str, Any] = {}
 
     def __call__(self) -> float:
         """Do the work once; return the seconds that it took in there."""
@@ -31,7 +35,9 @@ class PeerProgram:
         with suppress(BrokenPipeError):
             self._process.stdin.write("once\n")
             self._process.stdin.flush()
-        return float(self._line()["seconds"])
+        answer = self._line()
+        self.said = answer["said"]
+        return float(answer["seconds"])
 
     def _line(self) -> dict[str, Any]:
         assert self._process.stdout is not None

@@ -5,7 +5,7 @@
 The model is lab 01's CNN; a step is the gradient of one batch and the optimizer's update, with
 clipping and noise where it is private. Before each step that is timed the contender makes one that
 is not: the others left cold caches. TF Privacy's Keras optimizer takes seconds a step and gets a
-few rounds of its own. Then the step's growth with the batch and with the model.
+few rounds of its own. Then the step's growth with the batch, and with the model's width.
 """
 
 import argparse
@@ -29,15 +29,17 @@ LEARNING_RATE = 0.25
 SLOW_ROUNDS = 3
 
 
-def layers():
-    make = tf.keras.layers
+def layers(width=1):
+    """Return lab 01's layers, with `width` times as many filters and hidden units."""
+    make, filters = tf.keras.layers, round(16 * width)
+    first = {"padding": "same", "activation": "tanh", "input_shape": (28, 28, 1)}
     return [
-        make.Conv2D(16, 8, strides=2, padding="same", activation="tanh", input_shape=(28, 28, 1)),
+        make.Conv2D(filters, 8, strides=2, **first),
         make.MaxPool2D(2, 1),
-        make.Conv2D(32, 4, strides=2, activation="tanh"),
+        make.Conv2D(2 * filters, 4, strides=2, activation="tanh"),
         make.MaxPool2D(2, 1),
         make.Flatten(),
-        make.Dense(32, activation="tanh"),
+        make.Dense(2 * filters, activation="tanh"),
         make.Dense(10),
     ]
 
@@ -53,8 +55,8 @@ def noisy_mean(gradients, batch):
     ]
 
 
-def plain(batch):
-    model, loss = tf.keras.Sequential(layers()), cross_entropy()
+def plain(batch, width=1):
+    model, loss = tf.keras.Sequential(layers(width)), cross_entropy()
     optimizer = tf.keras.optimizers.SGD(LEARNING_RATE)
     optimizer.build(model.trainable_variables)
 
@@ -81,8 +83,8 @@ def private(gradient_sum, model, batch):
     return step
 
 
-def ours(batch):
-    model = tf.keras.Sequential(layers())
+def ours(batch, width=1):
+    model = tf.keras.Sequential(layers(width))
     clipped_sum = clipped_gradient_sum(model, cross_entropy(), L2_NORM_CLIP)
     return private(lambda x, y: clipped_sum(x, y).gradients, model, batch)
 
@@ -151,9 +153,11 @@ PEERS = {
     "Opacus, ghost clipping": ("torch", {"mode": "ghost"}),
     "Opacus, functorch": ("torch", {"mode": "functorch"}),
     "JAX, plain SGD": ("jax", {"mode": "plain"}),
-    "jax-privacy": ("jax", {"mode": "private"}),
+    "jax-privacy, its core": ("jax", {"mode": "core"}),
+    "jax-privacy, its Keras API": ("jax", {"mode": "keras"}),
 }
 GROWTH = [10, 30, 100, 250, 500, 1000, 2000]
+WIDTHS = [0.5, 1, 2, 4]
 
 
 def second(step):
@@ -168,12 +172,12 @@ def second(step):
     return twice
 
 
-def here(build, batch):
+def here(build, batch, **options):
     """Return a contender of this process."""
     rng = np.random.default_rng(0)
     x = tf.constant(rng.random((batch, 28, 28, 1), np.float32))
     y = tf.constant(rng.integers(0, 10, batch))
-    step = build(batch)
+    step = build(batch, **options)
     return second(lambda: step(x, y))
 
 
@@ -211,21 +215,44 @@ def slow(batch, seed):
     return measure.Table(about, "plain SGD", measure.timings(seconds, "plain SGD"))
 
 
-def growth(rounds, seed):
-    """The step against the batch; what two sizes' ratio is shows in the exponent."""
-    contenders = {
-        f"{name}, batch {batch}": here(HERE[name], batch)
-        for name in ("plain SGD", "labkit")
-        for batch in GROWTH
-    }
-    seconds = measure.interleaved(contenders, rounds, seed, warm=2)
-    base = f"plain SGD, batch {GROWTH[0]}"
-    notes = {}
-    for name in ("plain SGD", "labkit"):
-        times = [float(np.median(seconds[f"{name}, batch {batch}"])) for batch in GROWTH]
-        slope = measure.exponent(GROWTH[2:], times[2:])
-        notes[f"{name}, batch {GROWTH[-1]}"] = f"grows as batch^{slope:.2f} from {GROWTH[2]} on"
-    return measure.Table("Growth with the batch", base, measure.timings(seconds, base, notes))
+def growth(contenders, sizes, rounds, seed, about, first):
+    """Measure steps of several sizes; the exponent says how time grows from the `first`-th size on.
+
+    Args:
+        contenders: (name, size) → a contender of that size.
+        sizes: the sizes by what a row calls them, in order.
+        rounds, seed: see `measure.interleaved`.
+        about: the table's, which ends in what grows.
+        first: sizes before it are too small to count: there what a step costs anyway prevails.
+    """
+    names, labels = ("plain SGD", "labkit"), list(sizes)
+    made = {f"{name}, {label}": contenders(name, sizes[label]) for name in names for label in sizes}
+    seconds = measure.interleaved(made, rounds, seed, warm=2)
+    base, notes = f"plain SGD, {labels[0]}", {}
+    for name in names:
+        times = [float(np.median(seconds[f"{name}, {label}"])) for label in labels]
+        slope = measure.exponent([*map(float, sizes.values())][first:], times[first:])
+        notes[f"{name}, {labels[-1]}"] = f"exponent {slope:.2f} from {labels[first]} on"
+    return measure.Table(about, base, measure.timings(seconds, base, notes))
+
+
+def with_the_batch(rounds, seed):
+    sizes = {f"batch {batch}": batch for batch in GROWTH}
+    about = "Growth with the batch"
+    return growth(lambda name, batch: here(HERE[name], batch), sizes, rounds, seed, about, 2)
+
+
+def with_the_model(batch, rounds, seed):
+    """The parameters of the second convolution, most of all, grow with the width's square."""
+    widths = {
+        tf.keras.Sequential(layers(width)).count_params(): width for width in WIDTHS
+    }  # fmt: skip
+    sizes = {f"{count} parameters": count for count in widths}
+    about = f"Growth with the model, as wide as {', '.join(map(str, WIDTHS))} of it, batch {batch}"
+    return growth(
+        lambda name, count: here(HERE[name], batch, width=widths[count]),
+        sizes, rounds, seed, about, 0,
+    )  # fmt: skip
 
 
 def main():
@@ -235,9 +262,10 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     table, versions = against_peers(arguments.batch, arguments.rounds, arguments.seed)
+    fewer = max(5, arguments.rounds // 2)
     tables = [
-        table, slow(arguments.batch, arguments.seed),
-        growth(max(5, arguments.rounds // 2), arguments.seed),
+        table, slow(arguments.batch, arguments.seed), with_the_batch(fewer, arguments.seed),
+        with_the_model(arguments.batch, fewer, arguments.seed),
     ]  # fmt: skip
     where = measure.machine(["tensorflow-cpu", "tensorflow-privacy"], versions)
     measure.write("private_step", where, tables)

@@ -62,7 +62,9 @@ def picture(results: dict[str, dict[str, Any]]) -> None:
     # The same bytes from the same numbers.
     plt.rcParams |= {"svg.hashsalt": "benchmarks", "svg.fonttype": "none"}
     chosen = {
-        name: result for name, result in results.items() if name not in ("series", "large_class")
+        name: result
+        for name, result in results.items()
+        if not name.startswith(("series", "large_class"))
     }
     figure, all_axes = plt.subplots(
         len(chosen), 1, squeeze=False, figsize=(8, 2.4 * len(chosen)), layout="constrained"

@@ -4,12 +4,14 @@ import base64
 import html
 import io
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axis import Axis
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+# A lab begins half a second earlier without it: it is imported when there is something to draw.
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, which stays distinct under the common kinds of colour blindness; the
 # line styles and markers say the same once more.
@@ -23,11 +25,10 @@ Curve = tuple[Sequence[float], Sequence[float]]
 class Picture:
     """A drawn figure with its alt text; the last expression of a cell shows it."""
 
-    def __init__(self, figure: Figure, alt: str) -> None:
-        """Draw `figure` once and close it; `alt` says in words what it shows."""
+    def __init__(self, figure: "Figure", alt: str) -> None:
+        """Draw `figure` once; `alt` says in words what it shows."""
         png = io.BytesIO()
         figure.savefig(png, format="png", dpi=144, bbox_inches="tight", facecolor="white")
-        plt.close(figure)
         self.png, self.alt = png.getvalue(), alt
 
     def _repr_html_(self) -> str:
@@ -42,8 +43,16 @@ class Picture:
         return f"[picture: {self.alt}]"
 
 
+def _figure(size: tuple[float, float]) -> "Figure":
+    # None of pyplot's: nobody else has it, and it goes with its picture.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout="constrained")
+
+
 def _axes(xlabel: str, ylabel: str, title: str, size: tuple[float, float] = (6.4, 4.4)):
-    figure, axes = plt.subplots(figsize=size, layout="constrained")
+    figure = _figure(size)
+    axes = figure.subplots()
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
@@ -135,8 +144,10 @@ def lines(
     return Picture(figure, alt)
 
 
-def _tick(axis: Axis) -> None:
+def _tick(axis: "Axis") -> None:
     """Label a logarithmic axis at 1, 2 and 5 of each power of ten if it has few, else at these."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     low, high = axis.get_view_interval()
     if high < 200 * low:  # else the labels between powers are many, and run into each other
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -163,13 +174,8 @@ def brackets(
 def images(rows: Mapping[str, np.ndarray], title: str, alt: str) -> Picture:
     """Draw rows of grey images, name → [images, height, width], values in [0, 1]."""
     columns = max(len(row) for row in rows.values())
-    figure, grid = plt.subplots(
-        len(rows),
-        columns,
-        figsize=(0.75 * columns + 1, 0.85 * len(rows) + 0.5),
-        layout="constrained",
-        squeeze=False,
-    )
+    figure = _figure((0.75 * columns + 1, 0.85 * len(rows) + 0.5))
+    grid = figure.subplots(len(rows), columns, squeeze=False)
     for line, (name, row) in zip(grid, rows.items(), strict=True):
         for axes in line:
             axes.axis("off")

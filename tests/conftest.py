@@ -1,6 +1,11 @@
 """How tests share processes when they run side by side (`-n 2 --dist loadgroup`)."""
 
+import os
 import re
+
+# Before NumPy is imported, here and in what is started from here: side by side, threads of a matrix
+# product wait for each other's cores, and burn them meanwhile.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 

@@ -1,13 +1,16 @@
 """The tiny lab, submissions to it, and the command that grades them; for several test modules."""
 
+import atexit
 import csv
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import nbformat
 
@@ -16,6 +19,7 @@ from autograder.intake.answers import SKIP
 from autograder.intake.cells import is_locked
 from autograder.labs import ROOT, build
 from autograder.labs.master import read_lab
+from autograder.sandbox import pool
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TINY = read_lab(FIXTURES / "masters" / "00_tiny.py")
@@ -64,7 +68,7 @@ def double(*statements):
     return "\n    ".join(["def double(x):", *statements])
 
 
-SLOW = double("import time; time.sleep(1)", "return 2 * x")
+SLOW = double("import time; time.sleep(0.3)", "return 2 * x")
 RIGHT = {"score": "10", "status": "graded"}  # in `rows`, of whoever answers everything right
 
 
@@ -93,13 +97,34 @@ def is_the_release(notebook):
         assert cell.metadata == released.metadata or (may and cell.metadata == skipped)
 
 
+_pools = ExitStack()
+_of_release: dict[str, Path | None] = {}
+atexit.register(_pools.close)
+
+
+@contextmanager
+def _kept_open(release, kind, environment):
+    """Yield a pool as `pool.serving` does: one for all gradings here that need the same."""
+    key = json.dumps([pool._job(release), kind, environment], sort_keys=True)
+    if key not in _of_release:
+        _of_release[key] = _pools.enter_context(_serving(release, kind, environment))
+    yield _of_release[key]
+
+
+_serving = pool.serving
+
+
 def grade(submissions, output, *more, masters=FIXTURES / "masters"):
     """Grade to the end, in this process; return the rows and what was printed."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     line = ["--lab", "00_tiny", "--submissions", submissions, "--output", output, *more]
     stdout, stderr = io.StringIO(), io.StringIO()
     try:
-        with redirect_stdout(stdout), redirect_stderr(stderr):
+        with (
+            redirect_stdout(stdout),
+            redirect_stderr(stderr),
+            mock.patch.object(pool, "serving", _kept_open),
+        ):
             main([str(word) for word in line], masters=masters)
     finally:
         for number, handler in handlers.items():

@@ -26,6 +26,7 @@ __all__ = ["Aside", "BadUsage", "Collected", "collect"]
 
 MAX_MEMBERS = 100_000
 MAX_OF_ONE = 20_000  # files and folders in one student's folder
+MAX_DEPTH = 50  # of folders in folders
 
 
 @dataclass(frozen=True)
@@ -134,37 +135,43 @@ def collect(
 
 
 def _of_folder(folder: Path) -> Iterator[Entry]:
-    """Walk a folder, however deep it is, without following links."""
+    """Walk a folder without following links."""
     left: list[tuple[str, ...]] = [()]
     seen: Counter[str] = Counter()
     while left:
         above = left.pop()
         try:
-            names = sorted(os.listdir(folder.joinpath(*above)), reverse=True)
+            with files.folder_below(folder, above) as here:
+                names = sorted(os.listdir(here), reverse=True)
+                seen[above[0] if above else ""] += len(names)
+                too_many = bool(above) and seen[above[0]] > MAX_OF_ONE
+                names = [] if too_many else names
+                found = {name: _file(name, here, folder, (*above, name)) for name in names}
         except OSError as error:
             if not above:
                 raise BadUsage(f"{shown(str(folder))} cannot be read: {error.strerror}") from None
             yield Entry((*above, "…"), refused=f"its folder cannot be read: {error.strerror}")
             continue
-        seen[above[0] if above else ""] += len(names)
-        if above and seen[above[0]] > MAX_OF_ONE:
+        if too_many:
             left = [parts for parts in left if parts[0] != above[0]]
             reason = f"more than {MAX_OF_ONE} files and folders: those from here on are not read"
             yield Entry((*above, "…"), refused=reason)
             continue
-        for name in names:
+        for name, entry in found.items():
             parts = (*above, name)
-            entry = _file(folder.joinpath(*parts), parts)
-            if entry is None:
+            if entry is None and len(parts) > MAX_DEPTH:
+                reason = f"more than {MAX_DEPTH} folders in one another: it is not read"
+                yield Entry((*parts, "…"), refused=reason)
+            elif entry is None:
                 left += [] if files.LITTER.fullmatch(name) else [parts]
             elif entry.refused or not files.is_litter(parts):
                 yield entry
 
 
-def _file(path: Path, parts: tuple[str, ...]) -> Entry | None:
+def _file(name: str, here: int, folder: Path, parts: tuple[str, ...]) -> Entry | None:
     """Return the entry of what is there, or None for a folder."""
     try:
-        status = path.lstat()
+        status = os.stat(name, dir_fd=here, follow_symlinks=False)
     except OSError as error:  # it has gone, or may not be looked at
         return Entry(parts, refused=f"it cannot be read: {error.strerror}")
     if stat.S_ISDIR(status.st_mode):
@@ -176,7 +183,7 @@ def _file(path: Path, parts: tuple[str, ...]) -> Entry | None:
     if status.st_size > files.MAX_FILE:
         return Entry(parts, refused=files.too_big(status.st_size))
     time = _local(status.st_mtime)
-    return Entry(parts, time, path, handed_in=time)
+    return Entry(parts, time, folder.joinpath(*parts), handed_in=time)
 
 
 def _local(seconds: float) -> datetime | None:
@@ -343,7 +350,7 @@ def _content(entry: Entry, most: int) -> bytes:
     """Return the beginning of a file that is an LMS's own; nothing, if it cannot be read."""
     try:
         if not isinstance(entry.source, tuple):
-            with entry.source.open("rb") as file:
+            with open(files.open_regular(entry.source, entry.depth), "rb") as file:
                 return file.read(most)
         with entry.source[0].open("rb") as file:
             archive = files.opened(files.ArchiveFile(file.fileno()))

@@ -6,9 +6,11 @@ import re
 import stat
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from autograder.intake import names
@@ -62,6 +64,11 @@ class Entry:
     @property
     def is_notebook(self) -> bool:
         return names.is_notebook(self.name)
+
+    @property
+    def depth(self) -> int:
+        """How many names of its source's path stand below what was collected."""
+        return self.path.count("/") + 1
 
     @property
     def shown(self) -> str:
@@ -118,6 +125,49 @@ def is_solution(parts: tuple[str, ...]) -> bool:
 
 def too_big(size: int) -> str:
     return f"it is {size / 2**30:.1f} GiB, and more than {MAX_FILE / 2**30:g} GiB is not read"
+
+
+# --- folders --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def folder_below(root: Path, parts: Sequence[str]) -> Iterator[int]:
+    """Open a folder that stands below another, and yield its descriptor.
+
+    Students may write there while it is read, and put a link in a folder's place: none is followed,
+    on no part of the way.
+
+    Raises:
+        OSError: there is no such folder, or a link leads there.
+    """
+    with ExitStack() as stack:
+        here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        stack.callback(os.close, here)
+        for part in parts:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            here = os.open(part, flags, dir_fd=here)
+            stack.callback(os.close, here)
+        yield here
+
+
+def open_regular(path: Path, depth: int) -> int:
+    """Open a regular file for reading, as a descriptor; no link is followed in its last names.
+
+    Args:
+        path: where it is.
+        depth: how many of the path's names stand below the folder that was handed in.
+
+    Raises:
+        OSError: there is none, or it is something else by now: opening a FIFO would wait.
+    """
+    *folders, name = path.parts[-depth:]
+    with folder_below(path.parents[depth - 1], folders) as here:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        fd = os.open(name, flags, dir_fd=here)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError("it is no regular file any more")
+    return fd
 
 
 # --- archives -------------------------------------------------------------------------------------

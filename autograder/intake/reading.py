@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import socket
-import stat
 import subprocess
 import sys
 import threading
@@ -156,7 +155,7 @@ def _described(entry: Entry, opened: bool, fds: list[int], stack: ExitStack) -> 
         member = entry.source[1]
     elif opened:
         try:
-            fds.append(_open(entry.source))
+            fds.append(files.open_regular(entry.source, entry.depth))
             stack.callback(os.close, fds[-1])
             fd = len(fds) - 1
         except OSError as error:
@@ -171,15 +170,6 @@ def _described(entry: Entry, opened: bool, fds: list[int], stack: ExitStack) -> 
         "fd": fd,
         "member": member,
     }
-
-
-def _open(path: Path) -> int:
-    # It may be another kind of file by now: opening a FIFO would wait, and a link lead elsewhere.
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise OSError("it is no regular file any more")
-    return fd
 
 
 def _understood(

@@ -36,6 +36,8 @@ TO_VALUE = re.compile(rb"\s*:\s*")
 SCALAR = re.compile(_STRING + rb'"|[^,\]}\s]+', re.DOTALL)
 # Lines that IPython may have to change before they are Python.
 ESCAPED = re.compile(r"^[ \t]*+[%!?,;/]|\?[ \t]*+$|=[ \t]*+[%!]", re.MULTILINE)
+# Magics that run the rest of the cell as if they were not there.
+AROUND = re.compile(r"\A\s*+(?:%%(?:time|capture|prun)\b[^\n]*+\n\s*+)++")
 BULKY = {b'"outputs"', b'"attachments"', b'"widgets"'}
 CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?\n?", re.MULTILINE)
 OTHER_FILES = {
@@ -124,12 +126,14 @@ def python(source: str) -> str | None:
         return _known.python[source]
     code, tree = None, None
     if len(source) <= MAX_CODE and _known.may(50 + 2 * len(source)):
-        code, tree = source, _tree(source)
+        # No line is lost: cells are cut by the lines of statements.
+        code = AROUND.sub(lambda magics: "\n" * magics[0].count("\n"), source)
+        tree = _tree(code)
         if tree is None:
             # IPython reads all of a cell again for each line that it changes.
-            lines = sum(1 for _ in ESCAPED.finditer(source))
-            if _known.may(1000 + 10 * len(source) * (1 + lines)):
-                code = _translated(source)
+            lines = sum(1 for _ in ESCAPED.finditer(code))
+            if _known.may(1000 + 10 * len(code) * (1 + lines)):
+                code = _translated(code)
                 tree = None if code is None else _tree(code)
     _known.python[source] = None if tree is None else code
     _known.trees[source] = tree

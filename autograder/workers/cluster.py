@@ -9,7 +9,6 @@ import pickle
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Generator, Iterable
 from itertools import islice
 
@@ -29,6 +28,7 @@ def each(
 
     Raises:
         Unusable: there is no scheduler at this address, or a worker runs another version.
+        ConnectionError: the scheduler is lost on the way.
     """
     import dask
     from distributed import CancelledError, Client, KilledWorker, as_completed
@@ -38,14 +38,16 @@ def each(
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         client = Client(scheduler, timeout=patience, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise Unusable(f"no Dask scheduler at {scheduler}: {error}") from None
+    except Exception as error:  # of many classes: no such way to connect, no certificates, …
+        raise Unusable(
+            f"no Dask scheduler at {scheduler}: {str(error) or type(error).__name__}"
+        ) from None
     of_future = {}
 
     def submit(order: Order):
         future = client.submit(
+            # Its key is Dask's own: the scheduler's pages and the workers' logs name no student.
             _grade_here, pickle.dumps(order), fingerprint(), pure=False, retries=2,
-            key=f"grade-{order.submission.student}-{time.time_ns()}",
         )  # fmt: skip
         of_future[future.key] = order
         return future
@@ -64,8 +66,9 @@ def each(
                 graded, problem = future.result()
             except KilledWorker:
                 problem = "every worker that tried it has died"
-            except CancelledError:
-                raise Unusable(f"the scheduler at {scheduler} is gone") from None
+            except CancelledError:  # by a restart, too, which any other client may ask for
+                lost = f"the scheduler at {scheduler} has gone, or forgotten its tasks"
+                raise ConnectionError(lost) from None
             except Unusable:
                 raise
             except Exception as error:  # after all retries

@@ -2,8 +2,9 @@
 
 python serve.py <script.py> <its arguments as JSON>
 
-The script's `contender(**arguments)` returns the work, a function; its `PACKAGES` are the names of
-the packages whose versions are reported. Runs in a peer's environment, so it needs Python alone.
+The script's `contender(**arguments)` returns the work, a function; what that returns, if it is a
+dictionary, goes back too. Its `PACKAGES` are the names of the packages whose versions are reported.
+Runs in a peer's environment, so it needs Python alone.
 """
 
 import importlib.util
@@ -17,6 +18,7 @@ from importlib import metadata
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints goes to stderr
+    sys.path.insert(0, os.path.dirname(sys.argv[1]))
     spec = importlib.util.spec_from_file_location("script", sys.argv[1])
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
@@ -25,9 +27,10 @@ def main() -> None:
     print(json.dumps({"versions": versions}), file=answers, flush=True)
     for _ in sys.stdin:
         began = time.perf_counter()
-        work()
+        said = work()
         seconds = time.perf_counter() - began
-        print(json.dumps({"seconds": seconds}), file=answers, flush=True)
+        answer = {"seconds": seconds, "said": said if isinstance(said, dict) else {}}
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from labkit.dpsgd import convolution, products
@@ -24,6 +25,26 @@ PASSIVE = frozenset(
 )
 CONTAINERS = frozenset({"Functional", "Sequential"})
 LIBRARIES = frozenset({"keras", "tf_keras", "tensorflow"})
+# Their functions, outside Keras's `activations`, that work entry by entry, or along the last axis.
+# Others need not: tf.nn.l2_normalize divides by the norm of the whole batch.
+ENTRY_BY_ENTRY = frozenset(
+    [
+        "elu",
+        "gelu",
+        "leaky_relu",
+        "log_softmax",
+        "relu",
+        "relu6",
+        "selu",
+        "sigmoid",
+        "silu",
+        "softmax",
+        "softplus",
+        "softsign",
+        "swish",
+        "tanh",
+    ]
+)
 
 # Taps are visible to every thread: one thread at a time sets them, and only that one records.
 TAPPING = threading.RLock()
@@ -49,7 +70,7 @@ def product_layers(model) -> list | None:
             # In Keras 3 a functional model also holds operations that are no layers.
             if not all(hasattr(op, "trainable") for op in getattr(layer, "operations", ())):
                 return None
-        elif kind not in PASSIVE or getattr(layer, "axis", -1) == 0:
+        elif kind not in PASSIVE or not beside_the_batch(getattr(layer, "axis", -1)):
             return None
     owned = [id(v) for layer in trained for v in layer.trainable_variables]
     ordinary = all(len(layer.trainable_variables) == 1 + layer.use_bias for layer in trained)
@@ -58,10 +79,17 @@ def product_layers(model) -> list | None:
 
 
 def treats_each_alone(thing) -> bool:
-    """Tell whether a layer's class or an activation is the library's own, not a user's code."""
+    """Tell whether a layer's class or an activation is one that is known not to mix examples."""
     if thing is None or hasattr(thing, "_flatten_layers"):
         return True
-    return (getattr(thing, "__module__", None) or "").partition(".")[0] in LIBRARIES
+    path = (getattr(thing, "__module__", None) or "").split(".")
+    known = isinstance(thing, type) or "activations" in path
+    return path[0] in LIBRARIES and (known or getattr(thing, "__name__", "") in ENTRY_BY_ENTRY)
+
+
+def beside_the_batch(axis) -> bool:
+    """Tell whether an axis, of any number of axes, is surely not the first one."""
+    return isinstance(axis, (int, np.integer)) and bool(axis == -1 or axis > 0)
 
 
 def one_pass(layers: list, evaluate: Callable, weigh: Callable, x, y):

@@ -79,8 +79,9 @@ class Client:
         id: 0 to 65534.
         neighbours: with whom it makes pair masks and who hold its shares, besides itself.
         threshold: how many shares recover a secret of this client.
-        round_number: 0 or more, of any size; binds every message to this round. Where it is a hash
-            of the model that each client got, those with different models refuse each other's keys.
+        round_number: 0 or more, of any size, never used before; binds every message to this round.
+            Where it is a hash of a counter and of the model that each client got, those with
+            different models refuse each other's keys.
         identity: the key with which it signs, which lasts.
         roster: client → public key of its identity, from somebody whom all clients trust.
     """
@@ -117,10 +118,14 @@ class Client:
     def share(self, public: Mapping[int, Announcement]) -> dict[int, Letter]:
         """Share both secrets among the holders whose public keys came; a letter for each.
 
+        Only once: a second letter under the same key and nonce would tell of the first one.
+
         Raises:
-            Refused: a key is not its owner's, or is announced twice.
+            Refused: the server asks again; or a key is not its owner's, or is announced twice.
             TooFewShares: fewer holders than the threshold are there.
         """
+        if self.id in self._held:
+            raise Refused(f"Client {self.id} shares its secrets once.")
         self._public = {v: public[v] for v in self.holders if v in public}
         for v, keys in self._public.items():
             if not keys.holds(v, self.round_number, self._roster[v]):
@@ -150,18 +155,22 @@ class Client:
     def mask(self, vector: np.ndarray, taking_part: Collection[int]) -> np.ndarray:
         """Return the vector plus its self mask and the pair masks with the neighbours that share.
 
-        To whoever lacks one of those masks' seeds the result is uniform.
+        To whoever lacks one of those masks' seeds the result is uniform. Only once: of two such
+        vectors the difference is a sum of pair masks, and the one with few of them is soon bare.
 
         Args:
             vector: [length], unsigned integers, encoded.
             taking_part: the clients whose letters were good.
 
         Raises:
+            Refused: the server asks again.
             TooFewShares: too few of this client's holders take part to undo its masks.
         """
-        self._taking_part = frozenset(taking_part)
+        if self._taking_part:
+            raise Refused(f"Client {self.id} sends its vector once.")
         partners = self._partners(taking_part)
         self._require_holders(len(partners) + 1)
+        self._taking_part = frozenset(taking_part)
         key, number = self._mask_key, self.round_number
         seeds = {v: pair_seed(key, self.id, v, self._public[v], number) for v in partners}
         masked = vector.copy()

@@ -67,14 +67,13 @@ class NoisyEncoding:
         Raises:
             ValueError: a value is not finite.
         """
+        values = np.asarray(values, np.float64)  # of a shorter type the norm is less exact
         norm = float(np.linalg.norm(values))
         if not math.isfinite(norm):
             raise ValueError("values holds NaN or infinity, which cannot be clipped.")
         # Rounding towards zero makes no norm larger; the last factor outweighs float64's rounding.
         factor = min(1.0, self.clip / max(norm, 1e-300)) * (1 - 2**-40)
-        whole = np.trunc(
-            np.ldexp(np.asarray(values, np.float64) * factor, self.fixed.fraction_bits)
-        )
+        whole = np.trunc(np.ldexp(values * factor, self.fixed.fraction_bits))
         noise = discrete_gaussian(self.sigma, len(whole), rng)
         return (whole.astype(np.int64) + noise).astype(self.fixed.dtype)
 

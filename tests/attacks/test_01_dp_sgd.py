@@ -1,5 +1,7 @@
 """Lab 01 and what it rests on, attacked: each attack wins where the protection is left out."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -72,6 +74,80 @@ def test_the_scale_of_the_noise_does_not_tell_how_many_examples_there_are(linear
     # noise: (105² − 100²) / (2·1408²) = 0.03 % of the norm at most. So each guess is right with
     # probability 1/2 or so, and Binomial(20, 0.5) is above 18 with probability 2e-5.
     assert told_apart(linear, x, y, divisor=lambda n: 20) <= 18
+
+
+def test_the_scale_of_the_steps_does_not_tell_it_either(linear):
+    """All settings are public constants: a learning rate that is computed from the data is none."""
+    rng = np.random.default_rng(0)
+    x = rng.random((21, FEATURES)).astype(np.float32)
+    y = rng.integers(0, 10, 21)
+    norms = [
+        np.linalg.norm(
+            trained(linear, x[:n], y[:n], n, optimizer=tf.keras.optimizers.SGD(20 / n))[0]
+        )
+        for n in (20, 21)
+    ]
+    # 5 % apart, and each varies by 0.49 %.
+    assert norms[0] > 4.4 * np.sqrt(5 * 20480) / 20.5 > norms[1]
+
+
+def test_one_example_turns_a_clipped_average_round():
+    """By 2C: whoever clips the batch's mean gradient to C has not bounded an example by C."""
+    clip_per_example = solution("01_dp_sgd")["clip_per_example"]
+    batch = np.full((250, 1), 2.0, np.float32)  # all pull one way; the last one, hard, the other
+    batch[-1] = -3000.0
+
+    def moved(released):
+        return abs(released(batch) - released(batch[:-1])).item()
+
+    def of_the_average(gradients):
+        return clip_per_example([gradients.mean(axis=0, keepdims=True)], 1.5)[0].sum()
+
+    assert np.isclose(moved(of_the_average), 2 * 1.5)
+    assert moved(lambda gradients: clip_per_example([gradients], 1.5)[0].sum()) <= 1.5 * (1 + 1e-5)
+
+
+# --- noise that ends ------------------------------------------------------------------------------
+
+END = math.sqrt(2 * math.log(1e7))  # of TensorFlow's normals, float32's and float64's
+FARTHER = 20261127, 85884262  # a seed, and after how many draws of it a normal number is beyond
+
+
+def given_away(end, sigma, uses):
+    """How likely an example, pulling one way, shows beyond the noise's end in one of its uses."""
+    return uses * stats.norm.sf(end - 1 / sigma)
+
+
+def test_tensorflows_normals_end_and_would_break_what_is_promised():
+    normals = tf.random.stateless_normal([1 << 23], [1, 2]).numpy()
+    assert 5.2 < np.abs(normals).max() <= END + 1e-5
+    # Part 7's first run: σ = 0.7, 720 batches with q = 1/240. Outcomes that cannot be without the
+    # example have a probability that δ must cover, whatever ε.
+    assert given_away(END, 0.7, 720 / 240) > 100 * checks.dp_sgd.DELTA
+    assert given_away(12, 0.7, 720 / 240) < 1e-6 * checks.dp_sgd.DELTA
+
+
+def test_the_noise_of_fit_goes_on_where_tensorflows_ends():
+    seed, at = FARTHER
+    rng = np.random.default_rng(seed)
+    rng.bit_generator.advance(at)  # a coin for one example, then the noise
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1, use_bias=False, input_shape=(1,))])
+    model.set_weights([np.zeros((1, 1))])
+    dpsgd.fit(
+        model,
+        lambda y, y_hat: 0.0 * y_hat[:, 0],
+        np.zeros((1, 1), np.float32),
+        np.zeros(1),
+        optimizer=tf.keras.optimizers.SGD(1.0),
+        l2_norm_clip=1.0,
+        noise_multiplier=1.0,
+        sampling_probability=1.0,
+        expected_batch_size=1,
+        steps=1,
+        rng=rng,
+        delta=1e-5,
+    )
+    assert abs(model.get_weights()[0].item()) > END + 0.3
 
 
 def someone_is_published(delta, people=60_000, trials=200):
@@ -226,6 +302,14 @@ def test_an_example_moves_the_release_by_the_sensitivity_and_no_more(beyond):
             unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
             found = max(found, np.linalg.norm(columns @ unit))
     assert np.isclose(found, beyond["sensitivity"](factor, period))
+    # Columns that are as many steps apart as there are bands do not overlap: squares add up.
+    assert np.allclose(
+        (factor.T @ factor)[:, ::period][::period], np.diag([factor[:20, 0] @ factor[:20, 0]] * 3)
+    )
+    lab = beyond["banded_root"](720, 240)
+    one = np.linalg.norm(lab[:, 0])
+    assert np.isclose(beyond["sensitivity"](lab, 240), np.sqrt(3) * one)
+    assert (round(one, 2), round(np.sqrt(3) * one, 2)) == (1.68, 2.90)
 
 
 def test_noise_for_one_use_does_not_hide_an_example_that_is_used_three_times(beyond):

@@ -30,6 +30,17 @@ def gaussian_delta(epsilon, mu):
     return float(special.ndtr(-epsilon / mu + mu / 2) - second)
 
 
+def test_delta_is_not_how_often_the_privacy_loss_is_above_epsilon():
+    """Of 1-GDP, at δ = 1e-5: the loss, N(1/2, 1), is above ε five times as often."""
+    epsilon = next(e for e in np.arange(3, 6, 1e-3) if gaussian_delta(e, 1.0) <= DELTA)
+    assert stats.norm.sf(epsilon - 0.5) > 4 * DELTA
+    # What it is: the most by which a probability is above e^ε times the other one, here of losses
+    # above ε.
+    losses = np.linspace(0, 10, 1001)
+    above = stats.norm.sf(losses - 0.5) - np.exp(epsilon) * stats.norm.sf(losses + 0.5)
+    assert math.isclose(above.max(), gaussian_delta(epsilon, 1.0), rel_tol=1e-2)
+
+
 def uses_by_queue(rng, capacity=1000):
     """How often each example is used by a shuffling queue that begins anew each epoch.
 

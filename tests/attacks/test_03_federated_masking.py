@@ -96,16 +96,31 @@ def test_models_that_silence_all_but_one_show_its_images_and_are_refused_once_bo
     honest = summed(lab, [lab["firing"](1 / 32)] * 10)
     _, likeness, _ = lab["images_in"](honest.total, lab["parties"][3][0])
     assert np.sum(likeness > 0.999) <= 2
-    bound = [lab["bound_to"](layer) for layer in models]
+    bound = [lab["bound_to"](1, layer) for layer in models]
     with pytest.raises(secagg.Refused, match="did not sign"):
         lab["seated"](10, 7, bound)
     assert lab["seated"](10, 7, bound[:1] * 10)  # all have the same one
 
 
+def test_keys_of_a_round_with_the_same_model_fit_no_later_one(lab):
+    """The server sends one model twice, and hands out what was signed the first time."""
+    same = lab["firing"](1 / 320)
+    (party, *_), old = lab["seated"](10, 7, [lab["bound_to"](1, same)] * 10)
+
+    def again(counter):
+        number = lab["bound_to"](counter, same)
+        return secagg.Client(0, range(1, 10), 7, number, party._identity, party._roster)
+
+    with pytest.raises(secagg.Refused, match="did not sign"):
+        again(2).share({**old, 0: again(2).advertise()})
+    replayed = again(1)  # a hash of the model alone would let this pass
+    assert replayed.share({**old, 0: replayed.advertise()})
+
+
 def test_one_crafted_model_for_all_is_not_refused_and_shows_single_images(lab):
     """What the lab says remains: consistency is no proof of honesty."""
     same = lab["firing"](1 / 320)
-    assert lab["seated"](10, 7, [lab["bound_to"](same)] * 10)
+    assert lab["seated"](10, 7, [lab["bound_to"](1, same)] * 10)
     everybody = np.vstack([x for x, _ in lab["parties"]])
     _, likeness, whose = lab["images_in"](summed(lab, [same] * 10).total, everybody)
     assert len(set(whose[likeness > 0.999])) >= 8

@@ -91,6 +91,78 @@ def test_nobody_is_told_to_mask_with_those_who_will_drop_out():
         run.party[victim].confirm({0, 3, 4})  # survivors with whom it made no masks
 
 
+def test_nobody_sends_its_vector_twice_for_other_dropouts():
+    """The victim is told of t − 1 others first, then of all: the second story bares the first one.
+
+    Five clients, none colludes, 2·3 > 5: `secure_sum` makes a promise. Whom the first vector was
+    masked with is said to have dropped out; the second one is what `confirm` goes by.
+    """
+    clients, threshold, victim = 5, 3, 0
+    few, survivors = {0, 1, 2}, {0, 3, 4}
+
+    def attack(run):
+        x, everybody = vectors(clients), set(run.everybody)
+        first = run.party[victim].mask(x[victim], few)
+        for u in run.everybody:
+            run.party[u].mask(x[u], everybody)
+        codes = {u: run.party[u].confirm(survivors) for u in survivors}
+        revealed = {
+            u: run.party[u].reveal({v: said[u] for v, said in codes.items() if u in said})
+            for u in survivors
+        }
+
+        def secret(owner):
+            helpers = sorted(revealed)
+            rows = np.array([revealed[u][owner] for u in helpers])[:, None]
+            return secagg.recover(rows, helpers, threshold)[0]
+
+        bare = first - secagg.expand(secret(victim), LENGTH)
+        for u in few - {victim}:
+            key = secagg.PrivateKey(secret(u))
+            seed = clients_of.pair_seed(key, u, victim, run.keys[victim], 0)
+            mask = secagg.expand(seed, LENGTH)
+            bare = bare - mask if victim < u else bare + mask
+        return bare, x[victim]
+
+    run = MaskedRound(clients, threshold)
+    run.share()
+    with pytest.raises(secagg.Refused, match="once"):
+        attack(run)
+    run = MaskedRound(clients, threshold)
+    run.share()
+    honest = run.party[victim].mask
+
+    def forgetful(vector, taking_part):
+        run.party[victim]._taking_part = frozenset()
+        return honest(vector, taking_part)
+
+    run.party[victim].mask = forgetful
+    bare, x = attack(run)
+    assert np.array_equal(bare, x)
+
+
+def test_nobody_writes_two_letters_under_one_key_and_nonce():
+    """Both letters' key stream is the same: their exclusive or is that of two shares."""
+    run = MaskedRound(3, 2)
+    letters = run.party[0].share(run.keys)
+    with pytest.raises(secagg.Refused, match="once"):
+        run.party[0].share(run.keys)
+    shares = dict(run.party[0]._held)
+    run.party[0]._held.clear()  # one that forgets
+    again = run.party[0].share(run.keys)
+    run.party[1].share(run.keys)
+    dealt = []
+    for sent in (letters, again):
+        run.party[1].open({0: sent[1]})
+        dealt.append(run.party[1]._held[0].astype("<u4").tobytes())
+
+    def either(a, b):
+        return bytes(p ^ q for p, q in zip(a, b, strict=True))
+
+    assert shares and dealt[0] != dealt[1]
+    assert either(letters[1].sealed[:128], again[1].sealed[:128]) == either(*dealt)
+
+
 def test_a_round_number_binds_to_all_of_its_bits():
     """Cut to 64 bits, two models would be found that agree; a difference above them is seen."""
     share = np.zeros(16, np.uint32)

@@ -78,6 +78,17 @@ def test_noise_under_the_masks_hides_a_client_from_the_server_and_its_friends():
     assert advantage(*map(server_sees_before_it_adds_noise, (1.0, 0.0))) == 1
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_no_clipped_vector_is_longer_than_the_clip_whatever_its_type(dtype):
+    """Of float16 the norm would be off by a hundredth, and so would the noise that it takes."""
+    rng, length = np.random.default_rng(), 20_000
+    noisy = secagg.NoisyEncoding(1.0, 4.0, 5, secagg.FixedPoint(64, 40))
+    values = rng.normal(0, 0.1, length).astype(dtype)
+    with mock.patch("labkit.secagg.noise.discrete_gaussian", lambda s, n, rng: np.zeros(n, int)):
+        clipped = noisy.fixed.decode(noisy.encode(values, rng))
+    assert 0.9999 < np.linalg.norm(clipped) <= 1
+
+
 def test_the_missing_noise_of_dropouts_and_colluders_is_accounted_for():
     """Counting all clients' noise in place of t − c's would claim twice what is there."""
     rng, length = np.random.default_rng(), 20_000

@@ -12,6 +12,7 @@ import tensorflow as tf
 from autograder.labs import MASTERS
 from labkit.data import load_mnist
 from labkit.encrypted import (
+    LOG2_Q_128,
     FeaturesParty,
     LabelPrivacy,
     LabelsParty,
@@ -25,7 +26,10 @@ from labkit.encrypted import (
     label_sensitivity,
     least_squares,
     live_columns,
+    small_ring,
 )
+from labkit.encrypted.parameters import NOISE_VARIANCE
+from labkit.encrypted.ring import KeyedRing
 from tests.attacks.cells import solution
 
 pytestmark = pytest.mark.labs
@@ -159,6 +163,28 @@ def test_a_narrow_flood_shows_errors_at_its_edges_and_a_wide_one_does_not():
     # Under the wide flood an epoch shows one with chance 2^first at most.
     seen = np.random.default_rng(6).uniform(0, 2.0**wide, 1 << 22) + 1 / 7
     assert np.count_nonzero(seen > 2.0**wide) == 0
+
+
+def test_the_labs_own_encryption_has_the_errors_that_the_table_is_about(lab):
+    assert lab["context"].noise_variance >= (8 / math.sqrt(2 * math.pi)) ** 2
+    assert lab["RING"].log2_q <= LOG2_Q_128[lab["RING"].degree]
+
+
+def test_what_a_malicious_features_party_has_opened_gives_the_key_away():
+    """The lab promises nothing here. A zero is encrypted as t·e beside a·s; times 1/t modulo q, F
+    is told e, and has an equation without errors for the key."""
+    ring = KeyedRing(small_ring(Parameters().plaintext_modulus))
+    zeros = ring.zeros()
+    assert not np.any(ring.decrypt(zeros))  # as F sends it
+    times, total, power = pow(ring.modulus, -1, ring.parameters.modulus), None, zeros
+    while times:
+        if times & 1:
+            total = power if total is None else total + power
+        power, times = power + power, times >> 1
+    errors = ring.decrypt_coefficients(total)
+    # Of 4096 errors of deviation √11 = 3.3, which is off by 1/√8192 of itself.
+    assert np.abs(errors).max() <= 7 * math.sqrt(NOISE_VARIANCE)
+    assert abs(np.std(errors) / math.sqrt(NOISE_VARIANCE) - 1) <= 6 / math.sqrt(8192)
 
 
 # --- what rounding takes away ---------------------------------------------------------------------

@@ -81,6 +81,13 @@ def helper_inside_a_check(notebook, folder):
     return text(notebook)
 
 
+@case(repairs=["found by the function's name"])
+def timed_and_without_ids(notebook, folder):
+    """Both answers are timed, and a service dropped all that tells cells apart."""
+    cells = [own(f"%%time\n{notebook[name]['source']}") for name in ("double", "length")]
+    return text({"cells": cells, "metadata": {}})
+
+
 @case(repairs=["what is no Python was left out"])
 def prose_in_a_code_cell(notebook, folder):
     """An answer's cell has a note below it that is no Python."""

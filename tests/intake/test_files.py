@@ -126,7 +126,7 @@ def test_folders_without_end_are_one_students(tmp_path):
     finally:  # which pytest cannot remove
         subprocess.run(["rm", "-rf", tmp_path / "bob" / "d"], check=True)
     assert {student: len(each.entries) for student, each in result.items()} == {"ann": 1, "bob": 2}
-    assert "File name too long" in " ".join(result["bob"].notes)
+    assert "more than 50 folders in one another" in " ".join(result["bob"].notes)
 
 
 def test_files_without_end_are_one_students(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autograder.intake import collect as collect_module
 from autograder.intake import reading
 from autograder.intake.collect import BadUsage, Collected, collect
 from autograder.intake.files import Entry
@@ -127,6 +128,40 @@ def test_a_file_that_vanishes_or_becomes_a_pipe(tmp_path):
     os.mkfifo(folder / "bob.ipynb")
     ann, bob, cem = reading.read(found, TINY.name, RELEASE)
     assert "No such file" in ann.reason and "no regular file" in bob.reason and not cem.reason
+
+
+@pytest.mark.parametrize("inside", ["", "deep/er"])
+def test_a_folder_that_becomes_a_link_leads_to_nobody_elses_file(tmp_path, inside):
+    """Students may write to their folders while these are read."""
+    folder = tmp_path / "in"
+    for name in ("ann", "bob"):
+        (folder / name / inside).mkdir(parents=True)
+        (folder / name / inside / "x.ipynb").write_text(answered(), "utf-8")
+    found, _ = collect(folder, TINY.name)
+    (folder / "bob").rename(tmp_path / "moved")
+    (folder / "bob").symlink_to("ann")
+    ann, bob = reading.read(found, TINY.name, RELEASE)
+    assert "Not a directory" in bob.reason and bob.notebook is None and not ann.reason
+
+
+def test_a_folder_that_becomes_a_link_while_folders_are_listed(tmp_path, monkeypatch):
+    (tmp_path / "in" / "bob").mkdir(parents=True)
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "name.ipynb").write_text("", "utf-8")
+    look = collect_module._file
+
+    def look_and_swap(name, *more):
+        entry = look(name, *more)
+        if name == "bob":
+            (tmp_path / "in" / "bob").rmdir()
+            (tmp_path / "in" / "bob").symlink_to(tmp_path / "secret")
+        return entry
+
+    monkeypatch.setattr(collect_module, "_file", look_and_swap)
+    [bob], _ = collect(tmp_path / "in", TINY.name)
+    assert [entry.refused for entry in bob.entries] == [
+        "its folder cannot be read: Not a directory"
+    ]
 
 
 # --- what reads is the student's, and lies --------------------------------------------------------

@@ -52,6 +52,16 @@ def test_what_follows_a_whole_notebook_is_left_out(submission, tail):
     assert rebuilt.repairs == ["what follows the notebook in the file was left out"]
 
 
+@pytest.mark.parametrize("magic", ["%%time", "%%capture out", "\n%%capture\n%%time\n", "%%prun -q"])
+def test_answers_below_a_magic_that_runs_them_are_found_by_their_functions(magic):
+    both = own(f"{magic}\n{DOUBLE}\n\n{LENGTH}")
+    for notebook in ([own(f"{magic}\n{DOUBLE}"), own(LENGTH)], [both]):
+        rebuilt = graded({"cells": notebook, "metadata": {}})
+        assert not rebuilt.missing
+        for answer, source in zip((DOUBLE, LENGTH), answers(rebuilt), strict=True):
+            assert source.strip().removeprefix(magic.strip()).strip() == answer
+
+
 @pytest.mark.parametrize(
     "kept, how",
     [

@@ -21,9 +21,11 @@ ANSWERS = Path(f"autograder/course/answers/01_dp_sgd/{EXERCISE}.py")
 NEXT = "# %% [markdown]\n# ## Part 3 · Noise"
 BUILT = ["labkit/points.json", "labs/01_dp_sgd.ipynb", "solutions/01_dp_sgd.ipynb"]
 
-# Grades the solution, and then the solution with the wrong answer in it.
+# Grades the solution, and then the solution with the wrong answer in it, by the checks of this
+# exercise and of the one above it: that the solution passes the others, tests/test_grade.py shows.
 GRADE = f"""
 import json
+from dataclasses import replace
 from autograder.judge.judge import Order, Terms, environment, judge
 from autograder.labs.build import release
 from autograder.labs import MASTERS
@@ -34,7 +36,8 @@ from autograder.workers.ready import own_solution
 
 lab = read_lab(MASTERS / "01_dp_sgd.py")
 answers = read_answers(MASTERS.parent / "answers" / lab.name, lab)["{EXERCISE}"]
-submission = own_solution(lab)
+checks = [*lab.exercises["clip_per_example"], *lab.exercises["{EXERCISE}"]]
+submission = replace(own_solution(lab), checks=tuple(checks))
 cell = next(cell for cell in submission.notebook.cells if cell.id == "{EXERCISE}")
 graded = []
 with pool.serving(release(lab), "bwrap", environment(1)) as kernels:
@@ -42,7 +45,8 @@ with pool.serving(release(lab), "bwrap", environment(1)) as kernels:
     for answer in [Answer("solution", cell.source, {{}}), *wrong]:
         cell.source = answer.source
         outcome, _ = judge(Order(submission, lab, Terms(seed=5), kernels))
-        graded.append([answer.loses, outcome.scores, outcome.messages])
+        scores = {{name: outcome.scores[name] for name in checks}}
+        graded.append([answer.loses, scores, outcome.messages])
 print(json.dumps([lab.checks, graded]))
 """
 
@@ -86,6 +90,8 @@ def test_an_exercise_is_three_files_and_is_graded_as_its_answers_say(project):
     assert sum(points.values()) == 100 and points["fraction_is_counted"] == 3
     assert [*map(bool, (loses for loses, _, _ in graded))] == [False, True]
     for loses, scores, messages in graded:
-        assert scores == {name: 0 if name in loses else worth for name, worth in points.items()}
+        assert len(scores) == 4 and scores == {
+            name: 0 if name in loses else points[name] for name in scores
+        }
         assert messages.keys() == loses.keys()
         assert all(phrase in messages[name] for name, phrase in loses.items())

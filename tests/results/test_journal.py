@@ -11,13 +11,14 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
+from autograder.intake.answers import Answers, is_demonstration
 from autograder.judge.execution import Times
 from autograder.judge.judge import Submission, Terms
 from autograder.judge.outcome import Outcome
 from autograder.results import journal as journal_module
 from autograder.results.journal import Journal
 from tests.processes import has_ended, wait_for
-from tests.tiny import RIGHT, SLOW, entries, grade, graded_now, start, write_class
+from tests.tiny import RELEASE, RIGHT, SLOW, entries, grade, graded_now, start, write_class
 
 pytestmark = pytest.mark.grader
 
@@ -82,6 +83,19 @@ def test_another_file_setting_or_version_is_graded_anew(tmp_path):
         Journal(tmp_path / "two", "00_tiny", "another").key(submission, terms),
     ]
     assert len({key, *others}) == 7
+
+
+@pytest.mark.parametrize("anchor", ["", "double", "doubles_integers", "length", "pythagoras"])
+def test_code_below_a_check_is_another_code_above_it(tmp_path, anchor):
+    """Whoever moves it is graded again, be it an edited demonstration or a cell of their own."""
+    journal, text = Journal(tmp_path, "00_tiny", "version"), "def double(x):\n    return x + x"
+    (demonstration,) = (cell.id for cell in RELEASE.cells if is_demonstration(cell))
+    edited = Answers(texts={"double": "double = 0", demonstration: text})
+    moved = Answers(texts={"double": "double = 0"}, own={anchor: [text]})
+    keys = [
+        journal.key(Submission("ann", answers.on(RELEASE)), Terms()) for answers in (edited, moved)
+    ]
+    assert keys[0] != keys[1]
 
 
 def test_a_file_that_changed_in_its_outputs_only_is_not_graded_again(tmp_path):

@@ -119,6 +119,26 @@ def test_a_look_that_takes_too_long_has_seen_too_much(monkeypatch, clock, step):
     assert found == ("" if step == 1 else "it used more than 0.0625 GB of memory")
 
 
+@pytest.mark.parametrize("hidden", [False, True])
+def test_what_is_swapped_out_counts(monkeypatch, tmp_path, hidden):
+    """Who asks Linux for it (MADV_PAGEOUT) holds memory in the machine's swap, resident nowhere."""
+    status = "Name:\tx\nThreads:\t1\nVmRSS:\t9 kB\nVmSwap:\t{0} kB\nVmPTE:\t9 kB\n"
+    rollup = "Pss:  9 kB\nSwap:  {0} kB\nSwapPss:  {0} kB\n"
+
+    def read(path):
+        if hidden and path.endswith("smaps_rollup"):
+            raise PermissionError
+        return tmp_path / path.rpartition("/")[2]
+
+    monkeypatch.setattr(watch, "Path", read)
+    monkeypatch.setattr(watch, "family", lambda root: [root])
+    limits = Limits(memory=1 << 30)
+    for kilobytes, too_much in ((1 << 19, False), (1 << 21, True)):
+        (tmp_path / "status").write_text(status.format(kilobytes))
+        (tmp_path / "smaps_rollup").write_text(rollup.format(kilobytes))
+        assert bool(watch.excess(os.getpid(), limits)) is too_much
+
+
 OF_ALL = {
     "open files": (
         "import os, time\nfor _ in range(80):\n    if os.fork() == 0:\n"

@@ -224,12 +224,38 @@ def test_whatever_it_raises_can_be_told(answer):
     assert "\x1b" not in told and "\u202e" not in told
 
 
-@pytest.mark.parametrize("value", [Uncountable(), endless(), {"\ud800": 1}, ["\ud800"], "\udfff"])
+class HashedList(list):
+    def __hash__(self):
+        return 1
+
+
+class OddItems(dict):
+    def items(self):
+        return [(1, 2, 3)]
+
+
+def hashed_arrays():
+    return HashedList([np.ones(2)]), (1, HashedList())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Uncountable(), endless(), {"\ud800": 1}, ["\ud800"], "\udfff", OddItems(a=1), {range(3): 1},
+     {range(2), 5}, {hashed_arrays(): np.ones(3)}, [{hashed_arrays()[0]: 1}, np.arange(4)]],
+    ids=repr,
+)  # fmt: skip
 def test_whatever_it_returns_can_be_told(value):
     with conversing({"f": lambda: value}) as session:
         header, values = session._ask("f", None, (), {})
     assert header or values
     str([header, values, *(list(v) for v in values if isinstance(v, dict | list))]).encode()
+
+
+def test_what_can_be_no_key_here_takes_no_numbers_of_others_along():
+    mapping, rest = crossed(({hashed_arrays(): np.ones(3)}, np.arange(4)))
+    [(key, item)] = mapping.items()
+    assert isinstance(key, wire.Opaque) and type(key).__name__ == "tuple"
+    assert item.tolist() == [1, 1, 1] and rest.tolist() == [0, 1, 2, 3]
 
 
 @given(st.text(st.characters(exclude_categories=[])) | st.lists(st.text("\ud800\U0010ffffa")))
@@ -243,6 +269,12 @@ def test_code_points_that_there_are_not_do_not_cross():
     raw = np.array([0x110000, 0xD800, 65], "<u4").tobytes()
     got = Decoder(memoryview(raw)).value(["array", "<U1", [3], 12])
     assert got.tolist() == ["\ufffd", "\ufffd", "A"]
+
+
+def test_a_truth_value_that_crosses_is_0_or_1():
+    """Of bytes that are neither NumPy counts and adds up to anything."""
+    got = crossed(np.frombuffer(b"\x00\x02\xff", bool))
+    assert got.view(np.uint8).tolist() == [0, 1, 1]
 
 
 def test_an_object_of_the_students_own_class_is_no_data():

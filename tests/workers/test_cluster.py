@@ -5,7 +5,7 @@ import signal
 
 import psutil
 import pytest
-from distributed import LocalCluster
+from distributed import LocalCluster, Security
 
 from autograder.workers import cluster
 from autograder.workers.ready import Unusable
@@ -15,19 +15,26 @@ from tests.tiny import RIGHT, SLOW, entries, graded_now, rows, start, write_clas
 pytestmark = pytest.mark.grader
 
 
-def test_a_cluster_grades_and_a_killed_worker_costs_nothing(tmp_path):
+def test_a_cluster_grades_over_tls_and_a_killed_worker_costs_nothing(tmp_path):
     students = [f"student{number}" for number in range(6)]
     folder = write_class(tmp_path / "in", **{name: {"double": SLOW} for name in students})
     (folder / "broken.ipynb").write_text("{")
-    output = tmp_path / "out"
+    output, security = tmp_path / "out", Security.temporary()
+    certificates = {
+        "CA_FILE": security.tls_ca_file,
+        "CLIENT__CERT": security.tls_client_cert,
+        "CLIENT__KEY": security.tls_client_key,
+    }
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
-        local_directory=str(tmp_path / "dask"),
+        local_directory=str(tmp_path / "dask"), security=security,
     ) as cluster:  # fmt: skip
+        assert cluster.scheduler_address.startswith("tls://")
         workers = [worker.pid for worker in cluster.workers.values()]
         run = start(
             "--submissions", folder, "--output", output, "--executor", "dask",
             "--scheduler", cluster.scheduler_address,
+            **{f"DASK_DISTRIBUTED__COMM__TLS__{key}": str(c) for key, c in certificates.items()},
         )  # fmt: skip
         wait_for(lambda: len(entries(output)) >= 2 or run.poll() is not None)
         family = psutil.Process(workers[0]).children(recursive=True)
@@ -42,6 +49,7 @@ def test_a_cluster_grades_and_a_killed_worker_costs_nothing(tmp_path):
     assert len(entries(output)) == len(students) + 1
 
 
-def test_a_scheduler_that_is_not_there_is_one_clear_line(tmp_path):
-    with pytest.raises(Unusable, match=r"no Dask scheduler at tcp://127\.0\.0\.1:1"):
-        next(cluster.each([], "tcp://127.0.0.1:1", patience=1))
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tls://127.0.0.1:1", "nonsense://x"])
+def test_a_scheduler_that_is_not_there_is_one_clear_line(address):
+    with pytest.raises(Unusable, match=f"no Dask scheduler at {address}: ."):
+        next(cluster.each([], address, patience=1))

@@ -213,7 +213,7 @@ plots.roc(
 # ### What we will promise
 #
 # Compare two trainings that differ in one thing: you are in the data, or you are not. (Such data sets
-# are called *neighbours*; everything in this lab is about adding or removing one example.) Training is
+# are called *neighbours*; in this lab they differ by adding or removing one example, unless it says otherwise.) Training is
 # **(ε, δ)-differentially private** if no outcome, and no set of outcomes, is more than $e^\varepsilon$ times
 # as likely in one as in the other, but for a probability of δ. At ε = 0 nobody can tell that you were
 # there, but for δ. ε = 0.5 lets an attacker's odds grow by a factor of 1.65; ε = 5 by 148. Finding an ε
@@ -349,9 +349,10 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 # %% [markdown]
 # Can noise be "reproducible" and protect? In a lab it should be, so that you can repeat a run. In
 # earnest the seed is as secret as the data: whoever has it subtracts the noise. (And NumPy's
-# generators are not cryptographic. Nor are the floating-point Gaussians of any of the libraries
-# here, which is an attack of its own: [Mironov 2012](https://doi.org/10.1145/2382196.2382264) for
-# Laplace noise, [Jin et al. 2022, arXiv:2112.05307](https://arxiv.org/abs/2112.05307) for Gaussian.)
+# generators are not cryptographic. Nor do the floating-point Gaussians of any of the libraries
+# here hide all that real numbers would, which is an attack of its own: [Mironov 2012](https://doi.org/10.1145/2382196.2382264) for
+# Laplace noise, [Jin et al. 2022, arXiv:2112.05307](https://arxiv.org/abs/2112.05307) for Gaussian. TensorFlow's
+# normal numbers, TensorFlow Privacy's noise among them, even *end*, at 5.7 deviations: a coordinate beyond that gives you away for certain.)
 
 # %% [markdown]
 # Move σ: the bells widen, and the ε that covers all but δ = 0.05 of the second one falls. (One step, one
@@ -474,7 +475,7 @@ for step in range(1, 31):
 # TensorFlow Privacy wraps clipping and noise in an optimizer. Three things are easy to get wrong.
 #
 # * The optimizer must see **one loss per example**. Keras averages losses by default; an average has
-#   one gradient, and clipping that bounds nobody's influence.
+#   one gradient, which one example can turn round: clipped, it still moves by up to $2C$, and the noise has to drown all of it.
 # * `num_microbatches` cuts the batch into groups whose *mean* gradient is clipped. Only with groups
 #   of one (`num_microbatches` = batch size) is each example clipped.
 # * `model.fit` shuffles and cuts. The ε of Poisson batches is not proved for that.
@@ -856,8 +857,8 @@ plots.lines(
 )
 
 # %% [markdown]
-# More noise moves a run to the left and down. That is a price: in full mode, at σ = 1.3, 5.3 % errors in place
-# of 2.1 %, two and a half times as many.
+# More noise moves a run to the left and down. That is a price: in full mode, at σ = 1.3, 5.7 % errors in place
+# of 2.1 %, nearly three times as many.
 #
 # **Why does it learn at all?** Noise of $1.3\,C$ sounds little beside a sum of 250 clipped gradients, but it
 # falls on *every* coordinate. We look behind the curtain, at sums without noise.
@@ -1539,7 +1540,8 @@ plots.lines(
 #
 # <details><summary>Answer</summary>
 #
-# An example comes once an epoch, three times in all, and the three columns overlap: their sum has norm 2.90, one column
-# 1.68. Who counts one use claims a μ that is 1.7 times too small, and loses to the test along that sum.
+# An example comes once an epoch, three times in all. The bands keep the three columns from overlapping, so squares add up: one
+# column has norm 1.68, their sum $\sqrt 3 \cdot 1.68 = 2.90$. Who counts one use claims a μ that is 1.7 times too small, and
+# loses to the test along that sum.
 #
 # </details>

@@ -240,7 +240,8 @@ def published_call(weights, data):
 
 # %% [markdown]
 # The notebook *ran*, and its accuracy was good: that makes such bugs dangerous. What a computation depends
-# on can be found from outside: **change one input, and see whether the output changes**.
+# on can be found from outside: **change one input, and see whether the output changes**. (If it does, that is proof. If it
+# does not, it shows only that *this* change made no difference: then try others.)
 #
 # ### Exercise 3 · `reads` (medium, 10 minutes)
 #
@@ -565,7 +566,7 @@ plots.images(
 #   agreement** on the curve X25519 (RFC 7748), and HKDF (RFC 5869), which makes independent secrets out
 #   of one for different *contexts*.
 # * `secagg.expand(seed, length)` stretches such a **seed** into `length` numbers of type `uint32`: a
-#   **pseudorandom generator** (AES in counter mode), which nobody can tell from uniform without the seed.
+#   **pseudorandom generator** (AES in counter mode), which without the seed nobody is known to tell from uniform.
 #
 # So a party's masks could be computed like this:
 
@@ -1211,8 +1212,8 @@ print(f"test accuracy {accuracy(weights, x_test, y_test):.3f} after {noisy_round
 print(f"10 rounds: ε = {noisy.epsilon(10, 1e-5):.2f} per party at δ = 1e-5")
 
 # %% [markdown]
-# An ε of 3.6 for all that a party sends in ten rounds, as long as the masks hold and $t - c$ others add their
-# noise. **Secure aggregation** hides each vector inside the sum; **differential privacy** bounds what the sum
+# An ε of 3.6 for all that a party sends in ten rounds, as long as the masks hold and $t - c$ honest parties add their
+# noise in each sum. **Secure aggregation** hides each vector inside the sum; **differential privacy** bounds what the sum
 # gives away. What neither hides: who took part.
 #
 # ## Part 10 · The same with TensorFlow Federated
@@ -1434,25 +1435,25 @@ plots.images(
 
 # %% [markdown]
 # *Who notices: nobody.* Nothing in the protocol looks at the model. **Defence:** bind the model into the round. Let a
-# party's round number be a hash of the weights that it got: it signs its keys for that round, and refuses keys that were
-# signed for another.
+# party's round number be a hash of a counter and of the weights that it got: it signs its keys for that round, and refuses keys
+# that were signed for another. (The counter is for a model that comes twice: keys of an old round must not fit a new one.)
 
 # %%
 import hashlib
 
 
-def bound_to(layer):
-    """A round number that stands for these weights."""
-    return int.from_bytes(hashlib.sha256(layer.tobytes()).digest(), "big")
+def bound_to(counter, layer):
+    """A round number that stands for this round, the counter's, and these weights."""
+    return int.from_bytes(hashlib.sha256(b"%d " % counter + layer.tobytes()).digest(), "big")
 
 
 try:
-    seated(PARTIES, 7, [bound_to(layer) for layer in sent_models])
+    seated(PARTIES, 7, [bound_to(1, layer) for layer in sent_models])
 except secagg.Refused as error:
     print(error)
 
 same = firing(1 / (32 * PARTIES))  # one network for all
-seated(PARTIES, 7, [bound_to(same)] * PARTIES)
+seated(PARTIES, 7, [bound_to(2, same)] * PARTIES)
 encoded = [fixed.encode(hidden_gradient(same, x, y), PARTIES) for x, y in parties]
 _, likeness, whose = images_in(
     secagg.secure_sum(np.array(encoded), threshold=7).total, np.vstack([x for x, _ in parties])

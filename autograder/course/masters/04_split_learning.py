@@ -34,9 +34,6 @@ import time
 
 import numpy as np
 import tensorflow as tf
-from mpmath import floor, pi, workprec
-from sklearn.cluster import KMeans
-from sklearn.metrics import roc_auc_score
 
 from labkit import checks, plots
 from labkit.budget import budget
@@ -622,6 +619,8 @@ def norm_attack(cut_gradients):
 # positive scores above a random negative: 1 is perfect, ½ is guessing.
 
 # %%
+from sklearn.metrics import roc_auc_score
+
 attack_rng = np.random.default_rng(3)
 ATTACK_STEPS = budget(full=300, quick=60)
 WINDOW = ATTACK_STEPS // 6
@@ -897,6 +896,8 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 # </details>
 
 # %%
+from sklearn.cluster import KMeans
+
 PROJECTED, REGRESSED = 32 * BATCH, 200 * BATCH
 NOISY_STEPS = budget(full=300, quick=30)
 MULTIPLIERS = budget(full=(0.0, 4.0, 8.0, 16.0, 24.0), quick=(0.0, 4.0))
@@ -1290,6 +1291,8 @@ network.close()
 # only where $x = y$. bob keeps the order of alice's list, so she learns *which* of hers are common.
 
 # %%
+from mpmath import floor, pi, workprec
+
 # The squares modulo the 2048-bit safe prime of RFC 3526, group 14.
 with workprec(2100):
     PRIME = 2**2048 - 2**1984 - 1 + 2**64 * (int(floor(2**1918 * pi)) + 124476)
@@ -1331,8 +1334,9 @@ print(
 )
 
 # %% [markdown]
-# If both follow the protocol, alice learns the common patients and the length of bob's list, and no more, as long as
-# the Diffie–Hellman problem is hard in this group and the hash is as good as random. What remains: the common patients
+# If both follow the protocol, alice learns the common patients and the length of bob's list, bob the length of hers, and
+# neither any more, as long as the *decisional* Diffie–Hellman problem is hard in this group ($H^a$ and $K^a$ cannot be told from two
+# random elements) and the hash is as good as random. What remains: the common patients
 # *are* disclosed; and an alice who lies puts all numbers on her own list, and reads bob's whole list off the result. Whether
 # a patient is really hers no exponent can check.
 
@@ -1500,7 +1504,7 @@ for name in ("honest", "hijacks"):
 # Neither is a guarantee. The rank test reports an honest bob with a deeper top, or with part 5's noise. A bob who knows of
 # it sends only what of his gradient lies in nine directions; one who sees that a batch is shuffled, and he has the labels to see
 # it, answers that one honestly. And each shuffled batch teaches the network something false. What would settle it is a bob who
-# *proves* that he computed what was agreed, or no gradients from strangers.
+# *proves* that he computed what was agreed, from labels and a top that he is bound to; or no gradients from strangers.
 #
 # **Question.** Why does the hijacker's correlation not reach that of his decoder on his own pilot, 0.9?
 #

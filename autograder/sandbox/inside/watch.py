@@ -45,8 +45,8 @@ def family(root: int) -> list[int]:
 def excess(root: int, limits: Limits) -> str:
     """Return what is used beyond the limits, in words, or nothing.
 
-    Without a control group this is what holds them to their memory: what they have mapped, the
-    tables for it, and for each socket and pipe as much as its buffers may hold.
+    Without a control group this is what holds them to their memory: what they have mapped, swapped
+    out too, the tables for it, and for each socket and pipe as much as its buffers may hold.
     """
     processes = dict(map(_status, family(root)))
     if sum(each["Threads"] for each in processes.values()) > limits.processes:
@@ -70,7 +70,7 @@ def excess(root: int, limits: Limits) -> str:
     beside += MOST_BUFFERED * max(opened.buffers, sockets)
     # What they share is counted once: only if the quick sum is too much is the exact one worth it.
     most = limits.memory - beside
-    quick = sum(each["VmRSS"] << 10 for each in processes.values())
+    quick = sum(each["VmRSS"] + each["VmSwap"] << 10 for each in processes.values())
     if quick > most and (most <= 0 or _exactly(processes) > most):
         return f"it used more than {limits.memory / (1 << 30):.3g} GB of memory"
     return ""
@@ -92,7 +92,8 @@ def _status(process: int) -> tuple[int, dict[str, int]]:
 
 
 def _status_of(thread: int) -> dict[str, int]:
-    found = {"Threads": 0, "VmRSS": 0, "VmPTE": 0}  # the latter two in KiB
+    # All but the first in KiB. Whoever asks for it has its memory swapped out (MADV_PAGEOUT).
+    found = {"Threads": 0, "VmRSS": 0, "VmSwap": 0, "VmPTE": 0}
     with suppress(OSError):
         # A name can have any character in it that ends a line but this one.
         for line in Path(f"/proc/{thread}/status").read_bytes().split(b"\n"):
@@ -178,7 +179,7 @@ def _exactly(processes: Iterable[int]) -> float:
 
     It takes Linux a tenth of a second for a process that makes it hard.
     """
-    until, latest, found = thread_time() + MOST_CPU_SECONDS, monotonic() + MOST_SECONDS, 0
+    until, latest, found = thread_time() + MOST_CPU_SECONDS, monotonic() + MOST_SECONDS, 0.0
     for process in processes:
         found += _proportional(process)
         if thread_time() > until or monotonic() > latest:
@@ -186,9 +187,14 @@ def _exactly(processes: Iterable[int]) -> float:
     return found
 
 
-def _proportional(process: int) -> int:
-    with suppress(OSError, ValueError):
+def _proportional(process: int) -> float:
+    found = 0
+    try:
         for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) << 10
-    return 0
+            if line.startswith(("Pss:", "SwapPss:")):
+                found += int(line.split()[1]) << 10
+    except PermissionError:  # it has just hidden itself
+        return math.inf
+    except (OSError, ValueError):  # it has ended
+        return 0
+    return found

@@ -166,7 +166,8 @@ def _shared(value: Any, buffers: list[bytes], depth: int) -> list | None:
 def _container(value: Any, buffers: list[bytes], depth: int) -> list | None:
     for container in (list, tuple, set, frozenset):
         if isinstance(value, container) and len(value) <= MOST_ITEMS:
-            return [container.__name__, _each(value, buffers, depth)]
+            send = _keys if container in (set, frozenset) else _each
+            return [container.__name__, send(value, buffers, depth)]
     if isinstance(value, Mapping | Sequence):
         # Of other classes, too: a chain of dictionaries, a view of one, a queue. An endless one
         # is cut off.
@@ -175,7 +176,8 @@ def _container(value: Any, buffers: list[bytes], depth: int) -> list | None:
         if len(items) > MOST_ITEMS:
             return None
         if isinstance(value, Mapping):
-            return ["dict", [_each(pair, buffers, depth) for pair in items]]
+            pairs = ((_keys([key], buffers, depth), item) for key, item in items)
+            return ["dict", [[*code, encode(item, buffers, depth + 1)] for code, item in pairs]]
         return ["list", _each(items, buffers, depth)]
     return None
 
@@ -191,6 +193,26 @@ def _iterable(value: Any, buffers: list[bytes], depth: int) -> list | None:
 
 def _each(items: Any, buffers: list[bytes], depth: int) -> list[list]:
     return [encode(item, buffers, depth + 1) for item in items]
+
+
+def _keys(items: Any, buffers: list[bytes], depth: int) -> list[list]:
+    """Return codes of which each stands for something hashable."""
+    codes = []
+    for item in items:
+        own: list[bytes] = []
+        code = encode(item, own, depth + 1)
+        if _is_hashable(code):
+            buffers += own
+        else:  # such as a range, which crosses as a list
+            code = ["opaque", type(item).__name__]
+        codes.append(code)
+    return codes
+
+
+def _is_hashable(code: list) -> bool:
+    if code[0] == "tuple":
+        return all(map(_is_hashable, code[1]))
+    return code[0] not in ("list", "set", "dict", "array", "objects")
 
 
 # --- codes → values -------------------------------------------------------------------------------
@@ -281,6 +303,8 @@ class Decoder:
             points = np.frombuffer(raw, dtype.str[0] + "u4")
             half = (points >= 0xD800) & (points <= 0xDFFF)
             points[half | (points > sys.maxunicode)] = ord(clean.MARK)
+        if dtype.kind == "b" and size:  # NumPy relies on it that they are 0 and 1
+            raw = bytearray(np.frombuffer(raw, np.uint8) != 0)
         return np.frombuffer(raw, dtype).reshape(sizes) if size else np.empty(sizes, dtype)
 
 

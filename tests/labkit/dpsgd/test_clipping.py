@@ -179,6 +179,23 @@ def test_a_batch_that_mixes_in_an_operation_is_taken_apart(keras, rng):
     assert not np.any(result.gradients[0])
 
 
+@pytest.mark.parametrize("mixing", ["l2_normalize", "cumsum", "softmax over the batch"])
+def test_no_example_changes_the_others_gradients(keras, rng, mixing):
+    """The libraries' own functions may mix a batch, too."""
+    functions = {"l2_normalize": tf.nn.l2_normalize, "cumsum": tf.cumsum}
+    layers = [keras.Input((3,)), keras.layers.Dense(4, activation=functions.get(mixing))]
+    if mixing not in functions:
+        layers.append(keras.layers.Softmax(axis=-2))
+    model = keras.Sequential([*layers, keras.layers.Dense(CLASSES)])
+    x, y = batch_for(model, rng)
+    clipped_sum = clipped_gradient_sum(model, loss_of(keras), 0.1)
+    whole = clipped_sum(x, y).gradients
+    for i in range(len(x)):
+        others = clipped_sum(np.delete(x, i, axis=0), np.delete(y, i)).gradients
+        moved = tf.linalg.global_norm([a - b for a, b in zip(whole, others, strict=True)])
+        assert moved <= 0.1 * (1 + FLOAT32)
+
+
 def test_sum_is_bounded_and_permutable_and_clipping_can_be_off(keras, rng):
     model, loss = nested(keras), loss_of(keras)
     x, y = batch_for(model, rng, 9)
