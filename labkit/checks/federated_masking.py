@@ -620,8 +620,8 @@ def masks_cancel_in_the_sum(mask_gradient: Callable, rng: np.random.Generator) -
         require(
             bool(gap.max() <= 1e-9),
             f"{len(parties)} parties, masks for the pairs {shown(list(masks))}: the masked "
-            f"gradients' sum is off by {gap.max():.3g}. Each mask must be added once and subtracted once, by the "
-            "two parties of its pair and by nobody else.",
+            f"gradients' sum is off by {gap.max():.3g}. Each mask must be added once and "
+            "subtracted once, by the two parties of its pair and by nobody else.",
         )
         bare = [p for p in parties if np.allclose(masked[p], grads[p])]
         unmasked = [p for p in bare if any(p in pair for pair in masks)]
