@@ -13,6 +13,7 @@ from tests.processes import has_ended, wait_for
 from tests.tiny import RIGHT, SLOW, entries, graded_now, rows, start, write_class
 
 pytestmark = pytest.mark.grader
+LONG = True
 
 
 def test_a_cluster_grades_over_tls_and_a_killed_worker_costs_nothing(tmp_path):
