@@ -22,7 +22,6 @@ import tensorflow as tf
 from benchmarks import measure
 from benchmarks.peer import PeerError, peer
 from labkit.dpsgd import clipped_gradient_sum
-from labkit.dpsgd.training import noisy_update
 
 L2_NORM_CLIP = 1.5
 NOISE_MULTIPLIER = 1.3
@@ -85,20 +84,9 @@ def private(gradient_sum, model, batch):
 
 
 def ours(batch, width=1):
-    """The step that `dpsgd.fit` makes."""
     model = tf.keras.Sequential(layers(width))
     clipped_sum = clipped_gradient_sum(model, cross_entropy(), L2_NORM_CLIP)
-    update = noisy_update(model.trainable_variables, tf.keras.optimizers.SGD(LEARNING_RATE))
-    shapes, rng = [tuple(v.shape) for v in model.trainable_variables], np.random.default_rng()
-    deviation, size = (
-        tf.constant(value, tf.float64) for value in (NOISE_MULTIPLIER * L2_NORM_CLIP, batch)
-    )
-
-    def step(x, y):
-        normals = [tf.constant(rng.standard_normal(shape)) for shape in shapes]
-        update(clipped_sum(x, y).gradients, normals, deviation, size)
-
-    return step
+    return private(lambda x, y: clipped_sum(x, y).gradients, model, batch)
 
 
 def vectorized_map(batch):

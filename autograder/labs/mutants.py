@@ -192,7 +192,7 @@ def _changed(node: ast.AST) -> Iterator[None]:
         case ast.UnaryOp(op=ast.USub()):
             yield from _set(node, "op", ast.UAdd())
         case ast.UnaryOp(op=ast.Not()):
-            yield from _set(node, "operand", ast.Call(ast.Name("bool"), [node.operand], []))
+            yield from _replaced(node, ast.Call(ast.Name("bool"), [node.operand], []))
         case ast.BoolOp():
             other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
             yield from _set(node, "op", other)

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Generator, Iterable
 from itertools import islice
 
@@ -36,6 +37,7 @@ def each(
     # Machines that grade are busy machines.
     dask.config.set({"distributed.comm.timeouts": {"connect": "120s", "tcp": "600s"}})
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", "Sending large graph")  # a submission of 10 MB
     try:
         client = Client(scheduler, timeout=patience, set_as_default=False)
     except Exception as error:  # of many classes: no such way to connect, no certificates, …

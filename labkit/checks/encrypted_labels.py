@@ -1203,11 +1203,13 @@ def _true_epsilon(mu: float, delta: float) -> float:
 def _epsilons(label_epsilon: Callable, rng: np.random.Generator, epochs: list[int]) -> None:
     # So little noise that √(2 ln(1.25/δ)), a proof for ε up to 1 only, is too small; and more.
     # And so much that Mironov's conversion is a third too loose and more, from δ = 1e-5.
+    # Of the first two δ one is a tenth of the other at most, so that none can stand for both.
     ranges = [(0.2, 0.3), (0.75, 4 / math.sqrt(max(epochs))), (5, 9)]
+    deltas = [*rng.permutation([rng.uniform(-7, -6), rng.uniform(-5, -4)]), rng.uniform(-5, -4)]
     cases = []
-    for steps, (low, high) in zip(epochs, ranges, strict=False):
+    for steps, (low, high), exponent in zip(epochs, ranges, deltas, strict=False):
         noise = math.sqrt(steps) * float(rng.uniform(low, high))
-        delta = float(10 ** rng.uniform(-5 if low >= 5 else -7, -4))
+        delta = float(10**exponent)
         got = as_number(label_epsilon(noise, steps, delta), "the result of `label_epsilon`")
         cases.append((steps, noise, delta, got, _true_epsilon(math.sqrt(steps) / noise, delta)))
     hint = ""

@@ -22,7 +22,7 @@ KINDS = {
     "forgotten function": ("return abs(a)", "return [abs(a) → a]"),
     "sign": ("return -a", "return [- → +]a"),
     "and": ("return a and b", "return a [and → or] b"),
-    "not": ("return not a", "return not [a → bool(a)]"),
+    "not": ("return not a", "return [not a → bool(a)]"),
     "dropped call": ("a.sort()\n    return a", "[a.sort() → None]"),
     "dropped error": ("if a:\n        raise ValueError(b)\n    return a",
                       "[raise ValueError(b) → pass]"),

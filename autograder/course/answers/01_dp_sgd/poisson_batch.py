@@ -78,8 +78,8 @@ def poisson_batch(rng, n, sampling_probability):
 # %% wrong="indices as floats" of="solution" edit={"return np.flatnonzero(rng.random(n) < sampling_probability)": "return np.flatnonzero(rng.random(n) < sampling_probability).astype(float)"} loses={"sizes_are_binomial": "no integers", "examples_are_independent": "no integers"}
 # %% wrong="a coin with a hundred sides" of="solution" edit={"rng.random(n) < sampling_probability": "rng.integers(100, size=n) < round(100 * sampling_probability)"} loses={"sizes_are_binomial": "batch", "examples_are_independent": "size of a batch"}
 # %% wrong="a coin with a thousand sides" of="solution" edit={"rng.random(n) < sampling_probability": "rng.integers(1000, size=n) < 1000 * sampling_probability"} loses={"sizes_are_binomial": "to be expected"}
-# %% wrong="a normal size" of="a binomial size, then distinct members" edit={"rng.binomial(n, sampling_probability)": "int(np.clip(round(rng.normal(n * sampling_probability, np.sqrt(n * sampling_probability * (1 - sampling_probability)))), 0, n))"} loses={"sizes_are_binomial": "size of a batch is above"}
-# %% wrong="a capped size" of="solution" edit={"return np.flatnonzero(rng.random(n) < sampling_probability)": "batch = np.flatnonzero(rng.random(n) < sampling_probability); return batch[: int(1.5 * n * sampling_probability) + 1]"} loses={"sizes_are_binomial": "to be expected"}
+# %% wrong="a normal size" of="a binomial size, then distinct members" edit={"rng.binomial(n, sampling_probability)": "int(np.clip(round(rng.normal(n * sampling_probability, np.sqrt(n * sampling_probability * (1 - sampling_probability)))), 0, n))"} loses={"sizes_are_binomial": "to be expected"}
+# %% wrong="a capped size" of="solution" edit={"return np.flatnonzero(rng.random(n) < sampling_probability)": "batch = np.flatnonzero(rng.random(n) < sampling_probability); return batch[: int(2 * n * sampling_probability) + 1]"} loses={"sizes_are_binomial": "to be expected"}
 # %% wrong="one of a thousand batches" loses={"examples_are_independent": "is exactly number"}
 def poisson_batch(rng, n, sampling_probability):
     prepared = np.random.default_rng(rng.integers(1000))

@@ -203,4 +203,4 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
 
 # %% wrong="half of the target" edit={"steps, delta) <= target_epsilon": "steps, delta) <= target_epsilon / 2"} loses={"noise_is_not_wasted": "noise is wasted"}
 # %% wrong="another δ" edit={"(middle, sampling_probability, steps, delta)": "(middle, sampling_probability, steps, 1e-5)"} loses={"noise_keeps_the_promise": "above it", "noise_is_not_wasted": "noise"}
-# %% wrong="a sampling probability of its own" edit={"(middle, sampling_probability, steps, delta)": "(middle, Q, steps, delta)"} loses={"noise_keeps_the_promise": "above it", "noise_is_not_wasted": "noise", "noise_for_refuses_the_impossible": "should"}
+# %% wrong="a sampling probability of its own" edit={"(middle, sampling_probability, steps, delta)": "(middle, Q, steps, delta)"} loses={"noise_keeps_the_promise": "promise", "noise_is_not_wasted": "noise", "noise_for_refuses_the_impossible": "should"}

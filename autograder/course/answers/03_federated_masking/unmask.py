@@ -107,7 +107,7 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
 # %% wrong="the last survivor's self mask stays" of="a copy, changed in place" edit={"in survivors": "in survivors[:-1]"} loses={"self_masks_come_off": "and the sum is", "dropouts_masks_come_off": "and the sum is"}
 # %% wrong="ids in order" of="solution" edit={"for seed in self_seeds.values()": "for seed in [self_seeds[i] for i in range(len(survivors))]"} loses={"self_masks_come_off": "raised KeyError", "dropouts_masks_come_off": "raised KeyError"}
 # %% wrong="a pair's sign by the first survivor" of="solution" edit={"smaller in survivors": "smaller < survivors[0]"} loses={"dropouts_masks_come_off": "`unmask` gives"}
-# %% wrong="a list of 784 numbers" of="solution" edit={"secagg.expand(seed, len(total))\n    for": "secagg.expand(seed, 784)\n    for"} loses={"self_masks_come_off": "raised ValueError", "dropouts_masks_come_off": "raised ValueError"}
+# %% wrong="a list of 784 numbers" of="solution" edit={"secagg.expand(seed, len(total))\n    for": "secagg.expand(seed, 784)\n    for"} loses={"self_masks_come_off": "784", "dropouts_masks_come_off": "784"}
 # %% wrong="one mask of all self seeds" of="solution" edit={"for seed in self_seeds.values()": "for seed in [bytes(np.bitwise_xor.reduce([np.frombuffer(s, np.uint8) for s in self_seeds.values()]))]"} loses={"self_masks_come_off": "and the sum is", "dropouts_masks_come_off": "and the sum is"}
 
 # %% wrong="at most 784 entries" loses={"self_masks_come_off": "survivors and no dropouts", "dropouts_masks_come_off": "A survivor with the smaller id ADDED the"}

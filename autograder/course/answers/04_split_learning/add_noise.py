@@ -114,7 +114,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 # %% wrong="half of the seed" edit={"shape, seed)": "shape, [seed[0], 0])"} loses={"the_seed_decides": "the same noise"}
 # %% wrong="the other half of the seed" edit={"shape, seed)": "shape, [3, seed[1]])"} loses={"the_seed_decides": "the same noise"}
 # %% wrong="the seed modulo 1000" edit={"shape, seed)": "shape, seed % 1000)"} loses={"the_seed_decides": "a part of the seed does not count"}
-# %% wrong="the sum of the seed's halves" edit={"shape, seed)": "shape, [seed[0] + seed[1], 0])"} loses={"the_seed_decides": "a part of the seed does not count"}
+# %% wrong="the sum of the seed's halves" edit={"shape, seed)": "shape, [seed[0] + seed[1], 0])"} loses={"the_seed_decides": "the same noise"}
 # %% wrong="a fixed noise, rolled by the seed" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.roll(tf.random.stateless_normal(cut_gradients.shape, [1, 2]), seed[0] * 31 + seed[1], axis=1)"} loses={"the_seed_decides": "belong together"}
 # %% wrong="one example's noise is the sum of the others'" edit={"return cut": "noise = tf.concat([noise[:-1], -tf.reduce_sum(noise[:-1], axis=0, keepdims=True) / np.sqrt(max(noise.shape[0] - 1, 1))], axis=0); return cut"} loses={"every_example_gets_its_own_noise": "follows from that of"}
 # %% wrong="the seed's size" edit={"shape, seed)": "shape, tf.abs(seed))"} loses={"the_seed_decides": "a part of the seed does not count"}

@@ -73,8 +73,8 @@ def forward_to_cut(bottom, x):
 
 # %% wrong="relu6" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.nn.relu6(tf.nn.relu6("} loses={"weights_and_biases_are_in_their_place": "With positive weights"}
 # %% wrong="leaky relu" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.nn.leaky_relu(tf.nn.relu("} loses={"both_layers_end_in_relu": "never negative behind a relu"}
-# %% wrong="a little of the images" of="solution" edit={"return tf": "return 1e-3 * tf.reduce_sum(x, axis=1, keepdims=True) + tf"} loses={"both_layers_end_in_relu": "first layer", "weights_and_biases_are_in_their_place": "With positive weights"}
-# %% wrong="the batch's mean taken off" of="solution" edit={"return tf.nn.relu(": "centre = lambda z: z - tf.reduce_mean(z, axis=0); return tf.nn.relu(centre(", "@ w1 + b1)": "@ w1 + b1))"} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
+# %% wrong="a little of the images" of="solution" edit={"return tf": "return 1e-3 * tf.reduce_sum(x, axis=1, keepdims=True) + tf"} loses={"both_layers_end_in_relu": "never negative", "weights_and_biases_are_in_their_place": "With positive weights"}
+# %% wrong="the batch's mean taken off" of="solution" edit={"return tf.nn.relu(": "centre = lambda z: z - tf.reduce_mean(z, axis=0); return tf.nn.relu(centre(", "@ w1 + b1)": "@ w1 + b1))"} loses={"both_layers_end_in_relu": "computes 1 − ", "weights_and_biases_are_in_their_place": "With positive weights"}
 # %% wrong="forgets the second bias" of="solution" edit={"@ w1 + b1": "@ w1"} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "no second bias"}
 # %% wrong="half precision" of="solution" edit={"w0, b0, w1, b1 = bottom": "x = tf.cast(tf.cast(x, tf.float16), tf.float32); w0, b0, w1, b1 = bottom"} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
 # %% wrong="the biases behind the relu" of="a loop over the layers" edit={"tf.nn.relu(tf.matmul(x, w) + b)": "tf.nn.relu(tf.matmul(x, w)) + b"} loses={"both_layers_end_in_relu": "1 − "}
