@@ -48,7 +48,11 @@ class Table:
 
 
 def interleaved(
-    contenders: Mapping[str, Callable[[], object]], rounds: int, seed: int = 0, warm: int = 1
+    contenders: Mapping[str, Callable[[], object]],
+    rounds: int,
+    seed: int = 0,
+    warm: int = 1,
+    fewer: Mapping[str, int] | None = None,
 ) -> dict[str, list[float]]:
     """Let every contender take `rounds` turns, after `warm` ones that are not counted.
 
@@ -58,6 +62,7 @@ def interleaved(
         rounds: turns that count.
         seed: of the order.
         warm: turns before, which trace, compile and fill caches.
+        fewer: how many turns those take, and none before, that are slow.
 
     Returns:
         The seconds of each contender, in the order of the rounds.
@@ -66,6 +71,8 @@ def interleaved(
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(warm + rounds):
         for name in rng.permutation(list(contenders)):
+            if fewer and name in fewer and not warm <= turn < warm + fewer[name]:
+                continue
             began = time.perf_counter()
             measured = contenders[name]()
             elapsed = time.perf_counter() - began

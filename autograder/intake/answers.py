@@ -73,6 +73,11 @@ def is_demonstration(cell: NotebookNode) -> bool:
     return cell.cell_type == "code" and not is_solution(cell) and not is_locked(cell)
 
 
+def is_own(cell: NotebookNode) -> bool:
+    """Whether a cell of a clean notebook is the student's own."""
+    return cell.id.startswith(OWN)
+
+
 def _shown(text: str, kind: str) -> str:
     return clean.source(text) if kind == "code" else clean.literal(text, MAX_PROSE)
 

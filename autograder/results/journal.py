@@ -12,13 +12,14 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.intake.answers import SKIP
-from autograder.intake.cells import is_grade, is_setup, is_solution
+from autograder.intake.answers import SKIP, is_demonstration, is_own
+from autograder.intake.cells import is_grade, is_solution
 from autograder.judge.judge import Submission, Terms
 from autograder.judge.outcome import Outcome
 
@@ -165,21 +166,25 @@ class Journal:
 
 
 def _executed(notebook: NotebookNode) -> list[list[str]]:
-    """Return the code of a submission that runs, in order, with the exercises' names.
+    """Return the code of a submission that runs, in order, with names of what it stands in.
 
-    A check judges what has run above it: with code that is not the lab's set-up and stands below a
-    check, and above the next exercise, goes the name of the nearest one.
+    A check judges what has run above it: with code of the student's own that stands below a check,
+    and above the next exercise, goes the name of the nearest one; with a demonstration its number.
     """
     # The other cells' ids are counted, and change when a check comes or goes.
-    result, above = [], ""
+    result, above, demonstrations = [], "", count()
     for cell in notebook.cells:
         if is_grade(cell):
             above = cell.id
         elif is_solution(cell):
             result.append([cell.id, cell.source])
             above = ""
-        elif cell.cell_type == "code" and SKIP not in cell.metadata.get("tags", ()):
-            result.append(["" if is_setup(cell) else above, cell.source])
+        elif cell.cell_type == "code":
+            name = above if is_own(cell) else ""
+            if is_demonstration(cell) and not is_own(cell):
+                name = f"demonstration {next(demonstrations)}"
+            if SKIP not in cell.metadata.get("tags", ()):
+                result.append([name, cell.source])
     return result
 
 

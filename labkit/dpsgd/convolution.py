@@ -66,14 +66,17 @@ class Windows:
 
 def row_patches(a: tf.Tensor, row: Windows, column: Windows) -> tf.Tensor:
     """Return [batch, kernel height, positions, kernel width·channels]: a strip is one row."""
-    width, channels = a.shape[2:]
+    height, width, channels = a.shape[1:]
     before, after = column.padding
     slide = np.eye(before + width + after)[before : before + width, column.index]
     slide = np.einsum("xpk,cd->xcpkd", slide, np.eye(channels)).reshape(width * channels, -1)
-    a = tf.pad(a, [[0, 0], row.padding, [0, 0], [0, 0]])
+    # One row of zeros is all rows of the padding.
+    a = tf.pad(a, [[0, 0], [0, 1], [0, 0], [0, 0]])
+    index = row.index.T.ravel() - row.padding[0]
+    index = np.where((index >= 0) & (index < height), index, height)
     slid = tf.reshape(a, [-1, width * channels]) @ tf.constant(slide, a.dtype)
-    slid = tf.reshape(slid, [-1, a.shape[1], slide.shape[1]])
-    patches = tf.gather(slid, row.index.T.ravel(), axis=1)
+    slid = tf.reshape(slid, [-1, height + 1, slide.shape[1]])
+    patches = tf.gather(slid, index, axis=1)
     shape = [row.size, row.count * column.count, column.size * channels]
     return tf.reshape(patches, [tf.shape(a)[0], *shape])
 

@@ -5,10 +5,12 @@ tf-shell encodes N numbers as the polynomial of degree below N that takes them a
 To multiply POLYNOMIALS we give it the values of ours at those points.
 """
 
-import math
 from functools import lru_cache
 
 import numpy as np
+
+# Numbers that a transform works on at once: several arrays of 8 bytes each stay in the cache.
+CACHED = 1 << 16
 
 
 def centred(values: np.ndarray, modulus: int) -> np.ndarray:
@@ -70,19 +72,40 @@ class Transform:
     def _centred(self, values: np.ndarray) -> np.ndarray:
         return centred(values, self.modulus)
 
-    def to_slots(self, coefficients: np.ndarray, largest: float | None = None) -> np.ndarray:
+    def to_slots(
+        self, coefficients: np.ndarray, largest: float | None = None, step: int = 1
+    ) -> np.ndarray:
         """Return the slots of polynomials, within ±t/2.
 
         Args:
-            coefficients: [up to N, ...] integers; those that are missing are 0.
+            coefficients: [up to N / step, ...] integers; those that are missing are 0.
             largest: their largest size, if that is known: small ones take less work.
+            step: a power of two up to N/4: they are those of 1, X^step, X^(2·step) and so on.
 
         Returns:
             [N, ...] int64.
         """
-        first, between, second = self.forward
+        if step > 1:
+            # A polynomial in X^step has the values of one in the smaller ring, again and again:
+            # its roots are powers of ψ^step, and 5^i modulo 2N/step returns after N/(2·step).
+            few = transform(self.degree // step, self.modulus).to_slots(coefficients, largest)
+            halves = few.reshape(2, 1, -1, *few.shape[1:])
+            again = np.broadcast_to(halves, (2, step, *halves.shape[2:]))
+            return again.reshape(self.degree, *few.shape[1:])
         shape = np.shape(coefficients)[1:]
-        values = np.asarray(coefficients, np.float64).reshape(len(coefficients), -1)
+        values = np.asarray(coefficients).reshape(len(coefficients), -1)
+        slots = np.empty((self.degree, values.shape[1]), np.int64)
+        for part in self._parts(values.shape[1]):
+            slots[:, part] = self._to_slots(values[:, part].astype(np.float64), largest)
+        return slots.reshape(-1, *shape)
+
+    def _parts(self, count: int) -> list[slice]:
+        """Columns that are worked on together, so many as stay in a core's cache."""
+        size = max(1, CACHED // self.degree)
+        return [slice(i, i + size) for i in range(0, count, size)]
+
+    def _to_slots(self, values: np.ndarray, largest: float | None) -> np.ndarray:
+        first, between, second = self.forward
         if largest is None:
             values, largest = self._centred(values), self.modulus / 2 + 1
         rows = -(-len(values) // self.columns)
@@ -93,19 +116,42 @@ class Transform:
         grid = grid.reshape(self.rows, self.columns, -1)
         grid *= between[:, :, None]
         grid = self._centred(np.matmul(second, self._centred(grid)))
-        return grid.reshape(self.degree, -1)[self.place].astype(np.int64).reshape(-1, *shape)
+        return grid.reshape(self.degree, -1)[self.place]
 
-    def to_coefficients(self, slots: np.ndarray) -> np.ndarray:
-        """Return the coefficients of polynomials: [N, ...] slots → [N, ...] int64 within ±t/2."""
+    def to_coefficients(self, slots: np.ndarray, at: np.ndarray | None = None) -> np.ndarray:
+        """Return the coefficients of polynomials, within ±t/2.
+
+        Args:
+            slots: [N, ...] integers.
+            at: of which powers of X, of any shape; all N if None. Few take less work.
+
+        Returns:
+            [*at.shape, ...] int64.
+        """
+        at = np.arange(self.degree) if at is None else at
+        down, at_row = np.unique(at // self.columns, return_inverse=True)
+        across, at_column = np.unique(at % self.columns, return_inverse=True)
+        shape = np.shape(slots)[1:]
+        values = np.asarray(slots).reshape(self.degree, -1)
+        found = np.empty((at.size, values.shape[1]), np.int64)
+        for part in self._parts(values.shape[1]):
+            grid = self._to_coefficients(values[:, part].astype(np.float64), down, across)
+            found[:, part] = grid[at_row.ravel(), at_column.ravel()]
+        return found.reshape(*at.shape, *shape)
+
+    def _to_coefficients(
+        self, slots: np.ndarray, down: np.ndarray, across: np.ndarray
+    ) -> np.ndarray:
+        """Those of powers columns·down + across, [down, across, count]."""
         first, between, second = self.backward
-        shape = np.shape(slots)
-        values = np.empty((self.degree, math.prod(shape[1:])))
-        values[self.place] = self._centred(np.asarray(slots, np.float64).reshape(values.shape))
+        first, between, second = first[:, down], between[:, across], second[across]
+        values = np.empty_like(slots)
+        values[self.place] = self._centred(slots)
         # The same steps the other way round: each matrix is symmetric up to the roots' powers.
         grid = self._centred(np.matmul(second, values.reshape(self.rows, self.columns, -1)))
         grid = self._centred(grid * between[:, :, None]).reshape(self.rows, -1)
         grid = self._centred(first.T @ grid) * pow(self.degree, -1, self.modulus)
-        return self._centred(grid).astype(np.int64).reshape(shape)
+        return self._centred(grid).reshape(len(down), len(across), -1)
 
 
 @lru_cache(maxsize=8)

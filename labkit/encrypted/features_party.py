@@ -180,7 +180,7 @@ class FeaturesParty:
 
         def top(job: tuple) -> tuple:
             hidden, columns = job
-            left = ring.encode_coefficients(layout.top.pack_left(hidden))
+            left = ring.encode_coefficients(layout.top.pack_left(hidden), step=layout.top.v)
             # [N, right groups, blocks, 1] times [N, blocks, left groups], summed over the blocks.
             products = tf_shell.reduce_sum(
                 tf_shell.expand_dims(ring.receive(columns), axis=3)
@@ -189,7 +189,8 @@ class FeaturesParty:
             )
             products = tf_shell.reshape(products, [ring.degree, -1])
             blinded, mask = ring.blind(products, self._zeros[0], self._noise[0])
-            mask = ring.transform.to_coefficients(mask).reshape(shape)
+            mask = ring.transform.to_coefficients(mask, layout.top.places)
+            mask = mask.reshape(*layout.top.places.shape, *shape[1:])
             return tf_shell.reshape(blinded, shape), layout.top.read(mask)
 
         chunks = np.array_split(factors, min(2, layout.groups), axis=1)
@@ -303,20 +304,20 @@ class FeaturesParty:
             (left, share), chunk = job
             left = left[:, :, chunk]
             count = left.shape[2]
-            left = ring.encode_coefficients(left, 2**LOG2_FEATURE_SCALE)
+            left = ring.encode_coefficients(left, 2**LOG2_FEATURE_SCALE, packing.v)
             # One pixel of an image: [N, 1, 1, blocks, left groups].
             image = tf_shell.reshape(left, [ring.degree, 1, 1, packing.blocks, count])
             found = tf_shell.conv2d(share, image)
             found = tf_shell.reshape(found, [ring.degree, packing.right_groups * count])
             blinded, mask = ring.blind(found, self._zeros[1], self._noise[1])
-            mask = ring.transform.to_coefficients(mask)
-            return raw(blinded), mask.reshape(ring.degree, packing.right_groups, count)
+            mask = ring.transform.to_coefficients(mask, packing.places)
+            return raw(blinded), mask.reshape(packing.u, packing.v, packing.right_groups, count)
 
         jobs = [(part, chunk) for part in parts for chunk in layout.chunks()]
         found, masks = zip(*in_parallel(products, jobs), strict=True)
         per_part = len(layout.chunks())
         self._bottom_mask = [
-            packing.read(np.concatenate(masks[first : first + per_part], axis=2))
+            packing.read(np.concatenate(masks[first : first + per_part], axis=3))
             for first in range(0, len(masks), per_part)
         ]
         return messages.MaskedProducts(found)

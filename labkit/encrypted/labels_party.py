@@ -98,7 +98,9 @@ class LabelsParty:
 
         parts = [layout.bottom.pack_right(part) for part in np.split(share, self.parameters.parts)]
         top = [
-            layout.top.read(self._first.decrypt_coefficients(self._first.receive(t)))
+            layout.top.read(
+                self._first.decrypt_coefficients(self._first.receive(t), layout.top.places)
+            )
             for t in message.top
         ]
         return messages.EncryptedShare(
@@ -110,13 +112,13 @@ class LabelsParty:
         ring, layout = self._second, self.layout
 
         def decrypted(products: tf.Tensor) -> np.ndarray:
-            found = ring.decrypt_coefficients(ring.receive(products))
-            return found.reshape(ring.degree, layout.bottom.right_groups, -1)
+            found = ring.decrypt_coefficients(ring.receive(products), layout.bottom.places)
+            return found.reshape(*found.shape[:2], layout.bottom.right_groups, -1)
 
         chunks = in_parallel(decrypted, message.products)
         per_part = len(chunks) // self.parameters.parts
         bottom = [
-            layout.bottom.read(np.concatenate(chunks[first : first + per_part], axis=2))
+            layout.bottom.read(np.concatenate(chunks[first : first + per_part], axis=3))
             for first in range(0, len(chunks), per_part)
         ]
         return messages.MaskedGradient(self._opened(np.stack(bottom), 0))

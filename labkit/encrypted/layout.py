@@ -10,7 +10,7 @@ from labkit.encrypted.parameters import Parameters
 
 # Left polynomials that the features party works on at once: enough to keep tf-shell busy, few
 # enough for the memory.
-GROUPS_AT_ONCE = 6
+GROUPS_AT_ONCE = 15
 
 
 class Layout:

@@ -19,16 +19,17 @@ ENCODE, ENCRYPT, MULTIPLY, ANSWER = 1.0, 5.0, 0.1, 6.0
 class Packing:
     """How leftᵀ·right is computed from polynomials, with u·v·B ≤ N.
 
-    The left polynomial has left[i, a] at exponent a·B + B − 1 − i, the right one right[i, b] at
-    b·u·B + i. Their product has Σ_i left[i, a]·right[i, b] at b·u·B + a·B + B − 1: other terms miss
-    it by 1 to B − 1, and what wraps around past N lands below B − 1.
+    The left polynomial has left[i, a] at exponent v·(a·B + B − 1 − i), the right one right[i, b] at
+    v·i + b. Their product has Σ_i left[i, a]·right[i, b] at v·(a·B + B − 1) + b: of the terms with
+    the same b others miss it by v·1 to v·(B − 1), and what wraps around past N lands below
+    v·(B − 1). The left polynomial is one in X^v, whose slots are quickly computed.
 
     Attributes:
         degree: N.
         rows: examples in a part of a batch.
         left: columns of the left matrix.
         right: columns of the right matrix.
-        u, v: columns in one polynomial.
+        u, v: columns in one polynomial; v is a power of two up to N/4.
         block: B, a divisor of `rows`.
     """
 
@@ -41,10 +42,14 @@ class Packing:
     block: int
 
     def __post_init__(self) -> None:
-        if self.u * self.v * self.block > self.degree or self.rows % self.block:
+        if (
+            self.u * self.v * self.block > self.degree
+            or self.degree % (4 * self.v)
+            or self.rows % self.block
+        ):
             raise ValueError(
-                f"u·v·B = {self.u}·{self.v}·{self.block} must be at most N = {self.degree}, and B "
-                f"divide the {self.rows} rows."
+                f"u·v·B = {self.u}·{self.v}·{self.block} must be at most N = {self.degree}, v "
+                f"divide N/4, and B divide the {self.rows} rows."
             )
 
     @property
@@ -80,23 +85,29 @@ class Packing:
             + self.answers * ANSWER
         )
 
+    @property
+    def places(self) -> np.ndarray:
+        """The exponents at which an answer has its inner products, [u, v]."""
+        a, b = np.arange(self.u)[:, None], np.arange(self.v)[None, :]
+        return self.v * (a * self.block + self.block - 1) + b
+
     def pack_left(self, matrix: np.ndarray) -> np.ndarray:
-        """Return [u·B, blocks, left_groups] coefficients for [rows, left] integers."""
+        """Return [u·B, blocks, left_groups] coefficients in X^v for [rows, left] integers."""
         grid = self._grid(matrix, self.left_groups, self.u)[:, ::-1]
         return grid.transpose(3, 1, 0, 2).reshape(-1, self.blocks, self.left_groups)
 
     def pack_right(self, matrix: np.ndarray) -> np.ndarray:
-        """Return [v·u·B, right_groups, blocks] coefficients for [rows, right] integers."""
-        grid = self._grid(matrix, self.right_groups, self.v)
-        spread = np.zeros((self.v, self.u, self.block, self.right_groups, self.blocks), grid.dtype)
-        spread[:, 0] = grid.transpose(3, 1, 2, 0)
-        return spread.reshape(-1, self.right_groups, self.blocks)
+        """Return [B·v, right_groups, blocks] coefficients for [rows, right] integers."""
+        grid = self._grid(matrix, self.right_groups, self.v).transpose(1, 3, 2, 0)
+        return grid.reshape(-1, self.right_groups, self.blocks)
 
-    def read(self, coefficients: np.ndarray) -> np.ndarray:
-        """Return leftᵀ·right, [left, right], from [N, right_groups, left_groups] coefficients."""
-        a, b = np.arange(self.u)[:, None], np.arange(self.v)[None, :]
-        at = b * self.u * self.block + a * self.block + self.block - 1
-        products = coefficients[at].transpose(3, 0, 2, 1)
+    def read(self, products: np.ndarray) -> np.ndarray:
+        """Return leftᵀ·right, [left, right], from what the answers have at `places`.
+
+        Args:
+            products: [u, v, right_groups, left_groups].
+        """
+        products = products.transpose(3, 0, 2, 1)
         products = products.reshape(self.left_groups * self.u, self.right_groups * self.v)
         return products[: self.left, : self.right]
 
@@ -111,8 +122,10 @@ def cheapest(degree: int, rows: int, left: int, right: int) -> Packing:
     options = []
     block = 1
     while block <= min(rows, degree) and rows % block == 0:
-        for v in range(1, min(right, degree // block) + 1):
+        v = 1
+        while v < 2 * right and v <= min(degree // block, degree // 4):
             u = min(left, degree // (block * v))
             options.append(Packing(degree, rows, left, right, u, v, block))
+            v *= 2
         block *= 2
     return min(options, key=lambda packing: packing.cost)

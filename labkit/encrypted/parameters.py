@@ -40,10 +40,10 @@ def is_prime(n: int) -> bool:
     return True
 
 
-def ntt_primes(bits: int, step: int, count: int = 1) -> list[int]:
+def ntt_primes(bits: float, step: int, count: int = 1) -> list[int]:
     """Return the `count` largest primes below 2^bits that are 1 modulo `step`."""
     found: list[int] = []
-    candidate = ((1 << bits) - 2) // step * step + 1
+    candidate = (int(2**bits) - 2) // step * step + 1
     while len(found) < count:
         if candidate <= step:
             raise WrongParameters(
@@ -140,9 +140,9 @@ class Parameters:
         hidden: units of the hidden layer.
         classes: units of the output layer.
         plaintext_modulus: the prime t, 1 modulo both rings' 2N.
-        circuit_private: both rounds in the large ring, where the noise is flooded by 2^40 or
+        circuit_private: both rounds in the large ring, where the noise is flooded by 2^51 or
             more; otherwise the second round is in the small one, where the default sizes leave
-            2^14.3: over an epoch no bound (see `FeaturesParty.leakage`).
+            2^15.2: over an epoch no bound (see `FeaturesParty.leakage`).
     """
 
     batch: int = 2048

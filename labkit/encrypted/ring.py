@@ -12,12 +12,20 @@ import tf_shell
 from threadpoolctl import threadpool_limits
 
 from labkit.encrypted.coefficients import transform
-from labkit.encrypted.parameters import NOISE_VARIANCE, TAIL, RingParameters, WrongParameters
+from labkit.encrypted.parameters import (
+    NOISE_VARIANCE,
+    TAIL,
+    RingParameters,
+    WrongParameters,
+    ntt_primes,
+)
 from labkit.secagg import prg
 
 # How much wider than what it hides the flooding noise is, in bits, where the ring has room: each
-# coefficient's distribution then depends on the hidden part by 2^−40 at most. Coefficients add up.
-FLOODING_BITS = 40
+# coefficient's distribution then depends on the hidden part by 2^−52 at most. Coefficients add up.
+FLOODING_BITS = 52
+# A digit of the flooding is drawn modulo a prime of so many bits at most, below each prime of q.
+DIGIT_BITS = 50
 # Re-randomisers are uniform between −8 and 8: standard deviation 4.9, above the standard's 3.2.
 RERANDOMISER = 8
 # Threads at work at once, at most: each holds some 50 MB of polynomials.
@@ -29,10 +37,16 @@ Ciphertexts: TypeAlias = tf_shell.ShellTensor64
 def uniform(modulus: int, shape: Sequence[int]) -> np.ndarray:
     """Return integers uniform below `modulus`, from AES-256 with a key of the operating system's.
 
-    Of the 64 random bits behind each, the remainder modulo t < 2^24 is uniform to 2^−40.
+    As many random bits as `modulus` has, again wherever they are too large.
     """
-    words = prg.expand(os.urandom(32), math.prod(shape), np.uint64)
-    return (words % np.uint64(modulus)).astype(np.int64).reshape(shape)
+    bits = (modulus - 1).bit_length()
+    width = next(width for width in (8, 16, 32, 64) if width >= bits)
+    numbers = prg.expand(os.urandom(32), math.prod(shape), f"u{width // 8}")
+    numbers >>= numbers.dtype.type(width - bits)
+    again = np.flatnonzero(numbers >= modulus)
+    if again.size:
+        numbers[again] = uniform(modulus, again.shape)
+    return numbers.astype(np.int64).reshape(shape)
 
 
 def in_parallel(function: Callable, items: Iterable) -> list:
@@ -57,10 +71,14 @@ class Ring:
         self.parameters = parameters
         self.degree, self.modulus = parameters.degree, parameters.plaintext_modulus
         self.transform = transform(self.degree, self.modulus)
-        self.context = tf_shell.create_context64(
-            log_n=parameters.log_n,
-            main_moduli=list(parameters.moduli),
-            plaintext_modulus=self.modulus,
+        self.context = self._context(self.modulus)
+        self._wide: dict[int, Any] = {}  # contexts for flooding, by plaintext modulus
+
+    def _context(self, plaintext_modulus: int) -> Any:
+        return tf_shell.create_context64(
+            log_n=self.parameters.log_n,
+            main_moduli=list(self.parameters.moduli),
+            plaintext_modulus=plaintext_modulus,
             noise_variance=NOISE_VARIANCE,
             scaling_factor=1,
         )
@@ -70,13 +88,13 @@ class Ring:
         return tf_shell.to_shell_plaintext(tf.constant(slots, tf.int64), self.context)
 
     def encode_coefficients(
-        self, coefficients: np.ndarray, largest: int | None = None
+        self, coefficients: np.ndarray, largest: int | None = None, step: int = 1
     ) -> Ciphertexts:
         """Return plaintext polynomials with these coefficients; see `Transform.to_slots`."""
-        return self.encode(self.transform.to_slots(coefficients, largest))
+        return self.encode(self.transform.to_slots(coefficients, largest, step))
 
-    def receive(self, raw: tf.Tensor) -> Ciphertexts:
-        """Return ciphertexts of this ring from what a message holds."""
+    def receive(self, raw: tf.Tensor, encrypted: bool = True) -> Ciphertexts:
+        """Return ciphertexts of this ring, or polynomials, from what a message holds."""
         return tf_shell.ShellTensor64(
             _raw_tensor=raw,
             _context=self.context,
@@ -84,7 +102,7 @@ class Ring:
             _num_mod_reductions=0,
             _underlying_dtype=tf.int64,
             _scaling_factor=1.0,
-            _is_enc=True,
+            _is_enc=encrypted,
         )
 
     # --- blinding --------------------------------------------------------------------------------
@@ -98,8 +116,8 @@ class Ring:
         """Plan how to hide errors of at most `noise` (in units of t).
 
         Returns:
-            How many full digits modulo t the flooding has, how many bits its top digit has beside,
-            and by how many bits it is wider than what it hides.
+            The prime f in whose digits the flooding is drawn, how many there are, and by how many
+            bits it is wider than what it hides.
 
         Raises:
             WrongParameters: there is no room even for the noise itself.
@@ -113,15 +131,10 @@ class Ring:
                 f"2^{self.parameters.log2_q:.1f} holds ±2^{self.parameters.log2_q - 1:.1f}. Take a "
                 "smaller t or a larger ring."
             )
-        free = math.log2(2 * room / t)
-        wanted = math.log2(noise) + FLOODING_BITS
-        digits = math.ceil(wanted / math.log2(t))
-        if digits * math.log2(t) > free:
-            digits = int(free // math.log2(t))
-            bits = int(free - digits * math.log2(t))
-        else:
-            bits = 0
-        return digits, bits, digits * math.log2(t) + bits - math.log2(noise)
+        bits = min(math.log2(noise) + FLOODING_BITS, math.log2(2 * room / t))
+        digits = math.ceil(bits / DIGIT_BITS)
+        [prime] = ntt_primes(bits / digits, 2 * self.degree)
+        return prime, digits, digits * math.log2(prime) - math.log2(noise)
 
     def blind(
         self, products: Ciphertexts, zeros: Ciphertexts, noise: float
@@ -129,7 +142,7 @@ class Ring:
         """Hide from the key holder all of ciphertexts but their masked messages.
 
         The mask is uniform modulo t; the flooding, a multiple of t, is uniform on a range about
-        2^40 times wider than the errors where there is room; and random multiples of two
+        2^52 times wider than the errors where there is room; and random multiples of two
         encryptions of zero make the second components fresh samples of ring-LWE.
 
         Args:
@@ -141,26 +154,33 @@ class Ring:
             The blinded ciphertexts and their masks, slots [N, count] within 0 to t − 1.
         """
         count = int(products.shape[1])
-        full, bits, _ = self.flooding(noise)
-        # Digits of a number in base t, the lowest one first: the mask.
-        drawn = [uniform(self.modulus, (self.degree, count)) for _ in range(1 + full)]
-        digits = [self.encode(digit) for digit in drawn]
-        if bits:
-            top = uniform(1 << bits, (self.degree, count)) - (1 << bits - 1)
-            digits.append(self.encode_coefficients(top, 1 << bits - 1))
-        blinding = digits.pop()
-        while digits:
-            blinding = self._times_modulus(blinding) + digits.pop()
+        mask = uniform(self.modulus, (self.degree, count))
+        products = products + (self.encode(mask) + self._flood(count, noise))
         for i in range(2):
             fresh = uniform(2 * RERANDOMISER + 1, (self.degree, count)) - RERANDOMISER
             factor = self.encode_coefficients(fresh, RERANDOMISER)
             products = products + zeros[:, i : i + 1] * factor
-        return products + blinding, drawn[0]
+        return products, mask
 
-    def _times_modulus(self, plaintext: Ciphertexts) -> Ciphertexts:
-        """t times polynomials as integers modulo q; a factor is taken modulo t, so in two steps."""
-        half = plaintext * tf.constant(self.modulus // 2, tf.int64)
-        return half + half + plaintext
+    def _flood(self, count: int, noise: float) -> Ciphertexts:
+        """t times polynomials whose coefficients are uniform within ±f^digits/2."""
+        prime, digits, _ = self.flooding(noise)
+        # Slots that are uniform modulo f are those of coefficients that are.
+        if prime not in self._wide:
+            self._wide[prime] = self._context(prime)
+        context = self._wide[prime]
+        drawn = [
+            tf_shell.to_shell_plaintext(
+                tf.constant(uniform(prime, (self.degree, count)), tf.int64), context
+            )
+            for _ in range(digits)
+        ]
+        flood = drawn.pop()
+        while drawn:
+            # A factor is taken modulo f, so f itself takes two steps.
+            half = flood * tf.constant(prime // 2, tf.int64)
+            flood = half + half + flood + drawn.pop()
+        return self.receive(raw(flood * tf.constant(self.modulus, tf.int64)), encrypted=False)
 
 
 class KeyedRing(Ring):
@@ -178,9 +198,11 @@ class KeyedRing(Ring):
         """Return the slots, [N, ...] int64 within ±t/2."""
         return tf_shell.to_tensorflow(ciphertexts, self._key).numpy()
 
-    def decrypt_coefficients(self, ciphertexts: Ciphertexts) -> np.ndarray:
-        """Return the coefficients, [N, ...] int64 within ±t/2."""
-        return self.transform.to_coefficients(self.decrypt(ciphertexts))
+    def decrypt_coefficients(
+        self, ciphertexts: Ciphertexts, at: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return coefficients; see `Transform.to_coefficients`."""
+        return self.transform.to_coefficients(self.decrypt(ciphertexts), at)
 
     def zeros(self) -> Ciphertexts:
         """Return two encryptions of zero, [N, 2]: public, for `Ring.blind`."""

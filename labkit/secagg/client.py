@@ -105,6 +105,7 @@ class Client:
         self._held: dict[int, np.ndarray] = {}  # owner → [2, 16]
         self._taking_part: frozenset[int] = frozenset()
         self._survivors: frozenset[int] = frozenset()
+        self._told = b""  # the survivors, as they stand in codes
         self._revealed = False
 
     def advertise(self) -> Announcement:
@@ -197,6 +198,7 @@ class Client:
         partners = self._partners(survivors)
         self._require_holders(len(partners) + 1)
         self._survivors = survivors
+        self._told = np.array(sorted(survivors), "<u4").tobytes()
         return {v: self._code(v, self.id) for v in partners}
 
     def reveal(self, codes: Mapping[int, bytes]) -> dict[int, np.ndarray]:
@@ -241,8 +243,7 @@ class Client:
     def _code(self, reader: int, writer: int) -> bytes:
         """The code by which one of the two tells the other the survivors that it was told."""
         key = self._channel(writer if reader == self.id else reader, b"survivors")
-        told = b"%d " % writer + np.array(sorted(self._survivors), "<u4").tobytes()
-        return hmac.digest(key, told, "sha256")
+        return hmac.digest(key, b"%d " % writer + self._told, "sha256")
 
     def _letter(self, holder: int, shares: np.ndarray) -> Letter:
         commitments = self._commitments(self.id, holder, shares)
@@ -260,10 +261,12 @@ class Client:
         return own, pairs
 
 
-def repeated(announcements: Collection[Announcement]) -> bool:
-    """Tell whether two of all these public keys are the same."""
+def repeated(
+    announcements: Collection[Announcement], others: Collection[bytes] = frozenset()
+) -> bool:
+    """Tell whether two of all these public keys are the same, or one is among the others."""
     keys = [key for each in announcements for key in (each.mask_key, each.channel_key)]
-    return len(set(keys)) < len(keys)
+    return len(set(keys)) < len(keys) or any(key in others for key in keys)
 
 
 def pair_seed(

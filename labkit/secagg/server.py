@@ -38,6 +38,7 @@ class Server:
         self.graph, self.threshold, self.round_number = graph, threshold, round_number
         self.roster = roster
         self.public: dict[int, Announcement] = {}
+        self._announced: set[bytes] = set()
         self.commitments: dict[tuple[int, int], tuple[bytes, bytes]] = {}
         self.sharing: set[int] = set()
         self.arrived: set[int] = set()
@@ -57,10 +58,11 @@ class Server:
             client, self.round_number, self.roster[client]
         ):
             self._exclude(client, "it did not sign two public keys for this round")
-        elif repeated([keys, *self.public.values()]):
+        elif repeated([keys], self._announced):
             self._exclude(client, "one of its public keys is announced already")
         else:
             self.public[client] = keys
+            self._announced |= {keys.mask_key, keys.channel_key}
 
     def take_letters(self, client: int, letters: Mapping[int, Letter]) -> None:
         """Note a client's commitments; it must have written to each of its holders."""

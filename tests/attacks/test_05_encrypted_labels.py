@@ -152,13 +152,13 @@ def test_a_narrow_flood_shows_errors_at_its_edges_and_a_wide_one_does_not():
     features = FeaturesParty(Parameters(features=len(live_columns(images))), images, network())
     wide, narrow = features.flooding
     first, second = features.leakage(29)
-    assert 14 < narrow < 14.5 and second > 0  # no bound
+    assert 15 < narrow < 15.5 and second > 0  # no bound
     assert wide > 51.5 and first < -28
-    # L counts coefficients beyond what flooding alone can reach: of 2^22, each a seventh of the
-    # largest error (one deviation of seven), 2^22·2^−14.35/7 = 29 are; none with chance e^−29. An
+    # L counts coefficients beyond what flooding alone can reach: of 2^23, each a seventh of the
+    # largest error (one deviation of seven), 2^23·2^−15.2/7 = 32 are; none with chance e^−32. An
     # epoch's round 2 has 2^25.3.
     width = 2.0**narrow
-    seen = np.random.default_rng(6).uniform(0, width, 1 << 22) + 1 / 7
+    seen = np.random.default_rng(6).uniform(0, width, 1 << 23) + 1 / 7
     assert np.count_nonzero(seen > width) > 0
     # Under the wide flood an epoch shows one with chance 2^first at most.
     seen = np.random.default_rng(6).uniform(0, 2.0**wide, 1 << 22) + 1 / 7

@@ -18,6 +18,7 @@ from labkit.secagg import shamir
 from labkit.secagg.client import PAIRS, SELF
 from labkit.secagg.keys import NotAuthentic, seal, unseal
 from labkit.secagg.noise import discrete_gaussian
+from labkit.secagg.prg import apply
 
 # Statistical tests fail a right implementation with this probability.
 FALSE_FAIL = 1e-9
@@ -179,6 +180,17 @@ def test_expansion_is_aes_in_counter_mode():
     assert secagg.expand(bytes(32), 5).flags.writeable
     with pytest.raises(ValueError, match="unsigned"):
         secagg.expand(bytes(32), 4, np.float32)
+
+
+@pytest.mark.parametrize("length", [0, 1, 784, 65536, 100_003])
+@pytest.mark.parametrize("dtype", [np.uint32, np.uint64])
+def test_masks_that_are_added_by_several_threads_are_the_expansions(length, dtype):
+    seeds = [bytes([i]) * 32 for i in range(4)]
+    vector = np.arange(length).astype(dtype)
+    masks = [secagg.expand(seed, length, dtype) for seed in seeds]
+    want = vector + masks[0] + masks[1] + masks[2] - masks[3]
+    apply(vector, plus=seeds[:3], minus=seeds[3:])
+    assert np.array_equal(vector, want)
 
 
 # --- graphs ---------------------------------------------------------------------------------------

@@ -34,9 +34,6 @@ import time
 
 import numpy as np
 import tensorflow as tf
-from mpmath import floor, pi, workprec
-from sklearn.cluster import KMeans
-from sklearn.metrics import roc_auc_score
 
 from labkit import checks, plots
 from labkit.budget import budget
@@ -622,6 +619,8 @@ def norm_attack(cut_gradients):
 # positive scores above a random negative: 1 is perfect, ½ is guessing.
 
 # %%
+from sklearn.metrics import roc_auc_score
+
 attack_rng = np.random.default_rng(3)
 ATTACK_STEPS = budget(full=300, quick=60)
 WINDOW = ATTACK_STEPS // 6
@@ -897,6 +896,8 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 # </details>
 
 # %%
+from sklearn.cluster import KMeans
+
 PROJECTED, REGRESSED = 32 * BATCH, 200 * BATCH
 NOISY_STEPS = budget(full=300, quick=30)
 MULTIPLIERS = budget(full=(0.0, 4.0, 8.0, 16.0, 24.0), quick=(0.0, 4.0))
@@ -1290,6 +1291,8 @@ network.close()
 # only where $x = y$. bob keeps the order of alice's list, so she learns *which* of hers are common.
 
 # %%
+from mpmath import floor, pi, workprec
+
 # The squares modulo the 2048-bit safe prime of RFC 3526, group 14.
 with workprec(2100):
     PRIME = 2**2048 - 2**1984 - 1 + 2**64 * (int(floor(2**1918 * pi)) + 124476)

@@ -1161,7 +1161,7 @@ plots.lines(
 # errors it started with: what F did to them is a linear equation in F's data. Masks do nothing about that. F therefore **re-randomises** what it returns (it adds
 # random multiples of two encryptions of zero), and **floods** the error with a larger random one. What L can tell from one coefficient is then at most the ratio of
 # the two, and over an epoch these add up: in round 1, in the large ring, to the bound that is printed above. In round 2, in the small ring, the flood is
-# only $2^{14.3}$ times larger, and the sum over an epoch is far above 1: no bound at all. `Parameters(circuit_private=True)` does round 2 in the
+# only $2^{15.2}$ times larger, and the sum over an epoch is far above 1: no bound at all. `Parameters(circuit_private=True)` does round 2 in the
 # large ring, too, for about 1.6 times the time.
 #
 # ## Part 7 · Two processes

@@ -48,6 +48,31 @@ def test_a_short_small_polynomial_takes_the_short_way_to_the_same_slots(data):
     assert np.array_equal(transform.to_slots(short, 32), transform.to_slots(full))
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_a_polynomial_in_a_power_of_x_takes_the_short_way_to_the_same_slots(data):
+    step = 2 ** data.draw(st.integers(0, 4))
+    transform = Transform(64, ntt_primes(22, 128)[0])
+    length = data.draw(st.integers(1, 64 // step))
+    seed = data.draw(st.integers(0, 2**32 - 1))
+    short = np.random.default_rng(seed).integers(-32, 33, (length, 2))
+    full = np.zeros((64, 2), np.int64)
+    full[: step * length : step] = short
+    assert np.array_equal(transform.to_slots(short, 32, step), transform.to_slots(full))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_some_coefficients_are_those_of_all(data):
+    [modulus] = ntt_primes(22, 128)
+    transform, seed = Transform(64, modulus), data.draw(st.integers(0, 2**32 - 1))
+    slots = np.random.default_rng(seed).integers(0, modulus, (64, 2, 3))
+    at = np.array(data.draw(st.lists(st.integers(0, 63), min_size=1))).reshape(1, -1)
+    got = transform.to_coefficients(slots, at)
+    assert got.shape == (*at.shape, 2, 3)
+    assert np.array_equal(got, transform.to_coefficients(slots)[at])
+
+
 def test_a_modulus_that_float64_could_not_multiply_exactly_is_refused():
     with pytest.raises(ValueError, match="too large"):
         Transform(2048, ntt_primes(26, 4096)[0])
@@ -72,7 +97,7 @@ def test_tf_shell_s_polynomials_are_ours(size):
 def test_a_product_of_packed_polynomials_holds_all_inner_products(data):
     degree = 64
     block = data.draw(st.sampled_from([1, 2, 4, 8]))
-    v = data.draw(st.integers(1, degree // block))
+    v = data.draw(st.sampled_from([v for v in (1, 2, 4, 8, 16) if v * block <= degree]))
     u = data.draw(st.integers(1, degree // block // v))
     left, right = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
     rows = block * data.draw(st.integers(1, 3))
@@ -83,10 +108,11 @@ def test_a_product_of_packed_polynomials_holds_all_inner_products(data):
     transform = Transform(degree, modulus)
     products = np.einsum(
         "nkl,nrk->nrl",
-        transform.to_slots(packing.pack_left(a)).astype(object),
+        transform.to_slots(packing.pack_left(a), step=v).astype(object),
         transform.to_slots(packing.pack_right(b)).astype(object),
     )
-    got = packing.read(transform.to_coefficients((products % modulus).astype(np.int64)))
+    products = (products % modulus).astype(np.int64)
+    got = packing.read(transform.to_coefficients(products, packing.places))
     assert np.array_equal(got % modulus, a.T @ b % modulus)
 
 
@@ -100,3 +126,5 @@ def test_the_cheapest_packing_fits_and_is_cheapest_among_its_neighbours():
         assert Packing(2048, 1024, 718, 64, u, v, block).cost >= best.cost
     with pytest.raises(ValueError, match="at most N = 2048"):
         Packing(2048, 1024, 718, 64, 16, 16, 16)
+    with pytest.raises(ValueError, match="v divide N/4"):
+        Packing(2048, 1024, 718, 64, 1, 3, 16)

@@ -30,11 +30,12 @@ def test_blinding_hides_the_message_and_comes_off(size):
 
 def test_flooding_is_as_wide_as_the_ring_has_room_for():
     small, large = rings()
-    digits, bits, width = small.flooding(2.0**16)
-    assert (digits, bits) == (1, int(54 - 2 * math.log2(T) + math.log2(0.9)))
-    assert 13 < width < 16
-    assert large.flooding(2.0**16)[2] >= 40
-    assert large.flooding(2.0**34)[2] >= 40
+    prime, digits, width = small.flooding(2.0**16)
+    # The flood, t·f, fills nine tenths of q, but for the errors below it.
+    assert digits == 1 and 0 < 54 + math.log2(0.9 / T / prime) < 0.001
+    assert 14 < width < 16
+    assert large.flooding(2.0**16)[2] >= 51.9
+    assert large.flooding(2.0**34)[2] >= 50
     with pytest.raises(WrongParameters, match=r"noise would be up to 2\^5"):
         small.flooding(2.0**34)
 
@@ -45,6 +46,14 @@ def test_uniform_numbers_are_uniform_and_never_the_same_twice():
     # Chi-squared with 16 degrees of freedom exceeds 90 with probability 2·10⁻¹².
     assert np.sum((counts - 1e5 / 17) ** 2) / (1e5 / 17) < 90
     assert len(counts) == 17 and not np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("modulus", [2, 255, 256, 257, 2**32, 2**32 + 1, 2**50 - 27])
+def test_uniform_numbers_fill_their_range_and_no_more(modulus):
+    drawn = uniform(modulus, (4, 5000))
+    assert drawn.shape == (4, 5000) and drawn.min() >= 0 and drawn.max() < modulus
+    # Of 20 000 none is in an outermost thousandth with probability 2·10⁻⁹, 14 times.
+    assert drawn.min() <= modulus / 1000 and drawn.max() >= modulus - 1 - modulus / 1000
 
 
 # --- the protocol ---------------------------------------------------------------------------------
