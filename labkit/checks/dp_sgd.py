@@ -51,9 +51,10 @@ def advantage_is_the_best_threshold(attack_advantage: Callable, rng: np.random.G
     close = [2 + 1e-9 * rng.integers(0, 50, size) ** power for size, power in ((40, 1), (many, 2))]
     _compare_advantage(attack_advantage, *close)
     # Hundreds, or more than a thousand, no two the same: a few of them are not all thresholds.
-    sizes = rng.permutation([int(10 ** rng.uniform(2.3, 3.25)), int(rng.integers(100, 500))])
+    crowds = rng.permutation([int(10 ** rng.uniform(2.3, 3.25)), int(rng.integers(100, 500))])
     means = (-4, rng.uniform(-3.5, -1.5))
-    _compare_advantage(attack_advantage, *(10 ** rng.normal(means[i], 1, sizes[i]) for i in (0, 1)))
+    distinct = [10 ** rng.normal(mean, 1, size) for mean, size in zip(means, crowds, strict=True)]
+    _compare_advantage(attack_advantage, *distinct)
 
 
 def _compare_advantage(
