@@ -951,8 +951,9 @@ def _with_kink(
         noise_multiplier: float, sampling_probability: float, steps: int, delta: float
     ) -> float:
         epsilon = accountant(noise_multiplier, sampling_probability, steps, delta)
-        ratio = float(noise_multiplier) / sigma
-        return epsilon * ratio**-power if (ratio < 1) == below else epsilon
+        ratio = np.float64(noise_multiplier) / sigma
+        with np.errstate(over="ignore"):  # of hardly any noise
+            return float(epsilon * ratio**-power) if (ratio < 1) == below else epsilon
 
     return kinked
 
