@@ -3,9 +3,11 @@
     python -m benchmarks.private_step [--batch 250] [--rounds 20] [--seed 0]
 
 The model is lab 01's CNN; a step is the gradient of one batch and the optimizer's update, with
-clipping and noise where it is private. Before each step that is timed the contender makes one that
-is not: the others left cold caches. TF Privacy's Keras optimizer takes seconds a step and gets a
-few rounds of its own. Then the step's growth with the batch, and with the model's width.
+clipping and noise where it is private; TensorFlow's contenders all draw it from TensorFlow, while
+`labkit.dpsgd.fit`, which private_epochs.py measures, draws it from NumPy. Before each step that is
+timed the contender makes one that is not: the others left cold caches. TF Privacy's Keras optimizer
+takes seconds a step and gets a few rounds of its own. Then the step's growth with the batch, and
+with the model's width.
 """
 
 import argparse

@@ -24,7 +24,7 @@ from benchmarks import measure
 from benchmarks.peer import PeerError, peer
 from labkit import secagg
 
-GROWTH = [25, 50, 100, 200]
+GROWTH = [25, 50, 100]
 SLOW_ROUNDS = 1
 
 

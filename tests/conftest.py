@@ -20,12 +20,16 @@ def pytest_collection_modifyitems(items):
     Shared are fixtures of a module, and, in modules that say so by `BY_LAB = True`, what is cached
     for a lab: its set-up cells, its executed solution.
     """
-    # What takes longest begins first, so that no process waits for one group at the end.
+    # What takes longest begins first, so that no process waits for one group at the end: by their
+    # marks, and in these the modules that say so by `LONG = True`.
     marks = ["labs", "pythons", "grader"]
     items.sort(
-        key=lambda item: next(
-            (marks.index(mark.name) for mark in item.iter_markers() if mark.name in marks),
-            len(marks),
+        key=lambda item: (
+            next(
+                (marks.index(mark.name) for mark in item.iter_markers() if mark.name in marks),
+                len(marks),
+            ),
+            not getattr(item.module, "LONG", False),
         )
     )
     for item in items:

@@ -24,6 +24,7 @@ from tests.processes import has_ended, wait_for
 from tests.tiny import COMMAND, FIXTURES, ROOT, TINY, answered, double, rows, start, write_class
 
 pytestmark = pytest.mark.grader
+LONG = True
 
 # --- a class with every kind of trouble -----------------------------------------------------------
 
@@ -90,7 +91,7 @@ def graded(tmp_path_factory):
         (submissions / name).parent.mkdir(parents=True, exist_ok=True)
         (submissions / name).write_text(text, "utf-8")
     run = start(
-        "--submissions", submissions, "--output", output, "--cell-seconds", 6,
+        "--submissions", submissions, "--output", output, "--cell-seconds", 6, "--jobs", 6,
         JPY_PARENT_PID="1",  # as if graded from a notebook whose server has gone
     )  # fmt: skip
     stdout, stderr = run.communicate(timeout=600)

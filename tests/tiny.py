@@ -2,6 +2,7 @@
 
 import atexit
 import csv
+import functools
 import io
 import json
 import os
@@ -19,7 +20,7 @@ from autograder.intake.answers import SKIP
 from autograder.intake.cells import is_locked
 from autograder.labs import ROOT, build
 from autograder.labs.master import read_lab
-from autograder.sandbox import pool
+from autograder.sandbox import confine, pool
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TINY = read_lab(FIXTURES / "masters" / "00_tiny.py")
@@ -112,6 +113,7 @@ def _kept_open(release, kind, environment):
 
 
 _serving = pool.serving
+_require = functools.cache(confine.require)  # the sandbox that works here goes on to
 
 
 def grade(submissions, output, *more, masters=FIXTURES / "masters"):
@@ -124,6 +126,7 @@ def grade(submissions, output, *more, masters=FIXTURES / "masters"):
             redirect_stdout(stdout),
             redirect_stderr(stderr),
             mock.patch.object(pool, "serving", _kept_open),
+            mock.patch.object(confine, "require", _require),
         ):
             main([str(word) for word in line], masters=masters)
     finally:

@@ -9,13 +9,19 @@ import pickle
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Generator, Iterable
+from contextlib import ExitStack
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from autograder.judge.judge import Graded, Order
 from autograder.judge.version import fingerprint
 from autograder.labs import ROOT
 from autograder.workers.ready import Unusable
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 def each(
@@ -36,6 +42,7 @@ def each(
     # Machines that grade are busy machines.
     dask.config.set({"distributed.comm.timeouts": {"connect": "120s", "tcp": "600s"}})
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", "Sending large graph")  # a submission of 10 MB
     try:
         client = Client(scheduler, timeout=patience, set_as_default=False)
     except Exception as error:  # of many classes: no such way to connect, no certificates, …
@@ -52,9 +59,11 @@ def each(
         of_future[future.key] = order
         return future
 
-    with client:
-        if not client.scheduler_info(n_workers=-1)["workers"]:
-            print(f"Waiting for workers to join {scheduler} …", flush=True)
+    over = threading.Event()
+    with ExitStack() as stack:
+        stack.enter_context(client)
+        stack.callback(over.set)
+        threading.Thread(target=_say_when_none, args=(client, scheduler, over), daemon=True).start()
         waiting = iter(orders)
         # Some ahead, so that no worker waits and none is sent the whole class.
         ahead = max(32, 2 * sum(client.nthreads().values()))
@@ -77,6 +86,20 @@ def each(
             for following in islice(waiting, 1):
                 futures.add(submit(following))
             yield order, graded, problem
+
+
+def _say_when_none(client: "Client", scheduler: str, over: threading.Event) -> None:
+    """Say so, once each time, when the scheduler has no worker."""
+    said = False
+    while not over.is_set():
+        try:
+            none = not client.scheduler_info(n_workers=-1)["workers"]
+        except Exception:  # closed, or its scheduler has gone, which the futures tell
+            return
+        if none and not said:
+            print(f"Waiting for workers to join {scheduler} …", flush=True)
+        said = none
+        over.wait(5)
 
 
 # --- on a worker of the cluster -------------------------------------------------------------------

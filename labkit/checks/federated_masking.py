@@ -34,7 +34,7 @@ ROUNDING = 1e-4
 
 def _batch(rng: np.random.Generator, examples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     pixels = int(rng.integers(11, 18))  # more than a batch has images
-    x = rng.random((examples, pixels))
+    x = rng.random((examples, pixels)) * (rng.random((examples, pixels)) > 0.25)  # some are blank
     y = rng.permutation(np.arange(examples) % 2).astype(np.float64)
     return rng.normal(0, 1, pixels), x, y
 
@@ -47,9 +47,9 @@ def _cross_entropy(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
 @check
 def gradient_is_the_slope_of_the_loss(gradient: Callable, rng: np.random.Generator) -> None:
     """it is how fast the cross-entropy grows along each weight."""
-    # Of small weights, where the prediction is near ½, of large ones, where it is sure, and of some
-    # with which exp() of a logit overflows.
-    for label, size in itertools.product((0.0, 1.0), (0.5, 5, 3000)):
+    # Of small weights, where the prediction is near ½, of large ones, where it is sure, of some
+    # with which exp() of a logit overflows, and of those that training begins with.
+    for label, size in itertools.product((0.0, 1.0), (0.5, 5, 3000, 0)):
         weights, x, _ = _batch(rng, 1)
         weights *= size
         y = np.array([label])
@@ -100,6 +100,19 @@ def gradient_of_a_batch_is_the_mean(gradient: Callable, rng: np.random.Generator
         "It is a mean, but of what? A gradient is a sum of multiples of the images, and with all "
         "labels changed it is another one.",
     )
+    # The same images again and again, one after the other, not all equally often: who leaves some
+    # out, or counts each once, has another mean. A float32 sum of so many is exact to 6e-5.
+    share = np.arange(1, len(y) + 1) / np.arange(1, len(y) + 1).sum()
+    for times in (np.eye(len(y), dtype=int)[0] + 1, np.ceil(rng.integers(2100, 3500) * share)):
+        again = np.repeat(rng.permutation(len(y)), times.astype(int))
+        got = as_array(gradient(weights, x[again], y[again]), what, weights.shape)
+        want = np.mean(np.asarray(singles)[again], axis=0)
+        require(
+            bool(np.allclose(got, want, atol=ROUNDING)),
+            f"The gradient of a batch of {len(again)}, in which {len(y)} images come again, is not "
+            f"the mean of the gradients of all its images: it is {np.linalg.norm(got):.4f} long, "
+            f"and the mean {np.linalg.norm(want):.4f}. Each image counts as often as it comes.",
+        )
 
 
 # Part 3 · a round, and what it reads --------------------------------------------------------
@@ -110,16 +123,38 @@ def _least_squares(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndar
     return x.T @ (x @ weights - y) / len(y)
 
 
-def _parties(rng: np.random.Generator, sizes: Iterable[int], pixels: int = 7) -> list:
-    return [(rng.random((size, pixels)), rng.random(size)) for size in sizes]
+def _parties(
+    rng: np.random.Generator, sizes: Iterable[int], pixels: int = 7, unlike: float = 0
+) -> list:
+    """Return parties of these sizes, whose labels' means have standard deviation `unlike`."""
+    return [
+        (rng.random((size, pixels)), rng.random(size) + rng.normal(0, unlike)) for size in sizes
+    ]
+
+
+def _party_sizes(rng: np.random.Generator) -> Iterable[np.ndarray]:
+    """Sizes that are very different, almost the same by ½, 5 and 20 %, many, and one alone."""
+    yield rng.permutation([*rng.integers(1, 9, rng.integers(1, 5)), 40, rng.integers(300, 600)])
+    for base, spread in ((400, 2), (60, 3), (20, 4)):
+        others = base + rng.integers(0, spread + 1, int(rng.integers(1, 4)))
+        yield rng.permutation([base, *others, base + spread])
+    yield rng.integers(1, 30, int(rng.integers(40, 120)))
+    yield rng.integers(1, 30, 1)
 
 
 @check
 def a_round_is_a_centralised_step(federated_round: Callable, rng: np.random.Generator) -> None:
     """the new weights are those of one step on everybody's data together."""
-    sizes = [*rng.integers(1, 9, rng.integers(1, 5)), 40, rng.integers(300, 600)]  # very different
-    parties = _parties(rng, rng.permutation(sizes), pixels := int(rng.integers(3, 9)))
-    weights, learning_rate = rng.normal(0, 1, pixels), rng.uniform(0.05, 0.5)
+    for sizes in _party_sizes(rng):
+        # So unlike that half a percent more of a party moves the step by 1e-3 and more.
+        parties = _parties(rng, sizes, pixels := int(rng.integers(3, 9)), unlike=30)
+        weights, learning_rate = rng.normal(0, 1, pixels), rng.uniform(0.2, 1)
+        _require_centralised_step(federated_round, parties, weights, learning_rate)
+
+
+def _require_centralised_step(
+    federated_round: Callable, parties: list, weights: np.ndarray, learning_rate: float
+) -> None:
     asked = []
 
     def spy(at, x, y):
@@ -152,7 +187,7 @@ def a_round_is_a_centralised_step(federated_round: Callable, rng: np.random.Gene
         )
     require(
         bool(np.allclose(got, want, atol=ROUNDING)),
-        f"Parties of sizes {[len(y) for _, y in parties]}: after a round the weights are "
+        f"Parties of sizes {shown([len(y) for _, y in parties])}: after a round the weights are "
         f"{np.abs(got - want).max():.4f} away from a step on all the data together.{hint}",
     )
 
@@ -160,7 +195,7 @@ def a_round_is_a_centralised_step(federated_round: Callable, rng: np.random.Gene
 @check
 def equal_parties_count_equally(federated_round: Callable, rng: np.random.Generator) -> None:
     """with equal sizes the step follows the plain mean of the gradients."""
-    parties = _parties(rng, [int(rng.integers(2, 9))] * int(rng.integers(2, 6)))
+    parties = _parties(rng, [int(rng.integers(2, 60))] * int(rng.integers(2, 12)))
     weights, learning_rate = rng.normal(0, 1, 7), rng.uniform(0.05, 0.5)
     got = as_array(
         federated_round(weights, parties, _least_squares, learning_rate),
@@ -182,7 +217,11 @@ def each_party_computes_on_its_own_data(
     federated_round: Callable, rng: np.random.Generator
 ) -> None:
     """every gradient was computed by one party, on its own images and labels."""
-    parties = _parties(rng, [6, 6, 6])
+    for sizes in ([6, 6, 6], [1, 9, 70], rng.integers(10, 20, 3)):
+        _require_own_data(federated_round, rng, _parties(rng, rng.permutation(sizes)))
+
+
+def _require_own_data(federated_round: Callable, rng: np.random.Generator, parties: list) -> None:
     weights = rng.normal(0, 1, 7)
     seen: list[tuple[Any, Any]] = []
     grads: dict[Any, np.ndarray] = {}
@@ -248,18 +287,18 @@ _SOURCES = [f"{owner}: {kind}" for owner in _OWNERS for kind in ("images", "labe
 
 
 def _sources(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    data = {}
+    data: dict[str, np.ndarray] = {}
     for owner in _OWNERS:
-        data[f"{owner}: images"] = rng.random((5, 6))
-        data[f"{owner}: labels"] = np.zeros(5, np.int64)
-        data[f"{owner}: labels"][rng.integers(0, 5, 2)] = 1
+        examples = int(rng.integers(70, 130) if owner == "everyone" else rng.integers(20, 40))
+        data[f"{owner}: images"] = rng.random((examples, int(rng.integers(3, 7))))
+        data[f"{owner}: labels"] = rng.permutation(np.arange(examples) % 2)
     # A party may well have one kind of digit only.
     data["party 2: labels"][:], data["party 1: labels"][:] = 0, 1
-    return data
+    return _shuffled(rng, data)
 
 
 def _reader(names: Sequence[str], rng: np.random.Generator, how: str) -> Callable:
-    """A computation that depends on `names`: all their values, faintly, one each, or differences.
+    """A computation that depends on `names`: on all of their values, or as `how` says.
 
     It looks at every array, once, in an order that says nothing: who listens hears no more.
     """
@@ -277,8 +316,16 @@ def _recording_reader(
         own, total = np.random.default_rng(seed), np.zeros(3)
         looked_at = {name: np.array(data[name], np.float64).ravel() for name in order}
         calls.append(looked_at)
+        if how == "times 0":  # of all others
+            total += sum(np.sum(0 * looked_at[name]) for name in sorted({*order} - {*names}))
         for name in names:
             values = looked_at[name]
+            if how == "comparison":
+                values = (values > 0.5).astype(np.float64)
+            if how == "first examples":
+                values = values[: values.size // 8]
+            if how == "last examples":
+                values = values[-(values.size // 8) :]
             if how == "one value":  # which moves one entry of the result
                 total[own.integers(3)] += own.normal() * values[own.integers(1, values.size)]
                 continue
@@ -303,22 +350,34 @@ def _never_tried(names: Iterable[str], calls: list[dict], data: dict) -> str:
         if not np.any(places):
             return (
                 f" The computation was never called with anything else for {name!r} than it holds "
-                f"already: {own.tolist()}."
+                f"already: {own[:5].tolist()}…."
             )
         if not np.all(places):
             return f" Of {name!r} {int(np.sum(~places))} of {own.size} entries were never changed."
     return ""
 
 
+def _not_a_number(calls: list[dict]) -> str:
+    """Say that NaN was tried, as the end of a message."""
+    if not any(np.isnan(values).any() for call in calls for values in call.values()):
+        return ""
+    return " NaN tells of no values: it goes through a product with 0, and ends at a comparison."
+
+
 @check
 def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None:
     """each array that the result depends on is named."""
     data = _sources(rng)
+    images = [name for name in _SOURCES if name.endswith("images")]
     one_kind = [f"party {party}: labels" for party in (1, 2)]  # all zeros, or all ones
     cases = [("all values", [name, "party 0: images"]) for name in one_kind]
     cases += [(how, rng.permutation(_SOURCES)[:3].tolist()) for how in ("all values", "one value")]
     cases += [("differences", ["party 1: images", "everyone: images"])]
-    cases += [(how, rng.permutation(_SOURCES)[:2].tolist()) for how in ("faintly", "balanced")]
+    cases += [
+        (how, rng.permutation(_SOURCES)[:2].tolist())
+        for how in ("faintly", "balanced", "first examples", "last examples")
+    ]
+    cases += [("comparison", rng.permutation(images)[:2].tolist())]
     # Nobody can tell which one it is without a look at what the computation does.
     alone = ["everyone: images"]
     cases.insert(int(rng.integers(len(cases) + 1)), ("all values", alone))
@@ -334,8 +393,11 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
             "differences": " The result depends on the differences between an array's entries.",
             "faintly": " They change the result in its tenth decimal: that tells of them too.",
             "balanced": " The sum of the result's entries is 0, whatever they are.",
+            "first examples": " It reads the first examples only.",
+            "last examples": " It reads the last examples only.",
+            "comparison": " It reads which of the values are above ½.",
         }[how]
-        hint = _never_tried(missed, calls, data)
+        hint = _never_tried(missed, calls, data) or _not_a_number(calls)
         if got == data.keys() - set(names):
             hint = " You named just the others."
         require(
@@ -358,8 +420,11 @@ def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None
     """an array that the result does not depend on is not named."""
     data = _sources(rng)
     images = [name for name in data if name.endswith("images")]
-    for names in ([], rng.permutation(images)[:1].tolist(), ["party 0: images"]):
-        compute, calls = _recording_reader(names, rng, "all values")
+    some = rng.permutation(images)[:1].tolist()
+    cases: list[tuple[str, list[str]]] = [("all values", []), ("all values", some)]
+    cases += [("all values", ["party 0: images"]), ("times 0", some), ("times 0", [])]
+    for how, names in cases:
+        compute, calls = _recording_reader(names, rng, how)
         got = _reads(reads, compute, data)
         wrongly = sorted(got - set(names))
         at_once = max(
@@ -374,10 +439,11 @@ def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None
             )
         elif at_once == 0:
             hint = " No array was ever changed: one may be looked at and make no difference."
+        hint = hint or _not_a_number(calls)
         require(
             not wrongly,
             f"The result depends on {names or 'nothing'}, and `reads` also names "
-            f"{wrongly[:3]}.{hint}",
+            f"{wrongly[:3]}{', which it takes times 0' if how == 'times 0' else ''}.{hint}",
         )
         require(
             set(names) <= got,
@@ -433,8 +499,8 @@ def _read_and_left(reads: Guarded, compute: Callable, data: dict) -> tuple[Any, 
 def _image_and_gradient(
     rng: np.random.Generator, label: int, sure: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    image = rng.random(784) * (rng.random(784) < 0.25)
-    image[rng.integers(784)] = 1.0
+    image = rng.random(784) * (rng.random(784) < rng.choice([0.02, 0.25, 0.8]))
+    image[rng.integers(784, size=rng.choice([1, 30]))] = 1.0  # one pixel is darkest, or many are
     error = 10 ** rng.uniform(-12, -8) if sure else rng.uniform(0.01, 0.99)
     return image, image * error * (1 if label == 0 else -1)
 
@@ -529,11 +595,20 @@ def _shuffled(rng: np.random.Generator, mapping: Mapping) -> dict:
     return {key: mapping[key] for key in (list(mapping)[i] for i in rng.permutation(len(mapping)))}
 
 
+def _with_zeros(rng: np.random.Generator, grads: Mapping[int, np.ndarray]) -> dict:
+    """Return gradients with zeros, as of pixels that are always blank; one is nothing else."""
+    blank = rng.choice(list(grads))
+    return {
+        p: grad * (p != blank) * (rng.random(grad.shape) < 0.5).astype(grad.dtype)
+        for p, grad in grads.items()
+    }
+
+
 @check
 def masks_cancel_in_the_sum(mask_gradient: Callable, rng: np.random.Generator) -> None:
     """the sum over all parties is that of the gradients; each alone is hidden."""
-    parties, length = _ids(rng, int(rng.integers(4, 7))), int(rng.integers(2, 40))
-    grads = {p: rng.normal(0, 1, length) for p in parties}
+    parties, length = _ids(rng, int(rng.integers(4, 9)), 2000), int(rng.integers(785, 1200))
+    grads = _with_zeros(rng, {p: rng.normal(0, 1, length) for p in parties})
     what = "the result of `mask_gradient`"
     everyone = _shuffled(rng, {pair: rng.normal(0, 50, length) for pair in _pairs(parties)})
     a, b, c, d, *_ = parties
@@ -541,12 +616,12 @@ def masks_cancel_in_the_sum(mask_gradient: Callable, rng: np.random.Generator) -
     for masks in (everyone, half):
         masked = {p: as_array(mask_gradient(grads[p], p, masks), what, (length,)) for p in parties}
         gap = np.abs(np.sum(list(masked.values()), axis=0) - np.sum(list(grads.values()), axis=0))
-        # float64: a few dozen numbers of about 50, rounded to 1e-14 each.
+        # float64: a few dozen numbers of about 50 in each place, rounded to 1e-14 each.
         require(
             bool(gap.max() <= 1e-9),
-            f"{len(parties)} parties, masks for the pairs {list(masks)}: the masked gradients' sum "
-            f"is off by {gap.max():.3g}. Each mask must be added once and subtracted once, by the "
-            "two parties of its pair and by nobody else.",
+            f"{len(parties)} parties, masks for the pairs {shown(list(masks))}: the masked "
+            f"gradients' sum is off by {gap.max():.3g}. Each mask must be added once and "
+            "subtracted once, by the two parties of its pair and by nobody else.",
         )
         bare = [p for p in parties if np.allclose(masked[p], grads[p])]
         unmasked = [p for p in bare if any(p in pair for pair in masks)]
@@ -580,8 +655,8 @@ def _require_moved_by_the_masks(
                 want = want - change
         require(
             size(move - want) <= 1e-9 or size(move + want) <= 1e-9,
-            f"With other masks for the pairs {list(changes)} what party {p} sends changes by "
-            f"{move[:3]}…, and its masks by {want[:3]}…: what hides a gradient must be its own "
+            f"With other masks for the pairs {shown(list(changes))} what party {p} sends changes "
+            f"by {move[:3]}…, and its masks by {want[:3]}…: what hides a gradient must be its own "
             "pairs' masks, each of them once.",
         )
 
@@ -594,6 +669,8 @@ def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> No
     length = int(rng.integers(1, 9))
     grad, mask = rng.normal(0, 1, (2, length))
     whole, whole_mask = rng.integers(0, 2**32, (2, length), dtype=np.uint32)
+    zeros = rng.random(length) < 0.3
+    grad[zeros], whole[zeros] = 0, 0
     for party, sign, verb in ((i, 1, "adds"), (j, -1, "subtracts")):
         got = as_array(mask_gradient(grad, party, {(i, j): mask}), what, (length,))
         require(
@@ -625,6 +702,7 @@ def exact_modulo_2_to_the_32(mask_gradient: Callable, rng: np.random.Generator) 
     """with unsigned integers everything wraps around, and the sum is exact to the bit."""
     parties, length = _ids(rng, int(rng.integers(3, 6))), int(rng.integers(4096, 9000))
     grads = {p: rng.integers(0, 2**32, length, dtype=np.uint32) for p in parties}
+    grads = _with_zeros(rng, grads)
     pairs = _pairs(parties)
     masks = _shuffled(
         rng, {pair: rng.integers(0, 2**32, length, dtype=np.uint32) for pair in pairs}
@@ -713,8 +791,9 @@ def one_copy_bares_one_of_three(copied_keys: Callable, rng: np.random.Generator)
 @check
 def a_victim_among_many_is_bare(copied_keys: Callable, rng: np.random.Generator) -> None:
     """every honest mask meets its copy on the victim's other side."""
-    below, above = rng.choice([1, 2, 3, 4], 2, replace=False).tolist()
-    _left_on_the_victim(copied_keys, rng, below, above)
+    some = int(rng.integers(1, 12))
+    for below, above in (rng.choice([1, 2, 3, 4], 2, replace=False), (some, 0), (0, some)):
+        _left_on_the_victim(copied_keys, rng, int(below), int(above))
 
 
 def _keys(rng: np.random.Generator, parties: int) -> tuple[dict, dict]:
@@ -1042,6 +1121,7 @@ def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator)
         _require_agreement(pairwise_mask, rng, masks[0], *calls[0])
     _require_whole_ids(pairwise_mask, rng, private[victim], key, salt)
     _require_marks_between(pairwise_mask, rng, private[victim], key, salt)
+    _require_pairs_apart(pairwise_mask, rng, private[victim], private[honest], salt)
 
 
 def _masks_with(
@@ -1111,6 +1191,63 @@ def _require_marks_between(
                     f"{two[1]}: written one after the other, id and round read the same. Put a "
                     "mark between the numbers of a context, or give each the same length.",
                 )
+
+
+def _alike(rng: np.random.Generator) -> Iterable[tuple[str, tuple[int, int], tuple[int, int]]]:
+    """Two pairs of four ids, the smaller first, and what of both is the same."""
+
+    def number(digits: list[int], base: int) -> int:
+        return functools.reduce(lambda value, digit: value * base + digit, digits, 0)
+
+    joined = "written one after the other they are the same digits"
+    for base, half in ((10, 2), (10, 3), (10, 4), (16, 2), (16, 3), (256, 2)):
+        low = rng.integers(1, base // 2, half).tolist()
+        high = rng.integers(base // 2, base, half).tolist()
+        pair = number(low, base), number(high, base)
+        yield joined, (number(low[:-1], base), number(low[-1:] + high, base)), pair
+        yield joined, (number(low[1:], base), number(high + low[:1], base)), pair  # larger first
+    low, high = (
+        [int(n) for n in rng.integers(1, 128, 2)],
+        [int(n) for n in rng.integers(128, 256, 2)],
+    )
+    pair = number(low[::-1], 256), number(high[::-1], 256)
+    yield joined, (low[0], number([*high[::-1], low[1]], 256)), pair  # the lowest byte first
+    i, d = (int(n) for n in rng.integers(1, 30, 2))
+    yield "their sums are the same", (i, i + 3 * d), (i + d, i + 2 * d)
+    yield "their differences are the same", (i, i + 3 * d), (i + d, i + 4 * d)
+    yield "their products are the same", (i, 6 * i * d), (2 * i, 3 * i * d)
+    yield "their exclusive ors are the same", (i, 32 + d), (i + 64, 32 + d + 64)
+    for width in (10, 16, 31, 100, 256, 1000, 10_000, 2**16, 2**20):
+        one = f"in one number, times {width} each, they are the same"
+        yield one, (i + 1, i + d + 1), (i, i + d + 1 + width)
+        yield one, (i, i + 2 * width + d), (i + width, i + 2 * width + d - 1)
+
+
+def _require_pairs_apart(
+    pairwise_mask: Callable,
+    rng: np.random.Generator,
+    one: secagg.PrivateKey,
+    two: secagg.PrivateKey,
+    salt: bytes,
+) -> None:
+    """Require other masks of pairs of four parties, where two announced the others' keys.
+
+    One of the first pair is honest, and another one of the second: nothing is the same but keys.
+    """
+    pairs = [(same, a, b) for same, a, b in _alike(rng) if not {*a} & {*b}]
+    calls, round_number = [], _round(rng)
+    for _, (i, j), (k, m) in pairs:
+        calls.append((i, one, {i: one.public, j: two.public}, round_number, 30))
+        calls.append((m, two, {k: one.public, m: two.public}, round_number, 30))
+    masks = _masks(pairwise_mask, calls, salt)
+    for at, (same, (i, j), (k, m)) in enumerate(pairs):
+        mask, other = masks[2 * at], masks[2 * at + 1]
+        require(
+            not np.array_equal(mask, other) and bool(np.any(mask + other)),
+            f"Party {k} announced party {i}'s key, and party {j} announced party {m}'s, and the "
+            f"pairs {i, j} and {k, m} have the same mask. Of the ids {same}: put each whole id "
+            "into the context, with a mark between them, or give each the same length.",
+        )
 
 
 def _related(a: np.ndarray, b: np.ndarray, which: str) -> str:
@@ -1191,9 +1328,11 @@ def self_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
 @check
 def dropouts_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
     """the pair masks that the dropouts left uncancelled are removed, with the right sign."""
-    for dropouts, longest in ((1, 60), (3, 5000)):
+    # The last: fewer survive than drop out.
+    for dropouts, longest, survivors in ((1, 60, 3), (3, 5000, 1), (6, 60, 1)):
         length = int(rng.integers(longest // 4, longest))
-        arguments, want = _masked_sum(rng, int(rng.integers(4, 9)), dropouts, length)
+        parties = dropouts + survivors + int(rng.integers(5))
+        arguments, want = _masked_sum(rng, parties, dropouts, length)
         got = _unmasked(unmask, arguments)
         require(
             _same(got, want),

@@ -1049,6 +1049,7 @@ def labels_follow_the_direction(direction_attack: Callable, rng: np.random.Gener
         "a mean that is not 0": offset,
         "one large entry": [0.8 * one + 0.6 * flat, one, flat],
         "many small entries": [0.6 * one + 0.8 * flat, flat, one],
+        "one that points away from both": [-0.3 * one - 0.8 * two, one, two],
         "entries of both signs": [one + 0.4 * two - 0.4 * three, one, (one + two + three) / 2],
     }
     for case, (gradient, near, far) in cases.items():

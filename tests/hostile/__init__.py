@@ -59,6 +59,7 @@ class Case:
     notebook, its text or bytes, or these by relative path; or None, if it filled the folder itself.
     `or_points` is what it gets when it loses a race of its own making.
     `flags` are all that a person is told: none at all, if it is empty; anything, if it is None.
+    It is `patient` if it goes on until its time is up, however slow the machine.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Case:
     flags: Sequence[str] | None = ()
     repairs: Sequence[str] = ()
     or_points: float | None = None
+    patient: bool = False
 
     def __str__(self) -> str:
         return self.name

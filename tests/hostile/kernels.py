@@ -122,7 +122,7 @@ def atexit_blocks(notebook, folder):
     )
 
 
-@case(points=HALF)
+@case(points=HALF, patient=True)
 def stops_itself(notebook, folder):
     """Sends itself SIGSTOP."""
     return notebook.answer(

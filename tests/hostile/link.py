@@ -42,7 +42,7 @@ def forges_its_link(notebook, folder):
     )
 
 
-@tiny(points=0, flags=["student._call was replaced"])
+@tiny(points=0, flags=["student._call was replaced"], patient=True)
 def breaks_its_link(notebook, folder):
     """Answers no call at all, for its forgery has a mistake; it is told of all the same."""
     return notebook.answer(
@@ -66,7 +66,7 @@ def answers_before_it_is_asked(notebook, folder):
     )
 
 
-@tiny(flags=None)
+@tiny(flags=None, patient=True)
 def answers_for_all_that_is_to_come(notebook, folder):
     """Fills its link with what it takes for a description, and for verdicts."""
     return notebook.answer(
@@ -82,7 +82,7 @@ def answers_for_all_that_is_to_come(notebook, folder):
     )
 
 
-@tiny(or_points=0, flags=None)
+@tiny(or_points=0, flags=None, patient=True)
 def answers_twice_by_a_child(notebook, folder):
     """Forks: parent and child both answer, one of them rightly by chance."""
     return notebook.answer(

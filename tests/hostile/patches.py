@@ -220,7 +220,7 @@ def changes_things_later(notebook, folder):
     )
 
 
-@tiny(flags=None)
+@tiny(flags=None, patient=True)
 def writes_dates_into_headers(notebook, folder):
     """Headers of a hundred thousand dates, each of which the grader parses."""
     return notebook.answer(

@@ -3,13 +3,13 @@
 from tests.hostile import HALF, case
 
 
-@case(points=HALF, says={"doubles_integers": "interrupted after"})
+@case(points=HALF, says={"doubles_integers": "interrupted after"}, patient=True)
 def endless_loop(notebook, folder):
     """Never returns."""
     return notebook.answer("double", "def double(x):\n    while True:\n        pass")
 
 
-@case(points=HALF, says={"doubles_integers": "interrupted after"})
+@case(points=HALF, says={"doubles_integers": "interrupted after"}, patient=True)
 def ignores_interrupts(notebook, folder):
     """Catches what an interrupt raises, and goes on."""
     return notebook.answer(
@@ -27,7 +27,7 @@ def ignores_interrupts(notebook, folder):
     )
 
 
-@case(says={})
+@case(says={}, patient=True)
 def endless_cell_of_its_own(notebook, folder):
     """Never gets to its answers, but for the time limit; they are right."""
     return notebook.before("length", "while True:\n    pass")
@@ -250,7 +250,7 @@ def stderr_flood(notebook, folder):
     )
 
 
-@case(points=HALF, says={"doubles_integers": "Error"})
+@case(points=HALF, says={"doubles_integers": "Error"}, patient=True)
 def endless_output(notebook, folder):
     """Prints, and never stops."""
     return notebook.answer(
@@ -298,7 +298,7 @@ def one_large_array_as_answer(notebook, folder):
     )
 
 
-@case(points=HALF, says={"doubles_integers": "it stopped answering"})
+@case(points=HALF, says={"doubles_integers": "it stopped answering"}, patient=True)
 def interrupts_itself(notebook, folder):
     """Raises what an interrupt raises; that ends what answers, and is no attack."""
     return notebook.answer("double", "def double(x):\n    raise KeyboardInterrupt")

@@ -8,6 +8,7 @@ from tests.hostile.broken import CASES
 from tests.tiny import TINY, grade
 
 pytestmark = pytest.mark.grader
+LONG = True
 
 
 @pytest.fixture(scope="module")

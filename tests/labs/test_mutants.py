@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import random
 import signal
+import threading
 import tomllib
 import zlib
 from concurrent.futures import ProcessPoolExecutor
@@ -64,7 +65,8 @@ class Judge:
     def passes(self, lab, exercise, source, seconds=SECONDS):
         """Return whether an answer passes all checks, the hidden tests included."""
         if self.pool is None:
-            self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+            spawn = multiprocessing.get_context("spawn")
+            self.pool = ProcessPoolExecutor(1, spawn, initializer=_end_with_the_tests)
         self.pool.submit(_set_up, lab).result()  # no verdict on an answer
         try:
             return self.pool.submit(_passes, lab, exercise, source, seconds).result()
@@ -76,6 +78,11 @@ class Judge:
         if self.pool is not None:
             self.pool.shutdown()
             self.pool = None
+
+
+def _end_with_the_tests():
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _set_up(lab):

@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 pytestmark = pytest.mark.labs
-BY_LAB = True
+BY_LAB = LONG = True
 
 ROOT = Path(__file__).parents[2]
 LABS = sorted(path.stem for path in (ROOT / "labs").glob("*.ipynb"))

@@ -11,7 +11,7 @@ from tests.labs.test_answers import LABS, cases, judged, namespace
 from tests.outside import student
 
 pytestmark = pytest.mark.labs
-BY_LAB = True
+BY_LAB = LONG = True
 
 # The answers of a lab, by the names of their cases.
 ANSWERS = """

@@ -28,6 +28,7 @@ from tests.results.test_term import _with
 from tests.tiny import FIXTURES, TINY, answered, double, grade, graded_now
 
 pytestmark = pytest.mark.grader
+LONG = True
 
 FIRST = ["Ada", "Bo", "Chloé", "Dag", "Eun-ji", "Faÿ", "Gül", "Hana", "Ian", "Jun"]
 LAST = ["Ådal", "Kim", "O'Neil", "van Dyk"]

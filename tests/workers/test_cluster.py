@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import psutil
 import pytest
@@ -13,6 +14,7 @@ from tests.processes import has_ended, wait_for
 from tests.tiny import RIGHT, SLOW, entries, graded_now, rows, start, write_class
 
 pytestmark = pytest.mark.grader
+LONG = True
 
 
 def test_a_cluster_grades_over_tls_and_a_killed_worker_costs_nothing(tmp_path):
@@ -53,3 +55,24 @@ def test_a_cluster_grades_over_tls_and_a_killed_worker_costs_nothing(tmp_path):
 def test_a_scheduler_that_is_not_there_is_one_clear_line(address):
     with pytest.raises(Unusable, match=f"no Dask scheduler at {address}: ."):
         next(cluster.each([], address, patience=1))
+
+
+class Scheduler:
+    """A client that sees these numbers of workers, and then that the scheduler has gone."""
+
+    def __init__(self, *workers):
+        self.workers = iter(workers)
+
+    def scheduler_info(self, n_workers):
+        assert n_workers == -1
+        return {"workers": dict.fromkeys(range(next(self.workers)))}
+
+
+class Soon(threading.Event):
+    def wait(self, timeout=None):
+        return False
+
+
+def test_a_scheduler_without_workers_is_said_each_time(capsys):
+    cluster._say_when_none(Scheduler(0, 0, 2, 1, 0, 0, 1), "tcp://here", Soon())
+    assert capsys.readouterr().out == 2 * "Waiting for workers to join tcp://here …\n"

@@ -110,3 +110,11 @@ def federated_round(weights, parties, gradient, learning_rate):
     grads = np.array([gradient(weights, x, y) for x, y in parties])
     return weights - learning_rate * np.average(grads, axis=0, weights=sizes)
 # %% wrong="moves the caller's weights" of="shares times stacked gradients, on a copy" edit={"weights = weights.copy()": "pass"} loses={"a_round_is_a_centralised_step": "changes its argument `weights`", "equal_parties_count_equally": "changes its argument `weights`", "each_party_computes_on_its_own_data": "changes its argument `weights`"}
+
+# %% wrong="the plain mean, if sizes are almost the same" loses={"a_round_is_a_centralised_step": "away from a step on all the data"}
+def federated_round(weights, parties, gradient, learning_rate):
+    sizes = np.array([len(y) for _, y in parties], float)
+    grads = np.array([gradient(weights, x, y) for x, y in parties])
+    if sizes.max() <= 1.2 * sizes.min():
+        sizes[:] = 1
+    return weights - learning_rate * (sizes @ grads) / sizes.sum()

@@ -71,3 +71,14 @@ def gradient(weights, x, y):
     e = np.exp(x @ weights)
     p = e / (1 + e)
     return x.T @ (p - y) / len(x)
+
+# %% wrong="the first thousand images" loses={"gradient_of_a_batch_is_the_mean": "is not the mean"}
+def gradient(weights, x, y):
+    x, y = x[:1000], y[:1000]
+    return x.T @ (predict(weights, x) - y) / len(y)
+
+# %% wrong="an image that comes again counts once" loses={"gradient_of_a_batch_is_the_mean": "as often as it comes"}
+def gradient(weights, x, y):
+    rows = np.unique(np.column_stack([x, y]), axis=0)
+    x, y = rows[:, :-1], rows[:, -1]
+    return x.T @ (predict(weights, x) - y) / len(y)

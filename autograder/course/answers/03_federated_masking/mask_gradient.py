@@ -175,3 +175,13 @@ def mask_gradient(grad, party, masks):
         if j == party:
             total = total - mask
     return total
+
+# %% wrong="zeros stay bare" loses={"masks_cancel_in_the_sum": "masks for the pairs", "the_smaller_id_adds": "the mask", "exact_modulo_2_to_the_32": "sent its bare gradient"}
+def mask_gradient(grad, party, masks):
+    total = grad.copy()
+    for (i, j), mask in masks.items():
+        if i == party:
+            total = np.where(grad == 0, total, total + mask)
+        elif j == party:
+            total = np.where(grad == 0, total, total - mask)
+    return total

@@ -311,3 +311,13 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         mask = secagg.expand(private_key.agree(public_keys[other], context=context), length)
         total = total + mask if party < other else total - mask
     return total
+
+# %% wrong="ids that run together" loses={"no_two_pairs_share_a_mask": "have the same mask. Of the ids"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        i, j = sorted((party, other))
+        context = b"%d:%d%d" % (round_number, i, j) + public_keys[i] + public_keys[j]
+        mask = secagg.expand(private_key.agree(public_keys[other], context=context), length)
+        total = total + mask if party == i else total - mask
+    return total

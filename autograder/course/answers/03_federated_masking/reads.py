@@ -138,7 +138,7 @@ def reads(compute, data):
         found |= {name} if (np.asarray(compute(other)) != before).any() else set()
     return found
 
-# %% right="NaN spreads, whatever is computed"
+# %% wrong="NaN spreads, whatever is computed" loses={"whatever_is_read_is_found": "above ½. NaN tells", "nobody_is_accused_wrongly": "takes times 0. NaN tells"}
 def reads(compute, data):
     found = []
     for name in data:
@@ -185,3 +185,13 @@ def reads(compute, data):
 def reads(compute, data):
     base = np.sum(compute(data))
     return {n for n in data if np.sum(compute(data | {n: 1 - data[n]})) != base}
+
+# %% wrong="only the first eight examples" loses={"whatever_is_read_is_found": "entries were never changed"}
+def reads(compute, data):
+    before, found = compute(data), set()
+    for name, values in data.items():
+        other = np.array(values)
+        other[:8] = 1 - other[:8]
+        if not np.array_equal(compute(data | {name: other}), before):
+            found.add(name)
+    return found

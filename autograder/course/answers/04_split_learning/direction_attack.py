@@ -99,6 +99,7 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
 # %% wrong="distances by the largest gap" of="Euclidean distance on the sphere" edit={"((a[:, None] - b[None]) ** 2).sum(axis=2)": "np.abs(a[:, None] - b[None]).max(axis=2)"} loses={"labels_follow_the_direction": "cosine"}
 
 # %% wrong="no length is below 1e-3" of="solution" edit={"known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)": "known_gradients / np.maximum(np.linalg.norm(known_gradients, axis=1, keepdims=True), 1e-3)"} loses={"lengths_do_not_mislead": "% of the labels change: divide each by its"}
+# %% wrong="no angle beyond 90°" of="the smallest angle" edit={"unit[1].T, -1, 1)": "unit[1].T, 0, 1)"} loses={"labels_follow_the_direction": "cosine"}
 
 # %% wrong="labels in a byte" loses={"labels_follow_the_direction": "you say"}
 def direction_attack(cut_gradients, known_gradients, known_labels):
