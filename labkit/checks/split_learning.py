@@ -483,7 +483,7 @@ def _backward_case(rng: np.random.Generator, balanced: bool = False):
         gradient = rng.normal(0, 1, (batch, len(bottom[-1]))).astype(np.float32)
         if balanced:
             # In steps of 1/32, so that the sums are exactly 0; some entries are far above 1.
-            gradient = np.rint(64 * gradient) / np.float32(32)
+            gradient[:] = np.rint(64 * gradient) / 32
             gradient[-1] = -gradient[:-1].sum(axis=0)
             gradient[:, -1] = -gradient[:, :-1].sum(axis=1)
         slopes = _bottom_slopes(bottom, x, gradient)
