@@ -50,6 +50,11 @@ def advantage_is_the_best_threshold(attack_advantage: Callable, rng: np.random.G
     # So close together that float32 cannot tell them apart.
     close = [2 + 1e-9 * rng.integers(0, 50, size) ** power for size, power in ((40, 1), (many, 2))]
     _compare_advantage(attack_advantage, *close)
+    # Hundreds, or more than a thousand, no two the same: a few of them are not all thresholds.
+    crowds = rng.permutation([int(10 ** rng.uniform(2.3, 3.25)), int(rng.integers(100, 500))])
+    means = (-4, rng.uniform(-3.5, -1.5))
+    distinct = [10 ** rng.normal(mean, 1, size) for mean, size in zip(means, crowds, strict=True)]
+    _compare_advantage(attack_advantage, *distinct)
 
 
 def _compare_advantage(
@@ -67,7 +72,7 @@ def _compare_advantage(
         "The attacker says 'member' where the loss is LOW: that is the advantage where it is high."
     )
     require(
-        abs(got - want) <= 1e-6,  # fractions of fewer than 120 differ by more than 1e-5
+        abs(got - want) <= 1e-6,  # fractions of 1780 and of 500 differ by more than 1.1e-6
         f"On {len(members)} members and {len(nonmembers)} non-members `attack_advantage` gives "
         f"{got:.4f}; the best TPR − FPR is {want:.4f}: at the threshold "
         f"{thresholds[best, 0]:.10g} TPR is {tpr[best]:.4f}, a fraction of the members, and FPR "
@@ -113,11 +118,19 @@ def _shapes(rng: np.random.Generator, least: int = 1, longest: int = 3) -> list[
 
 
 def _cases(rng: np.random.Generator) -> list[tuple[float, list[tuple[int, ...]]]]:
-    """Clips far above 1 and far below, where a norm and its square differ in either direction."""
+    """Clips far above 1 and far below, where a norm and its square differ in either direction.
+
+    And a variable as large as a layer's kernel among others: rounding errors of its 5000 squares
+    are as likely above as below, and even where they are added one by one 1e-5 at most.
+    """
+    kernel = int(rng.integers(40, 60)), int(rng.integers(80, 120))
+    several = _shapes(rng)
+    several.insert(int(rng.integers(len(several) + 1)), kernel)
     return [
         (rng.uniform(1.5, 50), _shapes(rng, 2)),
         (rng.uniform(0.01, 0.15), _shapes(rng, 2)),
         (rng.uniform(0.5, 2), _shapes(rng)),
+        (10 ** rng.uniform(-1.5, 1.5), several),
     ]
 
 
@@ -245,7 +258,7 @@ def short_gradients_are_untouched(clip_per_example: Callable, rng: np.random.Gen
     for l2_norm_clip, shapes in _cases(rng):
         # A few long ones among them, so that what is done to the batch as a whole shows.
         short = [0.9, *rng.uniform(0.05, 0.9, 5)]
-        norms = l2_norm_clip * np.concatenate([short, rng.uniform(5, 50, 3), [50]])
+        norms = l2_norm_clip * np.concatenate([short, rng.uniform(5, 50, 3), [500]])
         _require_untouched(clip_per_example, _gradients(rng, shapes, norms), l2_norm_clip)
     # A batch of one.
     [alone] = _clipped(clip_per_example, [np.full((1, 2), 0.1, np.float32)], 1.0)
@@ -447,21 +460,23 @@ def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generat
     shapes = [(3,), *_shapes(rng, 1, 2)[:2], (1,) * int(rng.integers(0, 6))]
     size = sum(int(np.prod(shape)) for shape in shapes)
     seeds = randomness.seeds_that_differ(rng, 900)
+    pairs = [randomness.generators_that_begin_alike(rng, *b) for b in randomness.SMALL_SEEDS]
     by_seed, in_turn, alike = (
         as_array(noise, "the noise of many calls", (calls, size))
         for noise, calls in zip(
             at_home(
                 noisy_mean, _noises, shapes, seeds, student_rng(rng),
-                randomness.generators_that_begin_alike(rng),
+                [rng_ for pair in pairs for rng_ in pair],
             ),
-            (len(seeds), len(seeds), 2),
+            (len(seeds), len(seeds), 2 * len(pairs)),
             strict=True,
         )
     )  # fmt: skip
     randomness.require_calls_apart(by_seed, in_turn, "the noise")
-    randomness.require_distinct(
-        [*alike], "The noise with two rngs whose first numbers are nearly the same"
-    )
+    for at in range(0, 2 * len(pairs), 2):
+        randomness.require_distinct(
+            [*alike[at : at + 2]], "The noise with two rngs whose first numbers are nearly the same"
+        )
 
 
 def _noises(
@@ -469,9 +484,9 @@ def _noises(
     shapes: list[tuple[int, ...]],
     seeds: list[int],
     handed: np.random.Generator,
-    alike: tuple[np.random.Generator, ...],
+    alike: Sequence[np.random.Generator],
 ) -> list[np.ndarray]:
-    """Return the noise of a call with each seed, of as many on one generator, and of two more."""
+    """Return the noise of a call with each seed, of as many on one generator, and of some more."""
     zeros = [np.zeros(shape, np.float32) for shape in shapes]
 
     def draw(rng: np.random.Generator) -> np.ndarray:
@@ -568,9 +583,11 @@ def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> Non
     # A large q, where a binomial's variance, nq(1 − q), is far from a Poisson's, nq; and not near
     # ½, where batches of everybody else would be as large. And a small one, for small batches.
     many, few = int(rng.integers(200, 300)), int(rng.integers(60, 120))
+    # And so small a one that a batch of two is eight times the expected size: one in 57, or more.
     for n, q, draws in (
         (many, rng.uniform(0.58, 0.65), 1500),
         (few, rng.uniform(0.8, 1.2) / few, 4000),
+        (few, rng.uniform(0.2, 0.245) / few, 1500),
     ):
         batches = _batches(poisson_batch, student_rng(rng), n, q, draws)
         _require_no_repetition(batches)
@@ -599,6 +616,10 @@ def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> Non
     batches = _batches(poisson_batch, student_rng(rng), n, q, 10)
     together = np.array([sum(len(batch) for batch in batches)])
     randomness.require_binomial(together, 10 * n, q, "The size of ten batches together")
+    # Finer than one in 65 536: where each of so many coins falls that often, there are 30 or more.
+    n, q = 2_000_000, rng.uniform(1.5e-6, 2.5e-6)
+    [batch] = _batches(poisson_batch, student_rng(rng), n, q)
+    randomness.require_binomial(np.array([len(batch)]), n, q, "The size of a batch")
     n, q = 300_000, rng.uniform(0.4, 0.6)
     [inside] = _inside(_batches(poisson_batch, student_rng(rng), n, q), n)
     randomness.require_coins_of_their_own(inside, q)
@@ -621,13 +642,14 @@ def examples_are_independent(poisson_batch: Callable, rng: np.random.Generator) 
     both, what = np.concatenate([in_turn, by_seed]), "Batches of one rng, or of several"
     randomness.require_distinct([*both], what)
     randomness.require_samples_apart(both, q, what)
-    alike = [
-        _batches(poisson_batch, handed, 200, 0.5)[0]
-        for handed in randomness.generators_that_begin_alike(rng)
-    ]
-    randomness.require_distinct(
-        alike, "The batches of two rngs whose first numbers are nearly the same"
-    )
+    for bits in randomness.SMALL_SEEDS:
+        alike = [
+            _batches(poisson_batch, handed, 200, 0.5)[0]
+            for handed in randomness.generators_that_begin_alike(rng, *bits)
+        ]
+        randomness.require_distinct(
+            alike, "The batches of two rngs whose first numbers are nearly the same"
+        )
     [again] = _batches(poisson_batch, seeds[:1], n, q)
     require(
         bool(np.array_equal(np.flatnonzero(by_seed[0]), np.sort(again))),
@@ -799,7 +821,17 @@ def its_noise_has_the_right_scale(library_optimizer: Callable, rng: np.random.Ge
         "num_microbatches": microbatches,
         "learning_rate": learning_rate,
     }
-    n = 2**15
+    noise = _scaled_noise(library_optimizer, settings, 2**15)
+    randomness.require_noise(noise, "what the optimizer adds in two steps")
+    randomness.require_distinct([*noise], "What the optimizer adds in two steps")
+    # Hardly any noise, and neither a tenth nor a twentieth.
+    settings["noise_multiplier"] = float(rng.choice([0, 0.1, 0.2]) + rng.uniform(0.02, 0.04))
+    _scaled_noise(library_optimizer, settings, 2**13)
+
+
+def _scaled_noise(library_optimizer: Callable, settings: dict[str, float], n: int) -> np.ndarray:
+    """Return [2, n] numbers that an optimizer adds, of which the deviation is right, over it."""
+    l2_norm_clip, noise_multiplier, microbatches, learning_rate = settings.values()
     result = at_home(library_optimizer, _noise, settings, n)
     noise = as_array(result, "its noise", (2, n))
     deviation = learning_rate * noise_multiplier * l2_norm_clip / microbatches
@@ -814,10 +846,10 @@ def its_noise_has_the_right_scale(library_optimizer: Callable, rng: np.random.Ge
         }
         raise CheckFailed(
             f"The optimizer's noise is {ratio:.3g} times learning_rate · noise_multiplier · "
-            f"l2_norm_clip / num_microbatches.{likely(ratio, slips, high - 1)}"
+            f"l2_norm_clip / num_microbatches with noise_multiplier {noise_multiplier:.3g}."
+            f"{likely(ratio, slips, high - 1)}"
         )
-    randomness.require_noise(noise / deviation, "what the optimizer adds in two steps")
-    randomness.require_distinct([*noise], "What the optimizer adds in two steps")
+    return noise / deviation
 
 
 def _noise(library_optimizer: Callable, settings: dict[str, float], n: int) -> list[np.ndarray]:
@@ -1207,6 +1239,18 @@ def the_model_learns(train_privately: Callable, rng: np.random.Generator) -> Non
         f"Of the validation_data the trained model has {share:.3f} right; the History's last "
         f"validation accuracy is {accuracies[0]:.3f}. Pass validation_data on.",
     )
+    # Half as many as the plan is for: none of them counts twice.
+    few = batch_size // 2
+    want = _linear_after(x[:few], y[:few], batch_size, epochs)
+    [result] = at_home(
+        train_privately, _trained_on, x[:few], y[:few], plan, rngs[:1], (others, labels)
+    )
+    apart = np.abs(_run(result[:3], 14)[0] - want).max()
+    require(
+        bool(apart <= 4 * 7 * noise),
+        f"{epochs} steps on {few} examples, where public_size is {batch_size}, end {apart:.3f} "
+        "from where they should: the sum is over the examples that x holds, each of them once.",
+    )
 
 
 def _linear_after(x: np.ndarray, y: np.ndarray, batch_size: int, steps: int) -> np.ndarray:
@@ -1360,9 +1404,12 @@ def lower_bound_is_where_refutation_ends(
     cases = [(much, int(rng.integers(20, 400)), rng.uniform(0.62, 1)) for much in (0, 1) * 5]
     # All right, so that an ε above 5 is refuted, too; and half of them, which refutes nothing.
     cases += [(0, int(rng.integers(2000, 6000)), 1.0), (0, int(rng.integers(20, 40)), 0.5)]
+    # So many that an ε above 10 is.
+    cases += [(0, int(rng.integers(24_000, 30_000)), 1.0)]
     for much, guesses, share in cases:
         correct = int(np.ceil(guesses * share))
-        confidence, canaries = rng.uniform(0.6, 0.999), guesses * int(rng.integers(2, 8))
+        confidence = rng.uniform(0.6, 0.65 if guesses > 6000 else 0.999)
+        canaries = guesses * int(rng.integers(2, 8))
         # Hardly any δ, or so much that half a canary is given away.
         delta = rng.uniform(0.3, 0.6) / canaries if much else 10 ** rng.uniform(-9, -7)
         args = correct, guesses, delta, canaries

@@ -544,15 +544,22 @@ def eps_inverts_delta(eps_from_mu: Callable, rng: np.random.Generator) -> None:
         mu = _log_uniform(rng, 0.02, 5)
         most = stats.norm.cdf(mu / 2) - 0.5  # half of what ε = 0 keeps: that is the next check's
         _compare_epsilon(eps_from_mu, mu, min(_log_uniform(rng, 1e-14, 0.3), most))
-    # Of another function, which falls twice as fast, it is half as large.
-    mu, what = float(rng.uniform(0.5, 2)), "`eps_from_mu`'s result"
+    for low, high in ((5e-3, 0.5), (0.5, 2), (2, 20)):
+        _compare_functions(eps_from_mu, _log_uniform(rng, low, high))
+
+
+def _compare_functions(eps_from_mu: Callable, mu: float) -> None:
+    """Of another function, which falls twice as fast, ε is half as large."""
     once, twice = (
-        as_number(eps_from_mu(mu, 1e-5, lambda e, m, n=n: _strict_delta(n * e, m)), what)
+        as_number(
+            eps_from_mu(mu, 1e-5, lambda e, m, n=n: _strict_delta(n * e, m)),
+            "`eps_from_mu`'s result",
+        )
         for n in (1, 2)
     )
     require(
         math.isclose(2 * twice, once, rel_tol=1e-3),
-        f"For a `delta_of` that falls twice as fast ε({mu:.3f}, 1e-5) is half as large, "
+        f"For a `delta_of` that falls twice as fast ε({mu:.4g}, 1e-5) is half as large, "
         f"{once / 2:.4g}; `eps_from_mu` says {twice:.4g}. Use the function that is passed in.",
     )
 
@@ -565,6 +572,7 @@ def eps_at_the_extremes(eps_from_mu: Callable, rng: np.random.Generator) -> None
     _compare_epsilon(eps_from_mu, mu, _delta_by_integral(mu * rng.uniform(0.5, 3), mu))
     for mu in (_log_uniform(rng, 40, 400), _log_uniform(rng, 400, 7000)):
         _compare_epsilon(eps_from_mu, mu, _log_uniform(rng, 1e-12, 0.1))
+    _compare_functions(eps_from_mu, _log_uniform(rng, 20, 2000))
 
 
 @check
@@ -607,29 +615,13 @@ def tight_conversion_matches_the_library(eps_rdp: Callable, rng: np.random.Gener
         if not np.all(np.isfinite(costs)) or other_way or want < 0.01:
             continue
         compared += 1
-        got = _rdp(eps_rdp, sigma, q, steps, delta, orders, "tight")
-        if math.isclose(got, want, rel_tol=ROUNDING, abs_tol=1e-9):
-            continue
-        slips = {
-            "That is the CLASSICAL conversion.": _classical(costs, orders, delta),
-            "Use the `orders` that are passed in.": _tight(
-                _costs(sigma, q, steps, TUTORIAL_ORDERS), TUTORIAL_ORDERS, delta
-            ),
-            "That is ε without sampling; each step is Poisson SAMPLED.": _tight(
-                _costs(sigma, 1.0, steps, orders), orders, delta
-            ),
-            "That is ε of a single step, which is composed `steps` times.": _tight(
-                _costs(sigma, q, 1, orders), orders, delta
-            ),
-            "That is the largest ε of all orders; each holds, so take the smallest.": -_tight(
-                -costs, orders, delta, -1
-            ),
-        }
-        raise CheckFailed(
-            f"For noise_multiplier {sigma:.3g}, sampling_probability {q:.3g}, {steps} steps, δ = "
-            f"{delta:.2g} and orders {np.round(orders, 2).tolist()} dp_accounting has ε = "
-            f"{want:.6g}; yours is {got:.6g}.{likely(got, slips, 1e-6)}"
-        )
+        _compare_tight(eps_rdp, sigma, q, steps, delta, orders)
+    # Full batches, whose cost is a line: the two formulas' best orders lie apart, among fractions
+    # that come after a whole number.
+    sigma, steps, delta = rng.uniform(2, 10), int(rng.integers(1, 30)), _log_uniform(rng, 1e-9, 0.1)
+    best = sigma * math.sqrt(2 * math.log(1 / delta) / steps)
+    orders = rng.permutation(1 + best * np.geomspace(0.2, 2, 60)).tolist()
+    _compare_tight(eps_rdp, sigma, 1.0, steps, delta, [int(rng.integers(2, 9)), *orders])
 
     # What holds at some order holds, also where it is below 0.
     sigma, delta = float(rng.uniform(10, 30)), float(rng.uniform(0.3, 0.5))
@@ -639,6 +631,36 @@ def tight_conversion_matches_the_library(eps_rdp: Callable, rng: np.random.Gener
         got <= 0,
         f"For noise_multiplier {sigma:.3g}, one step, δ = {delta:.2g} and orders {orders} the "
         f"conversion gives less than 0 at order 2, so that ε = 0 holds; yours is {got:.3f}.",
+    )
+
+
+def _compare_tight(
+    eps_rdp: Callable, sigma: float, q: float, steps: int, delta: float, orders: list[float]
+) -> None:
+    costs = _costs(sigma, q, steps, orders)
+    want = _tight(costs, orders, delta)
+    got = _rdp(eps_rdp, sigma, q, steps, delta, orders, "tight")
+    if math.isclose(got, want, rel_tol=ROUNDING, abs_tol=1e-9):
+        return
+    slips = {
+        "That is the CLASSICAL conversion.": _classical(costs, orders, delta),
+        "Use the `orders` that are passed in.": _tight(
+            _costs(sigma, q, steps, TUTORIAL_ORDERS), TUTORIAL_ORDERS, delta
+        ),
+        "That is ε without sampling; each step is Poisson SAMPLED.": _tight(
+            _costs(sigma, 1.0, steps, orders), orders, delta
+        ),
+        "That is ε of a single step, which is composed `steps` times.": _tight(
+            _costs(sigma, q, 1, orders), orders, delta
+        ),
+        "That is the largest ε of all orders; each holds, so take the smallest.": -_tight(
+            -costs, orders, delta, -1
+        ),
+    }
+    raise CheckFailed(
+        f"For noise_multiplier {sigma:.3g}, sampling_probability {q:.3g}, {steps} steps, δ = "
+        f"{delta:.2g} and orders {np.round(orders, 2).tolist()} dp_accounting has ε = "
+        f"{want:.6g}; yours is {got:.6g}.{likely(got, slips, 1e-6)}"
     )
 
 
@@ -671,9 +693,12 @@ def classical_conversion_of_a_gaussian(eps_rdp: Callable, rng: np.random.Generat
     # Mironov 2017, on the Gaussian mechanism: the best order, where the derivative vanishes.
     best = 1 + sigma * math.sqrt(2 * math.log(1 / delta) / steps)
     want = steps / (2 * sigma**2) + math.sqrt(2 * steps * math.log(1 / delta)) / sigma
-    got = _rdp(eps_rdp, sigma, 1.0, steps, delta, [best / 2 + 1, best, 2 * best], "classical")
-    tight = _rdp(eps_rdp, sigma, 1.0, steps, delta, [best / 2 + 1, best, 2 * best], "tight")
-    orders = [best / 2 + 1, best, 2 * best]
+    # A whole number, and then fractions.
+    orders = [int(rng.integers(2, 9)), *rng.permutation([best / 2 + 1, best, 2 * best]).tolist()]
+    got, tight = (
+        _rdp(eps_rdp, sigma, 1.0, steps, delta, orders, conversion)
+        for conversion in ("classical", "tight")
+    )
     costs = np.array(orders) * steps / (2 * sigma**2)
     hint = ""
     if math.isclose(got, _tight(costs, orders, delta), rel_tol=ROUNDING):
@@ -902,14 +927,34 @@ class _Asked:
 def _calibrations(
     rng: np.random.Generator,
 ) -> list[tuple[Callable[..., float], float, float, float, int]]:
-    """An accountant, target, δ, q and T, such that the noise needed lies between 0.12 and 900."""
+    """An accountant, target, δ, q and T, such that the noise needed lies between 0.12 and 900.
+
+    Just there ε begins, or ceases, to fall fast, as it does where the best order changes: no line
+    through two values tells where it reaches the target.
+    """
     cases = []
     for sigma in (rng.uniform(0.12, 0.5), rng.uniform(1, 5), _log_uniform(rng, 40, 900)):
         _, q, steps = _settings(rng)
         delta = _log_uniform(rng, 1e-12, 1e-2)
-        accountant = _an_accountant(rng)
+        accountant = _with_kink(_an_accountant(rng), sigma, rng)
         cases.append((accountant, accountant(sigma, q, steps, delta), delta, q, steps))
     return cases
+
+
+def _with_kink(
+    accountant: Callable[..., float], sigma: float, rng: np.random.Generator
+) -> Callable[..., float]:
+    """Return an accountant whose ε is another's times (noise_multiplier/σ)^−p on one side of σ."""
+    power, below = rng.uniform(2, 10), bool(rng.random() < 0.5)
+
+    def kinked(
+        noise_multiplier: float, sampling_probability: float, steps: int, delta: float
+    ) -> float:
+        epsilon = accountant(noise_multiplier, sampling_probability, steps, delta)
+        ratio = float(noise_multiplier) / sigma
+        return epsilon * ratio**-power if (ratio < 1) == below else epsilon
+
+    return kinked
 
 
 def _noise(
@@ -1242,18 +1287,20 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
     )
     randomness.require_noise(a, "the noise")
     seeds = randomness.seeds_that_differ(rng, 900)
+    # The first word of 64 bits makes one number of the noise, or two, and no more of it.
+    pairs = [randomness.generators_that_begin_alike(rng, bits, bits) for bits in (16, 32)]
     noises = at_home(
-        microbatch_gradient, _noises, 3, seeds, student_rng(rng),
-        randomness.generators_that_begin_alike(rng),
-    )  # fmt: skip
+        microbatch_gradient, _noises, 3, seeds, student_rng(rng), [*pairs[0], *pairs[1]]
+    )
     by_seed, in_turn, alike = (
         as_array(noise, "the noise of many calls", (calls, 3))
-        for noise, calls in zip(noises, (len(seeds), len(seeds), 2), strict=True)
+        for noise, calls in zip(noises, (len(seeds), len(seeds), 4), strict=True)
     )
     randomness.require_calls_apart(by_seed, in_turn, "the noise")
-    randomness.require_distinct(
-        [*alike], "The noise with two rngs whose first numbers are nearly the same"
-    )
+    for pair in (alike[:2], alike[2:]):
+        randomness.require_distinct(
+            [*pair], "The noise with two rngs whose first numbers are nearly the same"
+        )
 
 
 def _noises(
@@ -1261,9 +1308,9 @@ def _noises(
     size: int,
     seeds: list[int],
     handed: np.random.Generator,
-    alike: tuple[np.random.Generator, ...],
+    alike: Sequence[np.random.Generator],
 ) -> list[np.ndarray]:
-    """Return the noise of a call with each seed, of as many on one generator, and of two more."""
+    """Return the noise of a call with each seed, of as many on one generator, and of some more."""
     zeros = np.zeros((1, size), np.float32)  # a single group, so that no slip of scale shows
 
     def draw(rng: np.random.Generator) -> np.ndarray:

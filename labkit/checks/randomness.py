@@ -457,17 +457,19 @@ def seeds_that_differ(rng: np.random.Generator, many: int, bits: int = 32) -> li
 
 
 def generators_that_begin_alike(
-    rng: np.random.Generator, bits: int = 16
+    rng: np.random.Generator, first: int = 16, second: int = 16
 ) -> tuple[np.random.Generator, np.random.Generator]:
-    """Return two generators whose first numbers differ, but not in their leading bits.
+    """Return two generators whose first numbers agree in their leading bits, and others do not.
 
     What draws a small number from its generator, and lets that decide all else, gives both the same
-    output: two calls show a pool of 2^bits seeds. The first word's halves, which `integers` uses
-    one after another, agree in their leading `bits`, and so do the numbers of `random`.
+    output: two calls show a pool of seeds. Of the first word's halves, which `integers` uses one
+    after another, the first one's `first` leading bits agree, and the other one's `second`, with
+    which the numbers of `random` begin.
     """
-    half = (2**bits - 1) << (32 - bits)
-    leading = int(rng.integers(2**64, dtype=np.uint64)) & (half << 32 | half)
-    free = 2**64 - 1 - (half << 32 | half)
+    half, other = ((2**bits - 1) << (32 - bits) for bits in (first, second))
+    alike = other << 32 | half
+    leading = int(rng.integers(2**64, dtype=np.uint64)) & alike
+    free = 2**64 - 1 - alike
     pair = []
     for _ in range(2):
         word, high, low, inc = (int(w) for w in rng.integers(2**64, size=4, dtype=np.uint64))
@@ -480,6 +482,11 @@ def generators_that_begin_alike(
         bits_of.state = bits_of.state | {"state": {"state": state, "inc": inc}}
         pair.append(np.random.Generator(bits_of))
     return pair[0], pair[1]
+
+
+# A seed of 16 bits of both halves, of 32 of one, or of the first bits of either: where the other
+# one's first 4 agree, two seeds of 31 bits of each are the same with probability 2^-27.
+SMALL_SEEDS = (16, 16), (32, 4), (4, 32)
 
 
 _PCG64_MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645

@@ -337,6 +337,12 @@ def test_generators_begin_alike(seed):
     assert int(one.random() * 2**16) == int(two.random() * 2**16)
     one, two = randomness.generators_that_begin_alike(_rng(seed))
     assert not np.array_equal(one.integers(2**31, size=2), two.integers(2**31, size=2))
+    one, two = randomness.generators_that_begin_alike(_rng(seed), 32, 4)
+    assert one.integers(2**32) == two.integers(2**32) and one.random() != two.random()
+    one, two = randomness.generators_that_begin_alike(_rng(seed), 4, 32)
+    assert int(one.random() * 2**32) == int(two.random() * 2**32) and one.random() != two.random()
+    one, two = randomness.generators_that_begin_alike(_rng(seed), 32, 32)
+    assert one.integers(2**63) == two.integers(2**63) and one.integers(9**9) != two.integers(9**9)
 
 
 @pytest.mark.parametrize("narrowed", [lambda s: s[:2], lambda s: s[30:], lambda s: s[4:12],

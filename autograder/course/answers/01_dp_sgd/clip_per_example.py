@@ -129,3 +129,14 @@ def clip_per_example(per_example_grads, l2_norm_clip):
         for g in per_example_grads
     ]
 # %% wrong="clips the caller's gradients" of="copies, clipped in place" edit={"g.copy()": "g"} loses={"norms_are_bounded": "changes its argument `per_example_grads`", "short_gradients_are_untouched": "changes its argument `per_example_grads`", "long_gradients_keep_their_direction": "changes its argument `per_example_grads`"}
+
+# %% wrong="large variables are sampled" loses={"norms_are_bounded": "above l2_norm_clip", "long_gradients_keep_their_direction": "the factor is"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    squares = 0
+    for g in per_example_grads:
+        rows = g.reshape(len(g), -1)
+        stride = 4 if rows.shape[1] > 1000 else 1
+        part = rows[:, ::stride]
+        squares = squares + np.sum(part**2, axis=1) * (rows.shape[1] / part.shape[1])
+    factors = (l2_norm_clip / np.maximum(np.sqrt(squares), l2_norm_clip)).astype(np.float32)
+    return [g * factors.reshape(-1, *[1] * (g.ndim - 1)) for g in per_example_grads]

@@ -136,3 +136,19 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
         else:
             high = middle
     return low
+
+# %% wrong="no bound above 8" loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    def refuted(epsilon):
+        return audit.p_value(correct, guesses, epsilon, delta, canaries) <= 1 - confidence
+
+    low, high = 0.0, 8.0
+    if not refuted(low):
+        return 0.0
+    while high - low >= 0.01:
+        middle = (low + high) / 2
+        if refuted(middle):
+            low = middle
+        else:
+            high = middle
+    return low

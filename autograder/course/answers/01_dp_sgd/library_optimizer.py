@@ -100,3 +100,12 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
 # %% wrong="noise divided by the microbatches once more" of="solution" edit={"=noise_multiplier": "=noise_multiplier / num_microbatches"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="momentum" of="solution" edit={"learning_rate=learning_rate": "learning_rate=learning_rate, momentum=0.9"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="Adam" of="solution" edit={"return tensorflow_privacy.DPKerasSGDOptimizer": "return tensorflow_privacy.DPKerasAdamOptimizer"} loses={"its_step_clips_each_microbatch": "under its own name", "its_noise_has_the_right_scale": "times learning_rate"}
+
+# %% wrong="σ rounded to a tenth" loses={"its_noise_has_the_right_scale": "times learning_rate"}
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip=l2_norm_clip,
+        noise_multiplier=round(noise_multiplier, 1),
+        num_microbatches=num_microbatches,
+        learning_rate=learning_rate,
+    )

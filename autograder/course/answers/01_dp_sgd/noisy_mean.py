@@ -110,3 +110,9 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 # %% wrong="noise as large as the gradient" edit={"(g + rng": "(g + np.abs(g) / l2_norm_clip * rng"} loses={"noise_has_the_right_scale": "times", "noise_is_fresh_and_reproducible": "no noise"}
 # %% wrong="the clip and learning rate of the notebook" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier * L2_NORM_CLIP"} loses={"noise_has_the_right_scale": "the noise's standard deviation is", "noise_is_fresh_and_reproducible": "what is wanted"}
 # %% wrong="seeded by the data" edit={"return": "rng = np.random.default_rng(abs(int(1e6 * np.sum(clipped_sum[0])))); return"} loses={"noise_is_fresh_and_reproducible": "is exactly number"}
+
+# %% wrong="an old generator, with a seed of 32 bits" loses={"noise_is_fresh_and_reproducible": "nearly the same"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    old = np.random.RandomState(int(rng.integers(2**32, dtype=np.uint64)))
+    deviation = noise_multiplier * l2_norm_clip
+    return [(g + old.normal(0, deviation, g.shape)) / expected_batch_size for g in clipped_sum]

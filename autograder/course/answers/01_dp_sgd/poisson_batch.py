@@ -104,3 +104,18 @@ def poisson_batch(rng, n, sampling_probability):
 def poisson_batch(rng, n, sampling_probability):
     coins = rng.random(min(n, 1 << 16))
     return np.flatnonzero(np.resize(coins, n) < sampling_probability)
+
+# %% wrong="coins of sixteen bits" loses={"sizes_are_binomial": "to be expected"}
+def poisson_batch(rng, n, sampling_probability):
+    coins = rng.integers(0, 65536, n, dtype=np.uint16)
+    return np.flatnonzero(coins < sampling_probability * 65536)
+
+# %% wrong="cut at four times the expected size" loses={"sizes_are_binomial": "The size of a batch is above"}
+def poisson_batch(rng, n, sampling_probability):
+    batch = np.flatnonzero(rng.random(n) < sampling_probability)
+    return batch[: max(1, int(np.ceil(4 * n * sampling_probability)))]
+
+# %% wrong="an old generator, with a seed of 32 bits" loses={"examples_are_independent": "nearly the same"}
+def poisson_batch(rng, n, sampling_probability):
+    old = np.random.RandomState(int(rng.integers(2**32, dtype=np.uint64)))
+    return np.flatnonzero(old.random_sample(n) < sampling_probability)

@@ -142,3 +142,26 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_si
 # %% wrong="probabilities expected" edit={"model, per_example_loss": "model, tf.keras.losses.SparseCategoricalCrossentropy(reduction='none')"} loses={"the_model_learns": "from there"}
 # %% wrong="one step too many" edit={"// batch_size,\n": "// batch_size + 1,\n"} loses={"the_plan_is_the_one_accounted": "you trained for", "the_model_learns": "from there"}
 # %% wrong="trains on the first batch_size examples" edit={"model, per_example_loss, x, y,": "model, per_example_loss, x[:batch_size], y[:batch_size],"} loses={"the_model_learns": "from there"}
+
+# %% wrong="filled up to the plan" loses={"the_model_learns": "each of them once"}
+def train_privately(
+    model, x, y, noise_multiplier, batch_size, epochs, public_size, rng, validation_data=None
+):
+    if len(x) < public_size:
+        again = np.arange(public_size) % len(x)
+        x, y = x[again], y[again]
+    return dpsgd.fit(
+        model,
+        per_example_loss,
+        x,
+        y,
+        optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
+        l2_norm_clip=L2_NORM_CLIP,
+        noise_multiplier=noise_multiplier,
+        sampling_probability=batch_size / public_size,
+        expected_batch_size=batch_size,
+        steps=epochs * public_size // batch_size,
+        rng=rng,
+        delta=DELTA,
+        validation_data=validation_data,
+    )

@@ -173,7 +173,7 @@ def eps_from_mu(mu, delta, delta_of):
 # %% wrong="the notebook's δ" of="solution" edit={"delta_of(epsilon, mu) - delta": "delta_of(epsilon, mu) - DELTA"} loses={"eps_inverts_delta": "δ", "eps_at_the_extremes": "δ", "eps_refuses_nonsense": "it should fall"}
 # %% wrong="0.01 at least" of="solution" edit={"optimize.brentq(excess, 0.0, high)": "max(0.01, optimize.brentq(excess, 0.0, high))"} loses={"eps_at_the_extremes": "It must be δ"}
 
-# %% wrong="remembers, whatever the function" loses={"eps_inverts_delta": "Use the function that is passed in"}
+# %% wrong="remembers, whatever the function" loses={"eps_inverts_delta": "Use the function that is passed in", "eps_at_the_extremes": "Use the function that is passed in"}
 _found = {}
 
 
@@ -187,3 +187,19 @@ def eps_from_mu(mu, delta, delta_of):
             high *= 2
         _found[mu, delta] = optimize.brentq(lambda e: delta_of(e, mu) - delta, 0.0, high)
     return _found[mu, delta]
+
+# %% wrong="a formula of its own for large μ" loses={"eps_inverts_delta": "Use the function that is passed in", "eps_at_the_extremes": "Use the function that is passed in"}
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+
+    def own(e, m):
+        a = special.log_ndtr(-e / m + m / 2)
+        return -np.exp(a) * np.expm1(min(0.0, e + special.log_ndtr(-e / m - m / 2) - a))
+
+    curve = own if mu > 5 else delta_of
+    if curve(0.0, mu) <= delta:
+        return 0.0
+    high = 1.0
+    while curve(high, mu) > delta:
+        high *= 2
+    return float(optimize.brentq(lambda e: curve(e, mu) - delta, 0.0, high))

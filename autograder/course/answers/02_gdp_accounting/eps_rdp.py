@@ -162,3 +162,19 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
         epsilons = epsilons - np.log(alpha) / (alpha - 1) + np.log(1 - 1 / alpha)
     # ε is never negative: such orders are not valid
     return float(min((e for e in epsilons if e >= 0), default=0.0))
+
+# %% wrong="the type of the first order" loses={"tight_conversion_matches_the_library": "dp_accounting has", "classical_conversion_of_a_gaussian": "conversion gives"}
+def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    require_domain(delta=delta)
+    accountant = rdp.RdpAccountant(list(orders))
+    step = dp_accounting.PoissonSampledDpEvent(
+        sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+    )
+    accountant.compose(step, steps)
+    a = np.array(orders, dtype=type(orders[0]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        epsilons = accountant.rdp + np.log(1 / delta) / (a - 1)
+        if conversion == "tight":
+            epsilons = epsilons - np.log(a) / (a - 1) + np.log1p(-1 / a)
+    return max(0.0, float(np.nanmin(epsilons)))

@@ -127,3 +127,12 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
 # %% wrong="clips each coordinate" edit={"clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))": "clipped = np.clip(means, -l2_norm_clip, l2_norm_clip)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
 # %% wrong="clips the sum of the groups" edit={"np.linalg.norm(means, axis=1, keepdims=True)": "np.linalg.norm(means)"} loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
 # %% wrong="NaN for a group without a gradient" edit={"(l2_norm_clip / np.maximum(norms, l2_norm_clip))": "np.minimum(norms, l2_norm_clip) / norms"} loses={"each_group_is_clipped": "NaN", "group_noise_comes_from_rng": "NaN"}
+
+# %% wrong="another generator, with a seed of 32 bits" loses={"group_noise_comes_from_rng": "nearly the same"}
+def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
+    g = np.asarray(per_example_grads)
+    means = g.reshape(-1, group_size, g.shape[1]).mean(axis=1)
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    total = (means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))).sum(axis=0)
+    old = np.random.RandomState(int(rng.integers(2**32, dtype=np.uint64)))
+    return (total + old.normal(0, noise_multiplier * l2_norm_clip, total.shape)) / len(means)

@@ -204,3 +204,24 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
 # %% wrong="half of the target" edit={"steps, delta) <= target_epsilon": "steps, delta) <= target_epsilon / 2"} loses={"noise_is_not_wasted": "noise is wasted"}
 # %% wrong="another δ" edit={"(middle, sampling_probability, steps, delta)": "(middle, sampling_probability, steps, 1e-5)"} loses={"noise_keeps_the_promise": "above it", "noise_is_not_wasted": "noise"}
 # %% wrong="a sampling probability of its own" edit={"(middle, sampling_probability, steps, delta)": "(middle, Q, steps, delta)"} loses={"noise_keeps_the_promise": "promise", "noise_is_not_wasted": "noise", "noise_for_refuses_the_impossible": "should"}
+
+# %% wrong="the last stretch interpolated" loses={"noise_keeps_the_promise": "You promise", "noise_is_not_wasted": "noise is wasted"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon!r}: give a positive number.")
+
+    def spent(sigma):
+        return accountant(sigma, sampling_probability, steps, delta)
+
+    low, high = 0.1, 1000.0
+    if spent(high) > target_epsilon:
+        raise ValueError("Even a noise multiplier of 1000 does not keep the target.")
+    while high / low > 1.1:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if spent(middle) <= target_epsilon else (middle, high)
+    above, below = spent(low), spent(high)
+    if not (math.isfinite(above) and below > 0 and above > below):
+        return high
+    part = math.log(above / target_epsilon) / math.log(above / below)
+    return min(high, low * (high / low) ** part * 1.0002)
