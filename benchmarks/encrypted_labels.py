@@ -27,6 +27,7 @@ from benchmarks import measure
 BATCH = 2048
 FULL, SMALL = (784, 64), (196, 16)
 SLOW = "tf_shell_ml.PostScaleModel"
+LIMIT = 150  # seconds of a contender's process
 GROWTH = {
     "classes": [2, 5, 10, 20, 40],
     "hidden": [16, 32, 64, 128],
@@ -231,13 +232,17 @@ def in_its_own_process(call):
     """Run one contender and return (seconds, cosine, peak GB), or why it failed."""
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     environment["TF_USE_LEGACY_KERAS"] = "0" if call[0] == "tf_shell_model" else "1"
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.encrypted_labels", "--only", json.dumps(call)],
-        cwd=Path(__file__).parent.parent,
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.encrypted_labels", "--only", json.dumps(call)],
+            cwd=Path(__file__).parent.parent,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        return f"not done within {LIMIT} s"
     try:
         return json.loads(done.stdout.strip().splitlines()[-1])
     except (IndexError, json.JSONDecodeError):

@@ -174,7 +174,9 @@ def _around(rng: np.random.Generator, bits: int) -> list[tuple[int, bool]]:
     """Moduli a little below and a little above the limit, and whether they are within it."""
     below = int(2**bits * rng.uniform(0.6, 0.95))
     above = int(2**bits * rng.uniform(1.1, 1.8))
-    return [(below | 1, True), (above | 1, False), (2 ** (bits - 5) - 1, True)]
+    # As near below as a prime is: its logarithm as a float is the limit, and that is within it.
+    edge = 2**bits - {27: 39, 54: 33}[bits]
+    return [(below | 1, True), (above | 1, False), (2 ** (bits - 5) - 1, True), (edge, True)]
 
 
 @check
@@ -362,12 +364,17 @@ def _network(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         x = rng.uniform(0.1, 1, (batch, features))
         below = rng.normal(0, 1, (features, hidden))
         before = x @ below
+        used = rng.permutation(np.flatnonzero(np.any(before > 0, axis=0)))
         # Some unit is on and some is off, and a step of 1e-7 crosses no kink, nor a small one.
-        if np.abs(before).min() > 1e-2 and 0.2 < np.mean(before > 0) < 0.8:
+        if len(used) > 1 and np.abs(before).min() > 1e-2 and 0.2 < np.mean(before > 0) < 0.8:
             # A unit that is on is on, however little.
-            some = rng.choice(np.flatnonzero(np.any(before > 0, axis=0)))
+            some, other = used[:2]
             below[:, some] *= 5e-4 / np.abs(before[:, some]).max()
-            return x, below, rng.normal(0, 1, (hidden, classes)), np.maximum(x @ below, 0)
+            # Another one is on far above 1, and has a slope far above 1 and one that is 0.
+            below[:, other] *= rng.uniform(5, 20) / before[:, other].max()
+            top = rng.normal(0, 1, (hidden, classes))
+            top[other, rng.permutation(classes)[:2]] = rng.uniform(3, 9) * rng.choice([-1, 1]), 0
+            return x, below, top, np.maximum(x @ below, 0)
 
 
 def _jacobians(logit_jacobian: Callable, x, hidden, top) -> list[np.ndarray]:
@@ -494,7 +501,16 @@ def residual_times_jacobian(scale_by_residual: Callable, rng: np.random.Generato
     """it decrypts to (prediction − label) · Jacobian."""
     first = _residual_case(rng)
     # The second batch has the first one's sizes, by which an answer may keep what it had computed.
-    for labels, predictions, jacobian in (first, _residual_case(rng, first[2].shape[1:])):
+    second = _residual_case(rng, first[2].shape[1:])
+    # Its slopes are up to 15, or 0, and some predictions are 0 or 1. Products of them, in steps of
+    # 1/32², are within 15 800, and t/2 is half a million.
+    second[2][:] *= 10 ** rng.permuted(np.linspace(0, 2, second[2][0].size)).reshape(
+        1, *second[2].shape[1:]
+    )
+    second[2][rng.random(second[2].shape) < 0.2] = 0
+    sure = rng.random(second[1].shape) < 0.2
+    second[1][sure] = np.rint(second[1][sure])
+    for labels, predictions, jacobian in (first, second):
         got, _, _ = _scaled(scale_by_residual, labels, predictions, jacobian)
         _require_products(got, labels, predictions, jacobian)
 
@@ -748,6 +764,12 @@ def _reordered(reordered_gradient: Callable, rng: np.random.Generator) -> _Reord
     below = rng.normal(0, 1, (features, units))
     hidden = np.maximum(x @ below - 0.3 * below.sum(axis=0), 0).astype(np.float32)
     top = rng.uniform(0.1, 1, (units, classes)) * rng.choice([-1, 1], (units, classes))
+    # One unit is on far above 1, and of one the weights go beyond 1, but for one, which is 0. In
+    # steps of 1/16³ results are within 4·6·4096, and of 1/16² within 30·256: t/2 is four million.
+    far, strong = rng.permutation(units)[:2]
+    hidden[:, far] *= np.float32(rng.uniform(10, 30)) / hidden[:, far].max()
+    top[strong] *= 6
+    top[strong, rng.integers(classes)] = 0
     top = top.astype(np.float32)
     residual = rng.uniform(-1, 1, (4096, classes)).astype(np.float32)
     encrypted = _large().encrypt(residual)
@@ -928,8 +950,11 @@ def _damped(recover_labels: Callable, rng: np.random.Generator) -> None:
         on = hidden > 0
         matrix = np.einsum("bf,uc,bu->fubc", x, top, on).reshape(-1, batch * classes)
         labels = rng.integers(0, classes, batch)
+        # Noise as large as the damping says, and some that makes an entry very negative.
         noise = rng.normal(0, damping * np.std(np.eye(classes)), matrix.shape[0])
-        gradient = noise - matrix @ np.eye(classes)[labels].ravel()
+        negative = np.zeros((batch, classes))
+        negative[np.arange(3), (labels[:3] + 1) % classes] = 5
+        gradient = noise + matrix @ (negative - np.eye(classes)[labels]).ravel()
         square = matrix.T @ matrix
         fits = [
             np.linalg.lstsq(square + d**2 * np.eye(len(square)), -matrix.T @ gradient)[0]
@@ -940,7 +965,8 @@ def _damped(recover_labels: Callable, rng: np.random.Generator) -> None:
         # 10⁻³ from the solution at most; two entries nearer than 0.01 tell nothing.
         clear = np.diff(np.sort(damped, axis=1)[:, -2:], axis=1)[:, 0] > 0.01
         best, other = damped.argmax(axis=1), plain.argmax(axis=1)
-        if np.sum((best != other) & clear) >= 3:
+        largest = np.abs(damped).argmax(axis=1)
+        if np.sum((best != other) & clear) >= 3 and np.any((best != largest) & clear):
             break
     got = as_array(
         recover_labels(
@@ -1269,7 +1295,8 @@ def labels_are_guessed(guess_labels: Callable, rng: np.random.Generator) -> None
         # Of some labels the network is all but sure.
         sure = np.flatnonzero(rng.random(200) < 0.2)
         predictions[sure] *= 1e-5
-        predictions[sure, labels[sure]] = 1 - 1e-6
+        predictions[sure, labels[sure]] = rng.choice([1 - 1e-6, 1], len(sure))
+        predictions[sure[0], labels[sure[0]]] = 1  # as a sigmoid in float32 is from 17 up
         residuals = predictions - np.eye(classes)[labels]
         got = as_array(guess_labels(residuals), "the result of `guess_labels`", (200,))
         right = int(np.sum(got == labels))

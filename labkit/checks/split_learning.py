@@ -328,14 +328,21 @@ def weights_and_biases_are_in_their_place(
     )
 
 
-def _head(rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, float]:
+def _head(
+    rng: np.random.Generator, size: float = 1
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, float]:
+    """Top, smashed data up to `size`, labels, learning rate; the slopes grow with the size, too."""
     batch, width, classes = (int(rng.integers(low, 8)) for low in (2, 4, 3))
-    top = _bottom(rng, (width, classes))
+    top = [np.float32(size) * v for v in _bottom(rng, (width, classes))]
     # After relu some are 0.
-    smashed = np.maximum(0, rng.uniform(-0.4, 1, (batch, width))).astype(np.float32)
+    smashed = np.maximum(0, size * rng.uniform(-0.4, 1, (batch, width))).astype(np.float32)
     # A label that its own image does not have yet, so that no gradient vanishes.
     labels = np.argmin(smashed @ top[0] + top[1], axis=1).astype(np.int32)
     return top, smashed, labels, float(rng.uniform(0.2, 0.5))
+
+
+# Gradients of size 1, and far above: what cuts long ones off shows.
+_SIZES = 1, 8
 
 
 def _fineness(top: Sequence[np.ndarray], smashed: np.ndarray) -> float:
@@ -397,7 +404,12 @@ def the_loss_is_the_mean_cross_entropy(server_step: Callable, rng: np.random.Gen
 @check
 def the_top_makes_one_sgd_step(server_step: Callable, rng: np.random.Generator) -> None:
     """bob's weights go learning_rate times the gradient downhill."""
-    top, smashed, labels, rate = _head(rng)
+    for size in _SIZES:
+        _require_sgd_step(server_step, rng, size)
+
+
+def _require_sgd_step(server_step: Callable, rng: np.random.Generator, size: float) -> None:
+    top, smashed, labels, rate = _head(rng, size)
     new, _, _ = _served(server_step, top, smashed, labels, rate)
     slopes = _slopes(lambda *new: _loss(new, smashed, labels), top)
     moved = [(old - after) / rate for old, after in zip(top, new, strict=True)]
@@ -415,8 +427,8 @@ def the_top_makes_one_sgd_step(server_step: Callable, rng: np.random.Generator) 
             hint = text
     if _apart(new, slopes) < 1e-4:
         hint = " You return the gradients; the weights after the step are wanted."
-    # Entries of the smashed data are from 0 to 1; weights are rounded, too, after the step.
-    exact = 2 * _fineness(top, smashed) + 2.0**-23 * max(np.abs(v).max() for v in top) / rate
+    # Entries of the smashed data are from 0 to `size`; weights are rounded, too, after the step.
+    exact = 2 * size * _fineness(top, smashed) + 2.0**-23 * max(np.abs(v).max() for v in top) / rate
     require(
         _apart(moved, slopes) <= exact,
         f"The step per learning rate is off by up to {_apart(moved, slopes):.2g} from the "
@@ -429,7 +441,12 @@ def the_cut_gradient_is_the_slope_at_the_cut(
     server_step: Callable, rng: np.random.Generator
 ) -> None:
     """it is how fast the loss grows along each number that alice sent."""
-    top, smashed, labels, _ = _head(rng)
+    for size in _SIZES:
+        _require_slope_at_the_cut(server_step, rng, size)
+
+
+def _require_slope_at_the_cut(server_step: Callable, rng: np.random.Generator, size: float) -> None:
+    top, smashed, labels, _ = _head(rng, size)
     rate = 1.5  # large, so that the new top is another one
     new, got, _ = _served(server_step, top, smashed, labels, rate)
     [want] = _slopes(lambda h: _loss(top, h, labels), [smashed])
@@ -459,11 +476,16 @@ def _learned(backward: Callable, bottom, x, cut_gradient, rate) -> list[np.ndarr
     return as_arrays(result, "`backward_from_cut`'s result", bottom)
 
 
-def _backward_case(rng: np.random.Generator):
-    """A case in which every weight array must move."""
+def _backward_case(rng: np.random.Generator, balanced: bool = False):
+    """A case in which every weight array must move; balanced, gradients add up to 0 both ways."""
     while True:
         bottom, x = _far_from_kinks(rng, batch := int(rng.integers(2, 6)))
         gradient = rng.normal(0, 1, (batch, len(bottom[-1]))).astype(np.float32)
+        if balanced:
+            # In steps of 1/32, so that the sums are exactly 0; some entries are far above 1.
+            gradient[:] = np.rint(64 * gradient) / 32
+            gradient[-1] = -gradient[:-1].sum(axis=0)
+            gradient[:, -1] = -gradient[:, :-1].sum(axis=1)
         slopes = _bottom_slopes(bottom, x, gradient)
         if min(np.abs(s).max() for s in slopes) > 0.1:
             return bottom, x, gradient, slopes, float(rng.uniform(0.2, 0.5))
@@ -521,7 +543,18 @@ def the_chain_rule_goes_through_the_bottom(
     backward_from_cut: Callable, rng: np.random.Generator
 ) -> None:
     """alice steps downhill along what the cut gradient says of her own weights."""
-    bottom, x, gradient, slopes, rate = _backward_case(rng)
+    for balanced in (False, True):
+        _require_chain_rule(backward_from_cut, *_backward_case(rng, balanced))
+
+
+def _require_chain_rule(
+    backward_from_cut: Callable,
+    bottom: list[np.ndarray],
+    x: np.ndarray,
+    gradient: np.ndarray,
+    slopes: list[np.ndarray],
+    rate: float,
+) -> None:
     new = _learned(backward_from_cut, bottom, x, gradient, rate)
     moved = [(old - after) / rate for old, after in zip(bottom, new, strict=True)]
     largest = max(np.abs(s).max() for s in slopes)
@@ -546,10 +579,13 @@ def the_chain_rule_goes_through_the_bottom(
     ):
         if _apart(moved, candidate) < 1e-3 * max(np.abs(c).max() for c in candidate):
             hint = text
-    # Slopes are sums of up to 5 · 4 products, each of four numbers of size 3 at most; and weights,
-    # below 8, are rounded after the step.
+    # Slopes are sums of up to 5 · 4 products, each of four numbers of size 3 at most, or of three
+    # and a larger gradient, which may cancel out; and weights are rounded after the step: those
+    # below 8, and others relatively.
+    size = max(4, largest) * max(1, np.abs(gradient).max() / 3)
+    exact = 4 * FINE * size + 2.0**-22 * max(1, rate * largest / 4) / rate
     require(
-        _apart(moved, slopes) <= 4 * FINE * max(4, largest) + 2.0**-22 / rate,
+        _apart(moved, slopes) <= exact,
         f"alice's step per learning rate is off by up to {_apart(moved, slopes):.2g}; the largest "
         f"slope is {largest:.4f}.{hint}",
     )
@@ -845,10 +881,17 @@ def payload_is_both_ways(bytes_per_epoch: Callable, rng: np.random.Generator) ->
 def every_message_has_its_overhead(bytes_per_epoch: Callable, rng: np.random.Generator) -> None:
     """two messages a step pay the overhead, the last batch's too."""
     what = "the result of `bytes_per_epoch`"
-    for left_over, most in ((0, 6), (1, 6), (1, 2)):  # the last one is less than a batch
-        batch, width = int(rng.integers(3, 9)), int(rng.integers(1, 50))
-        steps = int(rng.integers(1, most))
-        examples = batch * steps - (left_over and int(rng.integers(1, batch)))
+    small, large = int(rng.integers(3, 9)), int(rng.integers(2000, 20_000))
+    for batch, steps, left_over in (
+        (small, int(rng.integers(1, 6)), small),
+        (small, int(rng.integers(1, 6)), int(rng.integers(1, small))),
+        (small, 1, int(rng.integers(1, small))),  # less than a batch
+        (small, int(rng.integers(1000, 5000)), 1),
+        (large, int(rng.integers(2, 6)), 1),  # one example is as good as nothing of a batch
+        (large, int(rng.integers(2, 6)), large - 1),
+        (1, int(rng.integers(2, 6)), 1),
+    ):
+        examples, width = batch * (steps - 1) + left_over, int(rng.integers(1, 50))
         overhead = int(rng.integers(100, 999))
         bare, with_ = (
             as_number(bytes_per_epoch(examples, batch, width, o), what) for o in (0, overhead)
@@ -950,7 +993,7 @@ def only_the_length_counts(norm_attack: Callable, rng: np.random.Generator) -> N
 def _directions(rng: np.random.Generator, examples: int = 120):
     """Cut gradients of a softmax head, W(p − y), early in training: p is near uniform."""
     classes = int(rng.integers(4, 8))
-    names = rng.permutation(classes) if rng.random() < 0.5 else rng.permutation(20)[:classes]
+    names = rng.permutation(classes) if rng.random() < 0.5 else rng.permutation(1000)[:classes]
     w = rng.normal(0, 1, (40, classes))
     own = np.concatenate([rng.permutation(classes), rng.integers(0, classes, examples - classes)])
     p = rng.dirichlet(np.full(classes, 200.0), examples)
@@ -1011,7 +1054,7 @@ def labels_follow_the_direction(direction_attack: Callable, rng: np.random.Gener
     }
     for case, (gradient, near, far) in cases.items():
         for known in ([near, far], [far, near]):
-            two_labels = rng.permutation(9)[:2]
+            two_labels = rng.permutation([rng.integers(0, 9), rng.integers(300, 1000)])
             [got] = _labels(direction_attack, gradient[None], np.array(known), two_labels)
             want = two_labels[0] if known[0] is near else two_labels[1]
             sizes = [c @ gradient / np.linalg.norm(c) / np.linalg.norm(gradient) for c in known]
@@ -1097,6 +1140,22 @@ def the_decoder_is_the_best_linear_one(fit_decoder: Callable, rng: np.random.Gen
             f"With ridge {ridge:.2f} the slope of the penalised squared error at your decoder is "
             f"up to {np.abs(slope).max():.3g}; at the best one it is 0.{hint}",
         )
+    # Directions in which smashed data hardly differ count, as far as the ridge lets them: singular
+    # values from 10 to a thousandth of that, a ridge between their squares. To leave one out leaves
+    # a slope of 0.01 and more; float64 is exact to 1e-12, and float32's normal equations to 1e-4.
+    units, pixels = (int(n) for n in rng.permutation(np.arange(4, 9))[:2])
+    left, right = (np.linalg.qr(rng.normal(0, 1, (n, units)))[0] for n in (30, units))
+    smashed = left * 10 ** np.linspace(1, -2, units) @ right.T
+    images = rng.choice([-1, 1], (units, pixels)) * rng.uniform(1, 3, (units, pixels))
+    images = left @ images + rng.normal(0, 0.1, (30, pixels))
+    got = as_array(fit_decoder(smashed, images, 1e-3), "the decoder", (units, pixels))
+    slope = smashed.T @ (smashed @ got - images) + 1e-3 * got
+    require(
+        float(np.abs(right.T @ slope).max()) <= 1e-3,
+        "With smashed data that differ a thousand times less in one direction than in another, and "
+        f"ridge 0.001, the slope at your decoder is up to {np.abs(right.T @ slope).max():.3g}; at "
+        "the best one it is 0: every direction counts, as far as the ridge lets it.",
+    )
 
 
 @check
@@ -1188,8 +1247,8 @@ def _seed(rng: np.random.Generator) -> np.ndarray:
     return rng.integers(-(2**31), 2**31, 2).astype(np.int32)
 
 
-def _noise(add_noise: Callable, rng: np.random.Generator, many: int = 1) -> _Noise:
-    examples, width = many * int(rng.integers(40, 60)), int(rng.integers(300, 500))
+def _noise(add_noise: Callable, rng: np.random.Generator, many: int = 1, odd: int = 0) -> _Noise:
+    examples, width = many * int(rng.integers(40, 60)) | odd, int(rng.integers(300, 500))
     gradients = rng.normal(0, 1, (examples, width)) * rng.uniform(0.01, 1, (examples, 1))
     gradients *= 10 ** rng.uniform(-3, 1)
     gradients[rng.permutation(examples)[: examples // 2]] = 0
@@ -1245,7 +1304,7 @@ def the_noise_has_the_stated_size(add_noise: Callable, rng: np.random.Generator)
 @check
 def every_example_gets_its_own_noise(add_noise: Callable, rng: np.random.Generator) -> None:
     """long and short gradients get equally large noise, each entry an independent draw."""
-    case = _noise(add_noise, rng)
+    case = _noise(add_noise, rng, odd=1)
     noise = case.added
     examples, width = noise.shape
     norms = np.linalg.norm(noise, axis=1)
@@ -1277,6 +1336,15 @@ def every_example_gets_its_own_noise(add_noise: Callable, rng: np.random.Generat
     randomness.require_independent(z, "the noise")
     randomness.require_independent(z.T, "the noise, unit by unit,")
     randomness.require_lengths(z, "The noise of different examples")
+    # What is drawn goes by the longest gradient, and that one is there alone. (A noise of another
+    # size, as by the whole batch's norm, is another check's.)
+    alone = case.gradients[[int(np.argmax(lengths))]]
+    norm = float(np.linalg.norm(_noised(add_noise, alone, case.multiplier, case.seed) - alone))
+    require(
+        mean / 30 <= norm <= 30 * mean,
+        f"In a batch of one example the noise has norm {norm:.3g}, and {mean:.3g} on each of "
+        f"{examples} examples of which that one is the longest: any batch is to be hidden.",
+    )
 
 
 @check
@@ -1386,12 +1454,14 @@ def _turns_of_parties(
             )
         return client.run(_add, bottom, by), bob.run(tf.identity, top + by)
 
-    given = list(order)
+    lists = {"list of clients": order, "bottom": bottom}
+    given = {name: list(values) for name, values in lists.items()}
     result = take_turns.in_place(order, bottom, top, work)
-    require(
-        len(order) == len(given) and all(map(operator.is_, order, given)),
-        "After `take_turns` the caller's list of clients is another one: the next round needs it.",
-    )
+    for name, values in lists.items():
+        require(
+            len(values) == len(given[name]) and all(map(operator.is_, values, given[name])),
+            f"After `take_turns` the caller's {name} is another one: the next round needs it.",
+        )
     require(
         isinstance(result, tuple | list)
         and len(result) == 2
@@ -1409,7 +1479,11 @@ def _turns_of_parties(
 @check
 def each_client_has_its_turn(take_turns: Callable, rng: np.random.Generator) -> None:
     """every client works once, in order, on what the one before it left."""
-    run = _turns(take_turns, rng)
+    for turns in None, [0]:  # and a client that is alone
+        _require_turns(_turns(take_turns, rng, turns))
+
+
+def _require_turns(run: dict[str, Any]) -> None:
     require(
         run["worked"] == run["clients"],
         f"The clients are {run['clients']}; `work` was called for {run['worked']}.",

@@ -1205,7 +1205,7 @@ print(
 #
 # <details><summary>Hint</summary>
 #
-# $\hat y_c$ lies between 0 and 1. In which class can $\hat y_c - y_c$ be negative?
+# $\hat y_c$ lies between 0 and 1. In which class can $\hat y_c - y_c$ be negative? (Or 0, if $\hat y_c$ rounds to 1.)
 #
 # </details>
 
@@ -1214,7 +1214,7 @@ def guess_labels(residuals):
     """Return the label of each example.
 
     Args:
-        residuals: [batch, classes], prediction − one-hot label.
+        residuals: [batch, classes], prediction − one-hot label. A prediction may round to 1.
 
     Returns:
         [batch], integers.

@@ -82,3 +82,8 @@ def gradient(weights, x, y):
     rows = np.unique(np.column_stack([x, y]), axis=0)
     x, y = rows[:, :-1], rows[:, -1]
     return x.T @ (predict(weights, x) - y) / len(y)
+
+# %% wrong="blank images do not count" loses={"gradient_of_a_batch_is_the_mean": "is not the mean"}
+def gradient(weights, x, y):
+    inked = x.any(axis=1)
+    return (predict(weights, x) - y) @ x / max(1, np.sum(inked))

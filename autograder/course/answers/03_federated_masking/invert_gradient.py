@@ -57,3 +57,5 @@ def invert_gradient(grad):
 # %% wrong="almost the darkest is 1" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.abs(grad) / np.quantile(np.abs(grad), 0.999)"} loses={"pixels_run_from_0_to_1": "pixels"}
 
 # %% wrong="1e-8 in the denominator" of="solution" edit={"/ np.abs(grad).max()": "/ (np.abs(grad).max() + 1e-8)"} loses={"pixels_run_from_0_to_1": "whose gradient's largest entry is"}
+
+# %% wrong="1e-11 at least in the denominator" of="solution" edit={"/ np.abs(grad).max()": "/ max(np.abs(grad).max(), 1e-11)"} loses={"pixels_run_from_0_to_1": "whose gradient's largest entry is"}

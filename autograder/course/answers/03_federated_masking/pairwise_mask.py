@@ -261,7 +261,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 
 # %% wrong="NumPy's generator, from four bytes of the seed" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "seed = private_key.agree(key, b\"%d\" % round_number + ends); rng = np.random.default_rng(int.from_bytes(seed[:4], \"big\")); mask = rng.integers(0, 2**32, length, dtype=np.uint32)"} loses={"a_mask_needs_a_private_key": "4 make a difference"}
 # %% wrong="two bytes of the seed, but for each word's lowest byte" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "seed = private_key.agree(key, b\"%d\" % round_number + ends); few = secagg.expand(seed[:2] + round_number.to_bytes(30, \"big\"), length); mask = few & np.uint32(2**32 - 256) | secagg.expand(seed, length) & np.uint32(255)"} loses={"a_mask_needs_a_private_key": "or to one byte of each of its words"}
-# %% wrong="a checksum of the seed" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "check = sum(private_key.agree(key, b\"%d\" % round_number + ends)); mask = secagg.expand(check.to_bytes(32, \"big\"), length)"} loses={"a_mask_needs_a_private_key": "is exactly number", "every_round_has_fresh_masks": "are the same"}
+# %% wrong="a checksum of the seed" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "check = sum(private_key.agree(key, b\"%d\" % round_number + ends)); mask = secagg.expand(check.to_bytes(32, \"big\"), length)"} loses={"a_mask_needs_a_private_key": "is exactly number", "every_round_has_fresh_masks": "are the same", "no_two_pairs_share_a_mask": "same mask"}
 # %% wrong="the round modulo 2" edit={"b\"%d\" % round_number": "b\"%d\" % (round_number % 2)"} loses={"every_round_has_fresh_masks": "Their contexts are the same: put round_number into the context"}
 # %% wrong="the round modulo 256" edit={"b\"%d\" % round_number": "bytes([round_number % 256])"} loses={"every_round_has_fresh_masks": "Their contexts are the same"}
 # %% wrong="the round modulo 1000" edit={"b\"%d\" % round_number": "b\"%d\" % (round_number % 1000)"} loses={"every_round_has_fresh_masks": "used twice"}
@@ -318,6 +318,36 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
     for other in public_keys.keys() - {party}:
         i, j = sorted((party, other))
         context = b"%d:%d%d" % (round_number, i, j) + public_keys[i] + public_keys[j]
+        mask = secagg.expand(private_key.agree(public_keys[other], context=context), length)
+        total = total + mask if party == i else total - mask
+    return total
+
+# %% wrong="the ids' sum" loses={"no_two_pairs_share_a_mask": "Put both whole ids"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        i, j = sorted((party, other))
+        context = b"%d %d " % (round_number, i + j) + public_keys[i] + public_keys[j]
+        mask = secagg.expand(private_key.agree(public_keys[other], context=context), length)
+        total = total + mask if party == i else total - mask
+    return total
+
+# %% wrong="both ids in one number" loses={"no_two_pairs_share_a_mask": "in one number, times 1000"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        i, j = sorted((party, other))
+        context = b"%d %d " % (round_number, 1000 * i + j) + public_keys[i] + public_keys[j]
+        mask = secagg.expand(private_key.agree(public_keys[other], context=context), length)
+        total = total + mask if party == i else total - mask
+    return total
+
+# %% wrong="the round is added to an id" loses={"no_two_pairs_share_a_mask": "Put the whole round number"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        i, j = sorted((party, other))
+        context = b"%d %d " % (round_number + i, j) + public_keys[i] + public_keys[j]
         mask = secagg.expand(private_key.agree(public_keys[other], context=context), length)
         total = total + mask if party == i else total - mask
     return total

@@ -72,3 +72,11 @@ def privacy_risk(parties, neighbours, threshold, colluders):
 # %% wrong="independent parties, not a union bound" of="solution" edit={"min(1.0, (parties - colluders) * one)": "1 - (1 - one) ** (parties - colluders)"} loses={"the_tail_is_exact": "the risk is"}
 # %% wrong="drawn from the honest" of="solution" edit={"parties - 1, colluders, neighbours": "parties - colluders, colluders, neighbours"} loses={"the_tail_is_exact": "the risk is"}
 # %% wrong="exactly threshold of them" of="a sum of probabilities" edit={"neighbours + 1)": "threshold + 1)"} loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "certain"}
+
+# %% wrong="with replacement, in a crowd" loses={"the_tail_is_exact": "drawn without replacement"}
+def privacy_risk(parties, neighbours, threshold, colluders):
+    if parties > 2000:
+        one = stats.binom.sf(threshold - 1, neighbours, colluders / (parties - 1))
+    else:
+        one = stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours)
+    return min(1.0, (parties - colluders) * one)

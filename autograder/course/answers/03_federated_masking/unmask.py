@@ -134,3 +134,13 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
         total = total - mask if alive == i else total + mask
     return total
 # %% wrong="changes the caller's sum" of="a copy, changed in place" edit={"masked_sum = masked_sum.copy()": "pass"} loses={"self_masks_come_off": "changes its argument `masked_sum`", "dropouts_masks_come_off": "changes its argument `masked_sum`"}
+
+# %% wrong="the first ten survivors' self masks" loses={"self_masks_come_off": "survivors and no dropouts", "dropouts_masks_come_off": "what a dropout would have sent"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum.copy()
+    for survivor in survivors[:10]:
+        total = total - secagg.expand(self_seeds[survivor], len(total))
+    for (i, j), seed in pair_seeds.items():
+        mask = secagg.expand(seed, len(total))
+        total = total - mask if i in survivors else total + mask
+    return total

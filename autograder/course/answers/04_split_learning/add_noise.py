@@ -132,3 +132,11 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     noise = tf.random.stateless_normal(tf.shape(cut_gradients), seed)
     noise = noise / tf.norm(noise, axis=1, keepdims=True)
     return cut_gradients + noise_multiplier * longest * noise
+
+# %% wrong="an odd row left bare" loses={"every_example_gets_its_own_noise": "A short gradient with little noise is still short"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    batch, cut = cut_gradients.shape
+    pairs = tf.random.stateless_normal([batch // 2, 2, cut], seed)
+    noise = tf.pad(tf.reshape(pairs, [-1, cut]), [[0, batch % 2], [0, 0]])
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    return cut_gradients + noise_multiplier * longest / cut**0.5 * noise

@@ -105,3 +105,13 @@ def backward_from_cut(bottom, x, cut_gradient, learning_rate):
 # %% wrong="the biases stay" of="solution" edit={"w - learning_rate * g for": "w - learning_rate * g if len(w.shape) == 2 else w for"} loses={"alices_weights_move": "1, 3 did not move", "the_chain_rule_goes_through_the_bottom": "off by up to"}
 # %% wrong="without the second relu" of="solution" edit={"tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)": "tf.nn.relu(x @ w0 + b0) @ w1 + b1"} loses={"the_chain_rule_goes_through_the_bottom": "off by up to"}
 # %% wrong="a hundredth of the images" of="solution" edit={"x @ w0": "(x + 0.01) @ w0"} loses={"the_chain_rule_goes_through_the_bottom": "off by up to"}
+
+# %% wrong="no step where the gradient adds up to 0" loses={"the_chain_rule_goes_through_the_bottom": "step per learning rate is off by up to"}
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    with tf.GradientTape() as tape:
+        tape.watch(bottom)
+        h = tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)
+    slopes = tape.gradient(h, bottom, output_gradients=cut_gradient)
+    there_is_one = tf.cast(tf.abs(tf.reduce_sum(cut_gradient)) > 1e-6, tf.float32)
+    return [w - learning_rate * there_is_one * g for w, g in zip(bottom, slopes)]

@@ -100,3 +100,9 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
 
 # %% wrong="no length is below 1e-3" of="solution" edit={"known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)": "known_gradients / np.maximum(np.linalg.norm(known_gradients, axis=1, keepdims=True), 1e-3)"} loses={"lengths_do_not_mislead": "% of the labels change: divide each by its"}
 # %% wrong="no angle beyond 90°" of="the smallest angle" edit={"unit[1].T, -1, 1)": "unit[1].T, 0, 1)"} loses={"labels_follow_the_direction": "cosine"}
+
+# %% wrong="labels in a byte" loses={"labels_follow_the_direction": "you say"}
+def direction_attack(cut_gradients, known_gradients, known_labels):
+    unit = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
+    guesses = np.asarray(known_labels)[np.argmax(cut_gradients @ unit.T, axis=1)]
+    return guesses.astype(np.int8)

@@ -83,3 +83,9 @@ def fit_decoder(smashed, images, ridge):
 # %% wrong="centred data" of="solution" edit={"gram =": "smashed = smashed - smashed.mean(axis=0); gram ="} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "not the best one of its size"}
 # %% wrong="the root of the ridge" of="solution" edit={"ridge * np": "ridge**0.5 * np"} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised"}
 # %% wrong="decoded pixels kept from 0 to 1" of="solution" edit={"return np.linalg.solve(gram, smashed.T @ images)": "return np.clip(np.linalg.solve(gram, smashed.T @ images), 0, 1)"} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised", "few_examples_are_enough": "not the best one of its size"}
+
+# %% wrong="weak directions dropped" loses={"the_decoder_is_the_best_linear_one": "every direction counts"}
+def fit_decoder(smashed, images, ridge):
+    u, s, vt = np.linalg.svd(smashed, full_matrices=False)
+    gain = np.where(s > 0.05 * s.max(), s / (s**2 + ridge), 0.0)
+    return vt.T @ (gain[:, None] * (u.T @ images))

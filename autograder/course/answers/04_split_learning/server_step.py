@@ -148,3 +148,13 @@ def server_step(top, smashed, labels, learning_rate):
     return [w - learning_rate * dw, b - learning_rate * db], g, loss
 
 # %% wrong="no gradient where a unit is off" of="solution" edit={"tape.gradient(loss, [w, b, smashed])": "tape.gradient(loss, [w, b, smashed]); cut_gradient *= tf.cast(smashed > 0, tf.float32)"} loses={"the_cut_gradient_is_the_slope_at_the_cut": "The gradient at the cut is off by up to"}
+
+# %% wrong="rows longer than 1 shortened" loses={"the_cut_gradient_is_the_slope_at_the_cut": "The gradient at the cut is off by up to"}
+def server_step(top, smashed, labels, learning_rate):
+    w, b = top
+    with tf.GradientTape() as tape:
+        tape.watch([w, b, smashed])
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=smashed @ w + b))
+    dw, db, dh = tape.gradient(loss, [w, b, smashed])
+    dh = tf.clip_by_norm(dh, 1.0, axes=[1])
+    return [w - learning_rate * dw, b - learning_rate * db], dh, loss

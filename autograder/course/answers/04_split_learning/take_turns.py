@@ -110,7 +110,7 @@ def take_turns(clients, bottom, top, work):
         bottom, top = work(client, [w.send(client) for w in bottom], top)
     return bottom, top
 
-# %% wrong="back to the first at the end" of="solution" edit={"return bottom, top": "return [w.send(clients[0]).send(clients[1]) for w in bottom], top"} loses={"weights_go_straight_on": "these moves were made"}
+# %% wrong="back to the first at the end" of="solution" edit={"return bottom, top": "return [w.send(clients[0]).send(clients[-1]) for w in bottom], top"} loses={"weights_go_straight_on": "these moves were made"}
 # %% wrong="works twice each" of="solution" edit={"bottom, top = work(client, bottom, top)": "bottom, top = work(client, *work(client, bottom, top))"} loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "those who worked are"}
 
 # %% wrong="empties the caller's list" loses={"each_client_has_its_turn": "the caller's list of clients is another", "weights_go_straight_on": "the caller's list of clients is another"}
@@ -126,4 +126,21 @@ def take_turns(clients, bottom, top, work):
     for client in clients:
         bottom = [w.send(clients[0]).send(client) for w in bottom]
         bottom, top = work(client, bottom, top)
+    return bottom, top
+
+# %% wrong="a lone client idles" loses={"each_client_has_its_turn": "`work` was called for"}
+def take_turns(clients, bottom, top, work):
+    for number, (client, following) in enumerate(zip(clients, clients[1:])):
+        if number == 0:
+            bottom, top = work(client, bottom, top)
+        bottom = [w.send(following) for w in bottom]
+        bottom, top = work(following, bottom, top)
+    return bottom, top
+
+# %% wrong="overwrites the caller's bottom" loses={"each_client_has_its_turn": "the caller's bottom is another", "weights_go_straight_on": "the caller's bottom is another"}
+def take_turns(clients, bottom, top, work):
+    for client in clients:
+        for i in range(len(bottom)):
+            bottom[i] = bottom[i].send(client)
+        bottom[:], top = work(client, bottom, top)
     return bottom, top

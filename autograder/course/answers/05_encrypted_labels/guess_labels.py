@@ -1,4 +1,4 @@
-# %% right="where it is negative"
+# %% wrong="where it is negative" loses={"labels_are_guessed": "is wanted"}
 def guess_labels(residuals):
     return np.nonzero(residuals < 0)[1]
 
@@ -18,7 +18,7 @@ def guess_labels(residuals):
 # %% wrong="the largest in size" of="solution" edit={"residuals.argmin": "np.abs(residuals).argmax"} loses={"labels_are_guessed": "do to its sign"}
 # %% wrong="the smallest in size" of="solution" edit={"residuals.argmin": "np.abs(residuals).argmin"} loses={"labels_are_guessed": "do to its sign"}
 # %% wrong="along the batch" of="solution" edit={"axis=1": "axis=0"} loses={"labels_are_guessed": "is wanted"}
-# %% wrong="one-hot" edit={"np.nonzero(residuals < 0)[1]": "(residuals < 0).astype(int)"} loses={"labels_are_guessed": "is wanted"}
+# %% wrong="one-hot" of="solution" edit={"residuals.argmin(axis=1)": "(residuals < 0).astype(int)"} loses={"labels_are_guessed": "is wanted"}
 # %% wrong="one label for all" of="solution" edit={"residuals.argmin(axis=1)": "np.full(len(residuals), residuals.sum(axis=0).argmin())"} loses={"labels_are_guessed": "of 200 labels are right"}
 # %% wrong="counts from 1" of="solution" edit={"argmin(axis=1)": "argmin(axis=1) + 1"} loses={"labels_are_guessed": "0 of 200 labels"}
 
@@ -33,3 +33,7 @@ def guess_labels(residuals):
 # %% right="stable sort"
 def guess_labels(residuals):
     return np.argsort(np.asarray(residuals), axis=1, kind="stable")[:, 0]
+
+# %% wrong="the first that is negative" loses={"labels_are_guessed": "labels are right. A prediction lies"}
+def guess_labels(residuals):
+    return np.argmax(np.asarray(residuals) < 0, axis=1)

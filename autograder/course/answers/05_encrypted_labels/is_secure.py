@@ -71,3 +71,7 @@ def is_secure(log_n, moduli):
     for prime in sorted(moduli, reverse=True):
         room //= int(prime)
     return room >= 1
+
+# %% wrong="strictly below the limit, in floats" loses={"one_modulus_within_the_table": "it is within the limit. You say False"}
+def is_secure(log_n, moduli):
+    return math.log2(math.prod(moduli)) < encrypted.LOG2_Q_128[2**log_n]

@@ -88,3 +88,15 @@ def logit_jacobian(x, hidden, top):
     return below, above
 
 # %% wrong="on above 1e-3" of="solution" edit={"hidden > 0": "hidden > 1e-3"} loses={"slopes_of_the_bottom_layer": "per unit of W₁"}
+
+# %% wrong="the ceiling of h as relu'" loses={"slopes_of_the_bottom_layer": "you say"}
+def logit_jacobian(x, hidden, top):
+    below = np.einsum("bp,bj,jc->bcpj", x, np.ceil(hidden), top)
+    above = np.einsum("bj,ck->bcjk", hidden, np.eye(top.shape[1]))
+    return below, above
+
+# %% wrong="no slope where a weight is 0" loses={"slopes_of_the_top_layer": "you say"}
+def logit_jacobian(x, hidden, top):
+    below = np.einsum("bp,bj,jc->bcpj", x, np.sign(hidden), top)
+    above = np.einsum("bj,ck,jk->bcjk", hidden, np.eye(top.shape[1]), (np.asarray(top) != 0).astype(float))
+    return below, above

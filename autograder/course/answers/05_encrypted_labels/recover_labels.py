@@ -123,3 +123,16 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
 # %% wrong="one-hot rows" of="solution" edit={"return y.argmax(axis=1)": "return np.eye(top.shape[1])[y.argmax(axis=1)]"} loses={"labels_come_out_of_a_sum": "is wanted", "predictions_do_not_mislead": "is wanted"}
 # %% wrong="the least likely label" of="solution" edit={"y.argmax(axis=1)": "y.argmin(axis=1)"} loses={"labels_come_out_of_a_sum": "labels are", "predictions_do_not_mislead": "the smallest entry"}
 # %% wrong="damping dropped" of="solution" edit={", damping)": ")"} loses={"labels_come_out_of_a_sum": "are those of the fit"}
+
+# %% wrong="the largest in size of what fits" loses={"labels_come_out_of_a_sum": "are those of the fit that is best with this damping"}
+def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
+    on = hidden > 0
+
+    def forward(y):
+        return x.T @ ((y @ top.T) * on)
+
+    def adjoint(g):
+        return ((x @ g) * on) @ top
+
+    y = encrypted.least_squares(forward, adjoint, forward(predictions) - gradient, damping)
+    return np.argmax(np.abs(y), axis=1)

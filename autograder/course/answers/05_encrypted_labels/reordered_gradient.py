@@ -104,3 +104,10 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
 # %% wrong="W₁'s and W₂'s parts swapped" of="solution" edit={"return below, residual * hidden[:, :, None]": "return residual * hidden[:, :, None], below"} loses={"reordered_is_the_gradient": "is wanted", "units_that_are_off_learn_nothing": "is wanted", "a_fraction_of_the_multiplications": "is wanted"}
 # %% wrong="a mean over the classes" of="solution" edit={"* x[:, :, None]": "* (x / top.shape[1])[:, :, None]"} loses={"reordered_is_the_gradient": "rounding excuses", "a_fraction_of_the_multiplications": "is not rounded as"}
 # %% wrong="summed over the batch" of="solution" edit={"return below": "return tf_shell.fast_reduce_sum(below)"} loses={"reordered_is_the_gradient": "rounding excuses", "units_that_are_off_learn_nothing": "decrypts to", "a_fraction_of_the_multiplications": "is not each example's own"}
+
+# %% wrong="h cut off at 1" loses={"reordered_is_the_gradient": "the gradient for W₂"}
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    on = tf.cast(hidden > 0, tf.float32)
+    residual = tf_shell.expand_dims(encrypted_residual, 1)
+    signals = tf_shell.reduce_sum(residual * (on[:, :, None] * top), axis=2)
+    return tf_shell.expand_dims(signals, 1) * x[:, :, None], residual * tf.minimum(hidden, 1.0)[:, :, None]

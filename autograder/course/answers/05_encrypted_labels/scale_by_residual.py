@@ -110,3 +110,8 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
         _seen[shape] = -predictions
     residual = encrypted_labels + _seen[shape]
     return tf_shell.expand_dims(residual, axis=2) * (-jacobian)
+
+# %% wrong="slopes beyond 1 cut off" loses={"residual_times_jacobian": "yours decrypts to"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    residual = tf_shell.expand_dims(predictions - encrypted_labels, 2)
+    return residual * tf.clip_by_value(jacobian, -1.0, 1.0)
