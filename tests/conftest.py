@@ -20,6 +20,9 @@ def pytest_collection_modifyitems(items):
     Shared are fixtures of a module, and, in modules that say so by `BY_LAB = True`, what is cached
     for a lab: its set-up cells, its executed solution.
     """
+    # Two processes must collect the same names: none may hold an address.
+    for item in items:
+        assert " at 0x" not in item.nodeid, f"{item.nodeid}: ids=repr of an object without one"
     # What takes longest begins first, so that no process waits for one group at the end: by their
     # marks, and in these the modules that say so by `LONG = True`.
     marks = ["labs", "pythons", "grader"]
