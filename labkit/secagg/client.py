@@ -106,7 +106,7 @@ class Client:
         self._taking_part: frozenset[int] = frozenset()
         self._survivors: frozenset[int] = frozenset()
         self._told = b""  # the survivors, as they stand in codes
-        self._revealed = False
+        self._masked = self._revealed = False
 
     def advertise(self) -> Announcement:
         """Return the two public keys, signed."""
@@ -166,11 +166,11 @@ class Client:
             Refused: the server asks again.
             TooFewShares: too few of this client's holders take part to undo its masks.
         """
-        if self._taking_part:
+        if self._masked:
             raise Refused(f"Client {self.id} sends its vector once.")
         partners = self._partners(taking_part)
         self._require_holders(len(partners) + 1)
-        self._taking_part = frozenset(taking_part)
+        self._masked, self._taking_part = True, frozenset(taking_part)
         key, number = self._mask_key, self.round_number
         seeds = {v: pair_seed(key, self.id, v, self._public[v], number) for v in partners}
         masked = vector.copy()

@@ -133,12 +133,22 @@ def test_nobody_sends_its_vector_twice_for_other_dropouts():
     honest = run.party[victim].mask
 
     def forgetful(vector, taking_part):
-        run.party[victim]._taking_part = frozenset()
+        run.party[victim]._masked = False
         return honest(vector, taking_part)
 
     run.party[victim].mask = forgetful
     bare, x = attack(run)
     assert np.array_equal(bare, x)
+
+
+def test_nobody_sends_its_vector_twice_where_nobody_was_said_to_take_part():
+    """With a threshold of 1 the first story may be of nobody: a self mask is all it has."""
+    run = MaskedRound(3, 1)
+    run.share()
+    x = vectors(3)[0]
+    run.party[0].mask(x, set())
+    with pytest.raises(secagg.Refused, match="once"):
+        run.party[0].mask(x, set(run.everybody))
 
 
 def test_nobody_writes_two_letters_under_one_key_and_nonce():
