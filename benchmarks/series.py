@@ -41,8 +41,9 @@ def solution(lab: str) -> tuple[float, str]:
     clock = _TimedClient(notebook)
     began = time.monotonic()
     clock.execute()
-    longest = max(clock.seconds, key=lambda cell: clock.seconds[cell])
-    return time.monotonic() - began, f"longest cell {longest}, {clock.seconds[longest]:.0f} s"
+    whole = time.monotonic() - began
+    longest = sorted(clock.seconds.items(), key=lambda cell: -cell[1])[:3]
+    return whole, "longest cells " + ", ".join(f"{name}, {each:.0f} s" for name, each in longest)
 
 
 def start(lab: str) -> float:
