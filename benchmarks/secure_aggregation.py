@@ -1,7 +1,7 @@
 """A round of secure aggregation against Flower's primitives and TFF's simulation, in one run.
 
     python -m benchmarks.secure_aggregation [--clients 100] [--length 100000] [--dropouts 10]
-        [--rounds 5] [--seed 0] [--limit 100]
+        [--rounds 3] [--seed 0] [--limit 60]
 
 All pairs of clients share masks, or each has its neighbours in a regular graph; then five times as
 many clients on a graph. Every sum is compared with the plain one bit for bit. Times are of all
@@ -28,7 +28,7 @@ from labkit import secagg
 
 GROWTH = [25, 50, 100]
 SLOW_ROUNDS = 1
-LIMIT = 100  # seconds of a peer's round
+LIMIT = 60  # seconds of a peer's round
 
 
 def neighbours(clients: int) -> int:
@@ -145,7 +145,7 @@ if __name__ == "__main__":
     parser.add_argument("--clients", type=int, default=100)
     parser.add_argument("--length", type=int, default=100_000)
     parser.add_argument("--dropouts", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds of a peer's round")
     arguments = parser.parse_args()
