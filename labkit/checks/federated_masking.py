@@ -1,11 +1,15 @@
 """The checks of lab 03, federated learning with masks."""
 
+import builtins
+import contextlib
 import functools
 import hashlib
 import itertools
 import math
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from scipy import stats
@@ -48,11 +52,12 @@ def _cross_entropy(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
 def gradient_is_the_slope_of_the_loss(gradient: Callable, rng: np.random.Generator) -> None:
     """it is how fast the cross-entropy grows along each weight."""
     # Of small weights, where the prediction is near ½, of large ones, where it is sure, of some
-    # with which exp() of a logit overflows, and of those that training begins with.
-    for label, size in itertools.product((0.0, 1.0), (0.5, 5, 3000, 0)):
-        weights, x, _ = _batch(rng, 1)
-        weights *= size
-        y = np.array([label])
+    # with which exp() of a logit overflows, and of those that training begins with: all of them
+    # with the same image, so that nothing that is kept of one call serves the next.
+    images = {label: _batch(rng, 1)[:2] for label in (0.0, 1.0)}
+    for label, size in itertools.product(images, (0.5, 5, 3000, 0)):
+        direction, x = images[label]
+        weights, y = size * direction, np.array([label])
         got = as_array(gradient(weights, x, y), "the result of `gradient`", weights.shape)
         step = 1e-5  # central differences: an error of step², 1e-10, beside float64's 1e-11
         want = np.array(
@@ -135,7 +140,7 @@ def _parties(
 
 def _party_sizes(rng: np.random.Generator) -> Iterable[np.ndarray]:
     """Sizes that are very different, almost the same by ½, 5 and 20 %, many, and one alone."""
-    yield rng.permutation([*rng.integers(1, 9, rng.integers(1, 5)), 40, rng.integers(300, 600)])
+    yield rng.permutation([*rng.integers(1, 9, rng.integers(1, 5)), 40, rng.integers(1100, 1400)])
     for base, spread in ((400, 2), (60, 3), (20, 4)):
         others = base + rng.integers(0, spread + 1, int(rng.integers(1, 4)))
         yield rng.permutation([base, *others, base + spread])
@@ -149,8 +154,12 @@ def a_round_is_a_centralised_step(federated_round: Callable, rng: np.random.Gene
     for sizes in _party_sizes(rng):
         # So unlike that half a percent more of a party moves the step by 1e-3 and more.
         parties = _parties(rng, sizes, pixels := int(rng.integers(3, 9)), unlike=30)
-        weights, learning_rate = rng.normal(0, 1, pixels), rng.uniform(0.2, 1)
-        _require_centralised_step(federated_round, parties, weights, learning_rate)
+        if len(parties) > 1:  # another one holds the first one's images, with other labels
+            parties.append((parties[0][0], 1 - parties[0][1]))
+        # A second round on the same data is one from other weights. Some are 0, as at first.
+        for _ in range(2 if len(parties) < 10 else 1):
+            weights = rng.normal(0, 1, pixels) * (rng.random(pixels) < 0.7)
+            _require_centralised_step(federated_round, parties, weights, rng.uniform(0.2, 3))
 
 
 def _require_centralised_step(
@@ -158,9 +167,9 @@ def _require_centralised_step(
 ) -> None:
     asked = []
 
-    def spy(at, x, y):
-        asked.append(np.array(at))
-        return _least_squares(at, x, y)
+    def spy(weights, x, y):
+        asked.append(np.array(weights))
+        return _least_squares(weights, x, y)
 
     got = as_array(
         federated_round(weights, parties, spy, learning_rate),
@@ -225,17 +234,23 @@ def each_party_computes_on_its_own_data(
 def _require_own_data(federated_round: Callable, rng: np.random.Generator, parties: list) -> None:
     weights = rng.normal(0, 1, 7)
     seen: list[tuple[Any, Any]] = []
-    grads: dict[Any, np.ndarray] = {}
+    sums: dict[Any, np.ndarray] = {}
 
     def spy(weights, x, y):
+        # A party may compute on a part of its data at a time, and in float32.
         owners = [
-            [i for i, party in enumerate(parties) if np.array_equal(party[kind], value)]
+            [
+                i
+                for i, party in enumerate(parties)
+                if np.isin(np.asarray(value, np.float32), party[kind].astype(np.float32)).all()
+            ]
             for kind, value in enumerate((x, y))
         ]
         images, labels = (own[0] if own else None for own in owners)
         seen.append((images, labels))
-        grads[images] = _least_squares(weights, x, y)
-        return grads[images]
+        grad = _least_squares(weights, x, y)
+        sums[images] = sums.get(images, 0) + len(y) * grad
+        return grad
 
     new = federated_round(weights, parties, spy, 0.1)
     new = as_array(new, "the result of `federated_round`", weights.shape)
@@ -254,7 +269,7 @@ def _require_own_data(federated_round: Callable, rng: np.random.Generator, parti
         f"Only parties {sorted({i for i, _ in seen})} of 0, 1, 2 computed a gradient.",
     )
     # Whatever is made of them: one vector of 7 entries is made of few others by no chance.
-    known = np.stack([weights, *grads.values()], axis=1)
+    known = np.stack([weights, *sums.values()], axis=1)
     parts = np.linalg.lstsq(known, new, rcond=None)[0]
     require(
         bool(
@@ -283,18 +298,18 @@ def _names(result: Any) -> set[str]:
     return set(names)
 
 
-_OWNERS = "party 0", "party 1", "party 2", "everyone"
+_OWNERS = "party 10", "party 11", "party 12", "registry"  # none of the notebook's
 _SOURCES = [f"{owner}: {kind}" for owner in _OWNERS for kind in ("images", "labels")]
 
 
 def _sources(rng: np.random.Generator) -> dict[str, np.ndarray]:
     data: dict[str, np.ndarray] = {}
     for owner in _OWNERS:
-        examples = int(rng.integers(90, 130) if owner == "everyone" else rng.integers(40, 70))
+        examples = int(rng.integers(90, 130) if owner == "registry" else rng.integers(40, 70))
         data[f"{owner}: images"] = rng.random((examples, int(rng.integers(3, 7))))
         data[f"{owner}: labels"] = rng.permutation(np.arange(examples) % 2)
     # A party may well have one kind of digit only.
-    data["party 2: labels"][:], data["party 1: labels"][:] = 0, 1
+    data["party 12: labels"][:], data["party 11: labels"][:] = 0, 1
     return data
 
 
@@ -337,6 +352,9 @@ def _recording_reader(
             total += faint * (own.normal(0, 1, (3, values.size)) @ values)
         if how == "balanced":
             return np.array([total[0], -total[0], 0.0])
+        if how == "order":  # of 20! two are the same by no chance
+            ranks = np.random.default_rng(total.view(np.uint64)).permutation(20)
+            return ranks.astype(np.float64).reshape(4, 5)
         return total + 1
 
     return compute, calls
@@ -370,18 +388,23 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
     """each array that the result depends on is named."""
     data = _sources(rng)
     images = [name for name in _SOURCES if name.endswith("images")]
-    one_kind = [f"party {party}: labels" for party in (1, 2)]  # all zeros, or all ones
-    cases = [("all values", [name, "party 0: images"]) for name in one_kind]
-    cases += [(how, rng.permutation(_SOURCES)[:3].tolist()) for how in ("all values", "one value")]
-    cases += [("differences", ["party 1: images", "everyone: images"])]
+    one_kind = [f"party {party}: labels" for party in (11, 12)]  # all zeros, or all ones
+    cases = [("all values", [name, "party 10: images"]) for name in one_kind]
+    cases += [
+        (how, rng.permutation(_SOURCES)[:many].tolist())
+        for how, many in (("all values", 6), ("one value", 3))
+    ]
+    cases += [("differences", ["party 11: images", "registry: images"])]
     cases += [
         (how, rng.permutation(_SOURCES)[:2].tolist())
         for how in ("faintly", "balanced", "first examples", "last examples")
     ]
-    cases += [("last examples", ["everyone: images"])]  # the most
+    cases += [("last examples", ["registry: images"])]  # the most
     cases += [("comparison", rng.permutation(images)[:2].tolist())]
+    cases += [("comparison", ["party 10: labels", "registry: labels"])]  # which are far from ½
+    cases += [("order", rng.permutation(_SOURCES)[:2].tolist())]
     # Nobody can tell which one it is without a look at what the computation does.
-    alone = ["everyone: images"]
+    alone = ["registry: images"]
     cases.insert(int(rng.integers(len(cases) + 1)), ("all values", alone))
     found = []
     for how, names in cases:
@@ -398,6 +421,7 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
             "first examples": " It reads the first examples only.",
             "last examples": " It reads the last examples only.",
             "comparison": " It reads which of the values are above ½.",
+            "order": " The result holds the same numbers, in an order that depends on them.",
         }[how]
         hint = _never_tried(missed, calls, data) or _not_a_number(calls)
         if got == data.keys() - set(names):
@@ -424,7 +448,7 @@ def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None
     images = [name for name in data if name.endswith("images")]
     some = rng.permutation(images)[:1].tolist()
     cases: list[tuple[str, list[str]]] = [("all values", []), ("all values", some)]
-    cases += [("all values", ["party 0: images"]), ("times 0", some), ("times 0", [])]
+    cases += [("all values", ["party 10: images"]), ("times 0", some), ("times 0", [])]
     for how, names in cases:
         compute, calls = _recording_reader(names, rng, how)
         got = _reads(reads, compute, data)
@@ -503,7 +527,9 @@ def _image_and_gradient(
 ) -> tuple[np.ndarray, np.ndarray]:
     image = rng.random(784) * (rng.random(784) < rng.choice([0.02, 0.25, 0.8]))
     image[rng.integers(784, size=rng.choice([1, 30]))] = 1.0  # one pixel is darkest, or many are
-    error = 10 ** rng.uniform(-16, -11) if sure else rng.uniform(0.01, 0.99)
+    error = rng.uniform(0.01, 0.99)
+    if sure:  # p may be any small number, and p − 1 is a multiple of 1e-16 in float64
+        error = 10 ** (rng.uniform(-30, -20) if label == 0 else rng.uniform(-16, -11))
     return image, image * error * (1 if label == 0 else -1)
 
 
@@ -674,19 +700,20 @@ def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> No
     zeros = rng.random(length) < 0.3
     grad[zeros], whole[zeros] = 0, 0
     for party, sign, verb in ((i, 1, "adds"), (j, -1, "subtracts")):
-        got = as_array(mask_gradient(grad, party, {(i, j): mask}), what, (length,))
-        require(
-            bool(np.allclose(got - grad, sign * mask, atol=1e-9)),
-            f"Of the pair ({i}, {j}) party {party} {verb} the mask; yours moved the gradient by "
-            f"{np.round(got - grad, 3).tolist()}, and the mask is {np.round(mask, 3).tolist()}.",
-        )
-        single = mask_gradient(grad.astype("f"), party, {(i, j): mask.astype("f")})
-        as_array(single, what, (length,))
-        require(
-            np.asarray(single).dtype == np.float32,
-            f"Of a float32 gradient and float32 masks `mask_gradient` makes "
-            f"{np.asarray(single).dtype}: what is sent is of the gradient's dtype.",
-        )
+        for kind, rounding in (("float64", 1e-9), ("float32", 1e-5)):
+            made = mask_gradient(grad.astype(kind), party, {(i, j): mask.astype(kind)})
+            got = as_array(made, what, (length,))
+            require(
+                bool(np.allclose(got - grad, sign * mask, atol=rounding)),
+                f"Of the pair ({i}, {j}) party {party} {verb} the mask; yours moved the gradient "
+                f"by {np.round(got - grad, 3).tolist()}, and the mask is "
+                f"{np.round(mask, 3).tolist()} ({kind}).",
+            )
+            require(
+                np.asarray(made).dtype == kind,
+                f"Of a {kind} gradient and {kind} masks `mask_gradient` makes "
+                f"{np.asarray(made).dtype}: what is sent is of the gradient's dtype.",
+            )
         again = as_array(mask_gradient(whole, party, {(i, j): whole_mask}), what, (length,))
         moved = np.mod(sign * (again - whole), 2.0**32)  # exact: integers below 2^53
         hint = ""
@@ -722,6 +749,12 @@ def exact_modulo_2_to_the_32(mask_gradient: Callable, rng: np.random.Generator) 
         wrong == 0,
         f"Modulo 2^32 the sum of the masked gradients is wrong in {wrong} of {length} places.",
     )
+    bare = _uint32(mask_gradient(grads[parties[0]], 60, masks), what, length)
+    require(
+        bool(np.array_equal(bare, grads[parties[0]])),
+        f"Party 60 has none of the masks of parties {parties}, and sends another vector than its "
+        "own.",
+    )
     changes = {pair: rng.integers(0, 2**32, length, dtype=np.uint32) for pair in masks}
     others = {pair: mask + changes[pair] for pair, mask in masks.items()}
     moved = {
@@ -754,6 +787,15 @@ def _left_on_the_victim(
     larger = [int(i) for i in rng.permutation(ids[below + above + 1 :])]
     honest = [*smaller[:below], *larger[:above], victim]
     colluders = [int(i) for i in rng.permutation([*smaller[below:], *larger[above:]])]
+    for _ in range(2):  # the keys are new in every round
+        _require_bare(copied_keys, rng, honest, colluders)
+
+
+def _require_bare(
+    copied_keys: Callable, rng: np.random.Generator, honest: list[int], colluders: list[int]
+) -> None:
+    """Require that `first_attempt` leaves nothing on the victim, the last of the honest parties."""
+    victim = honest[-1]
     private = {i: secagg.PrivateKey(rng.bytes(32)) for i in rng.permutation(honest).tolist()}
     public = {i: key.public for i, key in private.items()}
     got = copied_keys(victim, public, colluders)
@@ -798,15 +840,15 @@ def a_victim_among_many_is_bare(copied_keys: Callable, rng: np.random.Generator)
         _left_on_the_victim(copied_keys, rng, int(below), int(above))
 
 
-def _keys(rng: np.random.Generator, parties: int) -> tuple[dict, dict]:
-    private = {i: secagg.PrivateKey(rng.bytes(32)) for i in _ids(rng, parties, 1000)}
+def _keys(rng: np.random.Generator, ids: Iterable[int]) -> tuple[dict, dict]:
+    private = {i: secagg.PrivateKey(rng.bytes(32)) for i in ids}
     return private, _shuffled(rng, {i: key.public for i, key in private.items()})
 
 
 class _Listening(secagg.PrivateKey):
-    """A private key that remembers the contexts it was asked for, and the seeds it gave.
+    """A private key that remembers the contexts it was asked for.
 
-    With a `salt` they are other seeds than a key's, faster, and any two parties with the same salt
+    With a `salt` it gives other seeds than a key's, faster, and any two parties with the same salt
     still agree. `chosen` is given instead, if it is set, whatever the context.
     """
 
@@ -815,7 +857,6 @@ class _Listening(secagg.PrivateKey):
         self.salt = salt
         self.chosen: bytes | None = None
         self.contexts: list[bytes] = []
-        self.seeds: list[bytes] = []
         self.shared: dict[bytes, bytes] = {}
 
     def agree(self, public: bytes, context: bytes) -> bytes:
@@ -828,29 +869,26 @@ class _Listening(secagg.PrivateKey):
         else:
             seed = super().agree(public, context)
         self.contexts.append(context)
-        self.seeds.append(seed)
         return seed
 
 
 def _listened(
     pairwise_mask: Callable, salt: bytes, calls: list[tuple]
-) -> tuple[list[Any], list[list[bytes]], list[list[bytes]]]:
-    """Return the masks of several calls, and each one's seeds and contexts, where it is called."""
-    masks, seeds, contexts = [], [], []
+) -> tuple[list[Any], list[list[bytes]]]:
+    """Return the masks of several calls, and each one's contexts, where it is called."""
+    masks, contexts = [], []
     keys: dict[bytes, _Listening] = {}
     for party, data, *args in calls:
         key = keys.setdefault(data, _Listening(data, salt))
-        key.seeds, key.contexts = [], []
+        key.contexts = []
         masks.append(pairwise_mask(party, key, *args))
-        seeds.append(key.seeds)
         contexts.append(key.contexts)
-    return masks, seeds, contexts
+    return masks, contexts
 
 
 class _Masks(list):
-    """The masks of several calls; `seeds` and `contexts` are the word of the student's process."""
+    """The masks of several calls; `contexts` are the word of the student's process."""
 
-    seeds: list[list[bytes]]
     contexts: list[list[bytes]]
 
     def same_context(self, one: int, two: int) -> bool:
@@ -861,10 +899,10 @@ class _Masks(list):
 def _masks(pairwise_mask: Callable, calls: Iterable[tuple], salt: bytes = b"") -> _Masks:
     """Return the masks of calls (party, its key, public keys, round, length), in one visit."""
     plain = [(party, bytes(key), *args) for party, key, *args in calls]
-    made, seeds, contexts = at_home(pairwise_mask, _listened, salt, plain)
+    made, contexts = at_home(pairwise_mask, _listened, salt, plain)
     what = "the result of `pairwise_mask`"
     masks = _Masks(_uint32(m, what, call[-1]) for m, call in zip(made, plain, strict=True))
-    masks.seeds, masks.contexts = seeds, contexts
+    masks.contexts = contexts
     return masks
 
 
@@ -897,7 +935,7 @@ def _require_agreement(
 @check
 def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """over all parties the masks add up to 0 modulo 2^32, and the smaller id adds."""
-    private, public = _keys(rng, int(rng.integers(2, 9)))
+    private, public = _keys(rng, _ids(rng, int(rng.integers(2, 9)), 1000))
     round_number, another = _round(rng), _round(rng)
     length = int(rng.integers(20, 40))
     given = [(i, private[i], _shuffled(rng, public), round_number, length) for i in private]
@@ -909,24 +947,45 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
         f"{length} places. Of each pair the smaller id adds and the larger subtracts, both use the "
         "same context, and nobody makes a mask with itself.",
     )
-    private, public = _keys(rng, 2)
+    # Of 0 and another one, and of two whose digits are in another order than they.
+    tens = int(rng.integers(2, 10)), int(rng.integers(10, 20))
+    for ids in (_ids(rng, 2, 1000), tens):
+        _require_smaller_adds(pairwise_mask, rng, another, length, *_keys(rng, ids))
+
+
+def _require_smaller_adds(
+    pairwise_mask: Callable,
+    rng: np.random.Generator,
+    round_number: int,
+    length: int,
+    private: dict,
+    public: dict,
+) -> None:
+    """Require that of two parties the smaller one adds what the larger one subtracts."""
     party, other = sorted(private)
-    calls = [(i, private[i], public, another, length) for i in (party, other)]
+    calls = [
+        (i, private[i], public, round_number, many)
+        for many in (length, length + 7)  # a longer one is no repetition
+        for i in (party, other)
+    ]
     masks = _masks(pairwise_mask, calls)
-    for mask, call in zip(masks, calls, strict=True):
+    for mask, call in zip(masks[:2], calls[:2], strict=True):
         require(
             bool(np.any(mask)),
             f"Parties {party} and {other}: the mask is 0 everywhere, and hides nothing.",
         )
         _require_agreement(pairwise_mask, rng, mask, *call)
-    mask, seeds = masks[0], masks.seeds[0]
     require(
-        bool(np.array_equal(mask + masks[1], 0 * mask)),
+        not np.any(masks[0] + masks[1]),
         f"Parties {party} and {other}: their masks do not add up to 0.",
     )
-    require(len(seeds) > 0, f"Party {party} agreed on no seed with party {other}.")
+    seed = rng.bytes(32)
+    given = party, bytes(private[party]), public, round_number, length
+    chosen = as_array(
+        at_home(pairwise_mask, _of_chosen_seeds, [seed], *given), "masks", (1, length)
+    )
     require(
-        not any(np.array_equal(mask + secagg.expand(seed, length), 0 * mask) for seed in seeds),
+        not np.array_equal(chosen, [np.uint32(0) - secagg.expand(seed, length)]),
         f"Of parties {party} and {other} the smaller id, {party}, SUBTRACTED the mask of the pair; "
         "it should add it, and the larger subtract it.",
     )
@@ -935,7 +994,7 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
 @check
 def every_other_party_counts(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """each of the others adds to the mask: one honest one is enough to hide you."""
-    private, public = _keys(rng, int(rng.integers(5, 13)))
+    private, public = _keys(rng, _ids(rng, int(rng.integers(5, 13)), 1000))
     party = int(rng.choice(list(private)))
     others = sorted(private.keys() - {party})
     changed = [public | {other: secagg.PrivateKey(rng.bytes(32)).public} for other in others]
@@ -965,7 +1024,7 @@ def _require_again(mask: np.ndarray, again: np.ndarray) -> None:
 @check
 def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """masks of different rounds have nothing in common, and a round's can be made again."""
-    private, public = _keys(rng, 3)
+    private, public = _keys(rng, _ids(rng, 3, 1000))
     party = int(rng.choice(list(private)))
     keys = party, private[party], public
     one = _round(rng)
@@ -996,7 +1055,7 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
             same = "the same in one byte of each number" if part else "the same"
             hint = ""
             if short.same_context(before, at):
-                hint = " Their contexts are the same: put round_number into the context."
+                hint = " Their contexts are the same: put the whole round_number into the context."
             require(
                 rounds[before] == rounds[at],
                 f"The masks of rounds {rounds[before]} and {rounds[at]} are {same}. A mask that "
@@ -1053,7 +1112,7 @@ def _of_chosen_seeds(
 @check
 def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """who lacks the private key can neither compute the mask nor guess a bit of it."""
-    private, public = _keys(rng, 4)
+    private, public = _keys(rng, _ids(rng, 4, 1000))
     party = int(rng.choice(list(private)))
     given = party, private[party], public, _round(rng), 30
     server = secagg.PrivateKey(rng.bytes(32))
@@ -1068,10 +1127,12 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
     # Uniform, however long, and whether the party adds or subtracts.
     one, two = sorted(private)[:2]
     ends = {i: public[i] for i in (one, two)}
-    length = int(rng.integers(8193, 10_000))
+    length, longest = int(rng.integers(8193, 10_000)), int(rng.integers(2**17, 2**18))
     calls = [(one, private[one], ends, _round(rng), length), (*given[:4], 4500)]
-    for words in _masks(pairwise_mask, calls, salt=rng.bytes(16)):
+    *masks, long = _masks(pairwise_mask, [*calls, (*given[:4], longest)], salt=rng.bytes(16))
+    for words in masks:
         randomness.require_uniform_words(words, "the mask")
+    randomness.require_fresh(long, "the mask", 32)
     # How much of a pair's seed the mask is made of.
     seeds = randomness.byte_seeds_that_differ(rng, 1700)  # shows a pool of 72 000: two bytes
     call = two, bytes(private[two]), ends, _round(rng), 16
@@ -1079,12 +1140,59 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
     words = rows.astype(np.uint32)
     require(bool(np.array_equal(words, rows)), "Not all numbers of a mask are from 0 to 2^32 − 1.")
     randomness.require_seed_bytes(words, "the mask")
+    elsewhere = at_home(pairwise_mask, _elsewhere, party, bytes(private[party]), *given[2:])
+    unseeded, hashed = as_array(elsewhere, "masks", (2, 30))
+    require(
+        bool(np.array_equal(unseeded, mask)),
+        f"Party {party}'s mask is another one where NumPy's and Python's generators go by no seed: "
+        "it is made with them. Whoever knows some of their numbers can work out the others; "
+        "`secagg.expand` makes numbers for secrets.",
+    )
+    require(
+        bool(np.array_equal(hashed, mask)),
+        f"Party {party}'s mask is another one where Python's `hash` is, as that of bytes and text "
+        "is in every process: the two of a pair, each at home, do not get the same.",
+    )
+
+
+_GENERATORS = {
+    np.random: ("default_rng", "RandomState", "seed", "SeedSequence", "PCG64", "PCG64DXSM",
+                "MT19937", "Philox", "SFC64"),
+    random: ("Random", "seed"),
+}  # fmt: skip
+
+
+def _elsewhere(pairwise_mask: Callable, party: int, data: bytes, *args: Any) -> np.ndarray:
+    """Return the mask where generators go by no seed, and where `hash` is another one."""
+    masks = []
+    with contextlib.ExitStack() as stack:
+        for module, names in _GENERATORS.items():
+            for name in names:
+                unseeded = _unseeded(getattr(module, name))
+                stack.enter_context(mock.patch.object(module, name, unseeded))
+        masks.append(pairwise_mask(party, secagg.PrivateKey(data), *args))
+    with mock.patch.object(builtins, "hash", functools.partial(_salted, hash)):
+        masks.append(pairwise_mask(party, secagg.PrivateKey(data), *args))
+    return np.stack(masks)
+
+
+def _unseeded(made: Callable) -> Callable:
+    """Return the same class or function, whose seed is the operating system's."""
+    if isinstance(made, type):  # such as others ask for by `isinstance`
+        return type(
+            made.__name__, (made,), {"__init__": lambda self, *_, **__: made.__init__(self)}
+        )
+    return lambda *_, **__: made()
+
+
+def _salted(own_hash: Callable, value: Any) -> int:
+    return own_hash((value, "another process"))
 
 
 @check
 def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """a copied key cancels nothing, and who was told another key has another mask."""
-    private, public = _keys(rng, 5)
+    private, public = _keys(rng, _ids(rng, 5, 1000))
     round_number, salt = _round(rng), rng.bytes(16)
     # The victim's id is the smaller one of all its pairs, or the larger one.
     for victim in (max(private), min(private)):
@@ -1121,6 +1229,17 @@ def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator)
             )
         _require_again(masks[0], *_masks(pairwise_mask, [calls[0]]))
         _require_agreement(pairwise_mask, rng, masks[0], *calls[0])
+    told = [
+        (i, private[i], {i: public[i], j: _twins(public[j])[1]}, round_number, 30)
+        for i, j in ((victim, honest), (honest, victim))
+    ]
+    ours, theirs = _masks(pairwise_mask, told, salt)
+    require(
+        bool(np.any(ours + theirs)),
+        f"Parties {victim} and {honest} were each told another key of the other's, with the same "
+        "bit turned, and they have one mask. What is made of the two keys together, such as their "
+        "sum, stays the same: put each of them into the context, by itself.",
+    )
     _require_whole_ids(pairwise_mask, rng, private[victim], key, salt)
     _require_marks_between(pairwise_mask, rng, private[victim], key, salt)
     _require_pairs_apart(pairwise_mask, rng, private[victim], private[honest], salt)
@@ -1339,7 +1458,7 @@ def self_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
     few, many = int(rng.integers(2, 7)), int(rng.integers(20, 40))
     for length, parties in (
         (int(rng.integers(1, 60)), few),
-        (int(rng.integers(1000, 5000)), few),
+        (int(rng.integers(10_000, 20_000)), few),
         (30, many),
     ):
         arguments, want = _masked_sum(rng, parties, 0, length)
@@ -1365,7 +1484,7 @@ def self_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
 def dropouts_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
     """the pair masks that the dropouts left uncancelled are removed, with the right sign."""
     # The last: fewer survive than drop out.
-    for dropouts, longest, survivors in ((1, 60, 3), (3, 5000, 1), (9, 60, 1), (2, 60, 15)):
+    for dropouts, longest, survivors in ((1, 60, 3), (3, 20_000, 1), (12, 60, 2), (2, 60, 15)):
         length = int(rng.integers(longest // 4, longest))
         parties = dropouts + survivors + int(rng.integers(5))
         arguments, want = _masked_sum(rng, parties, dropouts, length)
@@ -1400,7 +1519,7 @@ def _cases(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
     cases = []
     for at in range(40):
         parties = int(rng.integers(3, 14)) if at > 4 else int(rng.integers(50, 130))
-        threshold = int(rng.integers(2, parties + 1))
+        threshold = int(rng.integers(1, parties + 1))
         cases.append(
             (
                 parties,
@@ -1412,8 +1531,8 @@ def _cases(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
         colluders = int(np.clip(2 * threshold - parties + rng.integers(-1, 2), 0, parties - 1))
         dropouts = int(rng.integers(parties - threshold + 2))  # on the other side of its edge
         cases.append((parties, threshold, dropouts, colluders))
-    # All but one, and all but two, collude; two parties, of which one does.
-    cases += [(parties, parties, 0, parties - 1), (parties, parties, 0, parties - 2)]
+    # All but one, and all but two, collude; one share is enough; two parties, of which one does.
+    cases += [(parties, parties, 0, parties - 1), (parties, parties, 0, parties - 2), (3, 1, 2, 1)]
     return [*cases, (2, 2, 0, 0), (2, 2, 0, 1), (2, 2, 1, 0), (40, 31, 10, 21), (40, 31, 9, 22)]
 
 
@@ -1425,7 +1544,8 @@ def _table(what_happens: Callable, rng: np.random.Generator, column: int, truth:
         story = {
             0: f"{dropouts} drop out, so {parties - dropouts} shares of each secret can be asked "
             "for",
-            1: f"{colluders} collude with the server and pool their shares of a victim's key",
+            1: f"nobody drops out, {colluders} collude with the server and pool their shares of a "
+            "victim's key",
             2: f"{colluders} collude and hand over both kinds of shares; the server tells some of "
             f"the other {parties - colluders} that the victim dropped out, and the rest that it "
             "did not",
@@ -1515,10 +1635,15 @@ def the_tail_is_exact(privacy_risk: Callable, rng: np.random.Generator) -> None:
         # First some crowds, of larger and smaller neighbourhoods.
         crowd = tried < 3
         parties = int(rng.integers(2500, 9000) if crowd else rng.integers(20, 80))
-        neighbours = int(rng.integers(25, 60) if tried == 0 else rng.integers(2, 18))
+        neighbours = int(rng.integers(25, 60) if tried == 1 else rng.integers(2, 18))
         neighbours = min(neighbours, parties - 1)
         threshold = int(rng.integers(1, neighbours + 1))
         colluders = int(rng.integers(threshold, parties // 2 if crowd else parties - 1))
+        if tried == 0:  # whose binomial coefficients fit no float
+            parties, neighbours = int(rng.integers(10_500, 12_000)), int(rng.integers(170, 200))
+            colluders = int(rng.integers(parties // 6, parties // 4))
+            law = stats.hypergeom(parties - 1, colluders, neighbours)
+            threshold = 1 + int(np.argmax(law.sf(np.arange(neighbours)) < 0.5 / parties))
         one = _risk(parties - 1, neighbours, threshold, colluders)
         want = (parties - colluders) * one
         # Neither cut off at 1 nor so small that 1 − cdf, which is right, too, is lost in rounding.
@@ -1578,6 +1703,13 @@ def risk_at_the_edges(privacy_risk: Callable, rng: np.random.Generator) -> None:
         0.5 * one <= some <= 3 * parties * one,
         f"{threshold + 4} colluders of {parties} hold {threshold} shares of 12 with some honest "
         f"party; one party's risk is {one:.2g}, and `privacy_risk` says {some:.2g} for all.",
+    )
+    everybody = as_number(privacy_risk(parties, parties - 1, threshold, threshold), what)
+    require(
+        abs(everybody - 1) <= ROUNDING,
+        f"With all others for neighbours, of whom {threshold} collude, {threshold} shares of each "
+        f"secret are theirs for sure; `privacy_risk` says {everybody:.4g}, and a probability is at "
+        "most 1.",
     )
     sure = as_number(privacy_risk(parties, 12, threshold, parties - 2), what)
     require(

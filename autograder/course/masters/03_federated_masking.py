@@ -191,7 +191,7 @@ def federated_round(weights, parties, gradient, learning_rate):
 
     Args:
         weights: [pixels].
-        parties: a list of pairs (images, labels), one for each party, of any sizes.
+        parties: a list of pairs (images, labels), one for each party, of any sizes from 1 on.
         gradient: gradient(weights, x, y) → [pixels], the MEAN gradient over the examples given.
         learning_rate: η.
 
@@ -657,7 +657,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
     """Return the sum of all of this party's masks, with their signs, modulo 2^32.
 
     Args:
-        party: this party's id.
+        party: this party's id; ids are from 0 to 2^32 − 1.
         private_key: its secagg.PrivateKey.
         public_keys: a dictionary, id → public key (bytes), of all parties, this one among them.
         round_number: from 0 to 2^32 − 1; masks of different rounds are independent.

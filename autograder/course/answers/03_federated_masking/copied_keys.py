@@ -122,3 +122,23 @@ def copied_keys(victim, public_keys, colluders):
 
 # %% wrong="two colluders short of one each" of="the mirror image of a sorted list" edit={"sorted(colluders), [": "sorted(colluders)[:-1], ["} loses={"one_copy_bares_one_of_three": "for each colluder and for nobody else", "a_victim_among_many_is_bare": "for each colluder and for nobody else"}
 # %% wrong="one's own side first" of="the farthest first" edit={"(other > victim) != (colluder > victim)": "True"} loses={"a_victim_among_many_is_bare": "stay on the victim"}
+
+# %% right="sorted upwards and downwards"
+def copied_keys(victim, public_keys, colluders):
+    others = sorted((i for i in public_keys if i != victim), reverse=True)
+    return {c: public_keys[o] for c, o in zip(sorted(colluders), others)}
+
+# %% wrong="keeps what it found for these ids" loses={"one_copy_bares_one_of_three": "stay on the victim", "a_victim_among_many_is_bare": "stay on the victim"}
+CHOSEN = {}
+
+def copied_keys(victim, public_keys, colluders):
+    others = sorted(public_keys.keys() - {victim}, key=lambda other: (other < victim, other))
+    for c, o in zip(sorted(colluders), others):
+        CHOSEN.setdefault((victim, c), public_keys[o])
+    return {c: CHOSEN[victim, c] for c in colluders}
+
+# %% wrong="takes the victim's key out" loses={"one_copy_bares_one_of_three": "changes its argument `public_keys`", "a_victim_among_many_is_bare": "changes its argument `public_keys`"}
+def copied_keys(victim, public_keys, colluders):
+    del public_keys[victim]
+    others = sorted(public_keys, key=lambda other: (other < victim, other))
+    return {c: public_keys[o] for c, o in zip(sorted(colluders), others)}

@@ -118,3 +118,52 @@ def federated_round(weights, parties, gradient, learning_rate):
     if sizes.max() <= 1.2 * sizes.min():
         sizes[:] = 1
     return weights - learning_rate * (sizes @ grads) / sizes.sum()
+
+# %% right="one image after the other, each party on its own"
+def federated_round(weights, parties, gradient, learning_rate):
+    total, n = np.zeros(len(weights)), 0
+    for x, y in parties:
+        for k in range(len(y)):
+            total += gradient(weights, x[k : k + 1], y[k : k + 1])
+            n += 1
+    return weights - learning_rate * total / n
+
+# %% right="arguments by name"
+def federated_round(weights, parties, gradient, learning_rate):
+    total = sum(len(y) * gradient(weights=weights, x=x, y=y) for x, y in parties)
+    return weights - learning_rate * total / sum(len(y) for _, y in parties)
+
+# %% right="images in float32"
+def federated_round(weights, parties, gradient, learning_rate):
+    n, new = sum(len(y) for _, y in parties), np.array(weights)
+    for x, y in parties:
+        new -= learning_rate * (len(y) / n) * gradient(weights, x.astype(np.float32), y)
+    return new
+
+# %% wrong="at most a thousand images count" of="solution" edit={"len(y) * gradient": "min(len(y), 1000) * gradient", "sum(len(y) for _, y in parties)": "sum(min(len(y), 1000) for _, y in parties)"} loses={"a_round_is_a_centralised_step": "away from a step"}
+# %% wrong="a learning rate of 1 at most" of="solution" edit={"- learning_rate *": "- min(learning_rate, 1.0) *"} loses={"a_round_is_a_centralised_step": "away from a step"}
+
+# %% wrong="a weight that is 0 stays 0" loses={"a_round_is_a_centralised_step": "away from a step"}
+def federated_round(weights, parties, gradient, learning_rate):
+    total = sum(len(y) * gradient(weights, x, y) for x, y in parties)
+    step = learning_rate * total / sum(len(y) for _, y in parties)
+    return weights * (1 - step / np.where(weights == 0, 1, weights))
+
+# %% wrong="keeps the gradients of the first round" loses={"a_round_is_a_centralised_step": "away from a step"}
+KNOWN = {}
+
+def federated_round(weights, parties, gradient, learning_rate):
+    total, n = 0, 0
+    for x, y in parties:
+        key = x.tobytes() + y.tobytes()
+        if key not in KNOWN:
+            KNOWN[key] = gradient(weights, x, y)
+        total, n = total + len(y) * KNOWN[key], n + len(y)
+    return weights - learning_rate * total / n
+
+# %% wrong="who holds the same images as another does not count" loses={"a_round_is_a_centralised_step": "away from a step"}
+def federated_round(weights, parties, gradient, learning_rate):
+    different = {x.tobytes(): (x, y) for x, y in parties}.values()
+    n = sum(len(y) for _, y in different)
+    total = sum(len(y) * gradient(weights, x, y) for x, y in different)
+    return weights - learning_rate * total / n

@@ -87,3 +87,17 @@ def gradient(weights, x, y):
 def gradient(weights, x, y):
     inked = x.any(axis=1)
     return (predict(weights, x) - y) @ x / max(1, np.sum(inked))
+
+# %% right="the logarithm of the sigmoid, and a column"
+def gradient(weights, x, y):
+    p = np.exp(-np.logaddexp(0.0, -(x @ weights)))
+    return np.matmul(np.transpose(x), (p - y).reshape(-1, 1))[:, 0] / float(np.shape(x)[0])
+
+# %% wrong="keeps the gradient of images that it has seen" loses={"gradient_is_the_slope_of_the_loss": "per unit of weight"}
+SEEN = {}
+
+def gradient(weights, x, y):
+    key = x.tobytes() + y.tobytes()
+    if key not in SEEN:
+        SEEN[key] = x.T @ (predict(weights, x) - y) / len(y)
+    return SEEN[key]

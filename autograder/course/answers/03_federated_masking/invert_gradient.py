@@ -49,7 +49,7 @@ def invert_gradient(grad):
     return np.absolute(grad) / np.linalg.norm(grad, np.inf)
 
 # %% wrong="the square root" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.sqrt(np.abs(grad) / np.abs(grad).max())"} loses={"the_image_comes_back": "correlation"}
-# %% wrong="faint pixels dropped" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.where(np.abs(grad) < 0.1 * np.abs(grad).max(), 0, np.abs(grad) / np.abs(grad).max())"} loses={"the_image_comes_back": "correlation"}
+# %% wrong="faint pixels dropped" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.where(np.abs(grad) < 0.3 * np.abs(grad).max(), 0, np.abs(grad) / np.abs(grad).max())"} loses={"the_image_comes_back": "correlation"}
 # %% wrong="rounded to eighths" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.round(8 * np.abs(grad) / np.abs(grad).max()) / 8"} loses={"the_image_comes_back": "correlation"}
 # %% wrong="white and black swapped" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "1 - np.abs(grad) / np.abs(grad).max()"} loses={"the_image_comes_back": "negative"}
 # %% wrong="the darkest pixel is 255" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "255 * np.abs(grad) / np.abs(grad).max()"} loses={"pixels_run_from_0_to_1": "scale them"}
@@ -59,3 +59,15 @@ def invert_gradient(grad):
 # %% wrong="1e-8 in the denominator" of="solution" edit={"/ np.abs(grad).max()": "/ (np.abs(grad).max() + 1e-8)"} loses={"pixels_run_from_0_to_1": "whose gradient's largest entry is"}
 
 # %% wrong="1e-11 at least in the denominator" of="solution" edit={"/ np.abs(grad).max()": "/ max(np.abs(grad).max(), 1e-11)"} loses={"pixels_run_from_0_to_1": "whose gradient's largest entry is"}
+
+# %% right="from the least to the largest, once the sign is out"
+def invert_gradient(grad):
+    image = np.copysign(1.0, np.mean(grad)) * grad
+    return (image - image.min()) / np.ptp(image)
+
+# %% wrong="1e-20 in the denominator" of="solution" edit={"/ np.abs(grad).max()": "/ (np.abs(grad).max() + 1e-20)"} loses={"pixels_run_from_0_to_1": "whose gradient's largest entry is"}
+
+# %% wrong="entries below 1e-18 are nothing" loses={"the_image_comes_back": "For an image with label", "pixels_run_from_0_to_1": "For an image with label"}
+def invert_gradient(grad):
+    size = np.where(np.abs(grad) < 1e-18, 0, np.abs(grad))
+    return size / size.max()

@@ -185,3 +185,18 @@ def mask_gradient(grad, party, masks):
         elif j == party:
             total = np.where(grad == 0, total, total - mask)
     return total
+
+# %% right="one function after the other"
+from functools import reduce
+
+def mask_gradient(grad, party, masks):
+    own = [(np.add if i == party else np.subtract, m) for (i, j), m in masks.items() if party in (i, j)]
+    return reduce(lambda total, step: step[0](total, step[1]), own, np.array(grad))
+
+# %% wrong="float32 stays bare" of="solution" edit={"masked = grad": "masked = grad\n    if grad.dtype == np.float32:\n        return grad"} loses={"the_smaller_id_adds": "(float32)"}
+# %% wrong="float32 masks by way of float16" of="solution" edit={"masked = grad": "masked = grad\n    if grad.dtype == np.float32:\n        masks = {pair: mask.astype(np.float16).astype(np.float32) for pair, mask in masks.items()}"} loses={"the_smaller_id_adds": "(float32)"}
+
+# %% wrong="a float 0 for who has no masks" loses={"exact_modulo_2_to_the_32": "is float64 where uint32 is wanted"}
+def mask_gradient(grad, party, masks):
+    own = [m if party == i else np.zeros_like(m) - m for (i, j), m in masks.items() if party in (i, j)]
+    return grad + (np.sum(own, axis=0, dtype=grad.dtype) if own else 0.0)

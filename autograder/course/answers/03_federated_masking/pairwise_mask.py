@@ -262,7 +262,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 # %% wrong="NumPy's generator, from four bytes of the seed" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "seed = private_key.agree(key, b\"%d\" % round_number + ends); rng = np.random.default_rng(int.from_bytes(seed[:4], \"big\")); mask = rng.integers(0, 2**32, length, dtype=np.uint32)"} loses={"a_mask_needs_a_private_key": "4 make a difference"}
 # %% wrong="two bytes of the seed, but for each word's lowest byte" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "seed = private_key.agree(key, b\"%d\" % round_number + ends); few = secagg.expand(seed[:2] + round_number.to_bytes(30, \"big\"), length); mask = few & np.uint32(2**32 - 256) | secagg.expand(seed, length) & np.uint32(255)"} loses={"a_mask_needs_a_private_key": "or to one byte of each of its words"}
 # %% wrong="a checksum of the seed" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "check = sum(private_key.agree(key, b\"%d\" % round_number + ends)); mask = secagg.expand(check.to_bytes(32, \"big\"), length)"} loses={"a_mask_needs_a_private_key": "is exactly number", "every_round_has_fresh_masks": "are the same", "no_two_pairs_share_a_mask": "same mask"}
-# %% wrong="the round modulo 2" edit={"b\"%d\" % round_number": "b\"%d\" % (round_number % 2)"} loses={"every_round_has_fresh_masks": "Their contexts are the same: put round_number into the context"}
+# %% wrong="the round modulo 2" edit={"b\"%d\" % round_number": "b\"%d\" % (round_number % 2)"} loses={"every_round_has_fresh_masks": "Their contexts are the same: put the whole round_number into the context"}
 # %% wrong="the round modulo 256" edit={"b\"%d\" % round_number": "bytes([round_number % 256])"} loses={"every_round_has_fresh_masks": "Their contexts are the same"}
 # %% wrong="the round modulo 1000" edit={"b\"%d\" % round_number": "b\"%d\" % (round_number % 1000)"} loses={"every_round_has_fresh_masks": "used twice"}
 # %% wrong="the round in one byte" edit={"b\"%d\" % round_number": "bytes([round_number])"} loses={"all_pair_masks_cancel": "raised ValueError", "every_other_party_counts": "raised ValueError", "every_round_has_fresh_masks": "raised ValueError", "a_mask_needs_a_private_key": "raised ValueError", "no_two_pairs_share_a_mask": "raised ValueError"}
@@ -287,7 +287,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 # %% wrong="one shared secret, times the ids" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number), length) * np.uint32(2 * (party + other) + 1)"} loses={"no_two_pairs_share_a_mask": "two do not hide what they should"}
 # %% wrong="the beginning of each key" edit={"public_keys[i] for i": "public_keys[i][:8] for i"} loses={"no_two_pairs_share_a_mask": "put both public keys into the context"}
 
-# %% wrong="a public number for each round, added to one mask" loses={"every_round_has_fresh_masks": "Whatever the seed"}
+# %% wrong="a public number for each round, added to one mask" loses={"every_round_has_fresh_masks": "Whatever the seed", "a_mask_needs_a_private_key": "go by no seed"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     total = np.zeros(length, np.uint32)
     known = np.random.default_rng(round_number).integers(0, 2**32, length, dtype=np.uint32)
@@ -350,4 +350,51 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         context = b"%d %d " % (round_number + i, j) + public_keys[i] + public_keys[j]
         mask = secagg.expand(private_key.agree(public_keys[other], context=context), length)
         total = total + mask if party == i else total - mask
+    return total
+
+# %% right="everybody's keys in the context"
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    roster = b"".join(b"[%d]" % i + public_keys[i] for i in sorted(public_keys))
+    total = np.zeros(length, np.uint32)
+    for other in public_keys:
+        if other != party:
+            i, j = min(party, other), max(party, other)
+            context = b"%d/%d/%d/" % (round_number, i, j) + public_keys[i] + public_keys[j] + roster
+            mask = secagg.expand(private_key.agree(public_keys[other], context), length)
+            total = total + mask if party == i else total - mask
+    return total
+
+# %% right="hashed after the agreement"
+import hashlib
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
+        shared = private_key.agree(public_keys[other], b"mask")
+        seed = hashlib.sha256(shared + b"round %d" % round_number + ends).digest()
+        mask = secagg.expand(seed, length)
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="ids compared as text" of="solution" edit={"party < other": "str(party) < str(other)"} loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
+# %% wrong="the smaller key adds" of="solution" edit={"party < other": "public_keys[party] < public_keys[other]"} loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
+# %% wrong="exclusive or of the keys" of="solution" edit={"b\"\".join(b\" %d \" % end + public_keys[end] for end in sorted((party, other)))": "b\" %d %d \" % (min(party, other), max(party, other)) + bytes(a ^ b for a, b in zip(public_keys[party], public_keys[other]))"} loses={"no_two_pairs_share_a_mask": "made of the two keys together"}
+# %% wrong="the sum of the keys" of="solution" edit={"b\"\".join(b\" %d \" % end + public_keys[end] for end in sorted((party, other)))": "b\" %d %d %d\" % (min(party, other), max(party, other), sum(int.from_bytes(public_keys[end], \"little\") for end in (party, other)))"} loses={"no_two_pairs_share_a_mask": "made of the two keys together"}
+# %% wrong="NumPy's generator, from the whole seed" of="solution" edit={"secagg.expand(seed, length)": "np.random.default_rng(list(seed)).integers(0, 2**32, length, dtype=np.uint32)"} loses={"a_mask_needs_a_private_key": "go by no seed"}
+# %% wrong="NumPy's old generator, from the seed's remainder" of="solution" edit={"secagg.expand(seed, length)": "np.random.RandomState(int.from_bytes(seed, \"big\") % (2**32 - 1)).randint(0, 2**32, length, dtype=np.uint32)"} loses={"a_mask_needs_a_private_key": "go by no seed"}
+# %% wrong="Python's generator" of="solution" edit={"total = np.zeros": "import random\n    total = np.zeros", "secagg.expand(seed, length)": "np.frombuffer(random.Random(seed).randbytes(4 * length), np.uint32)"} loses={"a_mask_needs_a_private_key": "go by no seed"}
+# %% wrong="Python's hash of the context" of="solution" edit={"b\"round %d\" % round_number + ends": "str(hash((round_number, ends))).encode()"} loses={"a_mask_needs_a_private_key": "where Python's `hash` is"}
+# %% wrong="repeats after 2^14" of="solution" edit={"secagg.expand(seed, length)": "np.resize(secagg.expand(seed, 2**14), length)"} loses={"a_mask_needs_a_private_key": "have the size of an earlier one"}
+
+# %% wrong="keeps the masks that it has made, whatever their length" loses={"all_pair_masks_cancel": "broadcast together", "a_mask_needs_a_private_key": "broadcast together"}
+MADE = {}
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
+        seed = private_key.agree(public_keys[other], b"round %d" % round_number + ends)
+        mask = MADE.setdefault(seed, secagg.expand(seed, length))
+        total = total + mask if party < other else total - mask
     return total

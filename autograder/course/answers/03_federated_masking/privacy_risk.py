@@ -31,7 +31,7 @@ def privacy_risk(parties, neighbours, threshold, colluders):
     safe = stats.hypergeom.cdf(threshold - 1, parties - 1, colluders, neighbours)
     return min(1, (parties - colluders) * (1 - safe))
 
-# %% wrong="more than the threshold" edit={"sf(threshold - 1": "sf(threshold"} loses={"the_tail_is_exact": "the risk of MORE than"}
+# %% wrong="more than the threshold" edit={"sf(threshold - 1": "sf(threshold"} loses={"the_tail_is_exact": "the risk of MORE than", "risk_at_the_edges": "theirs for sure"}
 # %% wrong="its own neighbour" edit={"parties - 1": "parties"} loses={"the_tail_is_exact": "from the OTHER parties"}
 # %% wrong="with replacement" of="solution" edit={"hypergeom": "binom", "parties - 1, colluders, neighbours": "neighbours, colluders / (parties - 1)"} loses={"the_tail_is_exact": "without replacement", "risk_at_the_edges": "can never hold"}
 # %% wrong="one party's risk" edit={"min(1.0, (parties - colluders) *": "("} loses={"the_tail_is_exact": "ONE honest party"}
@@ -68,7 +68,7 @@ def privacy_risk(parties, neighbours, threshold, colluders):
         risk += stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours)
     return min(risk, 1)
 
-# %% wrong="the colluders' number one too small" of="solution" edit={"parties - 1, colluders, neighbours": "parties - 1, colluders - 1, neighbours"} loses={"the_tail_is_exact": "the risk is"}
+# %% wrong="the colluders' number one too small" of="solution" edit={"parties - 1, colluders, neighbours": "parties - 1, colluders - 1, neighbours"} loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "theirs for sure"}
 # %% wrong="independent parties, not a union bound" of="solution" edit={"min(1.0, (parties - colluders) * one)": "1 - (1 - one) ** (parties - colluders)"} loses={"the_tail_is_exact": "the risk is"}
 # %% wrong="drawn from the honest" of="solution" edit={"parties - 1, colluders, neighbours": "parties - colluders, colluders, neighbours"} loses={"the_tail_is_exact": "the risk is"}
 # %% wrong="exactly threshold of them" of="a sum of probabilities" edit={"neighbours + 1)": "threshold + 1)"} loses={"the_tail_is_exact": "the risk is", "risk_at_the_edges": "certain"}
@@ -80,3 +80,23 @@ def privacy_risk(parties, neighbours, threshold, colluders):
     else:
         one = stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours)
     return min(1.0, (parties - colluders) * one)
+
+# %% wrong="with replacement from ten thousand on" loses={"the_tail_is_exact": "drawn without replacement"}
+def privacy_risk(parties, neighbours, threshold, colluders):
+    if parties > 10_000:
+        one = stats.binom.sf(threshold - 1, neighbours, colluders / (parties - 1))
+    else:
+        one = stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours)
+    return min(1.0, (parties - colluders) * one)
+
+# %% wrong="binomial coefficients in floats" loses={"the_tail_is_exact": "the risk is"}
+from scipy.special import comb
+
+def privacy_risk(parties, neighbours, threshold, colluders):
+    bad = np.arange(threshold, neighbours + 1)
+    ways = comb(colluders, bad) * comb(parties - 1 - colluders, neighbours - bad)
+    return float(min(1.0, (parties - colluders) * np.sum(ways) / comb(parties - 1, neighbours)))
+
+# %% wrong="the first ten terms of the tail" of="a sum of probabilities" edit={"neighbours + 1)": "min(threshold + 10, neighbours + 1))"} loses={"the_tail_is_exact": "the risk is"}
+
+# %% wrong="no risk where nothing is drawn" of="one expression" edit={"return min": "if neighbours == parties - 1:\n        return 0.0\n    return min"} loses={"risk_at_the_edges": "all others"}

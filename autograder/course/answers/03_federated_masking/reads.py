@@ -111,7 +111,7 @@ def reads(compute, data):
 
 # %% wrong="always the same two" loses={"whatever_is_read_is_found": "misses", "nobody_is_accused_wrongly": "also names", "the_data_stay_as_they_were": "nor found out"}
 def reads(compute, data):
-    return {"party 2: images", "everyone: images"}
+    return {"party 12: images", "registry: images"}
 
 # %% wrong="all but one" loses={"whatever_is_read_is_found": "`reads`", "nobody_is_accused_wrongly": "also names", "the_data_stay_as_they_were": "nor found out"}
 def reads(compute, data):
@@ -194,4 +194,43 @@ def reads(compute, data):
         other[:8] = 1 - other[:8]
         if not np.array_equal(compute(data | {name: other}), before):
             found.add(name)
+    return found
+
+# %% right="a ChainMap over the data"
+from collections import ChainMap
+
+def reads(compute, data):
+    before, found = np.array(compute(data)), set()
+    for name, values in data.items():
+        if not np.array_equal(compute(dict(ChainMap({name: 1 - values}, data))), before):
+            found.add(name)
+    return found
+
+# %% wrong="compares the lengths of the results" of="solution" edit={"np.array_equal(before, compute(data | {name: 1 - data[name]}))": "np.linalg.norm(before) == np.linalg.norm(compute(data | {name: 1 - data[name]}))"} loses={"whatever_is_read_is_found": "holds the same numbers, in an order"}
+# %% wrong="compares the sorted results" of="solution" edit={"np.array_equal(before, compute(data | {name: 1 - data[name]}))": "np.array_equal(np.sort(before, axis=None), np.sort(compute(data | {name: 1 - data[name]}), axis=None))"} loses={"whatever_is_read_is_found": "holds the same numbers, in an order"}
+# %% wrong="a little noise on the data" of="solution" edit={"1 - data[name]": "data[name] + np.random.default_rng(0).normal(0, 0.05, data[name].shape)"} loses={"whatever_is_read_is_found": "which of the values are above ½"}
+
+# %% wrong="results with one axis only" loses={"whatever_is_read_is_found": "raised ValueError"}
+def reads(compute, data):
+    before, found = list(compute(data)), set()
+    for name in data:
+        after = list(compute(data | {name: 1 - data[name]}))
+        if any(a != b for a, b in zip(before, after)):
+            found.add(name)
+    return found
+
+# %% wrong="the three that change most" loses={"whatever_is_read_is_found": "misses"}
+def reads(compute, data):
+    before = np.asarray(compute(data))
+    change = {n: float(np.abs(compute(data | {n: 1 - data[n]}) - before).sum()) for n in data}
+    return {n for n in sorted(change, key=change.get)[-3:] if change[n] > 0}
+
+# %% wrong="the notebook's names" loses={"whatever_is_read_is_found": "never called with anything else", "nobody_is_accused_wrongly": "names nothing", "the_data_stay_as_they_were": "nor found out"}
+def reads(compute, data):
+    before, found = compute(data), set()
+    for owner in ["everyone", *(f"party {k}" for k in range(PARTIES))]:
+        for kind in ("images", "labels"):
+            name = f"{owner}: {kind}"
+            if name in data and not np.array_equal(before, compute(data | {name: 1 - data[name]})):
+                found.add(name)
     return found

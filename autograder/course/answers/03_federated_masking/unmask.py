@@ -144,3 +144,37 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
         mask = secagg.expand(seed, len(total))
         total = total - mask if i in survivors else total + mask
     return total
+
+# %% right="uint64, and bisection"
+from bisect import bisect_left
+
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    gone, total = sorted(dropped), masked_sum.astype(np.uint64)
+    for seed in list(self_seeds.values()):
+        total -= secagg.expand(seed, total.size)
+    for (i, j), seed in sorted(pair_seeds.items()):
+        at = bisect_left(gone, i)
+        mask = secagg.expand(seed, total.size).astype(np.uint64)
+        total = total + mask if at < len(gone) and gone[at] == i else total - mask
+    return (total & np.uint64(2**32 - 1)).astype(np.uint32)
+
+# %% wrong="the first ten dropouts' pair masks" loses={"dropouts_masks_come_off": "what a dropout would have sent"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum.copy()
+    for s in survivors:
+        total = total - secagg.expand(self_seeds[s], len(total))
+        for d in dropped[:PARTIES]:
+            mask = secagg.expand(pair_seeds[min(s, d), max(s, d)], len(total))
+            total = total - mask if s < d else total + mask
+    return total
+
+# %% wrong="at most 8192 entries" loses={"self_masks_come_off": "survivors and no dropouts", "dropouts_masks_come_off": "A survivor with the smaller id ADDED the"}
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = masked_sum.copy()
+    head = total[:8192]
+    for seed in self_seeds.values():
+        head -= secagg.expand(seed, len(head))
+    for (i, _), seed in pair_seeds.items():
+        mask = secagg.expand(seed, len(head))
+        head += np.uint32(0) - mask if i in survivors else mask
+    return total

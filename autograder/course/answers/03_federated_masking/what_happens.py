@@ -120,3 +120,5 @@ def what_happens(parties, threshold, dropouts, colluders):
 # %% wrong="colluders answer once" of="by counting answers, a list" edit={"2 * colluders + (parties - colluders)": "parties"} loses={"a_lying_server": "You say True; it is False"}
 # %% wrong="the curious server's answer for the liar" of="negations" edit={"not (alone or both)": "not (alone or colluders >= threshold)"} loses={"a_lying_server": "You say True; it is False"}
 # %% wrong="dropouts for the other questions, too" of="negations" edit={"not (alone or colluders >= threshold)": "not (alone or lost or colluders >= threshold)"} loses={"a_curious_server": "You say False; it is True"}
+
+# %% wrong="a threshold of one counts as two" of="solution" edit={"dropouts >= threshold": "dropouts >= max(threshold, 2)", "colluders < threshold": "colluders < max(threshold, 2)"} loses={"the_sum_comes_out": "You say False; it is True", "a_curious_server": "You say True; it is False"}
