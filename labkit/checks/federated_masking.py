@@ -4,6 +4,7 @@ import builtins
 import contextlib
 import functools
 import hashlib
+import inspect
 import itertools
 import math
 import random
@@ -1127,7 +1128,7 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
     # Uniform, however long, and whether the party adds or subtracts.
     one, two = sorted(private)[:2]
     ends = {i: public[i] for i in (one, two)}
-    length, longest = int(rng.integers(8193, 10_000)), int(rng.integers(2**17, 2**18))
+    length, longest = int(rng.integers(8193, 10_000)), int(rng.integers(2**15, 2**16))
     calls = [(one, private[one], ends, _round(rng), length), (*given[:4], 4500)]
     *masks, long = _masks(pairwise_mask, [*calls, (*given[:4], longest)], salt=rng.bytes(16))
     for words in masks:
@@ -1176,13 +1177,12 @@ def _elsewhere(pairwise_mask: Callable, party: int, data: bytes, *args: Any) -> 
     return np.stack(masks)
 
 
-def _unseeded(made: Callable) -> Callable:
+def _unseeded(made: Any) -> Any:
     """Return the same class or function, whose seed is the operating system's."""
-    if isinstance(made, type):  # such as others ask for by `isinstance`
-        return type(
-            made.__name__, (made,), {"__init__": lambda self, *_, **__: made.__init__(self)}
-        )
-    return lambda *_, **__: made()
+    if not inspect.isclass(made):
+        return lambda *_, **__: made()
+    own: Any = made  # a class, since others ask for it by `isinstance`
+    return type(made.__name__, (made,), {"__init__": lambda self, *_, **__: own.__init__(self)})
 
 
 def _salted(own_hash: Callable, value: Any) -> int:
