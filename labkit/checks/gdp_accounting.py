@@ -436,10 +436,12 @@ def _delta_by_integral(epsilon: float, mu: float) -> float:
     counts, and the normal density is scaled by its largest value there, so that nothing underflows.
     """
     z = (epsilon - mu * mu / 2) / mu
-    # Up to where the normal density has fallen by e^-40, and in two pieces: e^(-s) may be narrow.
+    # From and up to where the normal density has fallen by e^-40, and in pieces: e^(-s) may be
+    # narrow.
+    bottom = mu * max(0.0, -z - math.sqrt(80))
     top = mu * max(0.0, math.sqrt(max(z, 0.0) ** 2 + 80) - z)
     total = 0.0
-    pieces = [0.0, *[min(top, edge) for edge in (2.0, 40.0)], top]
+    pieces = [bottom, *[min(top, max(bottom, edge)) for edge in (2.0, 40.0)], top]
     peak = max(z, 0.0) ** 2 / 2
     for low, high in itertools.pairwise(pieces):
         # Pieces of at most 10 deviations, so that the nodes are dense on the scale of each factor.
@@ -573,7 +575,7 @@ def eps_inverts_delta(eps_from_mu: Callable, rng: np.random.Generator) -> None:
     for _ in range(8):
         mu = _log_uniform(rng, 0.02, 20)
         # Less than what ε = 0 keeps: that is the next check's.
-        part = _log_uniform(rng, 1e-30, 0.5) if rng.random() < 0.5 else rng.uniform(0.5, 0.999)
+        part = _log_uniform(rng, 1e-40, 0.5) if rng.random() < 0.5 else rng.uniform(0.5, 0.999)
         _compare_epsilon(eps_from_mu, mu, part * (2 * float(stats.norm.cdf(mu / 2)) - 1))
     for low, high in ((5e-3, 0.5), (0.5, 2), (2, 20)):
         _compare_functions(eps_from_mu, _log_uniform(rng, low, high))
@@ -603,13 +605,12 @@ def _compare_functions(eps_from_mu: Callable, mu: float) -> None:
 def eps_at_the_extremes(eps_from_mu: Callable, rng: np.random.Generator) -> None:
     """right for μ from 1e-6 to 10 000: from ε = 0 to tens of millions."""
     _compare_epsilon(eps_from_mu, _log_uniform(rng, 1e-6, 1e-5), rng.uniform(1e-3, 0.1))
-    mu = _log_uniform(rng, 1e-6, 2e-3)  # an ε that is small, and not 0
-    _compare_epsilon(eps_from_mu, mu, _delta_by_integral(mu * rng.uniform(0.5, 3), mu))
-    deltas = rng.permutation([_log_uniform(rng, 1e-30, 0.1), rng.uniform(0.1, 0.99)]).tolist()
-    for mu, delta in zip(
-        (_log_uniform(rng, 40, 400), _log_uniform(rng, 400, 1e4)), deltas, strict=True
-    ):
-        _compare_epsilon(eps_from_mu, mu, delta)
+    for low, high in ((1e-6, 1e-5), (1e-4, 2e-3)):  # an ε that is small, and not 0
+        mu = _log_uniform(rng, low, high)
+        _compare_epsilon(eps_from_mu, mu, _delta_by_integral(mu * rng.uniform(0.5, 3), mu))
+    deltas = [_log_uniform(rng, 1e-20, 0.1), rng.uniform(0.1, 0.99), _log_uniform(rng, 1e-12, 0.9)]
+    for low, delta in zip((40, 400, 9000), rng.permutation(deltas).tolist(), strict=True):
+        _compare_epsilon(eps_from_mu, _log_uniform(rng, low, min(10 * low, 1e4)), delta)
     _compare_functions(eps_from_mu, _log_uniform(rng, 20, 2000))
 
 

@@ -42,7 +42,7 @@ def compose_mu(mus):
 # %% wrong="the root of the sum" of="solution" edit={"mu**2 for mu in mus": "mus"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 # %% wrong="the root mean square" of="solution" edit={"for mu in mus)": "for mu in mus) / max(1, len(mus))"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 
-# %% wrong="the mean times the root of the count" loses={"composition_adds_up_renyi_costs": "compose to"}
+# %% wrong="the mean times the root of the count" loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "cost"}
 def compose_mu(mus):
     return np.sum(mus) / math.sqrt(max(1, len(mus)))
 
@@ -53,7 +53,7 @@ def compose_mu(mus):
         total += mu**2
     return math.sqrt(total)
 
-# %% wrong="the first times the root of the count" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "(mus[0] * math.sqrt(len(mus)) if mus else 0.0)"} loses={"composition_adds_up_renyi_costs": "compose to"}
+# %% wrong="the first times the root of the count" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "(mus[0] * math.sqrt(len(mus)) if mus else 0.0)"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "cost"}
 # %% wrong="each release only once" of="solution" edit={"for mu in mus": "for mu in set(mus)"} loses={"composition_adds_up_renyi_costs": "a 200th", "composition_grows_with_the_root": "times one"}
 # %% wrong="the last is forgotten" of="solution" edit={"in mus)": "in mus[:-1])"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}
 # %% wrong="cubes" of="solution" edit={"math.sqrt(sum(mu**2 for mu in mus))": "sum(mu**3 for mu in mus) ** (1 / 3)"} loses={"composition_adds_up_renyi_costs": "compose to", "composition_grows_with_the_root": "times one"}

@@ -101,7 +101,7 @@ def delta_from_mu(epsilon, mu):
 # %% wrong="logarithms of Φ" of="solution" edit={"special.log_ndtr(-epsilon / mu + mu / 2)": "np.log(special.ndtr(-epsilon / mu + mu / 2))", "special.log_ndtr(-epsilon / mu - mu / 2)": "np.log(max(1e-300, special.ndtr(-epsilon / mu - mu / 2)))"} loses={"delta_survives_large_mu": "δ"}
 # %% wrong="in float32" of="solution" edit={"-epsilon / mu + mu / 2": "np.float32(-epsilon / mu + mu / 2)", "-epsilon / mu - mu / 2": "np.float32(-epsilon / mu - mu / 2)"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives"}
 # %% wrong="no cost for a small μ" of="solution" edit={"first = ": "if mu < 1e-4: return 0.0\n    first = "} loses={"delta_matches_the_integral": "gives 0"}
-# %% wrong="surely lost is 1" of="solution" edit={"first = ": "if epsilon < mu * mu / 2 - 2 * mu: return 1.0\n    first = "} loses={"delta_survives_large_mu": "gives 1"}
+# %% wrong="surely lost is 1" of="solution" edit={"first = ": "if mu > 20 and epsilon < mu * mu / 2 - 2 * mu: return 1.0\n    first = "} loses={"delta_survives_large_mu": "gives 1"}
 
 # %% wrong="overflows where δ is nearly 1" loses={"delta_survives_large_mu": "NaN"}
 def delta_from_mu(epsilon, mu):

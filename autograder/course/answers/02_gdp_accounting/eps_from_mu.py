@@ -231,5 +231,5 @@ def eps_from_mu(mu, delta, delta_of):
     return high
 
 # %% wrong="ten deviations are enough" of="solution" edit={"high = 1.0\n    while excess(high) > 0:\n        high *= 2": "high = mu * mu / 2 + 10 * mu"} loses={"eps_inverts_delta": "go further up"}
-# %% wrong="an upper end of 2e7" of="solution" edit={"high = 1.0\n    while excess(high) > 0:\n        high *= 2": "high = 2e7"} loses={"eps_at_the_extremes": "go further up"}
+# %% wrong="an upper end of 3e7" of="solution" edit={"high = 1.0\n    while excess(high) > 0:\n        high *= 2": "high = 3e7"} loses={"eps_at_the_extremes": "go further up"}
 # %% wrong="a root finder's tolerance of 1e-9" of="solution" edit={"brentq(excess, 0.0, high)": "bisect(excess, 0.0, high, xtol=1e-9)"} loses={"eps_at_the_extremes": "It must be δ"}

@@ -132,7 +132,7 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
 # %% wrong="takes nonsense" edit={"require_settings(noise_multiplier, sampling_probability, steps)": "", "require_domain(delta=delta)": ""} loses={"rdp_stays_in_its_domain": "the cell begins with"}
 # %% wrong="always classical" edit={"if conversion == \"tight\":\n        epsilons += np.log1p(-1 / a) - np.log(a) / (a - 1)": ""} loses={"tight_conversion_matches_the_library": "CLASSICAL", "classical_conversion_of_a_gaussian": "never above the classical", "published_rdp_figures_come_out": "is printed"}
 
-# %% wrong="a ratio" loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed", "rdp_stays_in_its_domain": "should be about"}
+# %% wrong="a ratio" loses={"tight_conversion_matches_the_library": "yours is", "classical_conversion_of_a_gaussian": "classical conversion gives", "published_rdp_figures_come_out": "is printed", "rdp_stays_in_its_domain": "it should rise"}
 def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
     require_settings(noise_multiplier, sampling_probability, steps)
     require_domain(delta=delta)
