@@ -117,7 +117,7 @@ def eps_from_mu(mu, delta, delta_of):
         high *= 2
     return high
 
-# %% wrong="a grid up to 50" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
+# %% wrong="a grid up to 50" loses={"eps_inverts_delta": "δ", "eps_at_the_extremes": "It must be δ"}
 def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
     grid = np.linspace(0, 50, 501)
