@@ -216,7 +216,7 @@ def eps_from_mu(mu, delta, delta_of):
         high *= 2
     return optimize.brentq(excess, 0.0, high)
 
-# %% wrong="begins at the mean of the loss" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
+# %% wrong="begins at the mean of the loss" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "`eps_from_mu`"}
 def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
     if delta_of(0.0, mu) <= delta:
