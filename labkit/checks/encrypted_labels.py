@@ -117,14 +117,14 @@ def what_does_not_fit_wraps(wraps_to: Callable, rng: np.random.Generator) -> Non
         for value in (half + 1, -half - 1, for_each, *values):
             got = _wrapped(wraps_to, value, modulus)
             require(
-                (got - value) % modulus == 0,
-                f"Arithmetic is modulo t = {modulus}: from {value} only multiples of t may be "
-                f"added or taken; `wraps_to` says {got}.",
-            )
-            require(
                 -half <= got <= half,
                 f"`wraps_to({value}, {modulus})` is {got}; what is decrypted lies from {-half} to "
                 f"{half}: half of the numbers below t stand for negative ones.",
+            )
+            require(
+                (got - value) % modulus == 0,
+                f"Arithmetic is modulo t = {modulus}: from {value} only multiples of t may be "
+                f"added or taken; `wraps_to` says {got}.",
             )
 
 
