@@ -79,8 +79,8 @@ dp_sgd._trained_on = lambda train, x, y, plan, rngs, validation_data: [
 @pytest.mark.parametrize(
     "sent",
     [
-        "two = student(rng, n, q), student(rng, n, q)[1:]; return flat(*two), sizes(*two)",
-        "one = flat(*(student(rng, n, q) for _ in range(draws))); return one, sizes(one)",
+        "two = fixed(rng, n, q), fixed(rng, n, q)[1:]; return flat(*two), sizes(*two)",
+        "one = flat(*(fixed(rng, n, q) for _ in range(draws))); return one, sizes(one)",
         "return np.zeros(0), np.zeros(0)",
         "return np.arange(n), np.array([n + 1, -1])",
     ],
@@ -90,13 +90,13 @@ def test_batches_that_do_not_come_back_are_missed(sent):
 from labkit.checks import dp_sgd
 flat, rng = lambda *batches: np.concatenate(batches), np.random.default_rng(1)
 sizes = lambda *batches: np.array([len(batch) for batch in batches])
-student = lambda rng, n, q: rng.choice(n, max(1, round(n * q)), replace=False)
+fixed = lambda rng, n, q: rng.choice(n, max(1, round(n * q)), replace=False)
 
 def drawn(_, handed, n, q, draws):
     {sent}
 
 dp_sgd._drawn = lambda *args: (*drawn(*args), ["i"], None)
-functions = {{"poisson_batch": student}}
+functions = {{"poisson_batch": fixed}}
 """
     for check in (dp_sgd.sizes_are_binomial, dp_sgd.examples_are_independent):
         assert "the batches' sizes has shape" in judged(check, "poisson_batch", lies)
