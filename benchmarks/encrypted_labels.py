@@ -1,6 +1,6 @@
 """A batch on encrypted labels: labkit, the published algorithm and tf-shell's models, in one run.
 
-    python -m benchmarks.encrypted_labels [--rounds 3] [--share 0.1] [--without-models]
+    python -m benchmarks.encrypted_labels [--rounds 2] [--share 0.1] [--without-models]
 
 Two networks on MNIST: 784-64-10, where labkit meets the published post-scale algorithm (its
 parameters, fast rotations, weights in chunks: whole it needs more than 24 GB; a share of W₁'s rows,
@@ -27,7 +27,7 @@ from benchmarks import measure
 BATCH = 2048
 FULL, SMALL = (784, 64), (196, 16)
 SLOW = "tf_shell_ml.PostScaleModel"
-LIMIT = 150  # seconds of a contender's process
+LIMIT = 100  # seconds of a contender's process
 GROWTH = {
     "classes": [2, 5, 10, 20, 40],
     "hidden": [16, 32, 64, 128],
@@ -339,7 +339,7 @@ def main(rounds, models, share):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--without-models", action="store_true", help="tf_shell_ml needs 9 GB")
     parser.add_argument(
         "--share", type=float, default=0.1, help="of W₁ that the published algorithm computes"

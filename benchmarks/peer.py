@@ -1,10 +1,12 @@
-"""Contenders that need another environment: each a process there, which waits while others work.
+"""Contenders that need another environment: each a process there, stopped while others work.
 
 Their environments are locked under `peers/`; `make bench` installs them.
 """
 
 import json
 import os
+import select
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,6 +23,9 @@ class PeerError(Exception):
 class PeerProgram:
     """A process of a peer's environment, ready to do its work once whenever it is asked.
 
+    It is stopped in between, with what it has started: PyTorch's RPC, for one, spins while it
+    waits, and would take a core from whoever's turn it is.
+
     `said` is what the work returned the last time, if that was a dictionary.
     """
 
@@ -28,16 +33,30 @@ class PeerProgram:
         self._process, self._name = process, name
         self.versions: dict[str, str] = self._line()["versions"]
         self.said: dict[str, Any] = {}
+        self._signal(signal.SIGSTOP)
 
-    def __call__(self) -> float:
-        """Do the work once; return the seconds that it took in there."""
-        assert self._process.stdin is not None
+    def __call__(self, limit: float | None = None) -> float:
+        """Do the work once; return the seconds that it took in there.
+
+        Raises:
+            PeerError: it ended, or was not done within `limit` seconds, and has been killed.
+        """
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._signal(signal.SIGCONT)
         with suppress(BrokenPipeError):
             self._process.stdin.write("once\n")
             self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], limit)[0]:
+            self._signal(signal.SIGKILL)
+            raise PeerError(f"not done within {limit:g} s")
         answer = self._line()
+        self._signal(signal.SIGSTOP)
         self.said = answer["said"]
         return float(answer["seconds"])
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
     def _line(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -64,15 +83,12 @@ def peer(environment: str, script: str, **arguments: Any) -> Iterator[PeerProgra
     process = subprocess.Popen(
         [*command, json.dumps(arguments)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(variables),
+        start_new_session=True,
     )  # fmt: skip
     try:
         yield PeerProgram(process, f"{environment}/{script}")
     finally:
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):
-            process.stdin.close()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        # With what it has started; stopped processes end, too.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -25,6 +25,7 @@ def environment(**changes):
     ours = {
         "TF_USE_LEGACY_KERAS",
         "TF_CPP_MIN_LOG_LEVEL",
+        "TF_ENABLE_ONEDNN_OPTS",
         "TF_FORCE_GPU_ALLOW_GROWTH",
         "GRPC_VERBOSITY",
     }
@@ -147,10 +148,30 @@ def test_a_later_tensorflow_stops_only_what_needs_the_exact_one(version, tmp_pat
     assert f"this is {version}: run `%pip install tensorflow-cpu==2.20.0" in message
 
 
-def test_no_process_takes_a_gpu_s_whole_memory_in_advance():
-    """What labkit starts inherits it."""
-    script = "import labkit, os; print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])"
-    assert printed(python(script)) == "true"
+@pytest.mark.parametrize(
+    "name, value, other",
+    [("TF_FORCE_GPU_ALLOW_GROWTH", "true", "false"), ("TF_ENABLE_ONEDNN_OPTS", "1", "0")],
+)
+def test_what_labkit_chooses_for_tensorflow_is_inherited_and_may_be_chosen_otherwise(
+    name, value, other
+):
+    """No process takes a GPU's whole memory in advance, and each convolves by oneDNN."""
+    script = f"import labkit, os; print(os.environ[{name!r}])"
+    assert printed(python(script)) == value
+    assert printed(python(script, **{name: other})) == other
+
+
+def test_what_takes_long_to_import_runs_when_it_is_first_used():
+    script = (
+        "import labkit, sys, tensorflow_privacy as tfp; "
+        "late = lambda: 'tensorflow_probability.python' not in sys.modules; "
+        "before = late(); "
+        "from tensorflow_privacy.privacy.dp_query import discrete_gaussian_utils as utils; "
+        "drawn = utils.sample_discrete_gaussian(2, (1000,)).numpy(); "
+        "import tensorflow_probability.python.distributions as d; "
+        "print(before, late(), 1 < drawn.std() < 3, d.Normal(0.0, 1.0).prob(0.0).numpy() > 0.39)"
+    )
+    assert printed(python(script)) == "True False True True"
 
 
 def test_missing_keras_2_is_one_clear_error(tmp_path):

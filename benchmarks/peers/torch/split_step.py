@@ -86,7 +86,7 @@ def contender(mode, batch, rate):
             port = probe.getsockname()[1]
         call = f"import split_step; split_step._as_bob({mode!r}, {port}, {batch}, {rate})"
         folder = os.path.dirname(__file__)
-        # It ends with this process: its connection does.
+        # In this process's group, which is ended as one.
         subprocess.Popen([sys.executable, "-c", call], cwd=folder, stdin=subprocess.DEVNULL)
         _join(mode, 0, port)
         if mode == "rpc":
