@@ -139,7 +139,8 @@ def test_who_is_who(tmp_path, text, files, known, missing, notes):
     "lms, known, also",
     [
         ("gradescope", "eve@uni.example", ("", "eve@uni.example")), ("brightspace", "7", ()),
-        ("blackboard", "efox", ()), ("canvas", "7", ()), ("moodle", "7", ()), ("github", "efox", ()),
+        ("blackboard", "efox", ()), ("canvas", "7", ()), ("moodle", "7", ()),
+        ("github", "efox", ()),
     ],
 )  # fmt: skip
 def test_nobody_is_found_by_a_name_that_is_anothers_login(lms, known, also, called):
