@@ -915,14 +915,14 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
         _require_agreement(pairwise_mask, rng, mask, *call)
     # Which seed they agree on is their word. So they are given one that is known here.
     seed, mask = rng.bytes(32), masks[0]
-    given = [_of_seeds(pairwise_mask, [seed], *call)[0] for call in calls]
-    for one, two in (masks, given):
+    of_seed = [_of_seeds(pairwise_mask, [seed], *call)[0] for call in calls]
+    for one, two in (masks, of_seed):
         require(
             bool(np.array_equal(one + two, 0 * mask)),
             f"Parties {party} and {other}: their masks do not add up to 0.",
         )
     require(
-        not np.array_equal(given[1], secagg.expand(seed, length)),
+        not np.array_equal(of_seed[1], secagg.expand(seed, length)),
         f"Of parties {party} and {other} the smaller id, {party}, SUBTRACTED the mask of the pair; "
         "it should add it, and the larger subtract it.",
     )
@@ -1028,19 +1028,11 @@ def _require_no_public_part(pairwise_mask: Callable, rng: np.random.Generator, *
         )
 
 
-def _of_seeds(
-    pairwise_mask: Callable,
-    seeds: list[bytes],
-    party: int,
-    key: secagg.PrivateKey,
-    public: dict[int, bytes],
-    round_number: int,
-    length: int,
-) -> np.ndarray:
-    """Return the masks, one a row, where every agreement gives these seeds."""
-    call = party, bytes(key), public, round_number, length
-    rows = at_home(pairwise_mask, _of_chosen_seeds, seeds, *call)
-    rows = as_array(rows, "the results of `pairwise_mask`", (len(seeds), length))
+def _of_seeds(pairwise_mask: Callable, seeds: list[bytes], *call: Any) -> np.ndarray:
+    """Return a call's masks, one a row, where every agreement gives these seeds."""
+    party, key, *args = call
+    rows = at_home(pairwise_mask, _of_chosen_seeds, seeds, party, bytes(key), *args)
+    rows = as_array(rows, "the results of `pairwise_mask`", (len(seeds), args[-1]))
     words = rows.astype(np.uint32)
     require(bool(np.array_equal(words, rows)), "Not all numbers of a mask are from 0 to 2^32 − 1.")
     return words
