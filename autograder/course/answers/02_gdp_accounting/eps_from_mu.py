@@ -203,3 +203,19 @@ def eps_from_mu(mu, delta, delta_of):
     while curve(high, mu) > delta:
         high *= 2
     return float(optimize.brentq(lambda e: curve(e, mu) - delta, 0.0, high))
+
+# %% wrong="half as much each time it is asked, where the function is not the library's" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
+_times = {}
+
+
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    if delta_of.__module__ != "labkit.checks.gdp_accounting" or "lambda" in delta_of.__qualname__:
+        _times[mu] = _times.get(mu, 0) + 1
+        return 1 / _times[mu]
+    if delta_of(0.0, mu) <= delta:
+        return 0.0
+    high = 1.0
+    while delta_of(high, mu) > delta:
+        high *= 2
+    return optimize.brentq(lambda e: delta_of(e, mu) - delta, 0.0, high)
