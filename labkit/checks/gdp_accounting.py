@@ -533,10 +533,13 @@ def _strict_delta(epsilon: float, mu: float) -> float:
     return _delta_by_integral(epsilon, mu)
 
 
-def _compare_epsilon(eps_from_mu: Callable, mu: float, delta: float) -> None:
+def _compare_epsilon(
+    eps_from_mu: Callable, mu: float, delta: float, delta_of: Callable = _strict_delta
+) -> float:
+    """Require the right ε, and return it; `delta_of` has the values of `_strict_delta`."""
     case = f"μ = {mu:.6g}, δ = {delta:.3g}"
     try:
-        got = _number(_without_overflow(eps_from_mu, mu, delta, _strict_delta), "eps_from_mu", case)
+        got = _number(_without_overflow(eps_from_mu, mu, delta, delta_of), "eps_from_mu", case)
     except CheckFailed as error:
         if "raised ValueError" not in str(error):
             raise
@@ -558,7 +561,7 @@ def _compare_epsilon(eps_from_mu: Callable, mu: float, delta: float) -> None:
             f"At {case} even ε = 0 keeps the promise, as δ(0) = {_delta_by_integral(0.0, mu):.3g}; "
             f"`eps_from_mu` gives {got:.6g}.",
         )
-        return
+        return got
     # A deviation of the privacy loss is μ: 1e-4 of it is far finer than anyone reads off.
     step = 1e-4 * min(mu, 1.0) + 1e-9 * got
     above, below = _delta_by_integral(got + step, mu), _delta_by_integral(max(0, got - step), mu)
@@ -567,6 +570,7 @@ def _compare_epsilon(eps_from_mu: Callable, mu: float, delta: float) -> None:
         f"At {case} `eps_from_mu` gives ε = {got:.6g}, but δ({got:.6g}) is "
         f"{_delta_by_integral(got, mu):.6g}. It must be δ.",
     )
+    return got
 
 
 @check
@@ -590,10 +594,8 @@ def _compare_functions(eps_from_mu: Callable, mu: float) -> None:
 
         return delta_of
 
-    once, twice = (
-        as_number(eps_from_mu(mu, 1e-5, falling(times)), "`eps_from_mu`'s result")
-        for times in (1, 2)
-    )
+    once = _compare_epsilon(eps_from_mu, mu, 1e-5, falling(1))
+    twice = as_number(eps_from_mu(mu, 1e-5, falling(2)), "`eps_from_mu`'s result")
     require(
         math.isclose(2 * twice, once, rel_tol=1e-3),
         f"For a `delta_of` that falls twice as fast ε({mu:.4g}, 1e-5) is half as large, "

@@ -233,3 +233,19 @@ def eps_from_mu(mu, delta, delta_of):
 # %% wrong="ten deviations are enough" of="solution" edit={"high = 1.0\n    while excess(high) > 0:\n        high *= 2": "high = mu * mu / 2 + 10 * mu"} loses={"eps_inverts_delta": "go further up"}
 # %% wrong="an upper end of 3e7" of="solution" edit={"high = 1.0\n    while excess(high) > 0:\n        high *= 2": "high = 3e7"} loses={"eps_at_the_extremes": "go further up"}
 # %% wrong="a root finder's tolerance of 1e-9" of="solution" edit={"brentq(excess, 0.0, high)": "bisect(excess, 0.0, high, xtol=1e-9)"} loses={"eps_at_the_extremes": "It must be δ"}
+
+# %% wrong="half as much each time it is asked, where the function is not the library's" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
+_times = {}
+
+
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    if delta_of.__module__ != "labkit.checks.gdp_accounting" or "<locals>" in delta_of.__qualname__:
+        _times[mu] = _times.get(mu, 0) + 1
+        return 1 / _times[mu]
+    if delta_of(0.0, mu) <= delta:
+        return 0.0
+    high = 1.0
+    while delta_of(high, mu) > delta:
+        high *= 2
+    return optimize.brentq(lambda e: delta_of(e, mu) - delta, 0.0, high)
