@@ -63,7 +63,7 @@ SMALL = small()
 DASHED = dashed("5 4")
 HOSTILE = {
     # A browser took minutes for each.
-    "dashes of a hundredth of a unit": dashed("0.009 0.009", shapes=1700),
+    "dashes of a hundredth of a unit": dashed("0.009 0.009", shapes=1000),
     "a single such line": dashed("0.009 0.009"),
     "dashes of nothing": dashed("0 1"),
     "dashes with nothing between": dashed("1 0"),
