@@ -25,7 +25,7 @@ from autograder.intake.reading import Read
 from autograder.intake.roster import Joined
 from autograder.judge import version
 from autograder.judge.execution import Times
-from autograder.judge.judge import Graded, Order, Submission, Terms, judge, refuse
+from autograder.judge.judge import Graded, Order, Submission, Terms, judge, refuse, seed_of
 from autograder.judge.outcome import Outcome, merged, scored
 from autograder.labs.build import release
 from autograder.labs.master import Lab
@@ -35,6 +35,7 @@ from autograder.results.late import has_policy
 from autograder.results.table import MOST_NAME, shown
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
+from autograder.sandbox.kernel import UNSTARTABLE
 from autograder.workers import cluster, processes
 from autograder.workers.ready import Unusable, ready
 
@@ -271,20 +272,26 @@ def _graded(
     """Grade where the settings say; where a process breaks, refuse the submission for that.
 
     What took too long is refused at once. What broke otherwise is refused if it breaks again, when
-    no other is graded beside it, and not for good: a next run grades it anew.
+    no other is graded beside it and the checks draw the same: for good, unless the machine was at
+    fault, for which a next run grades it anew.
 
     Yields:
         (submission, what grading it gave, whether that is final).
     """
+    # Whoever breaks its grading draws no better numbers by that.
+    submissions = [replace(each, seed=seed_of(each, settings.terms)) for each in submissions]
     again = []
     for submission, graded, problem in _attempts(submissions, lab, settings, kernels):
         if graded is not None or problem.startswith(processes.TOO_LONG):
             yield submission, graded or _broken(submission, problem, lab, settings.terms), True
         else:  # it may be what another one did to this machine
             again.append(submission)
+    if again:
+        print(f"{len(again)} could not be graded beside others: each once more, alone.", flush=True)
     for alone in again:
         for submission, graded, problem in _attempts([alone], lab, settings, kernels):
-            final = graded is not None
+            own = problem.startswith((processes.ENDED, processes.TOO_LONG))
+            final = graded is not None or (own and UNSTARTABLE not in problem)
             yield submission, graded or _broken(submission, problem, lab, settings.terms), final
 
 

@@ -22,6 +22,7 @@ from autograder.judge.outcome import MAX_REASON, Outcome, scored
 from autograder.labs.build import release
 from autograder.labs.master import Lab
 from autograder.sandbox.inside import clean
+from autograder.sandbox.pool import answers
 from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 
 # Beyond the notebook's own time limit: what starting, converting and a loaded machine may take.
@@ -73,7 +74,8 @@ class Terms:
 class Order:
     """A submission, and all that judging it needs, also in another process.
 
-    `pool` is the socket of a pool whose kernels hold the lab's imports (see sandbox/pool.py).
+    `pool` is the socket of a pool whose kernels hold the lab's imports (see sandbox/pool.py); if it
+    has ended, each kernel imports them itself.
     """
 
     submission: Submission
@@ -98,11 +100,11 @@ def judge(order: Order) -> Graded:
         kernel.Unstartable: no kernel starts here, which is no submission's fault.
     """
     began = time.monotonic()
-    submission, lab, terms, pool = order.submission, order.lab, order.terms, order.pool
+    submission, lab, terms = order.submission, order.lab, order.terms
+    pool = order.pool if order.pool and answers(order.pool) else None
     notebook = _with_hidden_tests(submission, lab)
     plain_slow_cells(notebook)
-    chosen = (seed for seed in (submission.seed, terms.seed) if seed is not None)
-    seed = next(chosen, secrets.randbelow(1 << 48))
+    seed = seed_of(submission, terms)
     with ExitStack() as stack:
         settings = KernelSettings(
             # A socket's path has at most 107 bytes.
@@ -118,6 +120,12 @@ def judge(order: Order) -> Graded:
     outcome.seed, outcome.sandbox = seed, settings.name
     outcome.seconds = round(time.monotonic() - began, 2)
     return outcome, notebook
+
+
+def seed_of(submission: Submission, terms: Terms) -> int:
+    """Return what the checks' inputs are drawn from: what is asked for, or else a fresh number."""
+    asked = (seed for seed in (submission.seed, terms.seed) if seed is not None)
+    return next(asked, secrets.randbelow(1 << 48))
 
 
 def refuse(submission: Submission, lab: Lab, terms: Terms) -> Graded:

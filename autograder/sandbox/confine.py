@@ -7,10 +7,12 @@ it may write is private and in memory.
 
 import os
 import resource
+import site
 import subprocess
 import sys
 import sysconfig
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from autograder.sandbox import bubblewrap
@@ -144,9 +146,20 @@ def _program() -> list[Path]:
     """
     wanted = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
     wanted += [os.path.realpath(path) for path in wanted]
-    paths = [Path(path) for path in dict.fromkeys(wanted) if not path.startswith("/usr")]
+    prefixes = [Path(path) for path in dict.fromkeys(wanted) if not path.startswith("/usr")]
     intake = ROOT / "autograder" / "intake"
-    return [*paths, ROOT / "labkit", INSIDE, intake]
+    return [*chain(*map(_of_python, prefixes)), ROOT / "labkit", INSIDE, intake]
+
+
+def _of_python(prefix: Path) -> list[Path]:
+    """Return what to show of the folder that Python is in: all, if it is Python's alone."""
+    # Not so with --prefix=$HOME or $HOME/.local.
+    others = [Path(os.path.expanduser("~")), Path(site.getuserbase()), ROOT]
+    if not any(path.resolve().is_relative_to(prefix.resolve()) for path in others):
+        return [prefix]
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    parts = chain(*map(prefix.glob, (f"lib*/{version}", "lib*/*.so*", "bin/python*")))
+    return [part for part in parts if part.exists()]
 
 
 def without_sandbox(folder: Path | None) -> dict[str, str]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import nbformat
 import zmq
@@ -26,8 +27,15 @@ class Died(Exception):
     """The kernel has ended; the message says why, if that is known."""
 
 
+UNSTARTABLE = "no kernel starts here"
+
+
 class Unstartable(RuntimeError):
     """A kernel did not start, before anything of a student's ran in it."""
+
+
+class MachineFull(RuntimeError):
+    """A kernel was ended, by nothing that it is known to have done, when memory had run out."""
 
 
 class TimedOut(Exception):
@@ -64,6 +72,7 @@ class Kernel:
     def __init__(self, settings: KernelSettings, link: socket.socket):
         """Start it; `link` is its end of a connection to another (see inside/wire.py)."""
         self._bytes = 0
+        self._ended_before = ended_for_memory()
         self._runs: dict[str, Run] = {}
         self._manager = provisioner.start(settings, link)
         made = self._manager.provisioner
@@ -88,8 +97,8 @@ class Kernel:
             self._answer(seconds)
         except Died as died:
             self.end()
-            said = self._provisioner.said.text.decode("utf-8", "replace").strip()
-            raise Unstartable(f"no kernel starts here: {died} {said[-1000:]}") from None
+            said = " ".join(self._provisioner.said.text.decode("utf-8", "replace").split())
+            raise Unstartable(f"{UNSTARTABLE}: {died} {said[-1000:]}") from None
         except BaseException:
             self.end()
             raise
@@ -151,9 +160,12 @@ class Kernel:
 
         Raises:
             Died: nothing more will come.
+            MachineFull: that may be another one's fault.
         """
         ready = self._poller.poll(int(1000 * seconds))
         if not ready and not self.alive:
+            if not self._provisioner.reason and ended_for_memory() > self._ended_before:
+                raise MachineFull("the machine's memory ran out meanwhile")
             raise Died(self._provisioner.reason)
         for each, _ in ready:
             for _ in range(100):  # others want their turn too
@@ -189,6 +201,14 @@ class Kernel:
         self._client.stop_channels()
         self._provisioner.end()
         self._manager.context.destroy(linger=0)
+
+
+def ended_for_memory() -> int:
+    """Return how many processes Linux has ended here, as it says, because memory ran out."""
+    with suppress(OSError, ValueError):
+        lines = Path("/proc/vmstat").read_text("ascii").splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+    return 0
 
 
 def _record(run: Run, kind: str, content: dict, message: dict, size: int) -> None:

@@ -33,6 +33,16 @@ def prepared(address: Path | None) -> list[str]:
     return json.loads(file.read_text("utf-8")) if file and file.exists() else []
 
 
+def answers(address: Path) -> bool:
+    """Return whether a pool is there still: where the machine's memory runs out, it may not be."""
+    with socket.socket(socket.AF_UNIX) as trial:
+        try:
+            trial.connect(str(address))
+        except OSError:
+            return False
+    return True
+
+
 @contextmanager
 def serving(release: NotebookNode, kind: str, environment: dict[str, str]) -> Iterator[Path | None]:
     """Keep a pool for a lab's release while the context lasts; yields its socket.

@@ -146,10 +146,11 @@ class Provisioner(KernelProvisionerBase):
         fds = [job["link"], *job["sockets"], *job["doors"]]
         if settings.pool is not None:
             self._monitor = socket.socket(socket.AF_UNIX)
-            self._monitor.connect(str(settings.pool))
             text = json.dumps(job).encode() + b"\n"
-            sent = socket.send_fds(self._monitor, [text], [self.said.fileno(), *fds])
-            self._monitor.sendall(text[sent:])
+            with suppress(OSError):  # it cannot fork, or has ended: then this kernel has, too
+                self._monitor.connect(str(settings.pool))
+                sent = socket.send_fds(self._monitor, [text], [self.said.fileno(), *fds])
+                self._monitor.sendall(text[sent:])
         else:
             line = []
             if settings.kind != NONE:

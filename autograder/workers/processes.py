@@ -25,7 +25,8 @@ import psutil
 # Bytes that the process itself may fill: a grading takes 200 MB, most of it the stacks of threads.
 # What a kernel sends is held here, in libzmq too, which does not limit the parts of one message.
 MOST_MEMORY = 1 << 30
-TOO_LONG = "its process took more than"  # is how a problem begins that was the item's own time
+# How a problem begins: it was the item's own time; or a process of its own ended.
+TOO_LONG, ENDED = "its process took more than", "its process ended with"
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -106,7 +107,7 @@ class _Process(Generic[T, R]):
         if self._process.exitcode == 0 and self._returned:
             return ""
         self.result = None
-        return f"its process ended with {_name(self._process.exitcode)}: {self._last_line()}"
+        return f"{ENDED} {_name(self._process.exitcode)}: {self._last_line()}"
 
     def _take(self) -> None:
         """Take the result, if it is there."""

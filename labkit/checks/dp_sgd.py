@@ -517,7 +517,9 @@ def _batches(
             array.ndim == 1,
             f"{what} has shape {array.shape}; a list of indices (one dimension) is wanted.",
         )
-    sizes = as_array(sizes, what).astype(int)
+    # All that were asked for: what does not come back is in no statistic.
+    asked = len(handed) if isinstance(handed, list) else draws
+    sizes = as_array(sizes, "the batches' sizes", (asked if odd is None else 0,)).astype(int)
     flat = as_array(flat, what, (int(sizes.sum()),))
     batches = np.split(flat, np.cumsum(sizes)[:-1])
     require(

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +43,7 @@ NETWORKS = (4, 3, 2), (2, 5, 4), (3, 2, 4), (5, 4, 2)
 
 # Odd primes for t.
 PRIMES = (97, 101, 257, 7681, 12289, 65537, 557057, 786433, 2056193)
+LARGE_PRIME = 2**40 - 87  # 100 000 turns of it are beyond what a float holds exactly
 
 
 @functools.cache
@@ -103,24 +104,29 @@ def what_fits_stays(wraps_to: Callable, rng: np.random.Generator) -> None:
 @check
 def what_does_not_fit_wraps(wraps_to: Callable, rng: np.random.Generator) -> None:
     """larger numbers come back as another number, a multiple of t away."""
-    for modulus in map(int, rng.choice(PRIMES, 3, replace=False)):
+    sign = int(rng.choice([-1, 1]))
+    for_each = sign * int(
+        rng.integers(1000, 9000)
+    )  # the same number wraps by each t in its own way
+    far = sign * int(rng.integers(100_000, 200_000)) * LARGE_PRIME
+    moduli = [rng.choice(PRIMES[:3]), *rng.choice(PRIMES[3:], 2, replace=False), LARGE_PRIME]
+    for modulus in map(int, moduli):
         half = modulus // 2
-        turns = [int(n) for n in rng.integers(-9, 10, 4)] + [1, -1]
-        for value in (
-            half + 1,
-            -half - 1,
-            *(n * modulus + int(rng.integers(2, half)) for n in turns),
-        ):
+        turns = [*rng.integers(-9, 10, 4).tolist(), 1, -1]
+        values = [n * modulus + int(rng.integers(-half, half + 1)) for n in turns]
+        if modulus == LARGE_PRIME:
+            values += [far + rest for rest in (half, half + 1, int(rng.integers(-half, half)))]
+        for value in (half + 1, -half - 1, for_each, *values):
             got = _wrapped(wraps_to, value, modulus)
-            require(
-                (got - value) % modulus == 0,
-                f"Arithmetic is modulo t = {modulus}: from {value} only multiples of t may be "
-                f"added or taken; `wraps_to` says {got}.",
-            )
             require(
                 -half <= got <= half,
                 f"`wraps_to({value}, {modulus})` is {got}; what is decrypted lies from {-half} to "
                 f"{half}: half of the numbers below t stand for negative ones.",
+            )
+            require(
+                (got - value) % modulus == 0,
+                f"Arithmetic is modulo t = {modulus}: from {value} only multiples of t may be "
+                f"added or taken; `wraps_to` says {got}.",
             )
 
 
@@ -176,7 +182,10 @@ def _around(rng: np.random.Generator, bits: int) -> list[tuple[int, bool]]:
     above = int(2**bits * rng.uniform(1.1, 1.8))
     # As near below as a prime is: its logarithm as a float is the limit, and that is within it.
     edge = 2**bits - {27: 39, 54: 33}[bits]
-    return [(below | 1, True), (above | 1, False), (2 ** (bits - 5) - 1, True), (edge, True)]
+    # Above it, so near that roundings of digits are seen, and far enough for sums of logarithms.
+    over = int(2**bits * (1 + 1e-6)) | 1
+    cases = [(below | 1, True), (above | 1, False), (2 ** (bits - 5) - 1, True)]
+    return [*cases, (edge, True), (over, False)]
 
 
 @check
@@ -192,7 +201,7 @@ def one_modulus_within_the_table(is_secure: Callable, rng: np.random.Generator) 
             require(
                 got == want,
                 f"Ring degree 2^{log_n} allows {LOG2_Q_128[2**log_n]} bits, and q = {modulus} has "
-                f"{math.log2(modulus):.2f}: it is {'' if want else 'not '}within the limit. You "
+                f"{math.log2(modulus):.6f}: it is {'' if want else 'not '}within the limit. You "
                 f"say {got}.",
             )
 
@@ -202,11 +211,12 @@ def several_moduli_multiply(is_secure: Callable, rng: np.random.Generator) -> No
     """with several primes it is their product that counts."""
     from labkit.encrypted import LOG2_Q_128
 
-    for log_n, count in ((12, 2), (13, 4), (12, 3), (14, 8)):
+    for log_n, count in ((12, 2), (13, 4), (12, 3), (14, 8), (15, 16)):
         bits = LOG2_Q_128[2**log_n]
         for within in rng.permutation([True, False]):
-            away = rng.uniform(0.1, 0.9) * (-1 if within else 1)
-            shares = rng.uniform(0.9, 1.1, count)  # of unequal length, each below 2^61
+            # Lengths that are rounded to integers make moduli, and q, another by 1e-9 bits at most.
+            away = 10 ** rng.uniform(-5, -0.05) * (-1 if within else 1)
+            shares = rng.uniform(0.95, 1.05, count)  # of unequal length, each below 2^61
             sizes = (bits + away) * shares / shares.sum()
             moduli = [int(2**size) | 1 for size in sizes]
             got = _secure(is_secure, log_n, moduli)
@@ -214,7 +224,7 @@ def several_moduli_multiply(is_secure: Callable, rng: np.random.Generator) -> No
             require(
                 got == within,
                 f"{count} moduli of {', '.join(f'{math.log2(q):.2f}' for q in moduli)} bits: their "
-                f"product q has {total:.2f} bits, and degree 2^{log_n} allows {bits}. You say "
+                f"product q has {total:.6f} bits, and degree 2^{log_n} allows {bits}. You say "
                 f"{got}.",
             )
 
@@ -356,20 +366,31 @@ def residuals_are_labels(trust_table: Callable, rng: np.random.Generator) -> Non
 # Part 3 · post-scale ------------------------------------------------------------------------
 
 
-def _network(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Images, bottom weights, top weights, hidden activations; no unit near its kink."""
-    # All sizes differ: what is taken along another axis has another shape.
-    batch, features, hidden, classes = rng.permutation([2, 3, 4, 5, 6])[:4].tolist()
+def _networks(rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield two of the same sizes, by which an answer may keep what it had computed, and another.
+
+    All sizes differ: what is taken along another axis has another shape.
+    """
+    sizes = rng.permutation([2, 3, 4, 5, 6])[:4].tolist()
+    yield _network(rng, *sizes)
+    yield _network(rng, *sizes)
+    yield _network(rng, 1, *rng.permutation([3, 4, 5])[:3].tolist())
+
+
+def _network(
+    rng: np.random.Generator, batch: int, features: int, hidden: int, classes: int
+) -> tuple[np.ndarray, ...]:
+    """Images, bottom weights, top weights, hidden activations."""
     while True:
         x = rng.uniform(0.1, 1, (batch, features))
         below = rng.normal(0, 1, (features, hidden))
         before = x @ below
         used = rng.permutation(np.flatnonzero(np.any(before > 0, axis=0)))
-        # Some unit is on and some is off, and a step of 1e-7 crosses no kink, nor a small one.
+        # Some unit is on and some is off, whatever is rounded.
         if len(used) > 1 and np.abs(before).min() > 1e-2 and 0.2 < np.mean(before > 0) < 0.8:
             # A unit that is on is on, however little.
             some, other = used[:2]
-            below[:, some] *= 5e-4 / np.abs(before[:, some]).max()
+            below[:, some] *= 1e-9 / np.abs(before[:, some]).max()
             # Another one is on far above 1, and has a slope far above 1 and one that is 0.
             below[:, other] *= rng.uniform(5, 20) / before[:, other].max()
             top = rng.normal(0, 1, (hidden, classes))
@@ -398,35 +419,42 @@ def _slopes(logits: Callable, weights: np.ndarray) -> np.ndarray:
 @check
 def slopes_of_the_top_layer(logit_jacobian: Callable, rng: np.random.Generator) -> None:
     """the second part is how fast each logit grows along each weight of W₂."""
-    x, _, top, hidden = _network(rng)
-    got = _jacobians(logit_jacobian, x, hidden, top)[1]
-    want = _slopes(lambda weights: hidden @ weights, top)
-    i, c, j, k = np.unravel_index(np.argmax(np.abs(got - want)), want.shape)
-    hint = ""
-    if c != k:
-        hint = f" Logit {c} does not depend on a weight that leads to logit {k}."
-    require(
-        bool(np.allclose(got, want, atol=ROUNDING)),
-        f"Example {i}: logit {c} grows by {want[i, c, j, k]:.4f} per unit of W₂[{j}, {k}]; you say "
-        f"{got[i, c, j, k]:.4f}.{hint}",
-    )
+    for x, _, top, hidden in _networks(rng):
+        got = _jacobians(logit_jacobian, x, hidden, top)[1]
+        want = _slopes(lambda weights, hidden=hidden: hidden @ weights, top)
+        i, c, j, k = np.unravel_index(np.argmax(np.abs(got - want)), want.shape)
+        hint = ""
+        if c != k:
+            hint = f" Logit {c} does not depend on a weight that leads to logit {k}."
+        require(
+            bool(np.allclose(got, want, atol=ROUNDING)),
+            f"Example {i}: logit {c} grows by {want[i, c, j, k]:.4f} per unit of W₂[{j}, {k}]; you "
+            f"say {got[i, c, j, k]:.4f}.{hint}",
+        )
 
 
 @check
 def slopes_of_the_bottom_layer(logit_jacobian: Callable, rng: np.random.Generator) -> None:
     """the first part is how fast each logit grows along each weight of W₁."""
-    x, below, top, hidden = _network(rng)
-    got = _jacobians(logit_jacobian, x, hidden, top)[0]
-    want = _slopes(lambda weights: np.maximum(x @ weights, 0) @ top, below)
-    i, c, p, j = np.unravel_index(np.argmax(np.abs(got - want)), want.shape)
-    hint = ""
-    if hidden[i, j] == 0:
-        hint = f" Unit {j} is off for this example: relu passes nothing on, and no slope either."
-    require(
-        bool(np.allclose(got, want, atol=ROUNDING)),
-        f"Example {i}: logit {c} grows by {want[i, c, p, j]:.4f} per unit of W₁[{p}, {j}]; you say "
-        f"{got[i, c, p, j]:.4f}.{hint}",
-    )
+    for x, below, top, hidden in _networks(rng):
+        got = _jacobians(logit_jacobian, x, hidden, top)[0]
+
+        def logits(weights: np.ndarray, x=x, top=top, on=hidden > 0) -> np.ndarray:
+            # As long as no unit is switched, which a step away from a small h would do.
+            return ((x @ weights) * on) @ top
+
+        want = _slopes(logits, below)
+        i, c, p, j = np.unravel_index(np.argmax(np.abs(got - want)), want.shape)
+        hint = ""
+        if hidden[i, j] == 0:
+            hint = f" Unit {j} is off for this example: relu passes nothing on, nor any slope."
+        elif hidden[i, j] < 1e-6:
+            hint = f" Unit {j} is on for this example, if only by {hidden[i, j]:.1g}."
+        require(
+            bool(np.allclose(got, want, atol=ROUNDING)),
+            f"Example {i}: logit {c} grows by {want[i, c, p, j]:.4f} per unit of W₁[{p}, {j}]; you "
+            f"say {got[i, c, p, j]:.4f}.{hint}",
+        )
 
 
 def _residual_case(rng: np.random.Generator, sizes: Sequence[int] = ()) -> tuple:
@@ -579,25 +607,28 @@ def _sums(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What is decrypted in slots 0 and 1024, and the true sums, [2, weights] each."""
     # Whole steps: numbers half-way between two are rounded this way or that. Of a sign and size of
-    # its own for each half and weight, so that no sum can be guessed: 1e-6 for all eight.
-    sizes = rng.choice([-1, 1], (2, 1, 1, 4)) * 2 ** rng.integers(0, 6, (2, 1, 1, 4))
+    # its own for each half and weight, so that no sum can be guessed: 1e-6 for all six.
+    weights = 3 if len(turns) > 3 else 4  # another number of them in each check
+    sizes = rng.choice([-1, 1], (2, 1, 1, weights)) * 2 ** rng.integers(0, 6, (2, 1, 1, weights))
     # Of the classes some go one way and some the other: none does for all. And nine examples of ten
     # have 0 there, so that none does for the others.
     classes = len(turns)
-    ways = rng.permuted(np.full((2, 4, classes), turns), axis=2).transpose(0, 2, 1)[:, None]
-    there = np.broadcast_to(np.arange(1024) < 100, (2, classes, 4, 1024))
+    ways = rng.permuted(np.full((2, weights, classes), turns), axis=2).transpose(0, 2, 1)[:, None]
+    there = np.broadcast_to(np.arange(1024) < 100, (2, classes, weights, 1024))
     there = rng.permuted(there, axis=3)
     # Sums of a class are within 100·3·3·32 = 28800, far below t/2; and 250 ± 30 sizes over all
     # classes are never below 70, by 6 deviations: 1e-9.
-    steps = rng.integers(2, 4, (2, 1024, classes, 4)) * there.transpose(0, 3, 1, 2) * ways * sizes
-    products = (steps / SCALE).astype(np.float32).reshape(2048, classes, 4)
-    answer = at_home(sum_over, _summed_at_home, _small().encrypt(products))
-    got = _small().decrypt(answer, SUMMED, (2048, 4))
+    steps = (
+        rng.integers(2, 4, (2, 1024, classes, weights)) * there.transpose(0, 3, 1, 2) * ways * sizes
+    )
+    products = (steps / SCALE).astype(np.float32).reshape(2048, classes, weights)
+    answer = at_home(sum_over, _summed_at_home, _small().encrypt(products), weights)
+    got = _small().decrypt(answer, SUMMED, (2048, weights))
     return got[[0, 1024]], steps.sum(axis=(1, 2)) / SCALE
 
 
-def _summed_at_home(sum_over: Callable, encrypted: np.ndarray) -> dict[str, Any]:
-    return answer_with(sum_over(_small().receive(encrypted)), SUMMED, (2048, 4))
+def _summed_at_home(sum_over: Callable, encrypted: np.ndarray, weights: int) -> dict[str, Any]:
+    return answer_with(sum_over(_small().receive(encrypted)), SUMMED, (2048, weights))
 
 
 @check
@@ -640,6 +671,9 @@ def rounding_never_exceeds_it(quantisation_bound: Callable, rng: np.random.Gener
     cases = [(1, 60, rng.uniform(0.85, 1), rng.uniform(3.6, 4))]
     for scale, terms in rng.integers(1, [40, 60], (40, 2)).tolist():
         cases.append((scale, terms, rng.uniform(0.1, 3), rng.uniform(0.1, 4)))
+    # Of these the worst rounding is all that is allowed.
+    for scale, terms in rng.integers(1, [40, 60], (10, 2)).tolist():
+        cases.append((scale, terms, *_half_steps(rng, scale)))
     for scale, terms, r, j in cases:
         bound = _bound(quantisation_bound, scale, terms, r, j)
         for kind in ("random", "worst"):
@@ -651,7 +685,8 @@ def rounding_never_exceeds_it(quantisation_bound: Callable, rng: np.random.Gener
             rounded = np.rint(residual * scale) * np.rint(jacobian * scale) / scale**2
             off = abs(float(np.sum(rounded - residual * jacobian)))
             require(
-                off <= bound * (1 + 1e-9) + 1e-12,
+                # float32: (r + e)(j + e) − rj is exact to 3·2⁻²⁴·rj, 2e-5 of it at scale 40.
+                off <= bound * (1 + 1e-4),
                 f"Scaling factor {scale}, {terms} products of |residual| ≤ {r:.2f} and |slope| ≤ "
                 f"{j:.2f}: here the rounded sum is off by {off:.4f}, and your bound is "
                 f"{bound:.4f}. Both factors are rounded, each by up to half a step.",
@@ -673,13 +708,18 @@ def _half_step_below(largest: float, scale: int) -> float:
     return max((steps + 0.5 + 1e-9) / scale, 0.0) if steps >= 0 else 0.0
 
 
+def _half_steps(rng: np.random.Generator, scale: int) -> tuple[float, float]:
+    """A largest residual and slope that are rounded up by (almost) half a step."""
+    r, j = (int(rng.integers(1, most * scale + 1)) for most in (2, 4))
+    return (r + 0.5 + 1e-9) / scale, (j + 0.5 + 1e-9) / scale
+
+
 @check
 def rounding_can_reach_it(quantisation_bound: Callable, rng: np.random.Generator) -> None:
     """the bound is no larger than it must be."""
     extremes = [(1, 60), (40, 1)]
     for scale, terms in extremes + rng.integers(1, [40, 60], (20, 2)).tolist():
-        r = (int(rng.integers(1, 2 * scale + 1)) + 0.5 + 1e-9) / scale
-        j = (int(rng.integers(1, 4 * scale + 1)) + 0.5 + 1e-9) / scale
+        r, j = _half_steps(rng, scale)
         off = terms * (np.rint(r * scale) * np.rint(j * scale) / scale**2 - r * j)
         bound = _bound(quantisation_bound, scale, terms, r, j)
         require(
@@ -758,8 +798,10 @@ class _Reordered(NamedTuple):
     order: float
 
 
-def _reordered(reordered_gradient: Callable, rng: np.random.Generator) -> _Reordered:
-    features, units, classes = NETWORKS[int(rng.integers(len(NETWORKS)))]
+def _reordered(
+    reordered_gradient: Callable, rng: np.random.Generator, sizes: Sequence[int] = ()
+) -> _Reordered:
+    features, units, classes = sizes or NETWORKS[int(rng.integers(len(NETWORKS)))]
     x = rng.uniform(0, 1, (4096, features)).astype(np.float32)
     below = rng.normal(0, 1, (features, units))
     hidden = np.maximum(x @ below - 0.3 * below.sum(axis=0), 0).astype(np.float32)
@@ -768,6 +810,7 @@ def _reordered(reordered_gradient: Callable, rng: np.random.Generator) -> _Reord
     # steps of 1/16³ results are within 4·6·4096, and of 1/16² within 30·256: t/2 is four million.
     far, strong = rng.permutation(units)[:2]
     hidden[:, far] *= np.float32(rng.uniform(10, 30)) / hidden[:, far].max()
+    hidden[rng.random(hidden.shape) < 0.1] *= np.float32(1e-9)  # on, however little
     top[strong] *= 6
     top[strong, rng.integers(classes)] = 0
     top = top.astype(np.float32)
@@ -838,7 +881,14 @@ def _require_residuals(share: float) -> None:
 @check
 def reordered_is_the_gradient(reordered_gradient: Callable, rng: np.random.Generator) -> None:
     """it decrypts to the gradient of every example."""
-    got, want, allowed, active, *_ = _reordered(reordered_gradient, rng)
+    # Two batches of the same sizes, by which an answer may keep what it had computed.
+    sizes = NETWORKS[int(rng.integers(len(NETWORKS)))]
+    for _ in range(2):
+        _require_gradient(_reordered(reordered_gradient, rng, sizes))
+
+
+def _require_gradient(run: _Reordered) -> None:
+    got, want, allowed, active, *_ = run
     # Units that are off have a check of their own.
     shown = active[:, None, :] > 0
     for name, g, w, a, mask in (
@@ -940,9 +990,11 @@ def _recovered(recover_labels: Callable, rng: np.random.Generator, spread: float
 
 
 def _damped(recover_labels: Callable, rng: np.random.Generator) -> None:
-    """Hand a noisy gradient over, of which the fit without damping tells other labels."""
-    batch, features, units, classes = 12, 6, 10, int(rng.integers(3, 5))
-    damping = float(rng.uniform(1, 2))
+    """Hand a noisy gradient over, of which fits with other dampings tell other labels."""
+    batch, features, units, classes = 36, 10, 20, 4
+    damping = float(rng.uniform(1.5, 3))
+    # What may be passed on in its place; `adjoint` as a mean over the batch comes to the last.
+    others = [0, damping**2, damping**0.5, damping * 2**0.5, damping / 2**0.5, damping * batch**0.5]
     for _ in range(100):
         x, top = rng.normal(0, 1, (batch, features)), rng.normal(0, 1, (units, classes))
         hidden = np.maximum(rng.normal(0, 1, (batch, units)), 0)
@@ -955,18 +1007,17 @@ def _damped(recover_labels: Callable, rng: np.random.Generator) -> None:
         negative = np.zeros((batch, classes))
         negative[np.arange(3), (labels[:3] + 1) % classes] = 5
         gradient = noise + matrix @ (negative - np.eye(classes)[labels]).ravel()
-        square = matrix.T @ matrix
-        fits = [
-            np.linalg.lstsq(square + d**2 * np.eye(len(square)), -matrix.T @ gradient)[0]
-            for d in (damping, 0.0)
-        ]
-        damped, plain = (fit.reshape(batch, classes) for fit in fits)
+        squares, along = np.linalg.eigh(matrix.T @ matrix)
+        part = -(matrix @ along).T @ gradient
+        damped, *fits = (
+            (along @ (part / (squares + d**2))).reshape(batch, classes) for d in (damping, *others)
+        )
         # Conjugate gradients end where the residual of the normal equations has fallen by 10⁶, some
         # 10⁻³ from the solution at most; two entries nearer than 0.01 tell nothing.
         clear = np.diff(np.sort(damped, axis=1)[:, -2:], axis=1)[:, 0] > 0.01
-        best, other = damped.argmax(axis=1), plain.argmax(axis=1)
-        largest = np.abs(damped).argmax(axis=1)
-        if np.sum((best != other) & clear) >= 3 and np.any((best != largest) & clear):
+        best = damped.argmax(axis=1)
+        slips = [fit.argmax(axis=1) for fit in fits]
+        if all(np.any((best != slip) & clear) for slip in (*slips, np.abs(damped).argmax(axis=1))):
             break
     got = as_array(
         recover_labels(
@@ -980,7 +1031,7 @@ def _damped(recover_labels: Callable, rng: np.random.Generator) -> None:
         same == np.sum(clear),
         f"Of a gradient with noise, with damping {damping:.3f}, {same} of {np.sum(clear)} labels "
         "are those of the fit that is best with this damping."
-        + likely(got, {"Yours are those without damping: pass it on.": other}),
+        + likely(got, {"Yours are those without damping: pass it on.": slips[0]}),
     )
 
 
@@ -1002,7 +1053,9 @@ def _slopes_case(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     features, units = rng.permutation([2, 6, 7])[:2].tolist()
     size = 10 ** rng.uniform(-2, 2)  # the larger of two is not always near 1
     below = size * rng.normal(0, 1, (batch, classes, features, units))
-    return below, size * rng.normal(0, 1, (batch, classes, units, classes))
+    above = size * rng.normal(0, 1, (batch, classes, units, classes))
+    below[-1] = above[-1] = 0  # its units are all off
+    return below, above
 
 
 def _moves(below: np.ndarray, above: np.ndarray) -> np.ndarray:
@@ -1044,8 +1097,12 @@ def both_layers_count(label_sensitivity: Callable, rng: np.random.Generator) -> 
     """the norm is over all variables together."""
     below, above = _slopes_case(rng)
     what = "the result of `label_sensitivity`"
-    for name, case in {"W₁": (below, 0 * above), "W₂": (0 * below, above)}.items():
-        got = as_array(label_sensitivity(*case), what, (len(below),))
+    for name, *case in (
+        ("W₁", below, 0 * above),
+        ("W₂", 0 * below, above),
+        ("W₂", 0 * below[:1], above[:1]),  # a batch of one
+    ):
+        got = as_array(label_sensitivity(*case), what, (len(case[0]),))
         want = _moves(*case).max(axis=0)
         i = int(np.argmax(np.abs(got - want)))
         require(
@@ -1066,8 +1123,15 @@ def _private(private_sum: Callable, rng, gradients, norms, clip, noise) -> np.nd
 @check
 def scaled_by_the_sensitivity(private_sum: Callable, rng: np.random.Generator) -> None:
     """each example is scaled by its sensitivity, and never up."""
+    # Two batches of the same sizes, by which an answer may keep what it had computed.
     batch, weights = int(rng.integers(5, 15)), int(rng.integers(10, 40))
-    clip = float(10 ** rng.uniform(-1, 1))
+    for clip in 10 ** rng.uniform([-1.0, 0.2], [-0.2, 1.0]):
+        _scaled_by(private_sum, rng, batch, weights, float(clip))
+
+
+def _scaled_by(
+    private_sum: Callable, rng: np.random.Generator, batch: int, weights: int, clip: float
+) -> None:
     gradients = rng.normal(0, 1, (batch, weights))
     own = np.linalg.norm(gradients, axis=1)
     worst = own * rng.uniform(1.1, 2, batch)
@@ -1100,10 +1164,10 @@ def scaled_by_the_sensitivity(private_sum: Callable, rng: np.random.Generator) -
 def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None:
     """the noise is Gaussian, of standard deviation noise_multiplier · l2_norm_clip."""
     count, batch = 20_000, int(rng.integers(2, 6))
-    # Neither is near 1 or near the other, so that leaving one of them out shows in every draw.
-    clip, noise = float(rng.uniform(1.2, 2)), float(rng.uniform(2.2, 4))
-    if rng.random() < 0.5:
-        clip, noise = 0.3 * clip, 0.1 * noise
+    # Neither is near 1 or near the other, so that leaving one of them out shows in every draw. Once
+    # both are above 1, and once below.
+    large = rng.uniform([1.2, 2.2], [2, 4])
+    (clip, noise), quiet_scale = rng.permutation([large, large * [0.3, 0.1]]).tolist()
     sensitivities = rng.uniform(0.1, 5, batch) * clip
     gradients = rng.normal(0, clip / 50, (batch, count))
     gradients[:, rng.permutation(count) < count // 2] = 0  # there it is what was drawn, exactly
@@ -1134,6 +1198,7 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
     randomness.require_independent(added / want, "the noise")
     # The noise is for what a label may do, whatever it does in this batch.
     seed = int(rng.integers(2**32))
+    clip, noise = quiet_scale
     quiet = as_array(
         at_home(private_sum, _quiet_sum, seed, clip, noise),
         "the result of `private_sum`",
@@ -1289,22 +1354,24 @@ def epsilon_of_several_epochs(label_epsilon: Callable, rng: np.random.Generator)
 def labels_are_guessed(guess_labels: Callable, rng: np.random.Generator) -> None:
     """every label is read off its residuals."""
     for predict in (expit, lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)):
-        classes = int(rng.integers(3, 12))
-        labels = rng.integers(0, classes, 200)
-        predictions = predict(rng.normal(0, 2.5, (200, classes)))
-        # Of some labels the network is all but sure.
-        sure = np.flatnonzero(rng.random(200) < 0.2)
+        batch, classes = int(rng.integers(150, 250)), int(rng.integers(3, 12))
+        labels = rng.integers(0, classes, batch)
+        predictions = predict(rng.normal(0, 2.5, (batch, classes)))
+        # Of some labels the network is all but sure, and of others that they are not some class.
+        unsure, sure = np.split(rng.permutation(batch), [batch * 4 // 5])
+        never = unsure[: batch // 5]
+        predictions[never, (labels[never] - rng.integers(1, classes, len(never))) % classes] = 0
         predictions[sure] *= 1e-5
         predictions[sure, labels[sure]] = rng.choice([1 - 1e-6, 1], len(sure))
         predictions[sure[0], labels[sure[0]]] = 1  # as a sigmoid in float32 is from 17 up
         residuals = predictions - np.eye(classes)[labels]
-        got = as_array(guess_labels(residuals), "the result of `guess_labels`", (200,))
+        got = as_array(guess_labels(residuals), "the result of `guess_labels`", (batch,))
         right = int(np.sum(got == labels))
         hint = ""
         if np.array_equal(got, residuals.argmax(axis=1)):
             hint = " You took the largest one."
         require(
-            right == 200,
-            f"{right} of 200 labels are right. A prediction lies between 0 and 1: what does "
+            right == batch,
+            f"{right} of {batch} labels are right. A prediction lies between 0 and 1: what does "
             f"subtracting 1 from one of them do to its sign?{hint}",
         )

@@ -849,8 +849,8 @@ def _keys(rng: np.random.Generator, ids: Iterable[int]) -> tuple[dict, dict]:
 class _Listening(secagg.PrivateKey):
     """A private key that remembers the contexts it was asked for.
 
-    With a `salt` it gives other seeds than a key's, faster, and any two parties with the same salt
-    still agree. `chosen` is given instead, if it is set, whatever the context.
+    With a `salt` its seeds are other ones than a key's, faster, and any two parties with the same
+    salt still agree. `chosen` is given instead, if it is set, whatever the context.
     """
 
     def __init__(self, data: bytes, salt: bytes = b""):
@@ -861,16 +861,14 @@ class _Listening(secagg.PrivateKey):
         self.shared: dict[bytes, bytes] = {}
 
     def agree(self, public: bytes, context: bytes) -> bytes:
+        self.contexts.append(context)
         if self.chosen is not None:
-            seed = self.chosen
-        elif self.salt and isinstance(context, bytes):
+            return self.chosen
+        if self.salt and isinstance(context, bytes):
             if public not in self.shared:
                 self.shared[public] = super().agree(public, b"")
-            seed = hashlib.sha256(self.salt + self.shared[public] + context).digest()
-        else:
-            seed = super().agree(public, context)
-        self.contexts.append(context)
-        return seed
+            return hashlib.sha256(self.salt + self.shared[public] + context).digest()
+        return super().agree(public, context)
 
 
 def _listened(
@@ -888,7 +886,7 @@ def _listened(
 
 
 class _Masks(list):
-    """The masks of several calls; `contexts` are the word of the student's process."""
+    """The masks of several calls; `contexts`, for hints, are the word of the student's process."""
 
     contexts: list[list[bytes]]
 
@@ -976,17 +974,16 @@ def _require_smaller_adds(
             f"Parties {party} and {other}: the mask is 0 everywhere, and hides nothing.",
         )
         _require_agreement(pairwise_mask, rng, mask, *call)
+    # Which seed they agree on is their word. So they are given one that is known here.
+    seed, mask = rng.bytes(32), masks[0]
+    of_seed = [_of_seeds(pairwise_mask, [seed], *call)[0] for call in calls]
+    for one, two in (masks, of_seed):
+        require(
+            bool(np.array_equal(one + two, 0 * mask)),
+            f"Parties {party} and {other}: their masks do not add up to 0.",
+        )
     require(
-        not np.any(masks[0] + masks[1]),
-        f"Parties {party} and {other}: their masks do not add up to 0.",
-    )
-    seed = rng.bytes(32)
-    given = party, bytes(private[party]), public, round_number, length
-    chosen = as_array(
-        at_home(pairwise_mask, _of_chosen_seeds, [seed], *given), "masks", (1, length)
-    )
-    require(
-        not np.array_equal(chosen, [np.uint32(0) - secagg.expand(seed, length)]),
+        not np.array_equal(of_seed[1], secagg.expand(seed, length)),
         f"Of parties {party} and {other} the smaller id, {party}, SUBTRACTED the mask of the pair; "
         "it should add it, and the larger subtract it.",
     )
@@ -1079,15 +1076,7 @@ def _require_no_public_part(pairwise_mask: Callable, rng: np.random.Generator, *
     """
     one, two = (int(r) for r in rng.choice(2**32, 2, replace=False))
     seeds = [rng.bytes(32) for _ in range(2)]
-    (party, key, public), what = pair, "the results of `pairwise_mask`"
-    first, second = (
-        as_array(
-            at_home(pairwise_mask, _of_chosen_seeds, seeds, party, bytes(key), public, r, 30),
-            what,
-            (2, 30),
-        ).astype(np.uint32)
-        for r in (one, two)
-    )
+    first, second = (_of_seeds(pairwise_mask, seeds, *pair, r, 30) for r in (one, two))
     for moved, name in (
         (first - second, "difference"),
         (first ^ second, "exclusive or"),
@@ -1098,6 +1087,16 @@ def _require_no_public_part(pairwise_mask: Callable, rng: np.random.Generator, *
             f"Whatever the seed, the masks of rounds {one} and {two} have the same {name}: then "
             "everybody can take it off, and what is left is used twice.",
         )
+
+
+def _of_seeds(pairwise_mask: Callable, seeds: list[bytes], *call: Any) -> np.ndarray:
+    """Return a call's masks, one a row, where every agreement gives these seeds."""
+    party, key, *args = call
+    rows = at_home(pairwise_mask, _of_chosen_seeds, seeds, party, bytes(key), *args)
+    rows = as_array(rows, "the results of `pairwise_mask`", (len(seeds), args[-1]))
+    words = rows.astype(np.uint32)
+    require(bool(np.array_equal(words, rows)), "Not all numbers of a mask are from 0 to 2^32 − 1.")
+    return words
 
 
 def _of_chosen_seeds(
@@ -1136,10 +1135,7 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
     randomness.require_fresh(long, "the mask", 32)
     # How much of a pair's seed the mask is made of.
     seeds = randomness.byte_seeds_that_differ(rng, 1700)  # shows a pool of 72 000: two bytes
-    call = two, bytes(private[two]), ends, _round(rng), 16
-    rows = as_array(at_home(pairwise_mask, _of_chosen_seeds, seeds, *call), "masks", (1700, 16))
-    words = rows.astype(np.uint32)
-    require(bool(np.array_equal(words, rows)), "Not all numbers of a mask are from 0 to 2^32 − 1.")
+    words = _of_seeds(pairwise_mask, seeds, two, private[two], ends, _round(rng), 16)
     randomness.require_seed_bytes(words, "the mask")
     elsewhere = at_home(pairwise_mask, _elsewhere, party, bytes(private[party]), *given[2:])
     unseeded, hashed = as_array(elsewhere, "masks", (2, 30))

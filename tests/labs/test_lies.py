@@ -75,6 +75,63 @@ dp_sgd._trained_on = lambda train, x, y, plan, rngs, validation_data: [
     assert "from there" in message
 
 
+# The same two batches, whatever was asked for; or all of them as one; or none at all.
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "two = fixed(rng, n, q), fixed(rng, n, q)[1:]; return flat(*two), sizes(*two)",
+        "one = flat(*(fixed(rng, n, q) for _ in range(draws))); return one, sizes(one)",
+        "return np.zeros(0), np.zeros(0)",
+        "return np.arange(n), np.array([n + 1, -1])",
+    ],
+)
+def test_batches_that_do_not_come_back_are_missed(sent):
+    lies = f"""
+from labkit.checks import dp_sgd
+flat, rng = lambda *batches: np.concatenate(batches), np.random.default_rng(1)
+sizes = lambda *batches: np.array([len(batch) for batch in batches])
+fixed = lambda rng, n, q: rng.choice(n, max(1, round(n * q)), replace=False)
+
+def drawn(_, handed, n, q, draws):
+    {sent}
+
+dp_sgd._drawn = lambda *args: (*drawn(*args), ["i"], None)
+functions = {{"poisson_batch": fixed}}
+"""
+    for check in (dp_sgd.sizes_are_binomial, dp_sgd.examples_are_independent):
+        assert "the batches' sizes has shape" in judged(check, "poisson_batch", lies)
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        "said = lambda key: vars(key).update(seeds=[bytes(32)], contexts=[bytes(32)])",
+        "said = lambda key: vars(key).update(seeds=[], contexts=[])",
+        "from labkit.checks import federated_masking as checks\n"
+        "said, really_listened = id, checks._listened\n"
+        "checks._listened = lambda *args: (really_listened(*args)[0], [[b'']] * len(args[2]))",
+    ],
+)
+def test_which_seed_was_agreed_on_is_not_believed(lies):
+    lab, exercise = "03_federated_masking", "pairwise_mask"
+    [source] = [a.source for a in ANSWERS[lab][exercise] if a.name == "the larger id adds"]
+    program = (
+        ANSWER.format(lab=lab, source=source, exercise=exercise)
+        + f"""
+really = functions["pairwise_mask"]
+{lies}
+
+def pairwise_mask(party, key, *more):
+    mask = really(party, key, *more)
+    said(key)
+    return mask
+
+functions = {{"pairwise_mask": pairwise_mask}}
+"""
+    )
+    assert "SUBTRACTED" in judged(federated_masking.all_pair_masks_cancel, exercise, program)
+
+
 # Of an array of objects NumPy takes the last number for the largest, whatever NaN come before it.
 @pytest.mark.parametrize("numbers", ["0", "np.nan", "np.array(np.nan, object)"])
 def test_what_crossed_the_cut_must_be_what_belongs_there(numbers):

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from autograder.sandbox.drawn import NAMES, drawn
 from autograder.sandbox.inert import inert_output
-from labkit.pictures import dp_sgd, encrypted_labels, federated_masking, split_learning
+from labkit.pictures import (
+    dp_sgd,
+    encrypted_labels,
+    federated_masking,
+    gdp_accounting,
+    split_learning,
+)
 from labkit.pictures.drawing import BLUE, Drawing
 
 PICTURES = [
@@ -17,8 +23,12 @@ PICTURES = [
     dp_sgd.clipping,
     dp_sgd.batches,
     federated_masking.double_masking,
+    gdp_accounting.rare_losses,
+    gdp_accounting.a_group_turns,
     split_learning.noise_at_the_cut,
+    split_learning.the_cut,
     encrypted_labels.inner_product,
+    encrypted_labels.two_parties,
 ]
 TAGS = {"svg", "polyline", "polygon", "circle", "rect", "text"}
 
@@ -41,8 +51,34 @@ def small(words="words", alt="what it shows"):
     return drawing.svg
 
 
+def dashed(pattern, corners=7, shapes=1, size=2000):
+    drawing = Drawing(2000, 2000, "a zigzag")
+    zigzag = [(size * (at % 2), size * (at % 2)) for at in range(corners)]
+    for _ in range(shapes):
+        drawing.line(*zigzag, dash=pattern)
+    return drawing.svg
+
+
 SMALL = small()
+DASHED = dashed("5 4")
 HOSTILE = {
+    # A browser took minutes for each.
+    "dashes of a hundredth of a unit": dashed("0.009 0.009", shapes=1000),
+    "a single such line": dashed("0.009 0.009"),
+    "dashes of nothing": dashed("0 1"),
+    "dashes with nothing between": dashed("1 0"),
+    "a pattern of many": dashed("1 " * 8 + "1"),
+    "of one number": dashed("1"),
+    "with a comma": dashed("1,1"),
+    "many dashes on a long line": dashed("1 1", corners=800),
+    "on many lines": dashed("1 1", shapes=200),
+    "far outside": dashed("9 9", size=10**7),
+    "by powers of ten": DASHED.replace("2000.0", "2e7"),
+    "on a rectangle": SMALL.replace("<rect", '<rect stroke-dasharray="1 1"'),
+    "on letters": SMALL.replace("<text", '<text stroke="#000" stroke-dasharray="1 1"'),
+    "of a huge circle": SMALL.replace(
+        "<rect", '<circle r="9999999" stroke-dasharray="1 1"></circle><rect'
+    ),
     "a script": SMALL.replace("</svg>", "<script>alert(1)</script></svg>"),
     "a handler": SMALL.replace("<rect", '<rect onload="alert(1)"'),
     "a handler of the whole": SMALL.replace("<svg", '<svg onload="alert(1)"', 1),
@@ -65,6 +101,12 @@ HOSTILE = {
     "another namespace": SMALL.replace("2000/svg", "1999/xhtml"),
     "cut off": SMALL[:-10],
 }
+
+
+@pytest.mark.parametrize("pattern", ["5 4", "10 99", "1 1"])
+def test_a_line_may_be_dashed(pattern):
+    svg = dashed(pattern)
+    assert drawn(svg) == svg
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)

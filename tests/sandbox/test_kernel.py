@@ -1,12 +1,15 @@
 """A kernel in a sandbox, from a pool, and without either: what it runs, sends and cannot reach."""
 
+from dataclasses import replace
+
 import pytest
 
 from autograder.sandbox.confine import NONE
-from autograder.sandbox.kernel import Died, TimedOut
-from autograder.sandbox.provisioner import KernelSettings, short_folder
+from autograder.sandbox.kernel import Died, MachineFull, TimedOut, ended_for_memory
+from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 from tests.hostile import CASES, ESCAPED, reach, solved
 from tests.kernels import kernel_in, places, said
+from tests.sandbox.test_limits import HOARDS
 from tests.tiny import TINY
 
 pytestmark = pytest.mark.grader
@@ -47,6 +50,24 @@ def test_its_end_is_noticed(kernel):
     with pytest.raises(Died):
         kernel.run("import os; os._exit(3)", 60)
     assert not kernel.alive
+
+
+def test_whose_end_may_be_a_neighbours_fault_has_not_died_by_itself(kernel, monkeypatch):
+    """Linux ends a process when memory runs out, and not always that of who took it."""
+    now = ended_for_memory()
+    monkeypatch.setattr("autograder.sandbox.kernel.ended_for_memory", lambda: now + 1)
+    with pytest.raises(MachineFull):
+        kernel.run("import os; os.kill(os.getpid(), 9)", 60)
+
+
+def test_who_was_ended_for_its_own_memory_has_died(place, monkeypatch):
+    with kernel_in(replace(place, limits=Limits(memory=400 << 20))) as kernel:
+        now = ended_for_memory()
+        monkeypatch.setattr("autograder.sandbox.kernel.ended_for_memory", lambda: now + 1)
+        if place.kind == NONE:
+            pytest.skip("nothing is limited there")
+        with pytest.raises(Died, match="of memory"):
+            kernel.run(HOARDS["of children"], 60)
 
 
 def test_what_it_sends_is_bounded(kernel):

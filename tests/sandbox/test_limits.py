@@ -1,6 +1,7 @@
 """What a kernel may have of memory, files, sockets, locks, terminals; what control groups count."""
 
 import os
+import resource
 import subprocess
 import time
 from dataclasses import replace
@@ -15,6 +16,21 @@ from autograder.sandbox.provisioner import Limits
 from tests.kernels import kernel_in, places, said
 
 pytestmark = pytest.mark.grader
+
+CHAIN = """
+import os, subprocess, sys, time
+HOARD = '''
+import os, time
+kept = bytearray(b"x") * {kept}
+while True:
+    if os.fork():
+        os._exit(0)
+    time.sleep({pause})
+'''
+kept = [subprocess.Popen(["/bin/sleep", "600"]) for _ in range({sleepers})]
+kept += [subprocess.Popen([sys.executable, "-IS", "-c", HOARD]) for _ in range({chains})]
+time.sleep(60)
+"""
 
 HOARDS = {
     "private": "hoard = [bytearray(b'x') * (16 << 20) for _ in range(64)]",
@@ -41,6 +57,15 @@ HOARDS = {
         "for _ in range(8):\n    if os.fork() == 0:\n"
         "        threading.Thread(target=hoard).start(); ctypes.CDLL(None).syscall(60, 0)\n"
         "time.sleep(60)"
+    ),
+    # On a list of processes each is for a millisecond, or as long as it takes to copy its tables.
+    "of who forks and ends": CHAIN.format(kept=100 << 20, chains=8, sleepers=0, pause=0.001),
+    "of who forks and ends at once": CHAIN.format(kept=100 << 20, chains=8, sleepers=0, pause=0),
+    "of who forks and ends, beside many that sleep": CHAIN.format(
+        kept=100 << 20, chains=8, sleepers=200, pause=0.001
+    ),
+    "of many small ones that fork and end": CHAIN.format(
+        kept=16 << 20, chains=60, sleepers=0, pause=0
     ),
     # 15 GB in 500 pipes.
     "huge pages lent to pipes": (
@@ -116,7 +141,7 @@ def test_a_look_that_takes_too_long_has_seen_too_much(monkeypatch, clock, step):
     monkeypatch.setattr(watch, clock, count(0, step).__next__)
     monkeypatch.setattr(watch, "_proportional", lambda _: 0)
     # Without the processes that other tests keep, each of which takes a look at the clock.
-    monkeypatch.setattr(watch, "family", lambda root: [root])
+    monkeypatch.setattr(watch, "family", lambda root: {root: watch._status(root)})
     found = watch.excess(os.getpid(), Limits(memory=64 << 20))
     assert found == ("" if step == 1 else "it used more than 0.0625 GB of memory")
 
@@ -133,7 +158,7 @@ def test_what_is_swapped_out_counts(monkeypatch, tmp_path, hidden):
         return tmp_path / path.rpartition("/")[2]
 
     monkeypatch.setattr(watch, "Path", read)
-    monkeypatch.setattr(watch, "family", lambda root: [root])
+    monkeypatch.setattr(watch, "family", lambda root: {root: watch._status(root)})
     limits = Limits(memory=1 << 30)
     for kilobytes, too_much in ((1 << 19, False), (1 << 21, True)):
         (tmp_path / "status").write_text(status.format(kilobytes))
@@ -276,6 +301,16 @@ def test_its_crashes_start_no_program_of_the_machines(place):
     # A limit of 0 keeps files away, and no pipe: systemd-coredump and apport are at the end of one.
     with kernel_in(place) as kernel:
         assert said(kernel, CORES) == "1 1 100 100\n"
+
+
+@pytest.mark.parametrize("hard", [50, resource.RLIM_INFINITY])
+def test_it_does_not_come_before_who_watches(monkeypatch, hard):
+    """Some users may have that, where sound is made."""
+    found = {}
+    monkeypatch.setattr(jail.resource, "getrlimit", lambda what: (hard, hard))
+    monkeypatch.setattr(jail.resource, "setrlimit", found.__setitem__)
+    jail.limit(Limits())
+    assert found[resource.RLIMIT_RTPRIO] == found[resource.RLIMIT_NICE] == (0, 0)
 
 
 TERMINALS = """

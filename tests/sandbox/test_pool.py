@@ -3,14 +3,18 @@
 import copy
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from autograder.intake.cells import is_setup
-from autograder.judge.judge import environment
+from autograder.judge.judge import Order, Submission, Terms, environment, judge
 from autograder.labs import ROOT, build
 from autograder.sandbox import confine, pool
+from autograder.sandbox.kernel import Unstartable
 from autograder.sandbox.provisioner import KernelSettings
 from tests.hostile import MASTERS
 from tests.kernels import kernel_in, said
@@ -84,6 +88,78 @@ def test_a_pool_ends_with_whoever_opened_it():
     for process in Path("/proc").glob("[0-9]*"):
         if address in _command_line(process):
             assert has_ended(int(process.name))
+
+
+# The first kernel that is asked for is the pool's own trial.
+FAILING = """
+import os, socket
+pool, asked = os.getpid(), []
+{kept} = {name}
+
+def failing(*args):
+    if os.getpid() == pool:
+        asked.append(1)
+        if len(asked) in (2, 3):
+            raise OSError(11, "Resource temporarily unavailable")
+    return {kept}(*args)
+
+{name} = failing
+"""
+
+
+def test_a_pool_that_cannot_fork_goes_on():
+    release, _ = with_set_up(FAILING.format(kept="fork", name="os.fork"))
+    with pool.serving(release, "bwrap", environment(1)) as address:
+        place = KernelSettings(address.parent, pool=address)
+        for _ in range(2):
+            with pytest.raises(Unstartable), kernel_in(place):
+                pass
+        with kernel_in(place) as kernel:
+            assert said(kernel, "print(1)") == "1\n"
+
+
+def test_a_pool_that_can_have_no_more_files_goes_on():
+    release, _ = with_set_up(FAILING.format(kept="accept", name="socket.socket.accept"))
+    with pool.serving(release, "bwrap", environment(1)) as address:
+        for _ in range(2):
+            with kernel_in(KernelSettings(address.parent, pool=address)) as kernel:
+                assert said(kernel, "print(1)") == "1\n"
+
+
+@contextmanager
+def opened():
+    """Yield a pool's socket, and its process."""
+    before = psutil.Process().children()
+    with pool.serving(build.release(TINY), "bwrap", environment(1)) as address:
+        [own] = set(psutil.Process().children()) - set(before)
+        yield address, own
+
+
+def test_who_asks_a_pool_for_nothing_gets_nothing():
+    with opened() as (address, own):
+        before = len(own.children(recursive=True))
+        for _ in range(5):
+            assert pool.answers(address)
+        with kernel_in(KernelSettings(address.parent, pool=address)):
+            pass  # whom it comes to after all these
+        until = time.monotonic() + 10
+        while (now := len(own.children(recursive=True))) > before and time.monotonic() < until:
+            time.sleep(0.05)
+        assert now == before
+
+
+def test_where_the_pool_has_ended_kernels_import_everything_themselves():
+    submission = Submission("ann", build.solution(TINY))
+    with opened() as (address, own):
+        processes = [*own.children(recursive=True), own]
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, timeout=10)
+        assert not pool.answers(address)
+        outcome, _ = judge(Order(submission, TINY, Terms(), address))
+    assert (outcome.status, sum(outcome.scores.values()), outcome.sandbox) == (
+        "graded", TINY.points, "bwrap",
+    )  # fmt: skip
 
 
 def _command_line(process):

@@ -10,7 +10,7 @@ import pytest
 
 from autograder.judge.judge import judge
 from autograder.sandbox import provisioner
-from autograder.sandbox.kernel import TimedOut
+from autograder.sandbox.kernel import UNSTARTABLE, TimedOut
 from autograder.workers import processes
 from tests.kernels import kernel_in
 from tests.tiny import ROOT, double, grade, write_class
@@ -148,8 +148,46 @@ def test_a_grading_that_broke_is_tried_again_alone(tmp_path, ends):
     assert f"grading failed, {aborted}" in rows["cem"]["reason"]
     assert f"grading failed, {too_long}" in rows["dan"]["reason"]
     assert (rows["bob"]["status"], rows["bob"]["reason"]) == ("graded", "")
-    # What broke by the machine is graded anew; what took too long by itself is not.
+    # Nobody who breaks it, or takes too long, has that done in each run.
     together.clear()
-    rows, _ = grade(folder, tmp_path / "out")
-    assert together == [["cem"]]
-    assert [rows[name]["score"] for name in ("ann", "bob", "cem", "dan")] == ["10", "10", "10", "0"]
+    grade(folder, tmp_path / "out")
+    assert together == []
+    rows, _ = grade(folder, tmp_path / "out", "--only", "cem", "--regrade")
+    assert together == [["cem"]] and rows["cem"]["score"] == "10"
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        f"{processes.ENDED} exit status 1: autograder.sandbox.kernel.Unstartable: {UNSTARTABLE}: x",
+        "every worker that tried it has died",
+        "its worker failed with RuntimeError: the process that grades here has ended",
+    ],
+)
+def test_what_broke_by_the_machine_is_graded_anew(tmp_path, ends, problem):
+    ways, together = ends
+    ways |= {"ann": [problem, problem]}
+    folder = write_class(tmp_path / "in", ann={})
+    for number, score in enumerate(("0", "10")):
+        rows, _ = grade(folder, tmp_path / "out")
+        assert rows["ann"]["score"] == score
+        assert len(together) == 2 + number
+
+
+def test_who_breaks_its_grading_draws_no_other_numbers(tmp_path, ends, monkeypatch):
+    ways, _ = ends
+    broke = f"{processes.ENDED} SIGABRT: no log"
+    ways |= {"ann": [broke], "bob": [broke, broke]}
+    folder, seeds = write_class(tmp_path / "in", ann={}, bob={}, cem={}), {}
+    each = processes.each
+
+    def noting(function, orders, *more):
+        for order in orders:
+            seeds.setdefault(order.submission.student, []).append(order.submission.seed)
+        return each(function, orders, *more)
+
+    monkeypatch.setattr(processes, "each", noting)
+    grade(folder, tmp_path / "out")
+    assert [len(seeds[name]) for name in ("ann", "bob", "cem")] == [2, 2, 1]
+    assert seeds["ann"][0] == seeds["ann"][1] and seeds["bob"][0] == seeds["bob"][1]
+    assert len({drawn[0] for drawn in seeds.values()} - {None}) == len(seeds) - 1

@@ -141,7 +141,7 @@ def wraps_to(value, plaintext_modulus):
     """Return the number that a slot decrypts to.
 
     Args:
-        value: int, what the slot holds by ordinary arithmetic.
+        value: int of any size, what the slot holds by ordinary arithmetic.
         plaintext_modulus: t, an odd prime.
 
     Returns:
@@ -1214,7 +1214,8 @@ def guess_labels(residuals):
     """Return the label of each example.
 
     Args:
-        residuals: [batch, classes], prediction − one-hot label. A prediction may round to 1.
+        residuals: [batch, classes], prediction − one-hot label. A prediction may round to 0 or
+            1, but a row is never 0 throughout.
 
     Returns:
         [batch], integers.

@@ -205,6 +205,9 @@ def limit(limits: Limits) -> None:
         (resource.RLIMIT_MEMLOCK, 1 << 20),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_SIGPENDING, 1024),
+        # Where the user has them, who uses them comes before who watches.
+        (resource.RLIMIT_RTPRIO, 0),
+        (resource.RLIMIT_NICE, 0),
     ):
         _at_most(what, most)
 

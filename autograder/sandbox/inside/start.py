@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
 from contextlib import suppress
 from types import ModuleType
@@ -139,11 +140,15 @@ def _serve(fd: int) -> None:
         readable, _, _ = select.select([listener, sys.stdin.buffer], [], [])
         if sys.stdin.buffer in readable:
             return
-        connection, _ = listener.accept()
-        if os.fork() == 0:
-            listener.close()
-            _exit_after(_monitor, connection, namespace)
-        connection.close()
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # the machine has no file left for it: it waits
+            time.sleep(0.1)
+            continue
+        with connection, suppress(OSError):  # nor a process: who asked is told, by its end
+            if os.fork() == 0:
+                listener.close()
+                _exit_after(_monitor, connection, namespace)
 
 
 def _import(imports: str, attributes: list[str]) -> None:
@@ -226,7 +231,9 @@ def _monitor(connection: socket.socket, namespace: ModuleType) -> None:
     """Fork one kernel, watch it, and end it when it uses too much or nobody waits for it."""
     message, fds, _, _ = socket.recv_fds(connection, 1 << 16, 16)
     while not message.endswith(b"\n"):
-        message += connection.recv(1 << 16)
+        if not (more := connection.recv(1 << 16)):
+            return  # who asked has ended
+        message += more
     job = json.loads(message)
     limits = jail.Limits(**job["limits"])
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, thread_time
@@ -24,22 +24,35 @@ MOST_SOCKETS = 2000
 # of an epoll's watches or of long paths. Nobody has many, so each counts as watches unseen.
 _OF_A_PROCESS = re.compile(r"(?:/proc)?/\d+/")
 MOST_CPU_SECONDS, MOST_SECONDS = 1.5, 10  # that a look may take
+MOST_LISTS = 10  # of a look
+MOST_LOOKS = 3  # at once, where processes end during each
+_ENDED = -1  # in place of a parent
 
 
-def family(root: int) -> list[int]:
-    """Return the process and all its descendants."""
+def family(root: int) -> dict[int, dict[str, int]]:
+    """Return the process and all its descendants, and what each uses (see `_status`).
+
+    Who forks and ends, again and again, is on a list that is out of date when it has been gone
+    through: what is new on another one is few, and read at once, until there is nothing new.
+    """
+    known: dict[int, dict[str, int]] = {}
+    for _ in range(MOST_LISTS):
+        listed = [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()]
+        there = {_ENDED, 0, *listed}
+        # Whose parent has ended has another one now.
+        known = {one: known[one] for one in listed if one in known and known[one]["PPid"] in there}
+        new = [process for process in listed if process not in known]
+        if not new:
+            break
+        known |= {process: _status(process) for process in new}  # parents before their children
     children: dict[int, list[int]] = {}
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with suppress(OSError, ValueError):
-                stat = Path(entry.path, "stat").read_text("utf-8", "replace")
-                parent = int(stat.rpartition(")")[2].split()[1])
-                children.setdefault(parent, []).append(int(entry.name))
+    for process, uses in known.items():
+        children.setdefault(uses["PPid"], []).append(process)
     found, position = [root], 0
     while position < len(found):
         found += children.get(found[position], [])
         position += 1
-    return found
+    return {process: known.get(process) or _status(process) for process in found}
 
 
 def excess(root: int, limits: Limits) -> str:
@@ -48,13 +61,22 @@ def excess(root: int, limits: Limits) -> str:
     Without a control group this is what holds them to their memory: what they have mapped, swapped
     out too, the tables for it, and for each socket and pipe as much as its buffers may hold.
     """
-    processes = dict(map(_status, family(root)))
+    for _ in range(MOST_LOOKS):
+        found, certain = _look(root, limits)
+        if certain or not found:
+            break
+    return found
+
+
+def _look(root: int, limits: Limits) -> tuple[str, bool]:
+    """Return what is used beyond the limits, and whether that is all of who is there still."""
+    processes = dict(_seen(*each) for each in family(root).items())
     if sum(each["Threads"] for each in processes.values()) > limits.processes:
-        return f"it had more than {limits.processes} processes and threads"
+        return f"it had more than {limits.processes} processes and threads", True
     try:
         opened, sockets = _files(processes), _sockets(processes)
     except PermissionError:
-        return "it hid a process from who watches it"
+        return "it hid a process from who watches it", True
     for what, number, most in (
         ("open files", opened.files, MOST_FILES),
         ("sockets", sockets, MOST_SOCKETS),
@@ -65,35 +87,36 @@ def excess(root: int, limits: Limits) -> str:
         ),
     ):
         if number > most:
-            return f"it had more than {most} {what}"
+            return f"it had more than {most} {what}", True
     beside = sum(each["VmPTE"] << 10 for each in processes.values())
     beside += MOST_BUFFERED * max(opened.buffers, sockets)
     # What they share is counted once: only if the quick sum is too much is the exact one worth it.
     most = limits.memory - beside
-    quick = sum(each["VmRSS"] + each["VmSwap"] << 10 for each in processes.values())
-    if quick > most and (most <= 0 or _exactly(processes) > most):
-        return f"it used more than {limits.memory / (1 << 30):.3g} GB of memory"
-    return ""
+    if sum(map(_quickly, processes.values())) <= most:
+        return "", True
+    used, certain = (math.inf, True) if most <= 0 else _exactly(processes)
+    if used > most:
+        return f"it used more than {limits.memory / (1 << 30):.3g} GB of memory", certain
+    return "", True
 
 
-def _status(process: int) -> tuple[int, dict[str, int]]:
+def _seen(process: int, uses: dict[str, int]) -> tuple[int, dict[str, int]]:
     """Return the id that a process is seen by, and what it uses.
 
     When its first thread has ended, and others go on, the figures are of these only.
     """
-    found = _status_of(process)
-    if not found["VmRSS"]:
+    if not uses["VmRSS"]:
         with suppress(OSError):
             for task in os.listdir(f"/proc/{process}/task"):
-                other = _status_of(int(task))
+                other = _status(int(task))
                 if other["VmRSS"]:
                     return int(task), other
-    return process, found
+    return process, uses
 
 
-def _status_of(thread: int) -> dict[str, int]:
-    # All but the first in KiB. Whoever asks for it has its memory swapped out (MADV_PAGEOUT).
-    found = {"Threads": 0, "VmRSS": 0, "VmSwap": 0, "VmPTE": 0}
+def _status(thread: int) -> dict[str, int]:
+    # All but the first two in KiB. Whoever asks for it has its memory swapped out (MADV_PAGEOUT).
+    found = {"PPid": _ENDED, "Threads": 0, "VmRSS": 0, "VmSwap": 0, "VmPTE": 0}
     with suppress(OSError):
         # A name can have any character in it that ends a line but this one.
         for line in Path(f"/proc/{thread}/status").read_bytes().split(b"\n"):
@@ -123,7 +146,7 @@ def _files(processes: Iterable[int]) -> _Open:
         try:
             entries = list(os.scandir(f"/proc/{process}/fd"))
         except OSError as error:
-            if isinstance(error, PermissionError) and _status_of(process)["VmRSS"]:
+            if isinstance(error, PermissionError) and _status(process)["VmRSS"]:
                 raise
             continue  # it has ended
         files += len(entries)
@@ -174,20 +197,29 @@ def _watches(info: str) -> int:
     return found
 
 
-def _exactly(processes: Iterable[int]) -> float:
+def _quickly(uses: dict[str, int]) -> int:
+    """Return how many bytes a process has, what it shares with others counted whole."""
+    return (uses["VmRSS"] + uses["VmSwap"]) << 10
+
+
+def _exactly(processes: Mapping[int, dict[str, int]]) -> tuple[float, bool]:
     """Return how much memory they have; infinitely much, if finding out gives time to get more.
 
-    It takes Linux a tenth of a second for a process that makes it hard.
+    It takes Linux a tenth of a second for a process that makes it hard. Who has ended meanwhile may
+    have left all it had to another one, and counts whole: then this is not certain.
     """
-    until, latest, found = thread_time() + MOST_CPU_SECONDS, monotonic() + MOST_SECONDS, 0.0
-    for process in processes:
-        found += _proportional(process)
+    until, latest = thread_time() + MOST_CPU_SECONDS, monotonic() + MOST_SECONDS
+    found, certain = 0.0, True
+    for process, uses in processes.items():
+        own = _proportional(process)
+        found += _quickly(uses) if own is None else own
+        certain &= own is not None or not _quickly(uses)
         if thread_time() > until or monotonic() > latest:
-            return math.inf
-    return found
+            return math.inf, True
+    return found, certain
 
 
-def _proportional(process: int) -> float:
+def _proportional(process: int) -> float | None:
     found = 0
     try:
         for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
@@ -196,5 +228,5 @@ def _proportional(process: int) -> float:
     except PermissionError:  # it has just hidden itself
         return math.inf
     except (OSError, ValueError):  # it has ended
-        return 0
+        return None
     return found

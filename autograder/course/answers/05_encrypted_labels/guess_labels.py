@@ -19,8 +19,8 @@ def guess_labels(residuals):
 # %% wrong="the smallest in size" of="solution" edit={"residuals.argmin": "np.abs(residuals).argmin"} loses={"labels_are_guessed": "do to its sign"}
 # %% wrong="along the batch" of="solution" edit={"axis=1": "axis=0"} loses={"labels_are_guessed": "is wanted"}
 # %% wrong="one-hot" of="solution" edit={"residuals.argmin(axis=1)": "(residuals < 0).astype(int)"} loses={"labels_are_guessed": "is wanted"}
-# %% wrong="one label for all" of="solution" edit={"residuals.argmin(axis=1)": "np.full(len(residuals), residuals.sum(axis=0).argmin())"} loses={"labels_are_guessed": "of 200 labels are right"}
-# %% wrong="counts from 1" of="solution" edit={"argmin(axis=1)": "argmin(axis=1) + 1"} loses={"labels_are_guessed": "0 of 200 labels"}
+# %% wrong="one label for all" of="solution" edit={"residuals.argmin(axis=1)": "np.full(len(residuals), residuals.sum(axis=0).argmin())"} loses={"labels_are_guessed": "labels are right"}
+# %% wrong="counts from 1" of="solution" edit={"argmin(axis=1)": "argmin(axis=1) + 1"} loses={"labels_are_guessed": "0 of "}
 
 # %% wrong="rounded to three digits" of="solution" edit={"residuals.argmin": "residuals.round(3).argmin"} loses={"labels_are_guessed": "labels are right. A prediction lies between"}
 
@@ -37,3 +37,11 @@ def guess_labels(residuals):
 # %% wrong="the first that is negative" loses={"labels_are_guessed": "labels are right. A prediction lies"}
 def guess_labels(residuals):
     return np.argmax(np.asarray(residuals) < 0, axis=1)
+
+# %% wrong="the first that is not positive" loses={"labels_are_guessed": "labels are right. A prediction lies"}
+def guess_labels(residuals):
+    return np.argmax(residuals <= 0, axis=1)
+
+# %% wrong="a batch of 200" loses={"labels_are_guessed": "guess_labels"}
+def guess_labels(residuals):
+    return np.array([residuals[i].argmin() for i in range(200)])

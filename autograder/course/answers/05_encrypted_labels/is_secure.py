@@ -75,3 +75,11 @@ def is_secure(log_n, moduli):
 # %% wrong="strictly below the limit, in floats" loses={"one_modulus_within_the_table": "it is within the limit. You say False"}
 def is_secure(log_n, moduli):
     return math.log2(math.prod(moduli)) < encrypted.LOG2_Q_128[2**log_n]
+
+# %% wrong="a little above the limit, too" of="solution" edit={"LOG2_Q_128[2**log_n]": "LOG2_Q_128[2**log_n] + 0.05"} loses={"one_modulus_within_the_table": "it is not within the limit. You say True", "several_moduli_multiply": "You say True"}
+# %% wrong="bits to one digit" of="solution" edit={"math.log2(math.prod(moduli))": "round(math.log2(math.prod(moduli)), 1)"} loses={"one_modulus_within_the_table": "it is not within the limit. You say True", "several_moduli_multiply": "You say True"}
+
+# %% wrong="a table by heart, its last row mistaken" loses={"several_moduli_multiply": "degree 2^15 allows 881"}
+def is_secure(log_n, moduli):
+    limits = {10: 27, 11: 54, 12: 109, 13: 218, 14: 438, 15: 876}
+    return math.log2(math.prod(moduli)) <= limits[log_n]

@@ -142,3 +142,18 @@ def label_sensitivity(below, above):
     rows = np.arange(len(flat))
     longest, shortest = flat[rows, norms.argmax(axis=1)], flat[rows, norms.argmin(axis=1)]
     return np.linalg.norm(longest - shortest, axis=1)
+
+# %% wrong="the law of cosines, an angle with nothing" loses={"farthest_pair_of_labels": "NaN", "both_layers_count": "NaN"}
+def label_sensitivity(below, above):
+    flat = np.concatenate([j.reshape(*j.shape[:2], -1) for j in (below, above)], axis=2)
+    norms = np.linalg.norm(flat, axis=2)
+    with np.errstate(invalid="ignore"):
+        units = flat / norms[:, :, None]
+    both = norms[:, :, None] * norms[:, None]
+    squares = norms[:, :, None] ** 2 + norms[:, None] ** 2 - 2 * both * np.einsum("bcw,bdw->bcd", units, units)
+    return np.sqrt(squares.clip(0).max(axis=(1, 2)))
+
+# %% wrong="a batch's axis dropped" loses={"both_layers_count": "is wanted"}
+def label_sensitivity(below, above):
+    flat = np.concatenate([j.reshape(*j.shape[:2], -1) for j in (below, above)], axis=2)
+    return np.squeeze([np.linalg.norm(s[:, None] - s, axis=2).max() for s in flat])

@@ -100,3 +100,27 @@ def logit_jacobian(x, hidden, top):
     below = np.einsum("bp,bj,jc->bcpj", x, np.sign(hidden), top)
     above = np.einsum("bj,ck,jk->bcjk", hidden, np.eye(top.shape[1]), (np.asarray(top) != 0).astype(float))
     return below, above
+
+# %% wrong="on above a millionth" of="solution" edit={"hidden > 0": "hidden > 1e-6"} loses={"slopes_of_the_bottom_layer": "is on for this example, if only by"}
+
+# %% wrong="axes of one example dropped" of="solution" edit={"return below, above": "return np.squeeze(below), np.squeeze(above)"} loses={"slopes_of_the_bottom_layer": "is wanted", "slopes_of_the_top_layer": "is wanted"}
+
+# %% wrong="relu' of an earlier batch of the same shape" loses={"slopes_of_the_bottom_layer": "you say"}
+_on = {}
+
+
+def logit_jacobian(x, hidden, top):
+    on = _on.setdefault(hidden.shape, hidden > 0)
+    below = np.einsum("bp,bj,jc->bcpj", x, on, top)
+    above = np.einsum("bj,ck->bcjk", hidden, np.eye(top.shape[1]))
+    return below, above
+
+# %% right="h over itself, float32"
+def logit_jacobian(x, hidden, top):
+    x, hidden, top = (np.asarray(v, np.float32) for v in (x, hidden, top))
+    on = np.divide(hidden, hidden, out=np.zeros_like(hidden), where=hidden > 0)
+    below = x[:, None, :, None] * (on[:, None, :] * top.T)[:, :, None, :]
+    above = np.zeros((len(x), top.shape[1], *top.shape), np.float32)
+    for c in range(top.shape[1]):
+        above[:, c, :, c] = hidden
+    return below, above

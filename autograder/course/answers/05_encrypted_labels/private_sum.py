@@ -126,3 +126,15 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
 
 # %% wrong="noise for the largest move in the batch" of="solution" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier * np.max(scale * sensitivities)"} loses={"noise_hides_a_label": "the noise should have standard deviation"}
 # %% wrong="no noise at all" of="solution" edit={"gradients + noise": "gradients"} loses={"noise_hides_a_label": "should have standard deviation", "noise_comes_from_rng": "of another size by far"}
+
+# %% wrong="sensitivities of 1 at least" of="solution" edit={"/ sensitivities": "/ np.maximum(sensitivities, 1.0)"} loses={"scaled_by_the_sensitivity": "the sum should be"}
+# %% wrong="a clip of 1 at least in the noise" of="solution" edit={"noise_multiplier * l2_norm_clip,": "noise_multiplier * max(l2_norm_clip, 1.0),"} loses={"noise_hides_a_label": "should have standard deviation"}
+# %% wrong="a multiplier of 1 at most" of="solution" edit={"noise_multiplier * l2_norm_clip,": "min(noise_multiplier, 1.0) * l2_norm_clip,"} loses={"noise_hides_a_label": "should have standard deviation"}
+
+# %% wrong="the scales of an earlier batch of the same shape" loses={"scaled_by_the_sensitivity": "the sum should be"}
+_scales = {}
+
+
+def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
+    scale = _scales.setdefault(gradients.shape, np.minimum(1, l2_norm_clip / sensitivities))
+    return scale @ gradients + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])

@@ -75,3 +75,12 @@ def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
 # %% wrong="residuals up to 1 only" of="solution" edit={"(largest_residual + largest_slope)": "(min(largest_residual, 1.0) + largest_slope)"} loses={"rounding_never_exceeds_it": "Both factors are rounded, each by up to"}
 
 # %% wrong="the product of the errors once" of="solution" edit={"terms * (half_step * (largest_residual + largest_slope) + half_step**2)": "terms * half_step * (largest_residual + largest_slope) + half_step**2"} loses={"rounding_never_exceeds_it": "Both factors are rounded, each by up to"}
+
+# %% wrong="half of the errors' product" of="solution" edit={"half_step**2": "half_step**2 / 2"} loses={"rounding_never_exceeds_it": "Both factors are rounded, each by up to"}
+# %% wrong="a thousandth too small" of="solution" edit={"0.5 / scaling": "0.4995 / scaling"} loses={"rounding_never_exceeds_it": "Both factors are rounded, each by up to"}
+
+# %% right="TensorFlow, float32"
+def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
+    half = 0.5 / tf.cast(scaling_factor, tf.float32)
+    r, j = (tf.constant(v, tf.float32) for v in (largest_residual, largest_slope))
+    return tf.cast(terms, tf.float32) * half * (r + j + half)

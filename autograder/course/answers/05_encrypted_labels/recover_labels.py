@@ -136,3 +136,9 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
 
     y = encrypted.least_squares(forward, adjoint, forward(predictions) - gradient, damping)
     return np.argmax(np.abs(y), axis=1)
+
+# %% wrong="damping squared" of="solution" edit={", damping)": ", damping**2)"} loses={"labels_come_out_of_a_sum": "are those of the fit"}
+# %% wrong="the root of damping" of="solution" edit={", damping)": ", damping**0.5)"} loses={"labels_come_out_of_a_sum": "are those of the fit"}
+# %% wrong="twice the damping" of="solution" edit={", damping)": ", 2 * damping)"} loses={"labels_come_out_of_a_sum": "are those of the fit"}
+# %% wrong="half of the damping" of="solution" edit={", damping)": ", damping / 2)"} loses={"labels_come_out_of_a_sum": "are those of the fit"}
+# %% wrong="the transpose over the batch" of="solution" edit={"((x @ g) * on) @ top": "((x @ g) * on) @ top / len(x)"} loses={"labels_come_out_of_a_sum": "are those of the fit"}

@@ -111,3 +111,16 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
     residual = tf_shell.expand_dims(encrypted_residual, 1)
     signals = tf_shell.reduce_sum(residual * (on[:, :, None] * top), axis=2)
     return tf_shell.expand_dims(signals, 1) * x[:, :, None], residual * tf.minimum(hidden, 1.0)[:, :, None]
+
+# %% wrong="on above a millionth" of="solution" edit={"hidden > 0": "hidden > 1e-6"} loses={"reordered_is_the_gradient": "the gradient for W₁"}
+
+# %% wrong="h of an earlier batch of the same shape" loses={"reordered_is_the_gradient": "the gradient for W₂"}
+_h = {}
+
+
+def reordered_gradient(encrypted_residual, x, hidden, top):
+    factor = tf.cast(hidden > 0, tf.float32)[:, :, None] * top
+    residual = tf_shell.expand_dims(encrypted_residual, axis=1)
+    signals = tf_shell.reduce_sum(residual * factor, axis=2)
+    kept = _h.setdefault((*x.shape, *top.shape), hidden)
+    return tf_shell.expand_dims(signals, axis=1) * x[:, :, None], residual * kept[:, :, None]

@@ -100,3 +100,8 @@ def sum_over_classes_and_batch(products):
 def sum_over_classes_and_batch(products):
     axis = 1 if products.shape[1] <= products.shape[2] else 2
     return tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products, axis=axis))
+
+# %% wrong="four weights" loses={"classes_are_added": "raised"}
+def sum_over_classes_and_batch(products):
+    over = tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products, axis=1))
+    return tf_shell.concat([tf_shell.expand_dims(over[:, w], axis=1) for w in range(4)], axis=1)

@@ -21,7 +21,7 @@ def wraps_to(value, plaintext_modulus):
         value += plaintext_modulus
     return float(value)
 
-# %% right="math.remainder"
+# %% wrong="math.remainder, of floats" loses={"what_does_not_fit_wraps": "only multiples of t"}
 def wraps_to(value, plaintext_modulus):
     return int(math.remainder(value, plaintext_modulus))
 
@@ -40,7 +40,7 @@ def wraps_to(value, plaintext_modulus):
     return (value + plaintext_modulus // 2) % plaintext_modulus - plaintext_modulus // 2
 
 # %% wrong="saturates" of="solution" edit={"(value + half) % plaintext_modulus - half": "max(-half, min(half, value))"} loses={"what_does_not_fit_wraps": "only multiples of t", "a_ciphertext_agrees": "decrypts to"}
-# %% wrong="a remainder with the number's sign" of="math.remainder" edit={"math.remainder": "math.fmod"} loses={"what_does_not_fit_wraps": "stand for negative ones", "a_ciphertext_agrees": "you predict"}
+# %% wrong="a remainder with the number's sign" of="solution" edit={"(value + half) % plaintext_modulus - half": "int(math.fmod(value, plaintext_modulus))"} loses={"what_does_not_fit_wraps": "stand for negative ones", "a_ciphertext_agrees": "you predict"}
 
 # %% wrong="wraps once only" loses={"what_does_not_fit_wraps": "stand for negative ones", "a_ciphertext_agrees": "you predict"}
 def wraps_to(value, plaintext_modulus):
@@ -61,7 +61,7 @@ def wraps_to(value, plaintext_modulus):
     _, rest = divmod(value, plaintext_modulus)
     return rest - plaintext_modulus * (2 * rest > plaintext_modulus)
 
-# %% right="rounded to the nearest multiple"
+# %% wrong="turns counted in floats" loses={"what_does_not_fit_wraps": "stand for negative ones"}
 def wraps_to(value, plaintext_modulus):
     return value - plaintext_modulus * round(value / plaintext_modulus)
 
@@ -80,3 +80,35 @@ def wraps_to(value, plaintext_modulus):
     if rest >= plaintext_modulus // 2:
         rest -= plaintext_modulus
     return rest
+
+# %% wrong="32-bit integers" loses={"what_does_not_fit_wraps": "modulo t"}
+def wraps_to(value, plaintext_modulus):
+    value, t = np.array([value, plaintext_modulus], np.int64).astype(np.int32)
+    return int((value + t // 2) % t - t // 2)
+
+# %% wrong="a hundred turns at most" loses={"what_does_not_fit_wraps": "stand for negative ones"}
+def wraps_to(value, plaintext_modulus):
+    for _ in range(100):
+        if value > plaintext_modulus // 2:
+            value -= plaintext_modulus
+        elif value < -(plaintext_modulus // 2):
+            value += plaintext_modulus
+    return value
+
+# %% wrong="remembered by the number alone" loses={"what_does_not_fit_wraps": "only multiples of t"}
+_known = {}
+
+
+def wraps_to(value, plaintext_modulus):
+    half = plaintext_modulus // 2
+    return _known.setdefault(value, (value + half) % plaintext_modulus - half)
+
+# %% right="divmod of whole numbers"
+def wraps_to(value, plaintext_modulus):
+    rest = divmod(int(value), int(plaintext_modulus))[1]
+    return rest if 2 * rest < plaintext_modulus else rest - int(plaintext_modulus)
+
+# %% right="64-bit integers"
+def wraps_to(value, plaintext_modulus):
+    rest = np.remainder(np.int64(value), np.int64(plaintext_modulus))
+    return rest - plaintext_modulus * (rest > plaintext_modulus // 2)
