@@ -975,11 +975,11 @@ def _require_smaller_adds(
         )
         _require_agreement(pairwise_mask, rng, mask, *call)
     # Which seed they agree on is their word. So they are given one that is known here.
-    seed, mask = rng.bytes(32), masks[0]
-    of_seed = [_of_seeds(pairwise_mask, [seed], *call)[0] for call in calls]
-    for one, two in (masks, of_seed):
+    seed = rng.bytes(32)
+    of_seed = [_of_seeds(pairwise_mask, [seed], *call)[0] for call in calls[:2]]
+    for one, two in (masks[:2], masks[2:], of_seed):
         require(
-            bool(np.array_equal(one + two, 0 * mask)),
+            not np.any(one + two),
             f"Parties {party} and {other}: their masks do not add up to 0.",
         )
     require(
