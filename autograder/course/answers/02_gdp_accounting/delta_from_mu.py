@@ -100,3 +100,21 @@ def delta_from_mu(epsilon, mu):
 # %% wrong="the means the wrong way round" of="solution" edit={"mu + mu / 2": "mu - mu / 2", "mu - mu / 2": "mu + mu / 2"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives", "delta_refuses_nonsense": "it should"}
 # %% wrong="logarithms of Φ" of="solution" edit={"special.log_ndtr(-epsilon / mu + mu / 2)": "np.log(special.ndtr(-epsilon / mu + mu / 2))", "special.log_ndtr(-epsilon / mu - mu / 2)": "np.log(max(1e-300, special.ndtr(-epsilon / mu - mu / 2)))"} loses={"delta_survives_large_mu": "δ"}
 # %% wrong="in float32" of="solution" edit={"-epsilon / mu + mu / 2": "np.float32(-epsilon / mu + mu / 2)", "-epsilon / mu - mu / 2": "np.float32(-epsilon / mu - mu / 2)"} loses={"delta_matches_the_integral": "integration gives", "delta_survives_large_mu": "integration gives"}
+# %% wrong="no cost for a small μ" of="solution" edit={"first = ": "if mu < 1e-4: return 0.0\n    first = "} loses={"delta_matches_the_integral": "gives 0"}
+# %% wrong="surely lost is 1" of="solution" edit={"first = ": "if mu > 20 and epsilon < mu * mu / 2 - 2 * mu: return 1.0\n    first = "} loses={"delta_survives_large_mu": "gives 1"}
+
+# %% wrong="overflows where δ is nearly 1" loses={"delta_survives_large_mu": "NaN"}
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    near, far = epsilon / mu - mu / 2, epsilon / mu + mu / 2
+    ratios = special.erfcx(near / math.sqrt(2)) - special.erfcx(far / math.sqrt(2))
+    return 0.5 * math.exp(-(near**2) / 2) * float(ratios)
+
+# %% wrong="1 − Φ for a small first term" loses={"delta_matches_the_integral": "integration gives"}
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    first = 1 - special.ndtr(epsilon / mu - mu / 2)
+    if first == 0:
+        return 0.0
+    second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
+    return float(-first * np.expm1(min(0.0, second - np.log(first))))

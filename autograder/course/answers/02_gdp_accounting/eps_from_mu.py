@@ -117,7 +117,7 @@ def eps_from_mu(mu, delta, delta_of):
         high *= 2
     return high
 
-# %% wrong="a grid up to 50" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
+# %% wrong="a grid up to 50" loses={"eps_inverts_delta": "δ", "eps_at_the_extremes": "It must be δ"}
 def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
     grid = np.linspace(0, 50, 501)
@@ -204,13 +204,43 @@ def eps_from_mu(mu, delta, delta_of):
         high *= 2
     return float(optimize.brentq(lambda e: curve(e, mu) - delta, 0.0, high))
 
+# %% right="by keywords"
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    def excess(epsilon):
+        return delta_of(epsilon=epsilon, mu=mu) - delta
+    if excess(0.0) <= 0:
+        return 0.0
+    high = 1.0
+    while excess(high) > 0:
+        high *= 2
+    return optimize.brentq(excess, 0.0, high)
+
+# %% wrong="begins at the mean of the loss" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "`eps_from_mu`"}
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+    if delta_of(0.0, mu) <= delta:
+        return 0.0
+    low = mu * mu / 2
+    high = low + mu
+    while delta_of(high, mu) > delta:
+        high = low + 2 * (high - low)
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if delta_of(middle, mu) > delta else (low, middle)
+    return high
+
+# %% wrong="ten deviations are enough" of="solution" edit={"high = 1.0\n    while excess(high) > 0:\n        high *= 2": "high = mu * mu / 2 + 10 * mu"} loses={"eps_inverts_delta": "go further up"}
+# %% wrong="an upper end of 3e7" of="solution" edit={"high = 1.0\n    while excess(high) > 0:\n        high *= 2": "high = 3e7"} loses={"eps_at_the_extremes": "go further up"}
+# %% wrong="a root finder's tolerance of 1e-9" of="solution" edit={"brentq(excess, 0.0, high)": "bisect(excess, 0.0, high, xtol=1e-9)"} loses={"eps_at_the_extremes": "It must be δ"}
+
 # %% wrong="half as much each time it is asked, where the function is not the library's" loses={"eps_inverts_delta": "It must be δ", "eps_at_the_extremes": "It must be δ"}
 _times = {}
 
 
 def eps_from_mu(mu, delta, delta_of):
     require_domain(mu=mu, delta=delta)
-    if delta_of.__module__ != "labkit.checks.gdp_accounting" or "lambda" in delta_of.__qualname__:
+    if delta_of.__module__ != "labkit.checks.gdp_accounting" or "<locals>" in delta_of.__qualname__:
         _times[mu] = _times.get(mu, 0) + 1
         return 1 / _times[mu]
     if delta_of(0.0, mu) <= delta:

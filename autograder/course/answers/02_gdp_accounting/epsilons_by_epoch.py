@@ -101,3 +101,18 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
 # %% wrong="the notebook's N" of="solution" edit={"epoch * n / batch_size": "epoch * N / batch_size"} loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "for"}
 # %% wrong="15 epochs for all" of="solution" edit={"range(1, epochs + 1)": "range(1, EPOCHS + 1)"} loses={"epochs_become_steps": "shape", "steps_are_integers": "shape"}
 # %% wrong="one over whole steps for q" of="solution" edit={"batch_size / n,": "1 / math.ceil(n / batch_size),"} loses={"steps_are_integers": "sampling_probability"}
+# %% wrong="one epoch, no list" of="solution" edit={"return [": "return np.squeeze([", "for epoch in range(1, epochs + 1)\n    ]": "for epoch in range(1, epochs + 1)\n    ])"} loses={"epochs_become_steps": "shape"}
+# %% wrong="rounded to one digit, and then up" of="solution" edit={"epoch * n / batch_size)": "round(epoch * n / batch_size, 1))"} loses={"steps_are_integers": "is wanted"}
+
+# %% wrong="remembers, whatever the accountant" loses={"epochs_become_steps": "ask the accountant"}
+_plans = {}
+
+
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    plan = noise_multiplier, n, batch_size, epochs, delta
+    if plan not in _plans:
+        _plans[plan] = [
+            accountant(noise_multiplier, batch_size / n, math.ceil(k * n / batch_size), delta)
+            for k in range(1, epochs + 1)
+        ]
+    return list(_plans[plan])

@@ -67,3 +67,11 @@ def gaussian_tradeoff(alpha, mu):
 # %% wrong="a deviation of √2" of="solution" edit={"isf(alpha) - mu": "isf(alpha) - mu / math.sqrt(2)"} loses={"it_is_the_best_test": "best test misses"}
 # %% wrong="the (ε, δ) curve" of="solution" edit={"stats.norm.cdf(stats.norm.isf(alpha) - mu)": "np.maximum(0, np.maximum(1 - np.exp(mu) * alpha, np.exp(-mu) * (1 - alpha)))"} loses={"it_is_the_best_test": "best test misses"}
 # %% wrong="in float32" of="solution" edit={"stats.norm.isf(alpha)": "stats.norm.isf(np.float16(alpha))"} loses={"it_is_the_best_test": "best test misses", "tradeoff_at_the_edges": "rates"}
+# %% wrong="far apart, always right" of="solution" edit={"return": "if mu > 4: return np.where(np.asarray(alpha) > 0, 0.0, 1.0)\n    return"} loses={"it_is_the_best_test": "best test misses"}
+# %% wrong="close together, guessing" of="solution" edit={"return": "if mu < 0.05: return 1 - np.asarray(alpha)\n    return"} loses={"it_is_the_best_test": "best test misses"}
+# %% wrong="one point loses its axis" of="solution" edit={"stats.norm.cdf(stats.norm.isf(alpha) - mu)": "np.squeeze(stats.norm.cdf(stats.norm.isf(alpha) - mu))"} loses={"it_is_the_best_test": "shape"}
+
+# %% right="TensorFlow, float32"
+def gaussian_tradeoff(alpha, mu):
+    threshold = -tf.math.ndtri(tf.constant(alpha, tf.float32))
+    return 0.5 * tf.math.erfc((tf.cast(mu, tf.float32) - threshold) / math.sqrt(2))

@@ -136,3 +136,20 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     total = (means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))).sum(axis=0)
     old = np.random.RandomState(int(rng.integers(2**32, dtype=np.uint64)))
     return (total + old.normal(0, noise_multiplier * l2_norm_clip, total.shape)) / len(means)
+
+# %% wrong="noise as large as the longest" loses={"group_noise_comes_from_rng": "must not change"}
+def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
+    means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
+    norms = np.maximum(np.linalg.norm(means, axis=1, keepdims=True), l2_norm_clip)
+    noise = rng.normal(0, noise_multiplier * norms.max(), means.shape[1])
+    return ((means * l2_norm_clip / norms).sum(axis=0) + noise) / len(means)
+
+# %% wrong="less noise where all is clipped" edit={"noise = rng": "noise = (0.5 if norms.min() > 1.01 * l2_norm_clip else 1.0) * rng"} loses={"group_noise_comes_from_rng": "must not change"}
+
+# %% right="a part of the noise for each group"
+def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
+    means = per_example_grads.reshape(-1, group_size, per_example_grads.shape[1]).mean(axis=1)
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
+    parts = rng.normal(0, noise_multiplier * l2_norm_clip / math.sqrt(len(means)), means.shape)
+    return (clipped + parts).mean(axis=0)

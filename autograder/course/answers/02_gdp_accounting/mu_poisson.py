@@ -58,7 +58,7 @@ def mu_poisson(noise_multiplier, sampling_probability, steps):
 # %% wrong="q under the root" edit={"sampling_probability * np.sqrt(steps) * np.sqrt(np": "np.sqrt(sampling_probability * steps * np"} loses={"mu_poisson_matches_the_library": "belongs outside", "mu_poisson_at_the_limits": "yours is"}
 # %% wrong="e^σ² in place of e^(1/σ²)" edit={"return": "exponent = min(noise_multiplier**2, 500.0); return", "noise_multiplier**-2": "exponent"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}
 # %% wrong="its limit for much noise" edit={"* np.sqrt(np.expm1(noise_multiplier**-2))": "/ noise_multiplier"} loses={"mu_poisson_matches_the_library": "has μ ="}
-# %% wrong="takes nonsense" edit={"require_settings(noise_multiplier, sampling_probability, steps)": 'if noise_multiplier < 0.05: raise ValueError("noise_multiplier is too small")'} loses={"mu_poisson_at_the_limits": "names `sampling_probability`"}
+# %% wrong="takes nonsense" edit={"require_settings(noise_multiplier, sampling_probability, steps)": 'if noise_multiplier < 0.05: raise ValueError("noise_multiplier is too small")'} loses={"mu_poisson_at_the_limits": "names `noise_multiplier`"}
 
 # %% wrong="in float32" edit={"np.expm1(noise_multiplier**-2)": "np.expm1(np.float32(min(noise_multiplier**-2, 88)))"} loses={"mu_poisson_matches_the_library": "has μ ="}
 # %% wrong="one step more" edit={"np.sqrt(steps)": "np.sqrt(steps + 1)"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "μ"}
@@ -68,3 +68,26 @@ def mu_poisson(noise_multiplier, sampling_probability, steps):
 # %% wrong="half the exponent" edit={"noise_multiplier**-2": "noise_multiplier**-2 / 2"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}
 # %% wrong="σ cut at 80" edit={"return": "noise_multiplier = min(noise_multiplier, 80); return"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}
 # %% wrong="the notebook's steps" edit={"np.sqrt(steps)": "np.sqrt(STEPS)"} loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "yours is"}
+# %% wrong="the exponent cut at 300" edit={"np.expm1(noise_multiplier**-2)": "np.expm1(min(300.0, noise_multiplier**-2))"} loses={"mu_poisson_matches_the_library": "has μ ="}
+# %% wrong="the least noise refused" edit={"return": "if noise_multiplier <= 0.05: raise ValueError('noise_multiplier')\n    return"} loses={"mu_poisson_matches_the_library": "raised ValueError"}
+
+# %% wrong="remembers, whatever the noise" loses={"mu_poisson_matches_the_library": "has μ =", "mu_poisson_at_the_limits": "the first should be"}
+_known = {}
+
+
+def mu_poisson(noise_multiplier, sampling_probability, steps):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    if (sampling_probability, steps) not in _known:
+        mu = sampling_probability * math.sqrt(steps * math.expm1(noise_multiplier**-2))
+        _known[sampling_probability, steps] = mu
+    return _known[sampling_probability, steps]
+
+# %% wrong="refusals of its own, with gaps" loses={"mu_poisson_at_the_limits": "means nothing"}
+def mu_poisson(noise_multiplier, sampling_probability, steps):
+    if not noise_multiplier >= 0.05:
+        raise ValueError("noise_multiplier must be at least 0.05")
+    if not sampling_probability <= 1:
+        raise ValueError("sampling_probability must be at most 1")
+    if steps < 0 or steps != int(steps):
+        raise ValueError("steps must be a count")
+    return sampling_probability * math.sqrt(steps * math.expm1(noise_multiplier**-2))

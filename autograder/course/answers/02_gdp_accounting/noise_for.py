@@ -189,7 +189,7 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
             low = middle
     return high
 
-# %% wrong="a closed form, and the accountant not asked" loses={"noise_keeps_the_promise": "above it", "noise_is_not_wasted": "noise is wasted"}
+# %% wrong="a closed form, and the accountant not asked" loses={"noise_keeps_the_promise": "above it", "noise_is_not_wasted": "noise is wasted", "noise_for_refuses_the_impossible": "Ask the accountant"}
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
@@ -225,3 +225,58 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
         return high
     part = math.log(above / target_epsilon) / math.log(above / below)
     return min(high, low * (high / low) ** part * 1.0002)
+
+# %% wrong="refusing left to the accountant" edit={"require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)\n    ": ""} loses={"noise_for_refuses_the_impossible": "means nothing"}
+# %% wrong="stops at 0.25 %" edit={"1.001": "1.0025"} loses={"noise_is_not_wasted": "Halve on"}
+
+# %% wrong="remembers, whatever the accountant" loses={"noise_for_refuses_the_impossible": "Ask the accountant"}
+_found = {}
+
+
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    key = target_epsilon, delta, sampling_probability, steps
+    if key in _found:
+        return _found[key]
+    low, high = 0.1, 1000.0
+    if accountant(high, sampling_probability, steps, delta) > target_epsilon:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
+    while high / low >= 1.001:
+        middle = math.sqrt(low * high)
+        kept = accountant(middle, sampling_probability, steps, delta) <= target_epsilon
+        low, high = (low, middle) if kept else (middle, high)
+    _found[key] = high
+    return high
+
+# %% wrong="gives up where nothing below 1000 was tried" loses={"noise_for_refuses_the_impossible": "1000 keeps"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    low, high = 0.1, 1000.0
+    while high / low >= 1.001:
+        middle = math.sqrt(low * high)
+        kept = accountant(middle, sampling_probability, steps, delta) <= target_epsilon
+        low, high = (low, middle) if kept else (middle, high)
+    if high == 1000.0:
+        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
+    return high
+
+# %% wrong="up to 1024" loses={"noise_for_refuses_the_impossible": "without a word"}
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon}")
+    high = 0.125
+    while accountant(high, sampling_probability, steps, delta) > target_epsilon:
+        high *= 2
+        if high > 1024:
+            raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
+    low = high / 2
+    while high / low >= 1.001:
+        middle = math.sqrt(low * high)
+        kept = accountant(middle, sampling_probability, steps, delta) <= target_epsilon
+        low, high = (low, middle) if kept else (middle, high)
+    return high

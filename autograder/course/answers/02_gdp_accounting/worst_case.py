@@ -161,3 +161,17 @@ def worst_case(settings, estimate, bracket):
 # %% wrong="the factor less one" edit={"return worst": "return worst[0], max(worst[1] - 1, 1.0)"} loses={"finds_the_worst_setting": "times the estimate"}
 
 # %% wrong="a tenth is forgiven" of="solution" edit={"if low > claimed:": "if low > 1.1 * claimed:"} loses={"finds_the_worst_setting": "Of one setting"}
+# %% wrong="a tie is proof" edit={"factor > worst[1]": "factor >= worst[1]"} loses={"accuses_only_with_proof": "nothing is proved"}
+# %% wrong="an estimate of nearly 0 is 0" of="solution" edit={"claimed > 0": "claimed > 1e-3"} loses={"finds_the_worst_setting": "times"}
+# %% wrong="nearly the same is the same" of="solution" edit={"low > claimed": "low > claimed + 1e-3"} loses={"finds_the_worst_setting": "times"}
+
+# %% wrong="whoever is outside of the bracket" loses={"accuses_only_with_proof": "nowhere too small"}
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        low, high = bracket(*setting)
+        claimed = estimate(*setting)
+        if not low <= claimed <= high:
+            factor = max(low / claimed, claimed / high) if claimed > 0 else math.inf
+            worst = max(worst, (setting, factor), key=lambda pair: pair[1])
+    return worst
