@@ -1,6 +1,6 @@
 """A batch on encrypted labels: labkit, the published algorithm and tf-shell's models, in one run.
 
-    python -m benchmarks.encrypted_labels [--rounds 3] [--share 0.1] [--without-models]
+    python -m benchmarks.encrypted_labels [--rounds 2] [--share 0.1] [--without-models]
 
 Two networks on MNIST: 784-64-10, where labkit meets the published post-scale algorithm (its
 parameters, fast rotations, weights in chunks: whole it needs more than 24 GB; a share of W₁'s rows,
@@ -332,14 +332,14 @@ def main(rounds, models, share):
             if models or call[0] != "tf_shell_model"
         }
         tables.append(compare(sizes, contenders, rounds))
-    tables.append(growth(max(2, rounds - 1)))
+    tables.append(growth(rounds))
     where = measure.machine(["tensorflow-cpu", "tf-shell"])
     measure.write("encrypted_labels", where, tables)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--without-models", action="store_true", help="tf_shell_ml needs 9 GB")
     parser.add_argument(
         "--share", type=float, default=0.1, help="of W₁ that the published algorithm computes"

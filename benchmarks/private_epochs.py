@@ -34,7 +34,7 @@ from labkit import accounting, dpsgd
 from labkit.data import load_mnist
 
 BATCH, DELTA, WHOLE = 250, 1e-5, 15
-PEERS = {"Opacus, ghost clipping": "ghost", "Opacus, hooks": "hooks"}
+PEERS = {"Opacus, ghost clipping": "ghost"}
 
 
 class Training:

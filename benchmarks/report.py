@@ -8,6 +8,7 @@ numbers come from `results/NAME.json` alone.
 
 import json
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def picture(results: dict[str, dict[str, Any]]) -> None:
     """Draw the first table of each benchmark against peers: ratios on a logarithmic axis."""
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogFormatter
 
     # The same bytes from the same numbers.
     plt.rcParams |= {"svg.hashsalt": "benchmarks", "svg.fonttype": "none"}
@@ -66,24 +68,33 @@ def picture(results: dict[str, dict[str, Any]]) -> None:
         for name, result in results.items()
         if not name.startswith(("series", "large_class"))
     }
+    rows = [len(result["tables"][0]["timings"]) for result in chosen.values()]
     figure, all_axes = plt.subplots(
-        len(chosen), 1, squeeze=False, figsize=(8, 2.4 * len(chosen)), layout="constrained"
-    )
+        len(chosen), 1, squeeze=False, figsize=(8, sum(1.3 + 0.22 * each for each in rows)),
+        layout="constrained", height_ratios=[2 + each for each in rows],
+    )  # fmt: skip
     for axes, (name, result) in zip(all_axes[:, 0], chosen.items(), strict=True):
         table = result["tables"][0]
         timings = table["timings"][::-1]
-        at = range(len(timings))
         middle = [timing["ratio"] for timing in timings]
         spread = [
             [timing["ratio"] - timing["low"] for timing in timings],
             [timing["high"] - timing["ratio"] for timing in timings],
         ]
-        axes.barh(at, middle, xerr=spread, color="#0072B2", ecolor="#888888", height=0.6)
-        axes.set_yticks(at, [timing["name"] for timing in timings])
-        axes.set_xscale("log")
-        axes.set_xlabel(f"time ÷ {table['base']}, logarithmic")
-        axes.set_title(f"{name}: {table['about']}"[:90], fontsize=9, loc="left")
+        # Points and no bars: a logarithmic axis has no zero for them to begin at.
         axes.axvline(1, color="#888888", linewidth=0.8)
+        axes.errorbar(middle, range(len(timings)), xerr=spread, fmt="o", color="#0072B2", capsize=3)
+        axes.set_yticks(range(len(timings)), [timing["name"] for timing in timings])
+        axes.set_ylim(-0.6, len(timings) - 0.4)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        # Between powers of ten only where there is hardly one.
+        axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+        axes.grid(axis="x", color="#dddddd", linewidth=0.5)
+        axes.set_xlabel(f"time ÷ {table['base']}: median and quartiles, logarithmic")
+        about = table["about"].partition(" (")[0].partition(":")[0]
+        title = textwrap.fill(f"{name}: {about}", 76)
+        axes.set_title(title, fontsize=9, loc="left")
     figure.savefig(PICTURE, metadata={"Date": None})
 
 

@@ -1,6 +1,6 @@
 """What a student waits for: the five solutions in full mode, and from a kernel's start to a check.
 
-    python -m benchmarks.series [--labs 01 02 …] [--starts 3]
+    python -m benchmarks.series [--labs 01 02 …] [--starts 2]
 
 Each solution runs top to bottom in a kernel of its own, as `jupyter execute` does it. The start is
 measured from a new kernel to the first check of the lab's blank notebook, which fails there.
@@ -60,7 +60,7 @@ def start(lab: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--labs", nargs="+", default=["01", "02", "03", "04", "05"])
-    parser.add_argument("--starts", type=int, default=3)
+    parser.add_argument("--starts", type=int, default=2)
     arguments = parser.parse_args()
     whole: dict[str, list[float]] = {}
     notes = {}
