@@ -1158,10 +1158,11 @@ def the_best_order_is_reported(compute_epsilon: Callable, rng: np.random.Generat
     )
     # The same computation: anything else is another accountant, or none.
     _compare_epsilon_and_order(compute_epsilon, args, orders)
-    # One step with much noise: the best order is in the hundreds.
-    args = rng.uniform(40, 80), 1.0, 1, 10 ** rng.uniform(-8, -4)
+    # One step with much noise, whose best order is in the hundreds; and millions with hardly any.
     orders = rng.permutation(np.arange(20, 600, 20)).tolist()
-    _compare_epsilon_and_order(compute_epsilon, args, orders)
+    for sigma, steps in ((rng.uniform(40, 80), 1), (rng.uniform(0.02, 0.06), int(2e6))):
+        args = sigma, 1.0, steps, 10 ** rng.uniform(-8, -4)
+        _compare_epsilon_and_order(compute_epsilon, args, orders)
     compared = 0
     while compared < 4:
         sigma, steps = rng.uniform(0.3, 8), 10 ** rng.uniform(0, 5)

@@ -112,6 +112,8 @@ def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders
 # %% wrong="a sampling probability of a half at most" edit={"sampling_probability, dp": "min(sampling_probability, 0.5), dp"} loses={"the_best_order_is_reported": "yours is"}
 
 # %% wrong="orders up to 100" edit={"rdp.RdpAccountant(orders)": "rdp.RdpAccountant([order for order in orders if order <= 100] or orders)"} loses={"the_best_order_is_reported": "yours is"}
+# %% wrong="a million steps at most" edit={"), steps)": "), min(steps, 10**6))"} loses={"the_best_order_is_reported": "yours is"}
+
 # %% wrong="stops at the first order that is worse" loses={"the_best_order_is_reported": "yours is"}
 def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
     step = dp_accounting.PoissonSampledDpEvent(
