@@ -59,12 +59,8 @@ def choose(
     if len(best) > 1:
         likely = best[-MAX_PEEKED:]
         answered = {id(entry): _answers_any(entry, blanks) for entry in likely}
-        # Of two that are answered, one whose name or folder says that it is another's comes last.
-        likely.sort(
-            key=lambda e: (
-                -e.older, answered[id(e)], not e.doubtful, not files.is_solution(e.parts)
-            )
-        )  # fmt: skip
+        # Of two that are answered, one in a folder of solutions comes last.
+        likely.sort(key=lambda e: (-e.older, answered[id(e)], not files.is_solution(e.parts)))
         best[-MAX_PEEKED:] = likely
     refused = [f"`{entry.shown}`: {entry.refused}" for entry in here if entry.refused]
     if not best:
@@ -109,7 +105,6 @@ def _rank(entry: Entry, lab: str) -> tuple:
     return (
         -entry.older,
         not files.is_solution(entry.parts),
-        not entry.doubtful,
         # A script is a second choice: it has no cells to know the answers by.
         not entry.name.lower().endswith(".py"),
         in_place,
@@ -130,7 +125,7 @@ def _answers_any(entry: Entry, blanks: Mapping[str, str]) -> bool:
         return True
     try:
         cells = salvage.read(content).cells
-    except salvage.Unreadable:
+    except (salvage.Unreadable, MemoryError):
         return False
     return any(
         f"def {name}(" in cell.source and cell.source != blank

@@ -11,10 +11,13 @@ import os
 import re
 import stat
 import unicodedata
+import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from autograder.intake import files, lms, names
@@ -24,8 +27,6 @@ from autograder.sandbox.inside import clean
 
 __all__ = ["Aside", "BadUsage", "Collected", "collect"]
 
-MAX_MEMBERS = 100_000
-MAX_OF_ONE = 20_000  # files and folders in one student's folder
 MAX_DEPTH = 50  # of folders in folders
 
 
@@ -95,7 +96,7 @@ def collect(
         source = _gradescopes(source)
         entries = list(_of_folder(source))
     elif source.is_file():
-        entries = _without_wrapper(_of_archive(source), source.stem, lab)
+        entries = list(files.bounded(_without_wrapper(_of_archive(source), source.stem, lab)))
     else:
         raise BadUsage(f"no such folder or archive: {shown(str(source))}")
     entries = [replace(entry, path="/".join(entry.parts)) for entry in entries]
@@ -144,7 +145,7 @@ def _of_folder(folder: Path) -> Iterator[Entry]:
             with files.folder_below(folder, above) as here:
                 names = sorted(os.listdir(here), reverse=True)
                 seen[above[0] if above else ""] += len(names)
-                too_many = bool(above) and seen[above[0]] > MAX_OF_ONE
+                too_many = bool(above) and seen[above[0]] > files.MAX_OF_ONE
                 names = [] if too_many else names
                 found = {name: _file(name, here, folder, (*above, name)) for name in names}
         except OSError as error:
@@ -154,8 +155,7 @@ def _of_folder(folder: Path) -> Iterator[Entry]:
             continue
         if too_many:
             left = [parts for parts in left if parts[0] != above[0]]
-            reason = f"more than {MAX_OF_ONE} files and folders: those from here on are not read"
-            yield Entry((*above, "…"), refused=reason)
+            yield Entry((*above, "…"), refused=files.too_many())
             continue
         for name, entry in found.items():
             parts = (*above, name)
@@ -203,8 +203,6 @@ def _of_archive(archive: Path) -> list[Entry]:
                 f"{shown(str(archive))} is neither a folder nor a zip archive: {error}"
             ) from None
     number = {id(member): at for at, member in enumerate(directory.infolist())}
-    if len(number) > MAX_MEMBERS:
-        raise BadUsage(f"{shown(str(archive))} holds {len(number)} files: is it a zip bomb?")
     return files.members(directory, lambda member: (archive, number[id(member)]))
 
 
@@ -261,6 +259,9 @@ class _Senders:
         self._canvas = any(
             lms.canvas(each.name) and not lms.blackboard(each.name, {}) for each in loose
         )
+        tops = {entry.parts[0] for entry in entries}
+        read = [way(top) for top in tops for way in (lms.moodle, lms.canvas)]
+        self._sure = {(each.lms, each.lms_id) for each in read if each and not each.doubtful}
         self._logins: dict[str, str] = {}
         self._heads: dict[str, str] = {}  # what stands before the attempts of those logins
         for entry, login, name in self._headers(loose):
@@ -274,23 +275,23 @@ class _Senders:
         for entry in loose:
             if entry.name == lms.METADATA and not entry.refused:
                 try:
-                    self._gradescope = lms.gradescope(_content(entry, lms.MAX_METADATA))
+                    with _opener() as content:
+                        self._gradescope = lms.gradescope(content(entry, lms.MAX_METADATA))
                 except ValueError as error:
                     raise BadUsage(clean.line(str(error))) from None
         numbers = defaultdict(set)
-        for top in {entry.parts[0] for entry in entries}:
+        for top in tops:
             if sender := lms.brightspace(top):
                 numbers[sender.lms_id].add(sender.name)
         # Were that number not the student's, it would make one of several.
         self._shared = {number for number, called in numbers.items() if len(called) > 1}
         heads = defaultdict(set)
-        for entry in entries:
-            if sender := lms.blackboard(entry.parts[0], self._logins):
-                heads[sender.lms_id].add(lms.blackboards_head(entry.parts[0]))
+        for top in tops:
+            if sender := lms.blackboard(top, self._logins):
+                heads[sender.lms_id].add(lms.blackboards_head(top))
         self._crowded = {login for login, several in heads.items() if len(several) > 1}
-        tops = sorted({entry.parts[0] for entry in entries if len(entry.parts) > 1})
-        self._assignment = lms.assignment(tops, lab)
-        logins = Counter(sender.lms_id for top in tops if (sender := self._github(top)))
+        self._assignment = lms.assignment(sorted(folders), lab)
+        logins = Counter(sender.lms_id for top in folders if (sender := self._github(top)))
         self._several = {login for login, repositories in logins.items() if repositories > 1}
         # What a student chose may read as another LMS's part: one that wrote all names wrote it.
         ways = (lms.moodle, self._brightspace, self._blackboard, lms.canvas)
@@ -299,11 +300,12 @@ class _Senders:
 
     def _headers(self, loose: list[Entry]) -> Iterator[tuple[Entry, str, str]]:
         """Yield the logins and names that Blackboard's own texts give, and which text does."""
-        for entry in loose:
-            if (match := lms.BLACKBOARD.fullmatch(entry.name)) and match["file"] is None:
-                text = _content(entry, 1000).decode("utf-8", "replace")
-                if (header := lms.HEADER.match(text)) and not self._canvas:
-                    yield entry, header["login"], header["name"]
+        with _opener() as content:
+            for entry in loose if not self._canvas else []:
+                if (match := lms.BLACKBOARD.fullmatch(entry.name)) and match["file"] is None:
+                    text = content(entry, 1000).decode("utf-8", "replace")
+                    if header := lms.HEADER.match(text):
+                        yield entry, header["login"], header["name"]
 
     @property
     def are_gradescopes(self) -> bool:
@@ -312,14 +314,22 @@ class _Senders:
 
     def of_file(self, name: str) -> Sender | None:
         """Return whose a loose file is."""
-        return next((sender for way in self._ways if (sender := way(name))), None)
+        sender = next((sender for way in self._ways if (sender := way(name))), None)
+        return sender and self._apart(sender, name)
 
     def of_folder(self, name: str, shown_as: str) -> list[Sender]:
         """Return whose a folder is: several people's, where they handed in together."""
-        if name in self._gradescope:
-            return self._gradescope[name][0]
+        senders, _ = self._gradescope.get(name, ([], None))
+        if senders:  # nobody is, who was the only one and left the course
+            return senders
         sender = lms.moodle(name) or self._brightspace(name) or self._github(name)
-        return [sender or Sender("", "", shown_as)]
+        return [self._apart(sender, name) if sender else Sender("", "", shown_as)]
+
+    def _apart(self, sender: Sender, name: str) -> Sender:
+        """Keep what may be another's from joining the files that are a number's for sure."""
+        if sender.doubtful and (sender.lms, sender.lms_id) in self._sure:
+            return replace(sender, lms_id=f"{sender.lms_id} ({name})", name=name)
+        return sender
 
     def time(self, name: str) -> datetime | None:
         """Return when a folder of Gradescope's was handed in."""
@@ -346,18 +356,27 @@ class _Senders:
         return sender
 
 
-def _content(entry: Entry, most: int) -> bytes:
-    """Return the beginning of a file that is an LMS's own; nothing, if it cannot be read."""
-    try:
-        if not isinstance(entry.source, tuple):
-            with open(files.open_regular(entry.source, entry.depth), "rb") as file:
-                return file.read(most)
-        with entry.source[0].open("rb") as file:
-            archive = files.opened(files.ArchiveFile(file.fileno()))
-            with archive.open(archive.infolist()[entry.source[1]]) as member:
-                return member.read(most)
-    except Exception:  # zipfile raises what its decompressors do, too
-        return b""
+@contextmanager
+def _opener() -> Iterator[Callable[[Entry, int], bytes]]:
+    """Yield what reads the beginning of a file of an LMS's own; nothing, if it cannot be read."""
+    with ExitStack() as stack:
+
+        @cache  # an archive's directory may be long, and its texts many
+        def opened(archive: Path) -> zipfile.ZipFile:
+            return files.opened(files.ArchiveFile(stack.enter_context(archive.open("rb")).fileno()))
+
+        def content(entry: Entry, most: int) -> bytes:
+            try:
+                if not isinstance(entry.source, tuple):
+                    with open(files.open_regular(entry.source, entry.depth), "rb") as file:
+                        return file.read(most)
+                archive = opened(entry.source[0])
+                with archive.open(archive.infolist()[entry.source[1]]) as member:
+                    return member.read(most)
+            except Exception:  # zipfile raises what its decompressors do, too
+                return b""
+
+        yield content
 
 
 def _by_student(
@@ -370,9 +389,9 @@ def _by_student(
         inside = len(entry.parts) > 1
         if inside:
             here = senders.of_folder(top, top)
-            time = senders.time(top)
             entry = replace(entry, parts=entry.parts[1:])
-            if here[0].lms == "gradescope":
+            if senders.are_gradescopes:
+                time = senders.time(top)
                 entry = replace(entry, handed_in=time, modified=time or entry.modified)
         elif sender := senders.of_file(top):
             here = [sender]
@@ -412,12 +431,10 @@ def _marked(entry: Entry, sender: Sender, student: _HandedIn, top: str) -> Entry
     if sender.late:
         student.late = True
         student.notes.append("Canvas marked it as late")
-    if sender.lms == "moodle" and lms.reads_twice(top):
+    if sender.doubtful:
         student.notes.append(
-            f"`{shown(top)}` can be read in more than one way: taken for number "
-            f"{sender.lms_id}'s, as Moodle writes the student's name and number first"
+            f"`{shown(top)}` can be read in more than one way, each with a number: see whose it is"
         )
-        return replace(entry, doubtful=True)
     return entry
 
 

@@ -6,6 +6,7 @@ import re
 import stat
 import unicodedata
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from autograder.sandbox.inside import clean
 
 # A notebook with hundreds of MB of output is a mistake that happens; one of more than this is not.
 MAX_FILE = 2**30
+MAX_OF_ONE = 20_000  # files of one student's
 # Nothing was handed in before; a time that somebody wrote may be any.
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 # What operating systems, editors and Jupyter leave behind.
@@ -38,9 +40,9 @@ class Entry:
     """A file: its path below whatever is its owner's, and why it cannot be used, if so.
 
     `source` is what its content is read from. `modified` orders versions;
-    `handed_in` is the time that an LMS or a file system saw. `doubtful` means that its owner was
-    read from a name that says another one too; `packed`, that it is from a student's own archive;
-    `older`, how many newer attempts there are. `path` is where it was in what was collected.
+    `handed_in` is the time that an LMS or a file system saw. `packed` means that it is from a
+    student's own archive; `older`, how many newer attempts there are. `path` is where it was in
+    what was collected.
     """
 
     parts: tuple[str, ...]
@@ -48,7 +50,6 @@ class Entry:
     source: Any = None
     refused: str = ""
     handed_in: datetime | None = None
-    doubtful: bool = False
     packed: bool = False
     older: int = 0
     path: str = ""
@@ -123,6 +124,10 @@ def is_solution(parts: tuple[str, ...]) -> bool:
     return any(part.lower() == _SOLUTIONS for part in parts[:-1])
 
 
+def too_many() -> str:
+    return f"more than {MAX_OF_ONE} files: those from here on are not read"
+
+
 def too_big(size: int) -> str:
     return f"it is {size / 2**30:.1f} GiB, and more than {MAX_FILE / 2**30:g} GiB is not read"
 
@@ -190,6 +195,18 @@ def members(
         time = _time(member)
         entries.append(Entry((*above, *parts), time, source(member), problem, time))
     return entries
+
+
+def bounded(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Leave out what is too much of one owner's, by the first of its names, and say so there."""
+    seen: Counter[str] = Counter()
+    for entry in entries:
+        owner = entry.parts[0]
+        seen[owner] += 1
+        if seen[owner] <= MAX_OF_ONE:
+            yield entry
+        elif seen[owner] == MAX_OF_ONE + 1:
+            yield Entry((owner, "…"), refused=too_many())
 
 
 def opened(file: io.RawIOBase) -> zipfile.ZipFile:

@@ -1,6 +1,8 @@
 """The names that LMSs give to what was handed in: whose it is, when, and as which file.
 
-An LMS writes its own part first, and what the student chose after it: the first match is the LMS's.
+An LMS writes its own part first, and what the student called the file after it: the first match is
+the LMS's. People choose their names as well, which stand before it: what of these reads as an LMS's
+part makes a name doubtful.
 """
 
 import re
@@ -11,7 +13,6 @@ from typing import Any
 
 import yaml
 
-# Canvas keeps underscores out of names; Moodle does not.
 CANVAS = re.compile(
     r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<lms_id>[0-9]+)_[0-9]+_(?P<file>.+)", re.DOTALL
 )
@@ -21,15 +22,22 @@ CANVAS_ANONYMOUS = re.compile(
 MOODLE = re.compile(
     r"(?P<name>.+?)_(?P<lms_id>[0-9]+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?", re.DOTALL
 )
-MOODLE_AGAIN = re.compile(r"_[0-9]+_assignsubmission_[a-z]+")
+# Moodle writes spaces for underscores in people's names; Canvas takes "_5_" out, but not "_-5-_".
+# Its numbers do not begin with 0, as the labs' do.
+MOODLE_AGAIN = re.compile(r"_(?P<lms_id>[0-9]+)_assignsubmission_[a-z]+")
+CANVAS_AGAIN = re.compile(r"_(?P<lms_id>[1-9][0-9]*)(?=_[1-9][0-9]*_.)", re.DOTALL)
 BLACKBOARD = re.compile(
     r"(?:.*?_)??(?P<lms_id>[^_]+)_attempt_(?P<time>[0-9]{4}(?:-[0-9]{2}){5})"
     r"(?:_(?P<file>.+)|\.txt)",
     re.DOTALL,
 )
+BRIGHTSPACES_TIME = re.compile(
+    r" ?- (?P<day>[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4}) "
+    r"(?P<hour>[0-9]{1,2}):?(?P<minute>[0-9]{2}) (?P<half>[AP]M)(?= ?- .|$)",
+    re.DOTALL,
+)
 BRIGHTSPACE = re.compile(
-    r"(?P<lms_id>[0-9]+)-[0-9]+ ?- (?P<name>.+?) ?- (?P<day>[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4}) "
-    r"(?P<hour>[0-9]{1,2}):?(?P<minute>[0-9]{2}) (?P<half>[AP]M)(?: ?- (?P<file>.+))?",
+    rf"(?P<lms_id>[0-9]+)-[0-9]+ ?- (?P<name>.+?){BRIGHTSPACES_TIME.pattern}(?: ?- (?P<file>.+))?",
     re.DOTALL,
 )
 # The first line of the text that Blackboard puts beside an attempt.
@@ -47,7 +55,8 @@ class Sender:
     """Who handed in a file or a folder, as the LMS says: its number, and what it calls people.
 
     `file` is what the student called it; "" for a folder. `also` are other names that the LMS knows
-    the student by. `attempt` is the time of one of several, of which the newest counts.
+    the student by. `attempt` is the time of one of several, of which the newest counts. `doubtful`
+    means that another number can be read in the name.
     """
 
     lms: str
@@ -57,27 +66,34 @@ class Sender:
     attempt: datetime | None = None
     late: bool = False
     also: tuple[str, ...] = ()
+    doubtful: bool = False
 
 
 def moodle(name: str) -> Sender | None:
     """Read the name of one of Moodle's folders or files."""
     match = MOODLE.fullmatch(name)
-    return match and Sender("moodle", match["lms_id"], match["name"], match["file"] or "")
+    if match is None:
+        return None
+    file, doubtful = match["file"] or "", _another(match, MOODLE_AGAIN)
+    return Sender("moodle", match["lms_id"], match["name"], file, doubtful=doubtful)
 
 
-def reads_twice(name: str) -> bool:
-    """Whether what Moodle calls a submission can be read as another student's, too."""
-    match = MOODLE.fullmatch(name)
-    return bool(match and MOODLE_AGAIN.search(name, match.end("lms_id") + 1))
+def _another(match: re.Match, again: re.Pattern) -> bool:
+    """Whether a name can be read as one of another number, too."""
+    found = again.finditer(match.string, match.end("lms_id"))
+    return any(each["lms_id"] != match["lms_id"] for each in found)
 
 
 def canvas(name: str) -> Sender | None:
     """Read the name of one of Canvas's files."""
-    match = CANVAS.fullmatch(name) or CANVAS_ANONYMOUS.fullmatch(name)
+    match = CANVAS_ANONYMOUS.fullmatch(name) or CANVAS.fullmatch(name)
     if match is None:
         return None
-    who = match.groupdict().get("name") or match["lms_id"]  # those graded anonymously have no name
-    return Sender("canvas", match["lms_id"], who, match["file"], late=bool(match["late"]))
+    # Those graded anonymously have no name, which could read as a number.
+    who = match.groupdict().get("name")
+    doubtful = who is not None and _another(match, CANVAS_AGAIN)
+    late, number = bool(match["late"]), match["lms_id"]
+    return Sender("canvas", number, who or number, match["file"], late=late, doubtful=doubtful)
 
 
 def brightspace(name: str) -> Sender | None:
@@ -85,8 +101,10 @@ def brightspace(name: str) -> Sender | None:
     match = BRIGHTSPACE.fullmatch(name)
     if match is None:
         return None
-    written = " ".join(match[part] for part in ("day", "hour", "minute", "half"))
-    time = _time(written, "%b %d, %Y %I %M %p")
+    written = [" ".join(each.groups()) for each in BRIGHTSPACES_TIME.finditer(name)]
+    times = [_time(each, "%b %d, %Y %I %M %p") for each in written]
+    # A person or a file may be called like a time: nobody gains by the latest.
+    time = max((each for each in times if each), default=None)
     return Sender("brightspace", match["lms_id"], match["name"], match["file"] or "", time)
 
 
@@ -99,8 +117,8 @@ def blackboard(name: str, logins: dict[str, str]) -> Sender | None:
     if match is None:
         return None
     head = blackboards_head(name)
-    known = [login for login in logins if head.endswith(f"_{login}")]
-    login = max(known, key=len, default=match["lms_id"])
+    ends = (head[at + 1 :] for at, character in enumerate(head) if character == "_")
+    login = next((end for end in ends if end in logins), match["lms_id"])
     time = _time(match["time"], "%Y-%m-%d-%H-%M-%S")
     return Sender("blackboard", login, logins.get(login, ""), match["file"] or "", time)
 
@@ -159,12 +177,12 @@ def gradescope(metadata: bytes) -> dict[str, tuple[list[Sender], datetime | None
         # Texts only: no date that is none stops it.
         loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
         said = yaml.load(metadata, Loader=loader)
-        return {str(folder): _gradescope(about) for folder, about in said.items()}
+        return {str(folder): _gradescope(str(folder), about) for folder, about in said.items()}
     except (yaml.YAMLError, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise ValueError(f"{METADATA} is not what Gradescope writes: {error}") from None
 
 
-def _gradescope(about: dict[str, Any]) -> tuple[list[Sender], datetime | None]:
+def _gradescope(folder: str, about: dict[str, Any]) -> tuple[list[Sender], datetime | None]:
     def text(said: dict[str, Any], key: str) -> str:
         # A list of lists of one another would be as text without end.
         return value if isinstance(value := said.get(key), str) else ""
@@ -172,7 +190,7 @@ def _gradescope(about: dict[str, Any]) -> tuple[list[Sender], datetime | None]:
     senders = []
     for who in about[":submitters"]:
         name, sid, email = (text(who, f":{key}") for key in ("name", "sid", "email"))
-        known = email or sid or name
+        known = email or sid or folder  # and not the name, which may be another's address
         senders.append(Sender("gradescope", known, name or known, also=(sid, email)))
     written = re.match(
         r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)? ?"

@@ -125,11 +125,11 @@ def _job(student: Collected, stack: ExitStack) -> tuple[dict[str, Any], list[int
         if not entry.refused
         and (entry.is_notebook or entry.is_archive or entry.name == "timestamp.txt")
     ]
-    # A script is a second choice.
+    # A script is a second choice, and so is an attempt that is not the newest.
     wanted.sort(
         key=lambda entry: (
             not (student.wanted and student.wanted.startswith(entry.shown)),
-            entry.name.lower().endswith(".py"), len(entry.parts),
+            entry.older, entry.name.lower().endswith(".py"), len(entry.parts),
         )
     )  # fmt: skip
     opened = {id(entry) for entry in wanted[:MAX_FILES]}
@@ -165,7 +165,6 @@ def _described(entry: Entry, opened: bool, fds: list[int], stack: ExitStack) -> 
         "modified": entry.modified and entry.modified.isoformat(),
         "handed_in": entry.handed_in and entry.handed_in.isoformat(),
         "refused": refused,
-        "doubtful": entry.doubtful,
         "older": entry.older,
         "fd": fd,
         "member": member,

@@ -294,7 +294,9 @@ def _logins(person: Person) -> set[str]:
 
 
 def _own_logins(each: Collected) -> set[str]:
-    return {name.casefold() for name in (each.name, each.lms_id, *each.also) if name}
+    # In an LMS people may choose their names, and choose another's login.
+    names = (each.lms_id, *each.also) if each.lms else (each.name,)
+    return {name.casefold() for name in names if name}
 
 
 def _whole_names(name: str) -> set[str]:

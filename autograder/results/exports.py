@@ -166,7 +166,8 @@ def write_moodle(
         if each.student in grades:
             outcome, grade = by_student[each.student], grades[each.student]
             person = joined.person(each.student)
-            number = each.lms_id if each.lms == "moodle" else person.moodle
+            known = each.lms == "moodle" and each.lms_id.isdecimal()  # and not doubtful
+            number = each.lms_id if known else person.moodle
             identifier = f"Participant {number}" if number else ""
             name, points = person.name or each.name or each.student, [grade.score, lab.points]
             comment = _as_html(summary(lab, outcome, grade))
@@ -210,7 +211,7 @@ def write_moodle_feedback(found: list[Read], grades: dict[str, Grade], output: P
     path = output / "moodle-feedback.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for each in found:
-            if each.lms == "moodle" and each.student in grades:
+            if each.lms == "moodle" and each.lms_id.isdecimal() and each.student in grades:
                 # It splits the name at "_", and the number comes second.
                 name = re.sub(r"[^\w .'-]|_", " ", clean.key(each.name)).strip()
                 folder = f"{name}_{each.lms_id}_assignsubmission_file_"

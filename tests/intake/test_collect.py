@@ -124,17 +124,45 @@ def test_a_student_cannot_name_a_file_as_another_students(found):
     assert not result["moodle-55"].notes and not result["moodle-9"].notes
 
 
-def test_a_name_that_reads_as_anothers_costs_the_other_nothing(found):
-    """A student who is called so in Moodle; nobody can tell, so it is said, and comes second."""
-    result = found(
-        {
-            "Ann Y_55_assignsubmission_file_00_tiny.ipynb": "ann's",
-            "Ann Y_55_assignsubmission_file__77_assignsubmission_file_00_tiny.ipynb": "newer",
-        }
-    )
-    assert contents(result) == {"moodle-55": "ann's"}
-    assert "more than one way" in result["moodle-55"].notes[0]
-    assert "also there: _77_assign" in result["moodle-55"].notes[1]
+@pytest.mark.parametrize(
+    "own, other",
+    [
+        ("Ann Y_55_assignsubmission_file_/00_tiny.ipynb",
+         "!Ann Y_55_assignsubmission_file_77_assignsubmission_file_/00_tiny.ipynb"),
+        ("Ann Y_55_assignsubmission_file_00_tiny.ipynb",
+         "Ann Y_55_assignsubmission_file__77_assignsubmission_file_00_tiny.ipynb"),
+        ("annlee_55_66_00_tiny.ipynb", "annlee_55_67_77_888_00_tiny.ipynb"),
+        ("annlee_55_66_00_tiny.ipynb", "annlee_55_77_888_00_tiny.ipynb"),
+        ("annlee_LATE_55_66_00_tiny.ipynb", "annlee_55_67_x_LATE_77_888_00_tiny.ipynb"),
+        ("annlee_55_66_00_tiny.ipynb", "55_55_67__77_888_00_tiny.ipynb"),
+    ],
+)  # fmt: skip
+def test_a_name_that_reads_as_anothers_costs_the_other_nothing(found, own, other):
+    """A student who is called so; nobody can tell, so it is said, and joins nobody's files."""
+    result = found({own: "ann's", other: "newer"})
+    key = "moodle-55" if "assign" in own else "canvas-55"
+    (apart,) = result.keys() - {key}
+    assert contents(result) == {key: "ann's", apart: "newer"} and result[apart].lms_id != "77"
+    assert "more than one way" not in " ".join(result[key].notes)
+    assert "more than one way" in " ".join(result[apart].notes)
+
+
+@pytest.mark.parametrize(
+    "name, key, said",
+    [
+        ("leeann_55_70_00_tiny.ipynb", "canvas-55", False),
+        ("leeann_55_70_leeann_55_66_00_tiny.ipynb", "canvas-55", False),
+        ("leeann_55_70_2026_11_26.ipynb", "canvas-55", True),
+        ("anon_aB3dE_97_5_6_x.ipynb", "canvas-anon_aB3dE", False),
+        ("anon_12345_97_x.ipynb", "canvas-anon_12345", False),
+        ("A_55_assignsubmission_file_A_55_assignsubmission_file_x.ipynb", "moodle-55", False),
+        ("A_55_assignsubmission_file_B_77_assignsubmission_file_x.ipynb", "moodle-55", True),
+    ],
+)  # fmt: skip
+def test_a_number_that_is_the_only_one_is_the_students(found, name, key, said):
+    result = found({name: "hers"})
+    assert contents(result) == {key: "hers"}
+    assert ("more than one way" in " ".join(result[key].notes)) == said
 
 
 def test_a_namesake_who_joins_changes_nobodys_key(found):

@@ -7,8 +7,7 @@ import zipfile
 
 import pytest
 
-from autograder.intake import collect as collect_module
-from autograder.intake import files
+from autograder.intake import files, salvage
 from autograder.intake.collect import BadUsage, collect
 from tests.intake.handed_in import LAB, archive, chosen, contents, write
 
@@ -130,10 +129,56 @@ def test_folders_without_end_are_one_students(tmp_path):
 
 
 def test_files_without_end_are_one_students(tmp_path, monkeypatch):
-    monkeypatch.setattr(collect_module, "MAX_OF_ONE", 50)
+    monkeypatch.setattr(files, "MAX_OF_ONE", 50)
     write(tmp_path, {f"bob/{i}/{j}.txt": "" for i in range(10) for j in range(10)})
     write(tmp_path, {"ann/00_tiny.ipynb": "hers", "bob/00_tiny.ipynb": "his"})
     result, _ = chosen(tmp_path)
     assert contents(result) == {"ann": "hers", "bob": "his"}
     assert len(result["bob"].entries) <= 60
     assert "more than 50 files" in " ".join(result["bob"].notes)
+
+
+@pytest.mark.parametrize("above", ["", "submissions/"])
+def test_an_archives_files_without_end_are_one_students(tmp_path, monkeypatch, above):
+    monkeypatch.setattr(files, "MAX_OF_ONE", 50)
+    handed_in = {"bob/00_tiny.ipynb": "his", **{f"bob/{i}.txt": "" for i in range(200)}}
+    handed_in |= {f"cem/.git/objects/{i}": "" for i in range(200)} | {"cem/x.ipynb": "cem's"}
+    handed_in |= {f"{i}/00_tiny.ipynb": "" for i in range(60)} | {"ann/00_tiny.ipynb": "hers"}
+    path = {above + name: text for name, text in handed_in.items()}
+    result, _ = chosen(archive(tmp_path / "submissions.zip", path))
+    assert len(result) == 63 and len(result["bob"].entries) == 51
+    assert [result[name].text for name in ("ann", "bob", "cem")] == ["hers", "his", "cem's"]
+    assert "more than 50 files" in " ".join(result["bob"].notes)
+    assert not result["ann"].notes and not result["cem"].notes
+
+
+@pytest.mark.parametrize("beside, notes", [(".venv/lib/{}.py", 0), ("data/{}.csv", 1)])
+def test_a_students_own_archive_of_many_files(tmp_path, monkeypatch, beside, notes):
+    monkeypatch.setattr(files, "MAX_OF_ONE", 50)
+    inner = archive(
+        tmp_path / "i.zip",
+        {"00_tiny.ipynb": "hers", **{beside.format(i): "" for i in range(200)}},
+    )
+    path = archive(tmp_path / "o.zip", {"ann/all.zip": inner.read_bytes()})
+    ann = chosen(path)[0]["ann"]
+    assert ann.text == "hers"
+    assert " ".join(ann.notes).count("more than 50 files") == notes
+
+
+@pytest.mark.parametrize("where", ["unpacked", "parsed"])
+def test_what_needs_too_much_memory_is_passed_over(tmp_path, monkeypatch, where):
+    hers, bomb = '{"cells": [{"source": "def one(): 1"}]}', "a bomb"
+    inner = archive(tmp_path / "i.zip", {"00_tiny.ipynb": bomb})
+    write(tmp_path / "class", {"ann/x.ipynb": hers})
+    (tmp_path / "class" / "ann" / "00_tiny.zip").write_bytes(inner.read_bytes())
+    place = zipfile.ZipExtFile if where == "unpacked" else salvage
+    read = place.read
+
+    def limited(what, *more):
+        if place is zipfile.ZipExtFile or what == bomb.encode():
+            raise MemoryError
+        return read(what, *more)
+
+    monkeypatch.setattr(place, "read", limited)
+    result, _ = chosen(tmp_path / "class", {"one": "def one(): ..."})
+    assert result["ann"].text == hers

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 import zipfile
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -128,6 +129,17 @@ def test_a_file_that_vanishes_or_becomes_a_pipe(tmp_path):
     os.mkfifo(folder / "bob.ipynb")
     ann, bob, cem = reading.read(found, TINY.name, RELEASE)
     assert "No such file" in ann.reason and "no regular file" in bob.reason and not cem.reason
+
+
+def test_of_too_many_files_those_of_the_newest_attempt_are_read(tmp_path):
+    for number in range(reading.MAX_FILES + 5):
+        (tmp_path / f"Lab_ann_attempt_2026-11-05-10-00-00_{number}.ipynb").touch()
+    (tmp_path / "Lab_ann_attempt_2026-11-06-10-00-00_x.py").touch()
+    (ann,), _ = collect(tmp_path, TINY.name)
+    with ExitStack() as stack:
+        job, fds, _ = reading._job(ann, stack)
+    read = [each["parts"][-1] for each in job["entries"] if each["fd"] is not None]
+    assert len(read) == len(fds) == reading.MAX_FILES and "x.py" in read
 
 
 @pytest.mark.parametrize("inside", ["", "deep/er"])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.intake import lms, names
+from autograder.intake import files, lms, names
 from autograder.intake.collect import collect
 from tests.intake.handed_in import LAB, archive, chosen, contents, write
 
@@ -100,6 +100,17 @@ def test_blackboard(tmp_path):
         assert result["blackboard-cruz"].name == "Cy Cruz (she)"
 
 
+def test_an_archives_directory_is_read_once_for_all_of_blackboards_texts(tmp_path, monkeypatch):
+    names = [f"Lab_s{i}_attempt_2026-11-26-10-00-00" for i in range(30)]
+    texts = {f"{name}.txt": header("X", f"s{i}") for i, name in enumerate(names)}
+    path = archive(tmp_path / "x.zip", texts | {f"{name}_x.ipynb": name for name in names})
+    opened, count = files.opened, []
+    monkeypatch.setattr(files, "opened", lambda file: count.append(file) or opened(file))
+    found, _ = collect(path, LAB)
+    assert [each.name for each in found] == ["X"] * 30
+    assert len(count) == 2  # to list it, and to read the texts
+
+
 def test_of_attempts_the_newest_counts_whatever_is_in_it(tmp_path):
     answered = json.dumps({"cells": [{"source": ["def one():\n", "    return 1"]}]})
     blank = json.dumps({"cells": [{"source": ["def one():\n", "    raise NotImplementedError"]}]})
@@ -136,6 +147,24 @@ def test_brightspace(tmp_path):
         assert result["brightspace-1234"].handed_in == local(2026, 11, 27, 13, 5)
         assert result["brightspace-2345"].handed_in == local(2026, 11, 6, 9, 59)
         assert [each.file for each in aside] == ["index.html"]
+
+
+@pytest.mark.parametrize(
+    "called, file, when",
+    [
+        ("Ann Lee - Oct 1, 2026 1000 AM", "", (11, 30, 23, 59)),
+        ("Ann Lee - Oct 1, 2026 1000 AM", " - 00_tiny.ipynb", (11, 30, 23, 59)),
+        ("Ann Lee - Oct 1, 2026 10:00 AM - x", "", (11, 30, 23, 59)),
+        ("Ann Lee- Feb 31, 2026 1000 AM", " - x.ipynb", (11, 30, 23, 59)),
+        ("Ann Lee", " - Oct 1, 2026 1000 AM - x.ipynb", (11, 30, 23, 59)),
+        ("Ann Lee", " - notes Dec 1, 2026 1000 AM.ipynb", (11, 30, 23, 59)),
+        ("Ann Lee", " - 7-8 - Ann Lee - Oct 1, 2026 1000 AM - x.ipynb", (11, 30, 23, 59)),
+        ("Ann Lee - Dec 1, 2026 1000 AM", " - x.ipynb", (12, 1, 10, 0)),
+    ],
+)  # fmt: skip
+def test_nobody_is_called_like_an_earlier_time(called, file, when):
+    sender = lms.brightspace(f"7-8 - {called} - Nov 30, 2026 1159 PM{file}")
+    assert (sender.lms_id, sender.attempt) == ("7", local(2026, *when))
 
 
 def test_a_number_that_several_people_have_makes_nobody_one_of_them(tmp_path):
@@ -187,6 +216,29 @@ def test_gradescope(tmp_path, above):
         cy = result["gradescope-cy@uni.example"]
         assert cy.handed_in == datetime(2026, 11, 26, 10, tzinfo=UTC)
         assert aside == []
+
+
+@pytest.mark.parametrize("nobody", [" []", ""])
+def test_what_gradescope_says_nobody_handed_in(tmp_path, nobody):
+    left = f"submission_104:\n  :submitters:{nobody}\n  :created_at: 2026-11-27 10:00:00 Z\n"
+    files = {
+        "submission_metadata.yml": METADATA + left,
+        "submission_101/00_tiny.ipynb": "ann's",
+        "submission_104/00_tiny.ipynb": "whose?",
+        "submission_104/more.ipynb": "",
+    }
+    for result, _ in both(tmp_path, files):
+        assert contents(result) == {
+            "gradescope-ann@uni.example": "ann's", "submission_104": "whose?",
+        }  # fmt: skip
+        assert result["submission_104"].handed_in == datetime(2026, 11, 27, 10, tzinfo=UTC)
+
+
+def test_a_name_at_gradescope_is_no_address():
+    who = {":name": "ann@uni.example", ":sid": "", ":email": ""}
+    text = json.dumps({"submission_1": {":submitters": [who]}})
+    ((sender,), _) = lms.gradescope(text.encode())["submission_1"]
+    assert (sender.lms_id, sender.name) == ("submission_1", "ann@uni.example")
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,23 @@ def test_who_is_who(tmp_path, text, files, known, missing, notes):
     assert list(who.missing) == missing and list(who.notes) == notes
 
 
+@pytest.mark.parametrize("called", ["alee", "ALee", "S-1", "ann@uni.example", "ann", "ann-lee"])
+@pytest.mark.parametrize(
+    "lms, known, also",
+    [
+        ("gradescope", "eve@uni.example", ("", "eve@uni.example")), ("brightspace", "7", ()),
+        ("blackboard", "efox", ()), ("canvas", "7", ()), ("moodle", "7", ()),
+        ("github", "efox", ()),
+    ],
+)  # fmt: skip
+def test_nobody_is_found_by_a_name_that_is_anothers_login(lms, known, also, called):
+    ann = Person("Ann Lee", "alee", "S-1", email="ann@uni.example")
+    eve = Collected("eve", called, lms, known, also=also)
+    who = roster.join([eve], roster.Roster((ann,)))
+    by_name_alone = {"eve": "found on the roster by the name alone"} if called == "ann-lee" else {}
+    assert who.notes == by_name_alone and who.people.keys() == by_name_alone.keys()
+
+
 PEOPLE = st.lists(
     st.builds(
         Person, st.sampled_from(["Ann Lee", "Lee Ann", "Bo", "", "=x,y"]),

@@ -143,6 +143,16 @@ def test_moodle_reads_whose_each_page_is(tmp_path, name):
     assert moodles_reading(member) == (55, "feedback.html")
 
 
+def test_moodle_gets_nothing_for_a_number_that_may_be_anothers(tmp_path):
+    # It reads "55 (x)" as 55.
+    each = Read(OUTCOMES[0].student, "Eve", "moodle", "55 (x)")
+    grades = {each.student: GRADES[each.student]}
+    exports.write_moodle(TINY, [each], OUTCOMES, grades, tmp_path / "moodle.csv")
+    assert [row[0] for row in rows(tmp_path / "moodle.csv")] == ["Identifier", ""]
+    exports.write_moodle_feedback([each], grades, tmp_path)
+    assert not (tmp_path / "moodle-feedback.zip").exists()
+
+
 def test_moodles_worksheet_has_the_lists_numbers(output):
     head, *students = rows(output / "moodle.csv")
     by_name = {row[1]: dict(zip(head, row, strict=True)) for row in students}
