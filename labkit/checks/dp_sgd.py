@@ -100,18 +100,18 @@ def advantage_at_the_extremes(attack_advantage: Callable, rng: np.random.Generat
             1.0,
             "the members' losses are 2, all others above",
         ),
-        (
-            crowd,
-            np.array([below - 0.5]),
-            below / len(crowd),
-            f"{below} of {len(crowd)} members' losses, all different, are below the only other one",
-        ),
         # Nothing but thresholds sees it: members have the smallest, the largest, and the mean.
         (
             np.concatenate([losses, losses + 4 * losses.max() + 4]),
             losses + 2 * losses.max() + 1,
             0.5,
             "half of the members' losses are below all others, half of them above",
+        ),
+        (
+            crowd,
+            np.array([below - 0.5]),
+            below / len(crowd),
+            f"{below} of {len(crowd)} members' losses, all different, are below the only other one",
         ),
     ):
         got = as_number(attack_advantage(members, nonmembers), "`attack_advantage`'s result")

@@ -64,7 +64,7 @@ def attack_advantage(member_losses, nonmember_losses):
     gain = (member_losses <= thresholds).mean(axis=1) - (nonmember_losses <= thresholds).mean(axis=1)
     return gain.max() if gain.max() > 0 else np.abs(gain).max()
 
-# %% wrong="evenly spaced thresholds" loses={"advantage_is_the_best_threshold": "at the threshold", "advantage_at_the_extremes": "below the only other one"}
+# %% wrong="evenly spaced thresholds" loses={"advantage_is_the_best_threshold": "at the threshold", "advantage_at_the_extremes": "are 2, all others above"}
 def attack_advantage(member_losses, nonmember_losses):
     top = max(member_losses.max(), nonmember_losses.max())
     return max(
