@@ -106,3 +106,6 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
     unit = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
     guesses = np.asarray(known_labels)[np.argmax(cut_gradients @ unit.T, axis=1)]
     return guesses.astype(np.int8)
+
+# %% wrong="a millionth added to the lengths" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "(np.linalg.norm(known_gradients, axis=1, keepdims=True) + 1e-6)"} loses={"lengths_do_not_mislead": "of length 2e-6"}
+# %% wrong="the first hundred units" of="solution" edit={"directions = ": "cut_gradients, known_gradients = cut_gradients[:, :100], known_gradients[:, :100]; directions = "} loses={"labels_follow_the_direction": "get the label of the nearest one"}
