@@ -888,18 +888,20 @@ def only_the_cut_is_crossed(split_step: Callable, rng: np.random.Generator) -> N
         "In one step the smashed data go from alice to bob and the gradient comes back: two "
         f"moves. Yours: {told}.",
     )
-    exact = as_arrays(run["at the cut"], "what crosses", [np.empty((7, 5))] * 2)
-    for move, want, bits in zip(run["moves"], _at_the_cut(x, y, bottom, top), exact, strict=True):
+    smashed, gradient = _at_the_cut(x, y, bottom, top)
+    for move, want in zip(run["moves"], (smashed, gradient), strict=True):
         require(
             _is_near(move.value, want),
             f"What {move.sender} sent to {move.receiver} is neither the smashed data nor their "
             f"gradient, but {np.abs(move.value - want).max():.2g} away ({told}).",
         )
-        # The same function, run by the same party on the same numbers.
+    # The same function, run by the same party on the same numbers.
+    exact = as_arrays(run["at the cut"], "what is to cross", [smashed, gradient])
+    for move, want in zip(run["moves"], exact, strict=True):
         require(
-            np.array_equal(move.value, bits),
+            np.array_equal(move.value, want),
             f"What {move.sender} sent to {move.receiver} is not exactly what {move.sender}'s "
-            f"function gives, but up to {np.abs(move.value - bits).max():.2g} away ({told}): what "
+            f"function gives, but up to {np.abs(move.value - want).max():.2g} away ({told}): what "
             "is hidden in the last digits crosses, too.",
         )
 
