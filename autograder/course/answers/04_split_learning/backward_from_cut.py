@@ -101,7 +101,7 @@ def backward_from_cut(bottom, x, cut_gradient, learning_rate):
     return [tf.cast(v - learning_rate * s, tf.float32) for v, s in zip(wide, steps)]
 
 # %% wrong="weight decay" of="solution" edit={"w - learning_rate * g": "w - learning_rate * (g + 1e-3 * w)"} loses={"no_gradient_no_step": "a gradient of zeros", "the_chain_rule_goes_through_the_bottom": "off by up to"}
-# %% wrong="a gradient clipped at 1" of="solution" edit={"output_gradients=cut_gradient": "output_gradients=tf.clip_by_value(cut_gradient, -1.0, 1.0)"} loses={"the_chain_rule_goes_through_the_bottom": "off by up to", "no_gradient_no_step": "twice as far"}
+# %% wrong="a gradient clipped at 1" of="solution" edit={"output_gradients=cut_gradient": "output_gradients=tf.clip_by_value(cut_gradient, -1.0, 1.0)"} loses={"the_chain_rule_goes_through_the_bottom": "alice's step", "no_gradient_no_step": "twice as far"}
 # %% wrong="the biases stay" of="solution" edit={"w - learning_rate * g for": "w - learning_rate * g if len(w.shape) == 2 else w for"} loses={"alices_weights_move": "1, 3 did not move", "the_chain_rule_goes_through_the_bottom": "off by up to"}
 # %% wrong="without the second relu" of="solution" edit={"tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)": "tf.nn.relu(x @ w0 + b0) @ w1 + b1"} loses={"the_chain_rule_goes_through_the_bottom": "off by up to"}
 # %% wrong="a hundredth of the images" of="solution" edit={"x @ w0": "(x + 0.01) @ w0"} loses={"the_chain_rule_goes_through_the_bottom": "off by up to"}

@@ -45,7 +45,7 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
     return known_labels[np.argmin(distances, axis=1)]
 
 # %% wrong="the place, not the label" of="solution" edit={"known_labels[np": "np", "axis=1)]": "axis=1)"} loses={"labels_follow_the_direction": "its label is wanted"}
-# %% wrong="the smallest cosine" of="solution" edit={"np.argmax": "np.argmin"} loses={"labels_follow_the_direction": "of the SMALLEST cosine"}
+# %% wrong="the smallest cosine" of="solution" edit={"np.argmax": "np.argmin"} loses={"labels_follow_the_direction": "of the SMALLEST cosine", "lengths_do_not_mislead": "of length 2e-6"}
 # %% wrong="argmax along the examples" of="solution" edit={"axis=1)]": "axis=0) % len(directions)]"} loses={"labels_follow_the_direction": "is wanted", "lengths_do_not_mislead": "is wanted"}
 
 # %% wrong="always the first known" loses={"labels_follow_the_direction": "of the labels are read right", "lengths_do_not_mislead": "they have different labels"}
