@@ -75,13 +75,13 @@ dp_sgd._trained_on = lambda train, x, y, plan, rngs, validation_data: [
     assert "from there" in message
 
 
-# The same two batches, whatever was asked for; or all of them as one; or none at all.
+# The same two batches, whatever was asked for; or all of them as one; or an empty one.
 @pytest.mark.parametrize(
     "sent",
     [
         "two = fixed(rng, n, q), fixed(rng, n, q)[1:]; return flat(*two), sizes(*two)",
         "one = flat(*(fixed(rng, n, q) for _ in range(draws))); return one, sizes(one)",
-        "return np.zeros(0), np.zeros(0)",
+        "return np.zeros(0), np.zeros(1)",
         "return np.arange(n), np.array([n + 1, -1])",
     ],
 )

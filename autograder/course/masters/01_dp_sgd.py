@@ -275,7 +275,8 @@ def clip_per_example(per_example_grads, l2_norm_clip):
 
     Args:
         per_example_grads: a list, one float32 array per variable, each [batch, *variable.shape]
-            with a batch of at least 1; row i of every array belongs to example i.
+            with a batch of at least 1; row i of every array belongs to example i. Entries are 0,
+            or from 1e-18 to 1e15 in size.
         l2_norm_clip: the bound C > 0.
 
     Returns:
@@ -990,7 +991,7 @@ def tpr_bound(fpr, epsilon, delta):
 
     Args:
         fpr: [points], false-positive rates from 0 to 1.
-        epsilon: ε ≥ 0.
+        epsilon: ε from 0 to 50.
         delta: δ from 0 to 1.
 
     Returns:

@@ -213,8 +213,8 @@ def server_step(top, smashed, labels, learning_rate):
         learning_rate: η, for the top.
 
     Returns:
-        Three things: the new top as a list [w, b]; the loss's gradient by smashed, [batch, cut];
-        the loss, a scalar: the mean cross-entropy before the step.
+        Three things, float32: the new top as a list [w, b]; the loss's gradient by smashed, [batch,
+        cut]; the loss, a scalar: the mean cross-entropy before the step.
     """
     ### BEGIN SOLUTION
     w, b = top
@@ -255,7 +255,7 @@ def backward_from_cut(bottom, x, cut_gradient, learning_rate):
         learning_rate: η, for the bottom.
 
     Returns:
-        The new bottom, a list [w0, b0, w1, b1].
+        The new bottom, a list [w0, b0, w1, b1], float32.
     """
     ### BEGIN SOLUTION
     w0, b0, w1, b1 = bottom
@@ -854,7 +854,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
         seed: [2], int32, a TensorFlow tensor: the only source of randomness.
 
     Returns:
-        [batch, cut]: the gradients plus independent Gaussian noise, each entry of standard
+        [batch, cut], float32: the gradients plus independent Gaussian noise, each entry of standard
         deviation noise_multiplier · (largest norm of a row) / √cut.
     """
     ### BEGIN SOLUTION

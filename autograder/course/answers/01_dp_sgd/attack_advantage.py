@@ -64,7 +64,7 @@ def attack_advantage(member_losses, nonmember_losses):
     gain = (member_losses <= thresholds).mean(axis=1) - (nonmember_losses <= thresholds).mean(axis=1)
     return gain.max() if gain.max() > 0 else np.abs(gain).max()
 
-# %% wrong="evenly spaced thresholds" loses={"advantage_is_the_best_threshold": "at the threshold"}
+# %% wrong="evenly spaced thresholds" loses={"advantage_is_the_best_threshold": "at the threshold", "advantage_at_the_extremes": "are 2, all others above"}
 def attack_advantage(member_losses, nonmember_losses):
     top = max(member_losses.max(), nonmember_losses.max())
     return max(
@@ -103,7 +103,7 @@ def attack_advantage(member_losses, nonmember_losses):
 def attack_advantage(member_losses, nonmember_losses):
     return float(np.mean(member_losses) < np.mean(nonmember_losses))
 
-# %% wrong="the losses in float32" edit={"list(member_losses)": "list(np.float32(member_losses))", "np.mean(member_losses": "np.mean(np.float32(member_losses)", "list(nonmember_losses)": "list(np.float32(nonmember_losses))", "np.mean(nonmember_losses": "np.mean(np.float32(nonmember_losses)"} loses={"advantage_is_the_best_threshold": "the best TPR"}
+# %% wrong="the losses in float32" edit={"list(member_losses)": "list(np.float32(member_losses))", "np.mean(member_losses": "np.mean(np.float32(member_losses)", "list(nonmember_losses)": "list(np.float32(nonmember_losses))", "np.mean(nonmember_losses": "np.mean(np.float32(nonmember_losses)"} loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "are 2, all others above"}
 # %% wrong="the two groups paired" loses={"advantage_is_the_best_threshold": "ValueError", "advantage_at_the_extremes": "ValueError"}
 def attack_advantage(member_losses, nonmember_losses):
     return max(0.0, np.mean(member_losses < nonmember_losses) - np.mean(member_losses > nonmember_losses))
@@ -123,7 +123,7 @@ def attack_advantage(member_losses, nonmember_losses):
         best = max(best, np.mean(members <= threshold) - np.mean(others <= threshold))
     return float(best)
 
-# %% wrong="200 quantiles of many losses" loses={"advantage_is_the_best_threshold": "a fraction of the members, and FPR"}
+# %% wrong="200 quantiles of many losses" loses={"advantage_is_the_best_threshold": "a fraction of the members, and FPR", "advantage_at_the_extremes": "below the only other one"}
 def attack_advantage(member_losses, nonmember_losses):
     thresholds = np.unique(np.concatenate([member_losses, nonmember_losses]))
     if len(thresholds) > 200:  # enough for a smooth curve
@@ -131,3 +131,33 @@ def attack_advantage(member_losses, nonmember_losses):
     tpr = np.mean(np.asarray(member_losses)[:, None] <= thresholds, axis=0)
     fpr = np.mean(np.asarray(nonmember_losses)[:, None] <= thresholds, axis=0)
     return float(max(0.0, np.max(tpr - fpr)))
+
+# %% wrong="losses above 100 are one" loses={"advantage_is_the_best_threshold": "a fraction of the members, and FPR", "advantage_at_the_extremes": "below the only other one"}
+def attack_advantage(member_losses, nonmember_losses):
+    members, others = np.minimum(member_losses, 100), np.minimum(nonmember_losses, 100)
+    thresholds = np.concatenate([members, others])
+    return max(0.0, max(np.mean(members <= t) - np.mean(others <= t) for t in thresholds))
+
+# %% wrong="equal within a relative 1e-11" edit={"np.mean(member_losses <= t)": "np.mean(member_losses <= t * (1 + 1e-11))", "np.mean(nonmember_losses <= t)": "np.mean(nonmember_losses <= t * (1 + 1e-11))"} loses={"advantage_at_the_extremes": "are 2, all others above"}
+
+# %% wrong="100 quantiles of more than 2400 losses" loses={"advantage_at_the_extremes": "below the only other one"}
+def attack_advantage(member_losses, nonmember_losses):
+    thresholds = np.unique(np.concatenate([member_losses, nonmember_losses]))
+    if len(thresholds) > 2400:
+        thresholds = np.quantile(thresholds, np.linspace(0, 1, 100))
+    tpr = np.searchsorted(np.sort(member_losses), thresholds, side="right") / len(member_losses)
+    fpr = np.searchsorted(np.sort(nonmember_losses), thresholds, side="right") / len(nonmember_losses)
+    return max(0.0, (tpr - fpr).max())
+
+# %% right="the fraction strictly below"
+def attack_advantage(member_losses, nonmember_losses):
+    # Below one loss is at most the next smaller one; of all losses both fractions are 1.
+    thresholds = np.concatenate([member_losses, nonmember_losses])[:, None]
+    return max(0.0, np.max((member_losses < thresholds).mean(1) - (nonmember_losses < thresholds).mean(1)))
+
+# %% right="non-members first among equals"
+def attack_advantage(member_losses, nonmember_losses):
+    m, n = len(member_losses), len(nonmember_losses)
+    steps = np.r_[np.full(n, -1 / n), np.full(m, 1 / m)]
+    order = np.argsort(np.r_[nonmember_losses, member_losses], kind="stable")
+    return max(0.0, np.cumsum(steps[order]).max())

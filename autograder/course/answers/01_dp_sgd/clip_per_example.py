@@ -140,3 +140,43 @@ def clip_per_example(per_example_grads, l2_norm_clip):
         squares = squares + np.sum(part**2, axis=1) * (rows.shape[1] / part.shape[1])
     factors = (l2_norm_clip / np.maximum(np.sqrt(squares), l2_norm_clip)).astype(np.float32)
     return [g * factors.reshape(-1, *[1] * (g.ndim - 1)) for g in per_example_grads]
+
+# %% wrong="the norm of the first eight variables" edit={"for g in per_example_grads], axis=1)": "for g in per_example_grads[:8]], axis=1)"} loses={"norms_are_bounded": "above l2_norm_clip", "long_gradients_keep_their_direction": "the factor is"}
+# %% wrong="2 % of slack" edit={"np.minimum(1, l2_norm_clip / np.maximum(np.linalg.norm(flat, axis=1), 1e-12))": "np.where(np.linalg.norm(flat, axis=1) > 1.02 * l2_norm_clip, l2_norm_clip / np.maximum(np.linalg.norm(flat, axis=1), 1e-12), 1)"} loses={"norms_are_bounded": "above l2_norm_clip"}
+
+# %% wrong="64 examples at a time, and no rest" loses={"norms_are_bounded": "above l2_norm_clip"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    clipped = [g.copy() for g in per_example_grads]
+    for start in range(0, max(1, len(clipped[0]) - 63), 64):
+        rows = slice(start, start + 64)
+        norms = np.sqrt(sum(np.sum(g[rows].reshape(len(g[rows]), -1) ** 2, axis=1) for g in clipped))
+        factors = l2_norm_clip / np.maximum(norms, l2_norm_clip)
+        for g in clipped:
+            g[rows] *= factors.reshape([-1] + [1] * (g.ndim - 1))
+    return clipped
+
+# %% wrong="NaN where one variable of several has no gradient" loses={"norms_are_bounded": "NaN"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    each = [np.linalg.norm(g.reshape(len(g), -1), axis=1) for g in per_example_grads]
+    whole = np.sqrt(sum(norms**2 for norms in each))
+    factors = l2_norm_clip / np.maximum(whole, l2_norm_clip)
+    clipped = []
+    for g, norms in zip(per_example_grads, each):
+        shape = [len(g)] + [1] * (g.ndim - 1)
+        units = g / np.where(whole > 0, norms, 1).reshape(shape)
+        clipped.append(units * (norms * factors).reshape(shape))
+    return clipped
+
+# %% wrong="gradients of more than 10 000 entries are sampled" edit={"np.linalg.norm(flat, axis=1)": "(2 * np.linalg.norm(flat[:, ::4], axis=1) if flat.shape[1] > 10_000 else np.linalg.norm(flat, axis=1))"} loses={"norms_are_bounded": "above l2_norm_clip", "long_gradients_keep_their_direction": "the factor is"}
+
+# %% right="the hypotenuse, an array of arrays"
+import math
+
+def clip_per_example(per_example_grads, l2_norm_clip):
+    out = np.empty(len(per_example_grads), dtype=object)
+    out[:] = [np.zeros_like(g) for g in per_example_grads]
+    for i in range(len(out[0])):
+        norm = math.hypot(*[float(v) for g in per_example_grads for v in np.ravel(g[i])])
+        for clipped, g in zip(out, per_example_grads):
+            clipped[i] = g[i] if norm <= l2_norm_clip else g[i] * (l2_norm_clip / norm)
+    return out

@@ -110,3 +110,19 @@ def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders
 # %% wrong="the notebook's δ" edit={"order(delta)": "order(PUBLISHED_DELTA)"} loses={"epsilon_is_an_upper_bound": "larger δ", "the_best_order_is_reported": "yours is"}
 # %% wrong="neighbours that replace one" edit={"RdpAccountant(orders)": "RdpAccountant(orders, dp_accounting.NeighboringRelation.REPLACE_ONE)"} loses={"published_figures_come_out": "UnsupportedEventError", "epsilon_is_an_upper_bound": "UnsupportedEventError", "the_best_order_is_reported": "UnsupportedEventError"}
 # %% wrong="a sampling probability of a half at most" edit={"sampling_probability, dp": "min(sampling_probability, 0.5), dp"} loses={"the_best_order_is_reported": "yours is"}
+
+# %% wrong="orders up to 100" edit={"rdp.RdpAccountant(orders)": "rdp.RdpAccountant([order for order in orders if order <= 100] or orders)"} loses={"the_best_order_is_reported": "yours is"}
+# %% wrong="a million steps at most" edit={"), steps)": "), min(steps, 10**6))"} loses={"the_best_order_is_reported": "yours is"}
+
+# %% wrong="stops at the first order that is worse" loses={"the_best_order_is_reported": "yours is"}
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    step = dp_accounting.PoissonSampledDpEvent(
+        sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+    )
+    best = np.inf, orders[0]
+    for order in orders:
+        found = rdp.RdpAccountant([order]).compose(step, steps).get_epsilon_and_optimal_order(delta)
+        if found[0] > best[0]:
+            break
+        best = found
+    return best

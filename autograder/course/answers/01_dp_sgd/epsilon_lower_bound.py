@@ -152,3 +152,22 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
         else:
             high = middle
     return low
+
+# %% wrong="searches up to 12" of="solution" edit={"20.0": "12.0"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
+# %% wrong="0 unless more than half are right" of="solution" edit={"if not refuted(0.0)": "if 2 * correct <= guesses or not refuted(0.0)"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
+# %% wrong="twice as many canaries as guesses" of="solution" edit={"epsilon, delta, canaries": "epsilon, delta, max(canaries, 2 * guesses)"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
+
+# %% right="doubled until it is not refuted, then halved"
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    def refuted(epsilon):
+        return audit.p_value(correct, guesses, epsilon, delta, canaries) <= 1 - confidence
+
+    if not refuted(0):
+        return 0
+    low, high = 0.0, 1 / 64
+    while refuted(high):
+        low, high = high, 2 * high
+    while high - low > 0.005:
+        middle = (low + high) / 2
+        low, high = (middle, high) if refuted(middle) else (low, middle)
+    return low

@@ -98,3 +98,12 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
 # %% wrong="labels shuffled" edit={"fit(x, y,": "fit(x, np.random.default_rng(0).permutation(y),"} loses={"fit_keeps_one_loss_per_example": "LOGITS"}
 # %% wrong="an eighth is kept for validation" edit={"verbose=0": "verbose=0, validation_split=0.5"} loses={"fit_keeps_one_loss_per_example": "all examples"}
 # %% wrong="the sum of the losses" edit={"per_example_loss)": "tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction='sum'))"} loses={"fit_keeps_one_loss_per_example": "reduction NONE"}
+
+# %% wrong="a fit for each epoch, the last History" loses={"fit_keeps_one_loss_per_example": "fit once"}
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(optimizer, per_example_loss)
+    for _ in range(epochs):
+        history = model.fit(x, y, batch_size=batch_size, epochs=1, verbose=0)
+    return history
+
+# %% wrong="as many classes as the labels name" of="one-hot labels" edit={"classes = model.output_shape[-1]": "classes = int(np.max(y)) + 1"} loses={"fit_keeps_one_loss_per_example": "hapes"}

@@ -116,3 +116,37 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
     old = np.random.RandomState(int(rng.integers(2**32, dtype=np.uint64)))
     deviation = noise_multiplier * l2_norm_clip
     return [(g + old.normal(0, deviation, g.shape)) / expected_batch_size for g in clipped_sum]
+
+# %% wrong="the noise divided by 1 at least" edit={"(g + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)) / expected_batch_size": "g / expected_batch_size + rng.normal(0, noise_multiplier * l2_norm_clip / max(1, expected_batch_size), g.shape)"} loses={"noise_has_the_right_scale": "times noise_multiplier"}
+# %% wrong="the noise divided by a whole number" edit={"(g + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)) / expected_batch_size": "g / expected_batch_size + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape) / max(1, round(expected_batch_size))"} loses={"noise_has_the_right_scale": "times noise_multiplier"}
+# %% wrong="no noise where the sum is large" edit={"(g + rng.normal(0, noise_multiplier * l2_norm_clip, g.shape))": "(g + (np.abs(g) <= 10 * noise_multiplier * l2_norm_clip) * rng.normal(0, noise_multiplier * l2_norm_clip, g.shape))"} loses={"noise_has_the_right_scale": "times noise_multiplier"}
+# %% wrong="a noise multiplier of 0.3 at least" edit={"(0, noise_multiplier * l2": "(0, (noise_multiplier and max(0.3, noise_multiplier)) * l2"} loses={"noise_has_the_right_scale": "times noise_multiplier"}
+# %% wrong="no noise on what has no dimension" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "(rng.normal(0, noise_multiplier * l2_norm_clip, g.shape) if g.ndim else 0)"} loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
+
+# %% wrong="equal shapes, equal noise" loses={"noise_is_fresh_and_reproducible": "not drawn anew", "noise_has_the_right_scale": "not drawn anew"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    noise = {}
+    for g in clipped_sum:
+        if g.shape not in noise:
+            noise[g.shape] = rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)
+    return [(g + noise[g.shape]) / expected_batch_size for g in clipped_sum]
+
+# %% wrong="noise for six variables serves all" loses={"noise_has_the_right_scale": "not drawn anew"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    deviation = noise_multiplier * l2_norm_clip
+    noises = [rng.normal(0, deviation, g.shape) for g in clipped_sum[:6]]
+    return [
+        (g + np.resize(noises[i % 6], g.shape)) / expected_batch_size
+        for i, g in enumerate(clipped_sum)
+    ]
+
+# %% right="normals around the sum"
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    return [rng.normal(g, noise_multiplier * l2_norm_clip) / expected_batch_size for g in clipped_sum]
+
+# %% right="quantiles of uniform numbers"
+from scipy.special import ndtri
+
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    deviation = noise_multiplier * l2_norm_clip
+    return [(g + deviation * ndtri(rng.uniform(1e-300, 1, g.shape))) / expected_batch_size for g in clipped_sum]

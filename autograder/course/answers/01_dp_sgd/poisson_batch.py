@@ -119,3 +119,28 @@ def poisson_batch(rng, n, sampling_probability):
 def poisson_batch(rng, n, sampling_probability):
     old = np.random.RandomState(int(rng.integers(2**32, dtype=np.uint64)))
     return np.flatnonzero(old.random_sample(n) < sampling_probability)
+
+# %% wrong="an empty batch of floats" loses={"sizes_are_binomial": "where the batch is empty"}
+def poisson_batch(rng, n, sampling_probability):
+    coins = rng.random(n)
+    return np.array([i for i in range(n) if coins[i] < sampling_probability])
+
+# %% wrong="a fixed size of a few" of="solution" edit={"return np": "if n < 50: return rng.choice(n, round(n * sampling_probability), replace=False)\n    return np"} loses={"sizes_are_binomial": "same size"}
+# %% wrong="0.7 at most, or all" of="solution" edit={"< sampling_probability": "< (min(sampling_probability, 0.7) if sampling_probability < 1 else 1)"} loses={"sizes_are_binomial": "on average"}
+
+# %% right="balls thrown into urns"
+def poisson_batch(rng, n, sampling_probability):
+    if sampling_probability == 1:
+        return np.arange(n)
+    # With a Poisson number of balls each urn is hit or not, independently of the others.
+    balls = rng.poisson(-n * np.log1p(-sampling_probability))
+    return np.unique(rng.integers(n, size=balls))
+
+# %% right="exponential gaps"
+def poisson_batch(rng, n, sampling_probability):
+    if sampling_probability in (0, 1):
+        return np.arange(n * int(sampling_probability))
+    batch, at, rate = [], -1, -np.log1p(-sampling_probability)
+    while (at := at + 1 + int(min(n, rng.exponential() / rate))) < n:
+        batch.append(at)
+    return np.array(batch, dtype=int)

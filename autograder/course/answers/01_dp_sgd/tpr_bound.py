@@ -80,3 +80,12 @@ def tpr_bound(fpr, epsilon, delta):
 # %% wrong="a δ of its own" of="solution" edit={"fpr + delta": "fpr + DELTA", "1 - delta - fpr": "1 - DELTA - fpr"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε"}
 # %% wrong="2^ε in place of e^ε" of="solution" edit={"np.exp(epsilon)": "2**epsilon", "np.exp(-epsilon)": "2**-epsilon"} loses={"bound_is_valid_and_tight": "the tight bound is"}
 # %% wrong="the sign of ε turned" of="solution" edit={"np.exp(epsilon)": "np.exp(-epsilon)", "np.exp(-epsilon)": "np.exp(epsilon)"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "ε = 50"}
+
+# %% wrong="ε = 0 means guessing, whatever δ" of="solution" edit={"fpr = np.asarray(fpr)": "if epsilon == 0: return fpr"} loses={"bound_is_valid_and_tight": "At ε = 0.000"}
+# %% wrong="one inequality where there is no δ" of="solution" edit={"fpr = np.asarray(fpr)": "if delta == 0: return np.minimum(1, np.exp(epsilon) * fpr)"} loses={"bound_is_valid_and_tight": "first inequality alone"}
+# %% wrong="δ of a half at most" of="solution" edit={"fpr = np.asarray(fpr)": "delta = min(delta, 0.5)"} loses={"bound_is_valid_and_tight": "the tight bound is"}
+
+# %% right="a line through the corners"
+def tpr_bound(fpr, epsilon, delta):
+    crossing = (1 - delta) / (1 + np.exp(epsilon))  # where the TPR is 1 − FPR
+    return np.interp(fpr, [0, crossing, 1 - delta, 1], [delta, 1 - crossing, 1, 1])

@@ -165,3 +165,20 @@ def train_privately(
         delta=DELTA,
         validation_data=validation_data,
     )
+
+# %% wrong="epochs over q, cut to an integer" edit={"epochs * public_size // batch_size": "int(epochs / (batch_size / public_size))"} loses={"the_plan_is_the_one_accounted": "A quotient of floats"}
+# %% wrong="epochs over q, divided as integers are" edit={"epochs * public_size // batch_size": "int(epochs // (batch_size / public_size))"} loses={"the_plan_is_the_one_accounted": "A quotient of floats"}
+# %% wrong="all layers but the last are frozen" edit={"return dpsgd.fit(": "for layer in model.layers[:-1]: layer.trainable = False\n    return dpsgd.fit("} loses={"the_plan_is_the_one_accounted": "did not move"}
+# %% wrong="a seed of 32 bits" edit={"rng=rng": "rng=np.random.default_rng(int(rng.integers(2**32)))"} loses={"the_model_learns": "different rngs are equal"}
+# %% wrong="a learning rate that decays" edit={"SGD(LEARNING_RATE)": "SGD(tf.keras.optimizers.schedules.ExponentialDecay(LEARNING_RATE, 100, 0.5))"} loses={"the_plan_is_the_one_accounted": "times as far", "the_model_learns": "from there"}
+# %% wrong="the data cut to the plan" edit={"model, per_example_loss, x, y,": "model, per_example_loss, x[:public_size], y[:public_size],"} loses={"the_model_learns": "from there"}
+
+# %% right="another generator on the same bits"
+def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_size, rng, validation_data=None):
+    return dpsgd.fit(
+        model, per_example_loss, x, y, optimizer=tf.keras.optimizers.legacy.SGD(LEARNING_RATE),
+        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier,
+        sampling_probability=batch_size / public_size, expected_batch_size=batch_size,
+        steps=epochs * len(range(0, public_size, batch_size)),
+        rng=np.random.Generator(rng.bit_generator), delta=DELTA, validation_data=validation_data,
+    )

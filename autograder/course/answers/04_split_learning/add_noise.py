@@ -116,7 +116,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 # %% wrong="the seed modulo 1000" edit={"shape, seed)": "shape, seed % 1000)"} loses={"the_seed_decides": "a part of the seed does not count"}
 # %% wrong="the sum of the seed's halves" edit={"shape, seed)": "shape, [seed[0] + seed[1], 0])"} loses={"the_seed_decides": "the same noise"}
 # %% wrong="a fixed noise, rolled by the seed" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.roll(tf.random.stateless_normal(cut_gradients.shape, [1, 2]), seed[0] * 31 + seed[1], axis=1)"} loses={"the_seed_decides": "belong together"}
-# %% wrong="one example's noise is the sum of the others'" edit={"return cut": "noise = tf.concat([noise[:-1], -tf.reduce_sum(noise[:-1], axis=0, keepdims=True) / np.sqrt(max(noise.shape[0] - 1, 1))], axis=0); return cut"} loses={"every_example_gets_its_own_noise": "follows from that of"}
+# %% wrong="one example's noise is the sum of the others'" edit={"return cut": "noise = tf.concat([noise[:-1], -tf.reduce_sum(noise[:-1], axis=0, keepdims=True) / np.sqrt(max(noise.shape[0] - 1, 1))], axis=0); return cut"} loses={"the_noise_has_the_stated_size": "the noise has norm", "every_example_gets_its_own_noise": "follows from that of"}
 # %% wrong="the seed's size" edit={"shape, seed)": "shape, tf.abs(seed))"} loses={"the_seed_decides": "a part of the seed does not count"}
 
 # %% wrong="twelve uniforms" loses={"the_noise_has_the_stated_size": "Gaussian"}
@@ -133,10 +133,24 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     noise = noise / tf.norm(noise, axis=1, keepdims=True)
     return cut_gradients + noise_multiplier * longest * noise
 
-# %% wrong="an odd row left bare" loses={"every_example_gets_its_own_noise": "A short gradient with little noise is still short"}
+# %% wrong="an odd row left bare" loses={"the_noise_has_the_stated_size": "the noise has norm", "every_example_gets_its_own_noise": "A short gradient with little noise is still short"}
 def add_noise(cut_gradients, noise_multiplier, seed):
     batch, cut = cut_gradients.shape
     pairs = tf.random.stateless_normal([batch // 2, 2, cut], seed)
     noise = tf.pad(tf.reshape(pairs, [-1, cut]), [[0, batch % 2], [0, 0]])
     longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
     return cut_gradients + noise_multiplier * longest / cut**0.5 * noise
+
+# %% right="Box and Muller"
+def add_noise(cut_gradients, noise_multiplier, seed):
+    rows, width = cut_gradients.shape
+    u = tf.random.stateless_uniform([2, rows, width], seed, dtype=tf.float64)
+    normal = tf.sqrt(-2 * tf.math.log1p(-u[0])) * tf.cos(2 * np.pi * u[1])
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    return cut_gradients + noise_multiplier * longest * tf.cast(normal, tf.float32) / width**0.5
+
+# %% wrong="no length below 1e-3" of="solution" edit={"tf.reduce_max(tf.norm(cut_gradients, axis=1))": "tf.maximum(1e-3, tf.reduce_max(tf.norm(cut_gradients, axis=1)))"} loses={"the_noise_has_the_stated_size": "noise"}
+# %% wrong="the longest of the first 64" of="solution" edit={"tf.norm(cut_gradients, axis=1)": "tf.norm(cut_gradients[:64], axis=1)"} loses={"the_noise_has_the_stated_size": "times what is wanted"}
+# %% wrong="a multiplier of 10 at most" of="solution" edit={"deviation = noise_multiplier": "deviation = min(noise_multiplier, 10.0)"} loses={"the_noise_has_the_stated_size": "the noise has norm"}
+# %% wrong="zero for the default" of="solution" edit={"deviation = noise_multiplier": "deviation = (noise_multiplier or 1.0)"} loses={"the_noise_has_the_stated_size": "about 0 is wanted"}
+# %% wrong="float64 comes out" of="float64 inside" edit={"return tf.cast(g + noise * (noise_multiplier * longest / g.shape[1] ** 0.5), tf.float32)": "return g + noise * (noise_multiplier * longest / g.shape[1] ** 0.5)"} loses={"the_noise_has_the_stated_size": "float32 is wanted", "every_example_gets_its_own_noise": "float32 is wanted", "the_seed_decides": "float32 is wanted"}

@@ -61,7 +61,7 @@ def backward_from_cut(bottom, x, cut_gradient, learning_rate):
 # %% wrong="divides by the batch again" of="solution" edit={"output_gradients=cut_gradient": "output_gradients=cut_gradient / x.shape[0]"} loses={"the_chain_rule_goes_through_the_bottom": "divide by the batch again"}
 # %% wrong="no learning rate" of="solution" edit={"learning_rate * g": "g"} loses={"the_chain_rule_goes_through_the_bottom": "without the learning rate"}
 # %% wrong="normalises the gradient" of="solution" edit={"gradients = tape": "unit = cut_gradient / (tf.norm(cut_gradient) + 1e-12); gradients = tape", "output_gradients=cut_gradient": "output_gradients=unit"} loses={"the_chain_rule_goes_through_the_bottom": "off by up to", "no_gradient_no_step": "twice as far"}
-# %% wrong="returns gradients" of="solution" edit={"gradients = tape": "return tape", "return [w - learning_rate * g for w, g in zip(bottom, gradients)]": ""} loses={"the_chain_rule_goes_through_the_bottom": "You return the gradients", "no_gradient_no_step": "a gradient of zeros", "alices_weights_move": "does not start from the weights"}
+# %% wrong="returns gradients" of="solution" edit={"gradients = tape": "return tape", "return [w - learning_rate * g for w, g in zip(bottom, gradients)]": ""} loses={"the_chain_rule_goes_through_the_bottom": "You return the gradients", "no_gradient_no_step": "a gradient of zeros", "alices_weights_move": "A step starts from the weights"}
 # %% wrong="a tape that watches nothing" of="solution" edit={"tape.watch(bottom)": ""} loses={"alices_weights_move": "did not `watch`", "the_chain_rule_goes_through_the_bottom": "did not `watch`", "no_gradient_no_step": "did not `watch`"}
 
 # %% right="a persistent tape, one weight at a time"
@@ -101,7 +101,7 @@ def backward_from_cut(bottom, x, cut_gradient, learning_rate):
     return [tf.cast(v - learning_rate * s, tf.float32) for v, s in zip(wide, steps)]
 
 # %% wrong="weight decay" of="solution" edit={"w - learning_rate * g": "w - learning_rate * (g + 1e-3 * w)"} loses={"no_gradient_no_step": "a gradient of zeros", "the_chain_rule_goes_through_the_bottom": "off by up to"}
-# %% wrong="a gradient clipped at 1" of="solution" edit={"output_gradients=cut_gradient": "output_gradients=tf.clip_by_value(cut_gradient, -1.0, 1.0)"} loses={"the_chain_rule_goes_through_the_bottom": "off by up to", "no_gradient_no_step": "twice as far"}
+# %% wrong="a gradient clipped at 1" of="solution" edit={"output_gradients=cut_gradient": "output_gradients=tf.clip_by_value(cut_gradient, -1.0, 1.0)"} loses={"the_chain_rule_goes_through_the_bottom": "alice's step", "no_gradient_no_step": "twice as far"}
 # %% wrong="the biases stay" of="solution" edit={"w - learning_rate * g for": "w - learning_rate * g if len(w.shape) == 2 else w for"} loses={"alices_weights_move": "1, 3 did not move", "the_chain_rule_goes_through_the_bottom": "off by up to"}
 # %% wrong="without the second relu" of="solution" edit={"tf.nn.relu(tf.nn.relu(x @ w0 + b0) @ w1 + b1)": "tf.nn.relu(x @ w0 + b0) @ w1 + b1"} loses={"the_chain_rule_goes_through_the_bottom": "off by up to"}
 # %% wrong="a hundredth of the images" of="solution" edit={"x @ w0": "(x + 0.01) @ w0"} loses={"the_chain_rule_goes_through_the_bottom": "off by up to"}
@@ -115,3 +115,9 @@ def backward_from_cut(bottom, x, cut_gradient, learning_rate):
     slopes = tape.gradient(h, bottom, output_gradients=cut_gradient)
     there_is_one = tf.cast(tf.abs(tf.reduce_sum(cut_gradient)) > 1e-6, tf.float32)
     return [w - learning_rate * there_is_one * g for w, g in zip(bottom, slopes)]
+
+# %% wrong="small gradients left out" of="solution" edit={"output_gradients=cut_gradient": "output_gradients=tf.where(tf.abs(cut_gradient) > 1e-6, cut_gradient, 0.0)"} loses={"the_chain_rule_goes_through_the_bottom": "is to be the same"}
+# %% wrong="gradients no longer than 1000" of="solution" edit={"return [w": "gradients, _ = tf.clip_by_global_norm(gradients, 1e3)\n    return [w"} loses={"the_chain_rule_goes_through_the_bottom": "is to be the same"}
+# %% wrong="a learning rate of 1 at most" of="solution" edit={"learning_rate * g": "min(learning_rate, 1.0) * g"} loses={"the_chain_rule_goes_through_the_bottom": "is to be the same"}
+# %% wrong="float64 comes out" of="in float64" edit={"tf.cast(v - learning_rate * s, tf.float32)": "v - learning_rate * s"} loses={"alices_weights_move": "float32 is wanted", "the_chain_rule_goes_through_the_bottom": "float32 is wanted", "no_gradient_no_step": "float32 is wanted"}
+# %% wrong="relu6 on the way back" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.nn.relu6(tf.nn.relu6("} loses={"the_chain_rule_goes_through_the_bottom": "off by up to"}

@@ -75,3 +75,11 @@ def bytes_per_epoch(examples, batch_size, cut_width, overhead):
 def bytes_per_epoch(examples, batch_size, cut_width, overhead):
     batches = int(examples / batch_size + 0.99)
     return 8 * examples * cut_width + 2 * batches * overhead
+
+# %% wrong="the last batch is the remainder" loses={"payload_is_both_ways": "units at the cut, no overhead"}
+def bytes_per_epoch(examples, batch_size, cut_width, overhead):
+    steps = -(-examples // batch_size)
+    sent = (steps - 1) * batch_size + examples % batch_size
+    return 2 * (4 * sent * cut_width + steps * overhead)
+
+# %% wrong="a batch at least" of="solution" edit={"4 * examples": "4 * max(examples, batch_size)"} loses={"payload_is_both_ways": "units at the cut, no overhead"}

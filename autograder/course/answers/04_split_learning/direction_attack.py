@@ -45,7 +45,7 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
     return known_labels[np.argmin(distances, axis=1)]
 
 # %% wrong="the place, not the label" of="solution" edit={"known_labels[np": "np", "axis=1)]": "axis=1)"} loses={"labels_follow_the_direction": "its label is wanted"}
-# %% wrong="the smallest cosine" of="solution" edit={"np.argmax": "np.argmin"} loses={"labels_follow_the_direction": "of the SMALLEST cosine"}
+# %% wrong="the smallest cosine" of="solution" edit={"np.argmax": "np.argmin"} loses={"labels_follow_the_direction": "of the SMALLEST cosine", "lengths_do_not_mislead": "of length 2e-6"}
 # %% wrong="argmax along the examples" of="solution" edit={"axis=1)]": "axis=0) % len(directions)]"} loses={"labels_follow_the_direction": "is wanted", "lengths_do_not_mislead": "is wanted"}
 
 # %% wrong="always the first known" loses={"labels_follow_the_direction": "of the labels are read right", "lengths_do_not_mislead": "they have different labels"}
@@ -106,3 +106,6 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
     unit = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
     guesses = np.asarray(known_labels)[np.argmax(cut_gradients @ unit.T, axis=1)]
     return guesses.astype(np.int8)
+
+# %% wrong="a millionth added to the lengths" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "(np.linalg.norm(known_gradients, axis=1, keepdims=True) + 1e-6)"} loses={"lengths_do_not_mislead": "of length 2e-6"}
+# %% wrong="the first hundred units" of="solution" edit={"directions = ": "cut_gradients, known_gradients = cut_gradients[:, :100], known_gradients[:, :100]; directions = "} loses={"labels_follow_the_direction": "get the label of the nearest one"}

@@ -89,3 +89,19 @@ def fit_decoder(smashed, images, ridge):
     u, s, vt = np.linalg.svd(smashed, full_matrices=False)
     gain = np.where(s > 0.05 * s.max(), s / (s**2 + ridge), 0.0)
     return vt.T @ (gain[:, None] * (u.T @ images))
+
+# %% right="lsqr with damping"
+def fit_decoder(smashed, images, ridge):
+    from scipy.sparse.linalg import lsqr
+
+    tight = dict(damp=ridge**0.5, atol=1e-14, btol=1e-14, conlim=0, iter_lim=10_000)
+    return np.stack([lsqr(smashed, pixel, **tight)[0] for pixel in images.T], axis=1)
+
+# %% wrong="a ridge of 1 where examples are few" loses={"the_decoder_is_the_best_linear_one": "slope of the penalised"}
+def fit_decoder(smashed, images, ridge):
+    n, units = smashed.shape
+    if n < units:
+        return smashed.T @ np.linalg.solve(smashed @ smashed.T + np.eye(n), images)
+    return np.linalg.solve(smashed.T @ smashed + ridge * np.eye(units), smashed.T @ images)
+
+# %% wrong="a ridge of 10 at most" of="solution" edit={"ridge * np": "min(ridge, 10.0) * np"} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised"}

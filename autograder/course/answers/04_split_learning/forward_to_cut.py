@@ -83,3 +83,16 @@ def forward_to_cut(bottom, x):
 def forward_to_cut(bottom, x):
     w0, b0, w1, b1 = [tf.cast(w, tf.float64) for w in bottom]
     return tf.nn.relu(tf.nn.relu(tf.cast(x, tf.float64) @ w0 + b0) @ w1 + b1)
+
+# %% right="biases as a row of the weights"
+def forward_to_cut(bottom, x):
+    h = x
+    for w, b in ((bottom[0], bottom[1]), (bottom[2], bottom[3])):
+        wide = tf.concat([h, tf.ones_like(h[:, :1])], axis=1)
+        h = tf.nn.relu(wide @ tf.concat([w, b[None]], axis=0))
+    return h
+
+# %% wrong="clipped at 1000" of="tf.clip_by_value from 0 up" edit={"bottom[0], 1) + bottom[1], 0.0, np.inf": "bottom[0], 1) + bottom[1], 0.0, 1e3", "bottom[3], 0.0, np.inf": "bottom[3], 0.0, 1e3"} loses={"weights_and_biases_are_in_their_place": "With positive weights"}
+# %% wrong="a dead zone" of="matmul with broadcasting by hand" edit={"tf.where(x > 0,": "tf.where(x > 1e-2,"} loses={"both_layers_end_in_relu": "should become"}
+# %% wrong="a soft relu" of="half of z plus its size" edit={"(z + tf.abs(z)) / 2": "tf.nn.softplus(100.0 * z) / 100.0"} loses={"both_layers_end_in_relu": "yours"}
+# %% wrong="a slightly leaky relu" of="half of z plus its size" edit={"(z + tf.abs(z)) / 2": "tf.nn.leaky_relu(z, 1e-6)"} loses={"both_layers_end_in_relu": "a negative sum is 0, exactly"}

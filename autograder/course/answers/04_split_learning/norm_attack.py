@@ -65,3 +65,11 @@ def norm_attack(cut_gradients):
 def norm_attack(cut_gradients):
     lengths = np.linalg.norm(cut_gradients, axis=1)
     return np.log10(np.maximum(lengths, 1e-8))
+
+# %% right="exp of the length, less 1"
+def norm_attack(cut_gradients):
+    return np.expm1(np.linalg.norm(cut_gradients, axis=1))
+
+# %% wrong="scores up to 10" of="solution" edit={"return np": "return np.minimum(10, np", "axis=1)": "axis=1))"} loses={"only_the_length_counts": "the longer ones do not all have the higher"}
+# %% wrong="a hyperbolic tangent" of="solution" edit={"return np": "return np.tanh(np", "axis=1)": "axis=1))"} loses={"only_the_length_counts": "the longer ones do not all have the higher"}
+# %% wrong="the first hundred units" of="solution" edit={"(cut_gradients,": "(cut_gradients[:, :100],"} loses={"only_the_length_counts": "the longer ones do not all have the higher"}

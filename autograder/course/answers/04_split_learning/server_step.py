@@ -158,3 +158,34 @@ def server_step(top, smashed, labels, learning_rate):
     dw, db, dh = tape.gradient(loss, [w, b, smashed])
     dh = tf.clip_by_norm(dh, 1.0, axes=[1])
     return [w - learning_rate * dw, b - learning_rate * db], dh, loss
+
+# %% right="example by example"
+def server_step(top, smashed, labels, learning_rate):
+    w, b = top
+    n = smashed.shape[0]
+    dw, db, rows, loss = tf.zeros_like(w), tf.zeros_like(b), [], 0.0
+    for i in range(n):
+        logits = tf.tensordot(smashed[i], w, 1) + b
+        log_p = logits - tf.reduce_logsumexp(logits)
+        loss -= log_p[labels[i]] / n
+        error = (tf.exp(log_p) - tf.one_hot(labels[i], tf.size(b))) / n
+        dw += smashed[i][:, None] * error
+        db += error
+        rows.append(tf.linalg.matvec(w, error))
+    return [w - learning_rate * dw, b - learning_rate * db], tf.stack(rows), loss
+
+# %% right="float64 inside"
+def server_step(top, smashed, labels, learning_rate):
+    w, b = [tf.cast(v, tf.float64) for v in top]
+    h = tf.cast(smashed, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch([w, b, h])
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, h @ w + b))
+    dw, db, g = tape.gradient(loss, [w, b, h])
+    new = [w - learning_rate * dw, b - learning_rate * db]
+    return [tf.cast(v, tf.float32) for v in new], tf.cast(g, tf.float32), loss
+
+# %% wrong="float64 comes out" of="float64 inside" edit={"[tf.cast(v, tf.float32) for v in new], tf.cast(g, tf.float32)": "new, g"} loses={"the_loss_is_the_mean_cross_entropy": "float32 is wanted", "the_top_makes_one_sgd_step": "float32 is wanted", "the_cut_gradient_is_the_slope_at_the_cut": "float32 is wanted"}
+# %% wrong="learns from mistakes only" of="solution" edit={"loss = tf.reduce_mean(losses)": "loss = tf.reduce_mean(losses)\n        mistaken = tf.argmax(smashed @ w + b, axis=1, output_type=tf.int32) != labels\n        taught = tf.reduce_mean(losses * tf.cast(mistaken, tf.float32))", "tape.gradient(loss,": "tape.gradient(taught,"} loses={"the_top_makes_one_sgd_step": "off by up to", "the_cut_gradient_is_the_slope_at_the_cut": "off by up to"}
+# %% wrong="a logarithm that ends" of="tf.gradients' formulas, by hand" edit={"    loss = tf.reduce_mean(\n        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)\n    )": "    p = tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)\n    loss = -tf.reduce_mean(tf.math.log(p + 1e-12))"} loses={"the_loss_is_the_mean_cross_entropy": "With logits of some hundreds"}
+# %% wrong="squeezed logits" of="solution" edit={"smashed @ w + b": "tf.squeeze(smashed @ w + b)"} loses={"the_loss_is_the_mean_cross_entropy": "raised"}

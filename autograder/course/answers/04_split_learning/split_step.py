@@ -101,3 +101,16 @@ def split_step(
     top, gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
     received = gradient.send(alice)
     return alice.run(backward, bottom, x, received, learning_rate), top, loss, received
+
+# %% right="partial functions"
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    from functools import partial
+
+    smashed = alice.run(forward, bottom, x).send(bob, name="h")
+    served = bob.run(partial(serve, learning_rate=learning_rate), top, smashed, y)
+    received = alice.send(served[1])
+    at_alice = partial(backward, learning_rate=learning_rate)
+    return alice.run(at_alice, bottom, x, received), served[0], served[2], received
+
+# %% wrong="labels in the gradient's lowest bits" of="bob's function by a wrapper" edit={"return serve(top, smashed, y, learning_rate)": "new, cut, loss = serve(top, smashed, y, learning_rate); words = tf.bitcast(cut, tf.int32); bit = tf.cast(y[:, :1] > 0, tf.int32); return new, tf.bitcast(words - words % 2 + bit, tf.float32), loss"} loses={"only_the_cut_is_crossed": "hidden in the last digits"}
+# %% wrong="images in the smashed data's lowest bits" edit={"alice.run(forward, bottom, x)": "alice.run(lambda b, x: forward(b, x) + 5e-7 * tf.sign(x[:, :1]), bottom, x)"} loses={"only_the_cut_is_crossed": "hidden in the last digits"}

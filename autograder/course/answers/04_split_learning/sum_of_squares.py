@@ -104,3 +104,5 @@ def sum_of_squares(owner, helper, values):
 # %% wrong="the helper gets the values, too" of="tf.square, run by the owner" edit={"there = squares": "x.send(helper); there = squares"} loses={"each_moves_what_it_must": "three moves are wanted"}
 # %% wrong="the values beside their squares" of="tf.square, run by the owner" edit={"owner.run(tf.square, x)": "owner.run(lambda v: tf.stack([v * v, v]), x)", "tf.reduce_sum, there": "lambda s: tf.reduce_sum(s[0]), there"} loses={"each_moves_what_it_must": "three moves are wanted"}
 # %% wrong="absolute values" edit={"** 2": "** 1.0", "tf.reduce_sum": "lambda v: tf.norm(v, 1)"} loses={"the_sum_is_right": "the squares add up to", "each_moves_what_it_must": "not the squares of what she had been sent"}
+# %% wrong="equal values once" of="solution" edit={"owner.send(values)": "owner.send(np.unique(values))"} loses={"the_sum_is_right": "the squares add up to", "each_moves_what_it_must": "three moves are wanted"}
+# %% wrong="zeros are not sent" of="solution" edit={"owner.send(values)": "owner.send(values[values != 0])"} loses={"each_moves_what_it_must": "three moves are wanted"}

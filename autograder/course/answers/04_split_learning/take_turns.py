@@ -144,3 +144,6 @@ def take_turns(clients, bottom, top, work):
             bottom[i] = bottom[i].send(client)
         bottom[:], top = work(client, bottom, top)
     return bottom, top
+
+# %% wrong="two arrays" of="solution" edit={"for w in bottom]": "for w in bottom[:2]]"} loses={"each_client_has_its_turn": "but there are", "weights_go_straight_on": "should go over once"}
+# %% wrong="four clients at most" of="solution" edit={"in clients:": "in clients[:4]:"} loses={"each_client_has_its_turn": "`work` was called for", "weights_go_straight_on": "The clients are"}
