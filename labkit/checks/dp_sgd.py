@@ -604,7 +604,9 @@ def _drawn(
     rngs = (
         [np.random.default_rng(s) for s in handed] if isinstance(handed, list) else [handed] * draws
     )
-    arrays, kinds, empty = [], set(), set()
+    arrays: list[np.ndarray] = []
+    kinds: set[str] = set()
+    empty: set[str] = set()
     for rng in rngs:
         batch = poisson_batch(rng, n, q)
         try:
@@ -1162,8 +1164,8 @@ def the_best_order_is_reported(compute_epsilon: Callable, rng: np.random.Generat
     _compare_epsilon_and_order(compute_epsilon, args, orders)
     # One step with much noise, whose best order is in the hundreds; and millions with hardly any.
     orders = rng.permutation(np.arange(20, 600, 20)).tolist()
-    for sigma, steps in ((rng.uniform(40, 80), 1), (rng.uniform(0.02, 0.06), int(2e6))):
-        args = sigma, 1.0, steps, 10 ** rng.uniform(-8, -4)
+    for sigma, many in ((rng.uniform(40, 80), 1), (rng.uniform(0.02, 0.06), int(2e6))):
+        args = sigma, 1.0, many, 10 ** rng.uniform(-8, -4)
         _compare_epsilon_and_order(compute_epsilon, args, orders)
     compared = 0
     while compared < 4:
@@ -1506,10 +1508,10 @@ def lower_bound_is_where_refutation_ends(
     epsilon_lower_bound: Callable, rng: np.random.Generator
 ) -> None:
     """every smaller ε is refuted at the confidence asked for, and no larger one."""
-    cases = [(much, int(rng.integers(20, 400)), rng.uniform(0.62, 1)) for much in (0, 1) * 5]
+    plans = [(much, int(rng.integers(20, 400)), rng.uniform(0.62, 1)) for much in (0, 1) * 5]
     # All right, so that an ε above 5 is refuted, too; and half of them, which refutes nothing.
-    cases += [(0, int(rng.integers(2000, 6000)), 1.0), (0, int(rng.integers(20, 40)), 0.5)]
-    cases = [(*case, rng.uniform(0.6, 0.999)) for case in cases]
+    plans += [(0, int(rng.integers(2000, 6000)), 1.0), (0, int(rng.integers(20, 40)), 0.5)]
+    cases = [(*plan, rng.uniform(0.6, 0.999)) for plan in plans]
     # With so little confidence that an ε above 12 is; and half of them are enough.
     cases += [(0, int(rng.integers(2000, 6000)), 1.0, 10 ** rng.uniform(-3, -2))]
     cases += [(0, 2 * int(rng.integers(40, 80)), 0.5, rng.uniform(0.1, 0.3))]

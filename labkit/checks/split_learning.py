@@ -590,7 +590,8 @@ def the_chain_rule_goes_through_the_bottom(
     for balanced in (False, True):
         # As of a network that is wrong, or sure: powers of 2, so that nothing is rounded otherwise.
         factor = float(2.0 ** (rng.integers(20, 31) * (-1 if balanced else 1)))
-        _require_chain_rule(backward_from_cut, *_backward_case(rng, balanced), factor)
+        case = _backward_case(rng, balanced)
+        _require_chain_rule(backward_from_cut, *case, factor=factor)
 
 
 def _require_chain_rule(
