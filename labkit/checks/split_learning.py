@@ -590,18 +590,17 @@ def the_chain_rule_goes_through_the_bottom(
     for balanced in (False, True):
         # As of a network that is wrong, or sure: powers of 2, so that nothing is rounded otherwise.
         factor = float(2.0 ** (rng.integers(20, 31) * (-1 if balanced else 1)))
-        case = _backward_case(rng, balanced)
-        _require_chain_rule(backward_from_cut, *case, factor=factor)
+        _require_chain_rule(backward_from_cut, factor, *_backward_case(rng, balanced))
 
 
 def _require_chain_rule(
     backward_from_cut: Callable,
+    factor: float,
     bottom: list[np.ndarray],
     x: np.ndarray,
     gradient: np.ndarray,
     slopes: list[np.ndarray],
     rate: float,
-    factor: float,
 ) -> None:
     new = _learned(backward_from_cut, bottom, x, gradient, rate)
     moved = [(old - after) / rate for old, after in zip(bottom, new, strict=True)]
