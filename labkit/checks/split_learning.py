@@ -1063,7 +1063,8 @@ def only_the_length_counts(norm_attack: Callable, rng: np.random.Generator) -> N
         require(
             bool(np.array_equal(np.argsort(scores), np.argsort(lengths))),
             f"Of gradients of {wide.shape[1]} numbers, whose lengths are up to {longest:g}, the "
-            "longer ones do not all have the higher scores.",
+            "scores have another order than the lengths: a longer gradient is to have a higher "
+            "score.",
         )
 
 

@@ -61,7 +61,7 @@ def norm_attack(cut_gradients):
 # %% wrong="the sum of the entries" of="solution" edit={"np.linalg.norm(cut_gradients, axis=1)": "cut_gradients.sum(axis=1)"} loses={"the_rare_class_scores_higher": "of a positive is", "only_the_length_counts": "as long as before"}
 # %% wrong="above the median or not" of="solution" edit={"return np.linalg.norm(cut_gradients, axis=1)": "n = np.linalg.norm(cut_gradients, axis=1); return (n > np.quantile(n, 0.95)) * 1.0"} loses={"only_the_length_counts": "a longer gradient is to have a higher score"}
 
-# %% wrong="decades with a floor" loses={"only_the_length_counts": "the longer ones do not all have the higher"}
+# %% wrong="decades with a floor" loses={"only_the_length_counts": "a longer gradient is to have a higher"}
 def norm_attack(cut_gradients):
     lengths = np.linalg.norm(cut_gradients, axis=1)
     return np.log10(np.maximum(lengths, 1e-8))
@@ -70,6 +70,6 @@ def norm_attack(cut_gradients):
 def norm_attack(cut_gradients):
     return np.expm1(np.linalg.norm(cut_gradients, axis=1))
 
-# %% wrong="scores up to 10" of="solution" edit={"return np": "return np.minimum(10, np", "axis=1)": "axis=1))"} loses={"only_the_length_counts": "the longer ones do not all have the higher"}
-# %% wrong="a hyperbolic tangent" of="solution" edit={"return np": "return np.tanh(np", "axis=1)": "axis=1))"} loses={"only_the_length_counts": "the longer ones do not all have the higher"}
-# %% wrong="the first hundred units" of="solution" edit={"(cut_gradients,": "(cut_gradients[:, :100],"} loses={"only_the_length_counts": "the longer ones do not all have the higher"}
+# %% wrong="scores up to 10" of="solution" edit={"return np": "return np.minimum(10, np", "axis=1)": "axis=1))"} loses={"only_the_length_counts": "a longer gradient is to have a higher"}
+# %% wrong="a hyperbolic tangent" of="solution" edit={"return np": "return np.tanh(np", "axis=1)": "axis=1))"} loses={"only_the_length_counts": "a longer gradient is to have a higher"}
+# %% wrong="the first hundred units" of="solution" edit={"(cut_gradients,": "(cut_gradients[:, :100],"} loses={"only_the_length_counts": "a longer gradient is to have a higher"}
