@@ -41,7 +41,7 @@ class PeerProgram:
         Raises:
             PeerError: it ended, or was not done within `limit` seconds, and has been killed.
         """
-        assert self._process.stdin is not None
+        assert self._process.stdin is not None and self._process.stdout is not None
         self._signal(signal.SIGCONT)
         with suppress(BrokenPipeError):
             self._process.stdin.write("once\n")

@@ -185,9 +185,10 @@ def prepare() -> None:
     long as nothing has touched `tf.keras`: TensorFlow binds that name on first use.
 
     Guarantees, from here on: `tf.keras` is Keras 2 (the package tf_keras); TensorFlow's runtime
-    logs nothing, computes with oneDNN, and takes of a GPU's memory what it needs; an import of a module in `BROKEN` or
-    `MISSING` yields a `StandIn`, one of tf-shell under another TensorFlow than 2.20 an ImportError
-    that says what to do; TFF's worker process ends when this process does (`labkit.tff_worker`).
+    logs nothing, computes with oneDNN, and takes of a GPU's memory what it needs; an import of a
+    module in `BROKEN` or `MISSING` yields a `StandIn`, one of tf-shell under another TensorFlow
+    than 2.20 an ImportError that says what to do; TFF's worker process ends when this process does
+    (`labkit.tff_worker`).
 
     Raises:
         ImportError: TensorFlow is older than 2.20, has no tf_keras of its version beside it, or has
@@ -198,8 +199,8 @@ def prepare() -> None:
     # Logs go to stderr, where nbgrader takes any line for a failed cell. Errors raise besides.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    # By itself TensorFlow takes oneDNN's convolutions on processors with VNNI only. On one with AVX2
-    # alone, such as many of Colab's, a training step of lab 01 takes 2.5 times as long without.
+    # By itself TensorFlow takes oneDNN's convolutions only where there is VNNI. With AVX2 alone, on
+    # many of Colab's processors, a training step of lab 01 takes 2.5 times as long without.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # On a GPU the first process of several would take all of its memory: none takes it in advance.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
