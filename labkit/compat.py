@@ -36,9 +36,6 @@ MISSING = {
     "vizier": "it is not installed; TFF tunes hyperparameters with it",
 }
 
-# Modules that cost a second, which TensorFlow Privacy imports for features that no lab uses.
-LATE = {"tensorflow_probability"}
-
 _FRESH_START = (
     "Restart the kernel (in Colab: Runtime > Restart session), then run the notebook from its "
     "first cell, so that labkit is imported before tensorflow."
@@ -146,18 +143,6 @@ AFTER_IMPORT = {
 }
 
 
-class LateFinder(importlib.abc.MetaPathFinder):
-    """Has the modules of `LATE` run when they are first used, and not when they are imported."""
-
-    def find_spec(self, fullname, path=None, target=None):
-        if fullname not in LATE:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-        if spec is not None and spec.loader is not None:
-            spec.loader = importlib.util.LazyLoader(spec.loader)
-        return spec
-
-
 class ExactFinder(importlib.abc.MetaPathFinder):
     """Refuses tf-shell where its compiled operations would not load, and says what to do."""
 
@@ -203,7 +188,7 @@ def prepare() -> None:
     logs nothing, computes with oneDNN, and takes of a GPU's memory what it needs; an import of a
     module in `BROKEN` or `MISSING` yields a `StandIn`, one of tf-shell under another TensorFlow
     than 2.20 an ImportError that says what to do; TFF's worker process ends when this process does
-    (`labkit.tff_worker`); what is in `LATE` runs when it is first used.
+    (`labkit.tff_worker`).
 
     Raises:
         ImportError: TensorFlow is older than 2.20, has no tf_keras of its version beside it, or has
@@ -225,7 +210,6 @@ def prepare() -> None:
         sys.meta_path.insert(0, StandInFinder(BROKEN))
         sys.meta_path.append(StandInFinder(MISSING))
         sys.meta_path.insert(0, AfterImportFinder())
-        sys.meta_path.insert(0, LateFinder())
         sys.meta_path.insert(0, ExactFinder())
 
 

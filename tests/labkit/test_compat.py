@@ -161,19 +161,6 @@ def test_what_labkit_chooses_for_tensorflow_is_inherited_and_may_be_chosen_other
     assert printed(python(script, **{name: other})) == other
 
 
-def test_what_takes_long_to_import_runs_when_it_is_first_used():
-    script = (
-        "import labkit, sys, tensorflow_privacy as tfp; "
-        "late = lambda: 'tensorflow_probability.python' not in sys.modules; "
-        "before = late(); "
-        "from tensorflow_privacy.privacy.dp_query import discrete_gaussian_utils as utils; "
-        "drawn = utils.sample_discrete_gaussian(2, (1000,)).numpy(); "
-        "import tensorflow_probability.python.distributions as d; "
-        "print(before, late(), 1 < drawn.std() < 3, d.Normal(0.0, 1.0).prob(0.0).numpy() > 0.39)"
-    )
-    assert printed(python(script)) == "True False True True"
-
-
 def test_missing_keras_2_is_one_clear_error(tmp_path):
     installed(tmp_path, "tensorflow", "2.20.0")
     message = last_line(without_packages("import labkit", tmp_path))
