@@ -11,13 +11,10 @@ import os
 import re
 import stat
 import unicodedata
-import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
 from autograder.intake import files, lms, names
@@ -275,7 +272,7 @@ class _Senders:
         for entry in loose:
             if entry.name == lms.METADATA and not entry.refused:
                 try:
-                    with _opener() as content:
+                    with files.beginnings() as content:
                         self._gradescope = lms.gradescope(content(entry, lms.MAX_METADATA))
                 except ValueError as error:
                     raise BadUsage(clean.line(str(error))) from None
@@ -300,7 +297,7 @@ class _Senders:
 
     def _headers(self, loose: list[Entry]) -> Iterator[tuple[Entry, str, str]]:
         """Yield the logins and names that Blackboard's own texts give, and which text does."""
-        with _opener() as content:
+        with files.beginnings() as content:
             for entry in loose if not self._canvas else []:
                 if (match := lms.BLACKBOARD.fullmatch(entry.name)) and match["file"] is None:
                     text = content(entry, 1000).decode("utf-8", "replace")
@@ -354,29 +351,6 @@ class _Senders:
         if sender and sender.lms_id in self._shared:
             return replace(sender, lms_id=f"{sender.lms_id} {sender.name}")
         return sender
-
-
-@contextmanager
-def _opener() -> Iterator[Callable[[Entry, int], bytes]]:
-    """Yield what reads the beginning of a file of an LMS's own; nothing, if it cannot be read."""
-    with ExitStack() as stack:
-
-        @cache  # an archive's directory may be long, and its texts many
-        def opened(archive: Path) -> zipfile.ZipFile:
-            return files.opened(files.ArchiveFile(stack.enter_context(archive.open("rb")).fileno()))
-
-        def content(entry: Entry, most: int) -> bytes:
-            try:
-                if not isinstance(entry.source, tuple):
-                    with open(files.open_regular(entry.source, entry.depth), "rb") as file:
-                        return file.read(most)
-                archive = opened(entry.source[0])
-                with archive.open(archive.infolist()[entry.source[1]]) as member:
-                    return member.read(most)
-            except Exception:  # zipfile raises what its decompressors do, too
-                return b""
-
-        yield content
 
 
 def _by_student(

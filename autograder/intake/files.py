@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,29 @@ class ArchiveFile(io.RawIOBase):
             data = _content(self._file, size, self._at)
         self._at += len(data)
         return _without_marks(data) if data[:4] in (b"PK\1\2", b"PK\3\4") else data
+
+
+@contextmanager
+def beginnings() -> Iterator[Callable[[Entry, int], bytes]]:
+    """Yield what reads the beginning of a file of an LMS's own; nothing, if it cannot be read."""
+    with ExitStack() as stack:
+
+        @cache  # an archive's directory may be long, and its texts many
+        def of(archive: Path) -> zipfile.ZipFile:
+            return opened(ArchiveFile(stack.enter_context(archive.open("rb")).fileno()))
+
+        def content(entry: Entry, most: int) -> bytes:
+            try:
+                if not isinstance(entry.source, tuple):
+                    with open(open_regular(entry.source, entry.depth), "rb") as file:
+                        return file.read(most)
+                archive = of(entry.source[0])
+                with archive.open(archive.infolist()[entry.source[1]]) as member:
+                    return member.read(most)
+            except Exception:  # zipfile raises what its decompressors do, too
+                return b""
+
+        yield content
 
 
 def _content(fd: int, most: int, at: int = 0) -> bytes:
