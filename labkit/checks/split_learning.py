@@ -1391,6 +1391,7 @@ def the_noise_has_the_stated_size(add_noise: Callable, rng: np.random.Generator)
         ),
         (1 / multiplier, " Yours is that without noise_multiplier."),
         (0, " There is no noise."),
+        (1, ""),
     ):
         if abs(measured - factor * deviation) < 0.03 * factor * deviation + 1e-9 * deviation:
             hint = text

@@ -81,7 +81,7 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
     model.compile(tf.keras.optimizers.SGD(0.15), per_example_loss)
     return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
 
-# %% wrong="forgets the epochs" edit={"batch_size, epochs,": "batch_size=batch_size,"} loses={"fit_keeps_one_loss_per_example": "steps"}
+# %% wrong="forgets the epochs" edit={"batch_size, epochs,": "batch_size=batch_size,"} loses={"fit_keeps_one_loss_per_example": "epochs: fit once"}
 # %% wrong="a batch size of its own" edit={"batch_size, epochs,": "batch_size=4, epochs=epochs,"} loses={"fit_keeps_one_loss_per_example": "another size than batch_size"}
 # %% wrong="forgets the batch size" edit={"batch_size, epochs,": "epochs=epochs,"} loses={"fit_keeps_one_loss_per_example": "another size than batch_size"}
 
@@ -92,7 +92,7 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
     return model
 
 # %% wrong="the whole data as one batch" edit={"batch_size, epochs,": "len(x), epochs,"} loses={"fit_keeps_one_loss_per_example": "steps"}
-# %% wrong="one epoch too many" edit={"batch_size, epochs,": "batch_size, epochs + 1,"} loses={"fit_keeps_one_loss_per_example": "steps"}
+# %% wrong="one epoch too many" edit={"batch_size, epochs,": "batch_size, epochs + 1,"} loses={"fit_keeps_one_loss_per_example": "epochs: fit once"}
 # %% wrong="fits twice" edit={"return model": "model.fit(x, y, batch_size, epochs, verbose=0); return model"} loses={"fit_keeps_one_loss_per_example": "steps"}
 # %% wrong="the mean squared error" edit={"per_example_loss": "tf.keras.losses.MeanSquaredError(reduction='none')"} loses={"fit_keeps_one_loss_per_example": "LOGITS"}
 # %% wrong="labels shuffled" edit={"fit(x, y,": "fit(x, np.random.default_rng(0).permutation(y),"} loses={"fit_keeps_one_loss_per_example": "LOGITS"}

@@ -64,7 +64,7 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
     return tf.keras.optimizers.SGD(learning_rate, clipnorm=l2_norm_clip)
 
-# %% wrong="forgets num_microbatches" of="solution" edit={"num_microbatches=num_microbatches,": ""} loses={"its_step_clips_each_microbatch": "num_microbatches does not reach"}
+# %% wrong="forgets num_microbatches" of="solution" edit={"num_microbatches=num_microbatches,": ""} loses={"its_step_clips_each_microbatch": "num_microbatches does not reach", "its_noise_has_the_right_scale": "num_microbatches does not reach"}
 # %% wrong="multiplies the noise by the clip once more" of="solution" edit={"noise_multiplier=noise_multiplier": "noise_multiplier=noise_multiplier * l2_norm_clip"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="clip and noise swapped" of="solution" edit={"=l2_norm_clip": "=noise_multiplier", "noise_multiplier=noise_multiplier": "noise_multiplier=l2_norm_clip"} loses={"its_step_clips_each_microbatch": "under its own name"}
 # %% wrong="the clip set far too high" of="solution" edit={"l2_norm_clip=l2_norm_clip": "l2_norm_clip=1e6"} loses={"its_step_clips_each_microbatch": "l2_norm_clip does not reach", "its_noise_has_the_right_scale": "times learning_rate"}
@@ -98,7 +98,7 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
 # %% wrong="clip and learning rate swapped" of="solution" edit={"=l2_norm_clip": "=learning_rate", "learning_rate=learning_rate": "learning_rate=l2_norm_clip"} loses={"its_step_clips_each_microbatch": "under its own name"}
 # %% wrong="no noise" of="solution" edit={"=noise_multiplier": "=0.0"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="noise divided by the microbatches once more" of="solution" edit={"=noise_multiplier": "=noise_multiplier / num_microbatches"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
-# %% wrong="momentum" of="solution" edit={"learning_rate=learning_rate": "learning_rate=learning_rate, momentum=0.9"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
+# %% wrong="momentum" of="solution" edit={"learning_rate=learning_rate": "learning_rate=learning_rate, momentum=0.9"} loses={"its_step_clips_each_microbatch": "two more on the same batch lead elsewhere", "its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="Adam" of="solution" edit={"return tensorflow_privacy.DPKerasSGDOptimizer": "return tensorflow_privacy.DPKerasAdamOptimizer"} loses={"its_step_clips_each_microbatch": "under its own name", "its_noise_has_the_right_scale": "times learning_rate"}
 
 # %% wrong="σ rounded to a tenth" loses={"its_noise_has_the_right_scale": "times learning_rate"}

@@ -86,7 +86,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 
 # %% wrong="the second variable from NumPy's global generator" of="solution" edit={"rng.normal": "(np.random if i else rng).normal", "for g in clipped_sum": "for i, g in enumerate(clipped_sum)"} loses={"noise_is_fresh_and_reproducible": "rng you are given"}
 
-# %% wrong="one half is the other with its sign turned" loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
+# %% wrong="one half is the other with its sign turned" loses={"noise_has_the_right_scale": "not drawn anew", "noise_is_fresh_and_reproducible": "not drawn anew"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     out = []
     for g in clipped_sum:
@@ -94,7 +94,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
         out.append((g + np.r_[half, -half][: g.size].reshape(g.shape)) / expected_batch_size)
     return out
 
-# %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, g.size), 2)[: g.size].reshape(g.shape)"} loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
+# %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, g.size), 2)[: g.size].reshape(g.shape)"} loses={"noise_has_the_right_scale": "not drawn anew", "noise_is_fresh_and_reproducible": "not drawn anew"}
 # %% wrong="tails cut at 3 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.clip(rng.standard_normal(g.shape), -3, 3) * noise_multiplier * l2_norm_clip"} loses={"noise_has_the_right_scale": "of a Gaussian", "noise_is_fresh_and_reproducible": "of a Gaussian"}
 # %% wrong="tails cut at 4 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.clip(rng.standard_normal(g.shape), -4, 4) * noise_multiplier * l2_norm_clip"} loses={"noise_is_fresh_and_reproducible": "4 standard deviations"}
 # %% wrong="a pool of a hundred thousand values" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "noise_multiplier * l2_norm_clip * rng.choice(rng.standard_normal(100_000), g.shape)"} loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
@@ -106,7 +106,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 # %% wrong="uniform noise of the same variance" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "rng.uniform(-3**0.5, 3**0.5, g.shape) * noise_multiplier * l2_norm_clip"} loses={"noise_has_the_right_scale": "of a Gaussian", "noise_is_fresh_and_reproducible": "of a Gaussian"}
 # %% wrong="coins of the same variance" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "rng.choice([-1, 1], g.shape) * noise_multiplier * l2_norm_clip"} loses={"noise_has_the_right_scale": "of a Gaussian", "noise_is_fresh_and_reproducible": "not drawn anew"}
 # %% wrong="noise on the first variable only" of="solution" edit={"rng.normal(0, deviation, g.shape)": "(rng.normal(0, deviation, g.shape) if i == 0 else 0)", "for g in clipped_sum": "for i, g in enumerate(clipped_sum)"} loses={"noise_has_the_right_scale": "same noise", "noise_is_fresh_and_reproducible": "noise"}
-# %% wrong="noise where there is a gradient" edit={"(g + rng": "(g + (g != 0) * rng"} loses={"noise_is_fresh_and_reproducible": "no noise"}
+# %% wrong="noise where there is a gradient" edit={"(g + rng": "(g + (g != 0) * rng"} loses={"noise_has_the_right_scale": "the noise's standard deviation is", "noise_is_fresh_and_reproducible": "no noise"}
 # %% wrong="noise as large as the gradient" edit={"(g + rng": "(g + np.abs(g) / l2_norm_clip * rng"} loses={"noise_has_the_right_scale": "times", "noise_is_fresh_and_reproducible": "no noise"}
 # %% wrong="the clip and learning rate of the notebook" edit={"noise_multiplier * l2_norm_clip": "noise_multiplier * L2_NORM_CLIP"} loses={"noise_has_the_right_scale": "the noise's standard deviation is", "noise_is_fresh_and_reproducible": "what is wanted"}
 # %% wrong="seeded by the data" edit={"return": "rng = np.random.default_rng(abs(int(1e6 * np.sum(clipped_sum[0])))); return"} loses={"noise_is_fresh_and_reproducible": "is exactly number"}
