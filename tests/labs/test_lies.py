@@ -95,7 +95,7 @@ fixed = lambda rng, n, q: rng.choice(n, max(1, round(n * q)), replace=False)
 def drawn(_, handed, n, q, draws):
     {sent}
 
-dp_sgd._drawn = lambda *args: (*drawn(*args), ["i"], None)
+dp_sgd._drawn = lambda *args: (*drawn(*args), ["i"], [], None)
 functions = {{"poisson_batch": fixed}}
 """
     for check in (dp_sgd.sizes_are_binomial, dp_sgd.examples_are_independent):

@@ -168,7 +168,7 @@ def train_privately(
 
 # %% wrong="epochs over q, cut to an integer" edit={"epochs * public_size // batch_size": "int(epochs / (batch_size / public_size))"} loses={"the_plan_is_the_one_accounted": "A quotient of floats"}
 # %% wrong="epochs over q, divided as integers are" edit={"epochs * public_size // batch_size": "int(epochs // (batch_size / public_size))"} loses={"the_plan_is_the_one_accounted": "A quotient of floats"}
-# %% wrong="all layers but the last are frozen" edit={"return dpsgd.fit(": "for layer in model.layers[:-1]: layer.trainable = False\n    return dpsgd.fit("} loses={"the_plan_is_the_one_accounted": "did not move"}
+# %% wrong="all layers but the last are frozen" edit={"return dpsgd.fit(": "for layer in model.layers[:-1]: layer.trainable = False\n    return dpsgd.fit("} loses={"the_plan_is_the_one_accounted": "times as far"}
 # %% wrong="a seed of 32 bits" edit={"rng=rng": "rng=np.random.default_rng(int(rng.integers(2**32)))"} loses={"the_model_learns": "different rngs are equal"}
 # %% wrong="a learning rate that decays" edit={"SGD(LEARNING_RATE)": "SGD(tf.keras.optimizers.schedules.ExponentialDecay(LEARNING_RATE, 100, 0.5))"} loses={"the_plan_is_the_one_accounted": "times as far", "the_model_learns": "from there"}
 # %% wrong="the data cut to the plan" edit={"model, per_example_loss, x, y,": "model, per_example_loss, x[:public_size], y[:public_size],"} loses={"the_model_learns": "from there"}
