@@ -1515,9 +1515,10 @@ def lower_bound_is_where_refutation_ends(
     # With so little confidence that an ε above 12 is; and half of them are enough.
     cases += [(0, int(rng.integers(2000, 6000)), 1.0, 10 ** rng.uniform(-3, -2))]
     cases += [(0, 2 * int(rng.integers(40, 80)), 0.5, rng.uniform(0.1, 0.3))]
-    for much, guesses, share, confidence in cases:
+    for number, (much, guesses, share, confidence) in enumerate(cases):
         correct = int(np.ceil(guesses * share))
-        canaries = guesses * int(rng.integers(1, 8))
+        # A guess about every canary, in half of the cases.
+        canaries = guesses * (1 if number % 4 > 1 else int(rng.integers(2, 8)))
         # Hardly any δ, or so much that half a canary is given away.
         delta = rng.uniform(0.3, 0.6) / canaries if much else 10 ** rng.uniform(-9, -7)
         args = correct, guesses, delta, canaries
