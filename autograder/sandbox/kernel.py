@@ -164,7 +164,8 @@ class Kernel:
         """
         ready = self._poller.poll(int(1000 * seconds))
         if not ready and not self.alive:
-            if not self._provisioner.reason and ended_for_memory() > self._ended_before:
+            of = self._provisioner
+            if of.may_be_killed and not of.reason and ended_for_memory() > self._ended_before:
                 raise MachineFull("the machine's memory ran out meanwhile")
             raise Died(self._provisioner.reason)
         for each, _ in ready:

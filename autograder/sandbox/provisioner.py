@@ -212,6 +212,11 @@ class Provisioner(KernelProvisionerBase):
             self._ended(self._monitor)
         return self.has_process
 
+    @property
+    def may_be_killed(self) -> bool:
+        """Whether its end may have been SIGKILL's: of one in a pool that is not known."""
+        return self._process is None or self._status in (-signal.SIGKILL, 128 + signal.SIGKILL)
+
     def _ended(self, monitor: socket.socket) -> None:
         with suppress(OSError):
             self.reason = monitor.recv(1000).decode() or self.reason

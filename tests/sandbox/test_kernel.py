@@ -46,7 +46,11 @@ def test_it_can_be_interrupted(kernel):
     assert kernel.wait(run, 60).error.ename == "KeyboardInterrupt"
 
 
-def test_its_end_is_noticed(kernel):
+def test_its_end_is_noticed(kernel, monkeypatch):
+    # Other tests have Linux end processes for their memory. Of its own accord it ended, but that is
+    # not known of one in a pool.
+    if kernel._provisioner._process is None:
+        monkeypatch.setattr("autograder.sandbox.kernel.ended_for_memory", lambda: 0)
     with pytest.raises(Died):
         kernel.run("import os; os._exit(3)", 60)
     assert not kernel.alive
