@@ -279,7 +279,7 @@ def _graded(
         (submission, what grading it gave, whether that is final).
     """
     # Whoever breaks its grading draws no better numbers by that.
-    submissions = [replace(each, seed=seed_of(each, settings.terms)) for each in submissions]
+    submissions = [replace(each, seed=seed_of(each.seed, settings.terms)) for each in submissions]
     again = []
     for submission, graded, problem in _attempts(submissions, lab, settings, kernels):
         if graded is not None or problem.startswith(processes.TOO_LONG):

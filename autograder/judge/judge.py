@@ -104,7 +104,7 @@ def judge(order: Order) -> Graded:
     pool = order.pool if order.pool and answers(order.pool) else None
     notebook = _with_hidden_tests(submission, lab)
     plain_slow_cells(notebook)
-    seed = seed_of(submission, terms)
+    seed = seed_of(submission.seed, terms)
     with ExitStack() as stack:
         settings = KernelSettings(
             # A socket's path has at most 107 bytes.
@@ -122,9 +122,9 @@ def judge(order: Order) -> Graded:
     return outcome, notebook
 
 
-def seed_of(submission: Submission, terms: Terms) -> int:
+def seed_of(of_submission: int | None, terms: Terms) -> int:
     """Return what the checks' inputs are drawn from: what is asked for, or else a fresh number."""
-    asked = (seed for seed in (submission.seed, terms.seed) if seed is not None)
+    asked = (seed for seed in (of_submission, terms.seed) if seed is not None)
     return next(asked, secrets.randbelow(1 << 48))
 
 
