@@ -105,9 +105,8 @@ def what_fits_stays(wraps_to: Callable, rng: np.random.Generator) -> None:
 def what_does_not_fit_wraps(wraps_to: Callable, rng: np.random.Generator) -> None:
     """larger numbers come back as another number, a multiple of t away."""
     sign = int(rng.choice([-1, 1]))
-    for_each = sign * int(
-        rng.integers(1000, 9000)
-    )  # the same number wraps by each t in its own way
+    # The same number wraps by each t in its own way.
+    for_each = sign * int(rng.integers(1000, 9000))
     far = sign * int(rng.integers(100_000, 200_000)) * LARGE_PRIME
     moduli = [rng.choice(PRIMES[:3]), *rng.choice(PRIMES[3:], 2, replace=False), LARGE_PRIME]
     for modulus in map(int, moduli):

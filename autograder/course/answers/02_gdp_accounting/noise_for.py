@@ -250,19 +250,7 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     _found[key] = high
     return high
 
-# %% wrong="gives up where nothing below 1000 was tried" loses={"noise_for_refuses_the_impossible": "1000 keeps"}
-def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
-    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
-    if not target_epsilon > 0:
-        raise ValueError(f"target_epsilon is {target_epsilon}")
-    low, high = 0.1, 1000.0
-    while high / low >= 1.001:
-        middle = math.sqrt(low * high)
-        kept = accountant(middle, sampling_probability, steps, delta) <= target_epsilon
-        low, high = (low, middle) if kept else (middle, high)
-    if high == 1000.0:
-        raise ValueError(f"no noise keeps target_epsilon = {target_epsilon}")
-    return high
+# %% wrong="gives up where nothing below 1000 was tried" edit={"if accountant(1000.0, sampling_probability, steps, delta) > target_epsilon:": "if False:", "return high": "if high == 1000.0:\n        raise ValueError('no noise is enough')\n    return high"} loses={"noise_for_refuses_the_impossible": "1000 keeps"}
 
 # %% wrong="up to 1024" loses={"noise_for_refuses_the_impossible": "without a word"}
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):

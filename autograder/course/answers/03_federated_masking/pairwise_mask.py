@@ -113,17 +113,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 # %% wrong="floats" edit={"np.zeros(length, np.uint32)": "np.zeros(length)"} loses={"all_pair_masks_cancel": "uint32 is wanted", "every_other_party_counts": "uint32 is wanted", "every_round_has_fresh_masks": "uint32 is wanted", "a_mask_needs_a_private_key": "uint32 is wanted", "no_two_pairs_share_a_mask": "uint32 is wanted"}
 # %% wrong="forgets to return" edit={"return total": ""} loses={"all_pair_masks_cancel": "return", "every_other_party_counts": "return", "every_round_has_fresh_masks": "return", "a_mask_needs_a_private_key": "return", "no_two_pairs_share_a_mask": "return"}
 # %% wrong="the larger id adds" edit={"party < other": "party > other"} loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
-
-# %% wrong="the larger id adds, and what its key has noted is overwritten" loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other, key in public_keys.items():
-        if other != party:
-            ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
-            mask = secagg.expand(private_key.agree(key, b"%d" % round_number + ends), length)
-            total = total + mask if party > other else total - mask
-    private_key.seeds = private_key.contexts = [bytes(32)]
-    return total
+# %% wrong="the larger id adds, and what its key has noted is overwritten" edit={"party < other": "party > other", "return total": "private_key.seeds = private_key.contexts = [bytes(32)]\n    return total"} loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
 
 # %% wrong="a context of text" loses={"all_pair_masks_cancel": "bytes are wanted", "every_other_party_counts": "bytes are wanted", "every_round_has_fresh_masks": "bytes are wanted", "a_mask_needs_a_private_key": "bytes are wanted", "no_two_pairs_share_a_mask": "bytes are wanted"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
