@@ -2,7 +2,8 @@
 
 A contender is a function that does the work once. In each round every contender takes its turn, in
 random order, so that all meet the same load of other processes; a ratio is the median over rounds
-of its time to the base's of the same round, and its spread are the quartiles of these.
+of its time to the base's of the same round. Its spread are the quartiles of these, or the lowest
+and the highest of fewer than ten, of which quartiles say little.
 """
 
 import json
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
+MANY = 10  # rounds whose spread are their quartiles
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Timing:
     """A contender's times of one run.
 
     `seconds` is the median; `ratio` the median of its time to the base's, `low` and `high` the
-    quartiles of that; `notes` is what else was measured, as text.
+    spread of that; `notes` is what else was measured, as text.
     """
 
     name: str
@@ -89,7 +91,9 @@ def timings(
     made = []
     for name, times in seconds.items():
         ratios = [a / b for a, b in zip(times, seconds[base], strict=False)]
-        low, ratio, high = np.percentile(ratios, [25, 50, 75])
+        low, ratio, high = np.percentile(
+            ratios, [25, 50, 75] if len(ratios) >= MANY else [0, 50, 100]
+        )
         made.append(
             Timing(
                 name, statistics.median(times), float(ratio), float(low), float(high), len(times),

@@ -29,7 +29,7 @@ def time_of(seconds: float) -> str:
 
 
 def ratio_of(timing: dict[str, Any]) -> str:
-    """Return a ratio with its quartiles, if there is more than one round."""
+    """Return a ratio with its spread, if there is more than one round."""
     middle = f"{timing['ratio']:.3g}"
     if timing["low"] == timing["high"]:
         return middle
@@ -42,7 +42,7 @@ def markdown(result: dict[str, Any]) -> str:
     for table in result["tables"]:
         lines += [
             f"{table['about']}, against {table['base']}:", "",
-            "| | median | ratio (quartiles) | rounds | |", "|:-|-:|-:|-:|:-|",
+            "| | median | ratio (spread) | rounds | |", "|:-|-:|-:|-:|:-|",
         ]  # fmt: skip
         for timing in table["timings"]:
             cells = [
@@ -91,7 +91,7 @@ def picture(results: dict[str, dict[str, Any]]) -> None:
         # Between powers of ten only where there is hardly one.
         axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
         axes.grid(axis="x", color="#dddddd", linewidth=0.5)
-        axes.set_xlabel(f"time ÷ {table['base']}: median and quartiles, logarithmic")
+        axes.set_xlabel(f"time ÷ {table['base']}: median and spread, logarithmic")
         about = table["about"].partition(" (")[0].partition(":")[0]
         title = textwrap.fill(f"{name}: {about}", 76)
         axes.set_title(title, fontsize=9, loc="left")
