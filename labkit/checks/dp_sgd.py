@@ -236,6 +236,10 @@ def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> N
         norms = 1e-10 * l2_norm_clip * 10 ** rng.uniform(-1, 1, 12)
         norms[0] = 0.0
         _require_bounded(clip_per_example, _gradients(rng, shapes, norms), 1e-10 * l2_norm_clip)
+    # Its square is zero in float32.
+    l2_norm_clip, shapes = 10 ** rng.uniform(-30, -24), _shapes(rng, 2, most=3)
+    norms = np.concatenate([[0], rng.uniform(0.1, 10, 5)])
+    _require_bounded(clip_per_example, _gradients(rng, shapes, norms), l2_norm_clip)
 
 
 def _require_bounded(
@@ -286,6 +290,14 @@ def short_gradients_are_untouched(clip_per_example: Callable, rng: np.random.Gen
         short = [0.997, *rng.uniform(0.05, 0.9, 5)]
         norms = l2_norm_clip * np.concatenate([short, rng.uniform(5, 50, 3), [500]])
         _require_untouched(clip_per_example, _gradients(rng, shapes, norms), l2_norm_clip)
+    # A bound whose square is more than float32 holds.
+    huge, grads = 10 ** rng.uniform(20, 30), _gradients(rng, _shapes(rng, 2, most=3), np.ones(6))
+    apart = np.abs(_factors(_clipped(clip_per_example, grads, huge), grads) - 1).max()
+    require(
+        apart <= ROUNDING,
+        f"With l2_norm_clip = {huge:.3g} a gradient of norm 1 is short, and should come back "
+        f"untouched; yours is off by {apart:.3g} of itself.",
+    )
     # A batch of one.
     [alone] = _clipped(clip_per_example, [np.full((1, 2), 0.1, np.float32)], 1.0)
     require(
@@ -968,17 +980,17 @@ def fit_keeps_one_loss_per_example(fit_with_library: Callable, rng: np.random.Ge
     task = _TinyTask(rng, 12)
     task.x[:], task.y[:] = task.x[0], rng.integers(2)  # of three classes, and not the last
     size = int(rng.choice([4, 6]))
-    _compare_fit(fit_with_library, task, size, int(rng.choice([1, 2])), 2)
+    _compare_fit(fit_with_library, task, size, int(rng.choice([1, 2])), 2, compiled=True)
 
 
 def _compare_fit(
-    fit_with_library: Callable, task: _TinyTask, batch_size: int, microbatches: int, epochs: int
-) -> None:
+    fit_with_library: Callable, task: _TinyTask, batch_size: int, microbatches: int, epochs: int,
+    compiled: bool = False,
+) -> None:  # fmt: skip
     before, n = _flat(task.weights), len(task.x)
     settings = task.settings(microbatches)
-    result = at_home(
-        fit_with_library, _fitted, settings, task.weights, task.x, task.y, batch_size, epochs
-    )
+    data = task.weights, task.x, task.y
+    result = at_home(fit_with_library, _fitted, settings, *data, batch_size, epochs, compiled)
     *weights, steps = as_arrays(
         result, "the model's weights after `fit_with_library`", [*task.weights, np.zeros(())]
     )
@@ -1008,11 +1020,14 @@ def _fitted(
     y: np.ndarray,
     batch_size: int,
     epochs: int,
+    compiled: bool,
 ) -> list[Any]:
     """Return the weights that a student's `fit` leads to, and the optimizer's count of steps."""
     import tensorflow_privacy
 
     model = _tiny_network(weights)
+    if compiled:  # before, to train without privacy
+        model.compile("sgd", "mse")
     optimizer = tensorflow_privacy.DPKerasSGDOptimizer(**settings)
     try:
         history = fit_with_library(model, optimizer, x, y, batch_size, epochs)

@@ -95,11 +95,15 @@ def _moves(
 def _refuses(
     student: Guarded, valid: dict[str, Any], bad: Sequence[tuple[str, Any]], *more: Any
 ) -> None:
-    """Require a ValueError that names the argument for each (argument, value) of `bad`."""
+    """Require a ValueError that names the argument for each (argument, value) of `bad`.
+
+    Also where another argument is at an edge that has a plain answer, such as no steps.
+    """
     student(*valid.values(), *more)  # A blank or broken function is told so first.
     name = student.__name__
-    for argument, value in bad:
-        arguments = valid | {argument: value}
+    edges = [{edge: 0} for edge in ("epsilon", "sampling_probability", "steps") if edge in valid]
+    for (argument, value), edge in itertools.product(bad, [{}, *edges]):
+        arguments = valid | edge | {argument: value}
         case = ", ".join(f"{key} = {given!r}" for key, given in arguments.items())
         try:
             got = student.__wrapped__(*arguments.values(), *more)
@@ -134,9 +138,9 @@ def it_is_the_best_test(gaussian_tradeoff: Callable, rng: np.random.Generator) -
         (rng.uniform(4, 8), int(rng.integers(9, 40))),
         (rng.uniform(0.1, 1), 1),
     ):
-        # The best test says "with you" above a threshold (Neyman and Pearson). Up to 6.5 a rounded
-        # 1 − α tells it to 2e-7.
-        threshold = rng.uniform(max(-3.0, mu - 5), min(3.0 + mu, 6.5), points)
+        # The best test says "with you" above a threshold (Neyman and Pearson). Up to 6.3, where α
+        # is above 1e-10, a rounded 1 − α tells it to 1e-7.
+        threshold = rng.uniform(max(-3.0, mu - 5), min(3.0 + mu, 6.3), points)
         alpha, want = stats.norm.sf(threshold), stats.norm.cdf(threshold, loc=mu)
         got = as_array(gaussian_tradeoff(alpha, mu), "`gaussian_tradeoff`'s result", alpha.shape)
         worst = int(np.argmax(np.abs(got - want)))

@@ -176,7 +176,7 @@ def gaussian_tradeoff(alpha, mu):
     """Return the smallest miss rate of telling N(0, 1) from N(μ, 1).
 
     Args:
-        alpha: [points], false-positive rates from 0 to 1.
+        alpha: [points], false-positive rates from 0 to 1; those above 0 are at least 1e-10.
         mu: μ ≥ 0.
 
     Returns:

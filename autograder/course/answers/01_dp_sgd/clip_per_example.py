@@ -181,3 +181,10 @@ def clip_per_example(per_example_grads, l2_norm_clip):
         for clipped, g in zip(out, per_example_grads):
             clipped[i] = g[i] if norm <= l2_norm_clip else g[i] * (l2_norm_clip / norm)
     return out
+
+# %% wrong="the bound's square in float32" loses={"norms_are_bounded": "NaN", "short_gradients_are_untouched": "a gradient of norm 1 is short"}
+def clip_per_example(per_example_grads, l2_norm_clip):
+    bound = np.float32(l2_norm_clip)
+    squares = sum(np.sum(np.square(g.reshape(len(g), -1)), axis=1) for g in per_example_grads)
+    factors = bound / np.sqrt(np.maximum(squares, bound * bound))
+    return [g * factors.reshape([-1] + [1] * (g.ndim - 1)) for g in per_example_grads]

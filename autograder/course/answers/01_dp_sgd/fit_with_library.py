@@ -107,3 +107,9 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
     return history
 
 # %% wrong="as many classes as the labels name" of="one-hot labels" edit={"classes = model.output_shape[-1]": "classes = int(np.max(y)) + 1"} loses={"fit_keeps_one_loss_per_example": "hapes"}
+
+# %% wrong="compiles only what is not compiled" loses={"fit_keeps_one_loss_per_example": "Compile with the optimizer you are given"}
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    if getattr(model, "optimizer", None) is None:
+        model.compile(optimizer=optimizer, loss=per_example_loss)
+    return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)

@@ -91,3 +91,5 @@ def mu_poisson(noise_multiplier, sampling_probability, steps):
     if steps < 0 or steps != int(steps):
         raise ValueError("steps must be a count")
     return sampling_probability * math.sqrt(steps * math.expm1(noise_multiplier**-2))
+
+# %% wrong="no step, no question" of="solution" edit={"require_settings(": "if sampling_probability == 0 or steps == 0:\n        return 0.0\n    require_settings("} loses={"mu_poisson_at_the_limits": "means nothing"}

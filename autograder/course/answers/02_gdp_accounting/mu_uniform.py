@@ -101,3 +101,5 @@ def mu_uniform(noise_multiplier, sampling_probability, steps):
 # %% wrong="a floor under the root" of="solution" edit={"max(0.0, inside)": "max(1e-8, inside)"} loses={"mu_uniform_matches_the_library": "TensorFlow Privacy's accountant has μ"}
 # %% wrong="the exponent cut at 300" edit={"np.exp(noise_multiplier**-2)": "np.exp(min(300.0, noise_multiplier**-2))"} loses={"mu_uniform_matches_the_library": "has μ ="}
 # %% wrong="refusals of its own, with gaps" of="solution" edit={"require_settings(noise_multiplier, sampling_probability, steps)": "if not noise_multiplier >= 0.05: raise ValueError('noise_multiplier')\n    if not 0 <= sampling_probability <= 1: raise ValueError('sampling_probability')\n    if steps < 0: raise ValueError('steps')"} loses={"mu_uniform_refuses_nonsense": "steps = 1.5"}
+
+# %% wrong="no step, no question" of="solution" edit={"require_settings(": "if sampling_probability == 0 or steps == 0:\n        return 0.0\n    require_settings("} loses={"mu_uniform_refuses_nonsense": "means nothing"}
