@@ -1,4 +1,4 @@
-"""How tests share processes when they run side by side (`-n 2 --dist loadgroup`)."""
+"""Which examples properties get, and how tests share processes (`-n 2 --dist loadgroup`)."""
 
 import os
 import re
@@ -8,8 +8,19 @@ import re
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import labkit  # noqa: F401  # before any test imports TensorFlow, whose log it sets
+
+# The same examples in every run, and no limits of time: other programs share the machine.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("suite")
 
 
 # First: xdist reads the groups in the same hook.

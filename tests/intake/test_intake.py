@@ -256,7 +256,7 @@ def test_when_it_was_handed_in_is_what_the_lms_says(time, lms, taken):
     assert (refused.handed_in is not None) == taken
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(
     st.fixed_dictionaries(
         {},
@@ -293,7 +293,7 @@ def is_rebuilt_or_refused(content):
     is_the_release(rebuilt.notebook)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(JSON)
 def test_any_json_is_graded_or_refused(document):
     is_rebuilt_or_refused(json.dumps(document).encode())

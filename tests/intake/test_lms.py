@@ -15,7 +15,7 @@ from autograder.intake import files, lms, names
 from autograder.intake.collect import collect
 from tests.intake.handed_in import LAB, archive, chosen, contents, write
 
-seeded = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+seeded = settings(max_examples=100)
 
 
 def local(*when):

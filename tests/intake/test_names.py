@@ -81,7 +81,7 @@ WORDS = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=300)
 @given(st.lists(WORDS.filter(lambda word: LAB in word), min_size=1, max_size=6, unique=True))
 def test_files_without_an_owner_are_never_one_students(tmp_path_factory, loose):
     loose = {f"{word[:80]}.ipynb" for word in loose}

@@ -167,7 +167,7 @@ FOUND = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=150)
 @given(PEOPLE, FOUND)
 def test_nobody_is_two_and_no_two_are_one(people, found):
     people = list(dict.fromkeys(person for person in people if person != Person()))
@@ -180,7 +180,7 @@ def test_nobody_is_two_and_no_two_are_one(people, found):
     assert not who.missing.keys() & {each.student for each in found}
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@settings(max_examples=100)
 @given(st.lists(st.lists(st.text(max_size=12), min_size=1, max_size=5), max_size=5), st.data())
 def test_any_table_is_a_list_or_one_clear_line(tmp_path_factory, rows, data):
     text = io.StringIO()

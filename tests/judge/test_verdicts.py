@@ -230,7 +230,7 @@ HEADERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(HEADERS | JSON, st.binary(max_size=64))
 def test_no_answer_ends_the_judge_otherwise_than_by_its_own_errors(header, raw):
     """Whatever comes back is data, an exception of the student's, or refused."""

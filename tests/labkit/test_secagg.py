@@ -220,7 +220,7 @@ def test_a_regular_graph_is_regular_and_stays_connected(clients, seed, data):
 stages = st.sampled_from(["keys", "shares", "masked", "confirm", "reveal"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 16), st.sampled_from([np.uint32, np.uint64]), st.data())
 def test_the_sum_is_exact_for_every_dropout_set_up_to_the_threshold(clients, dtype, data):
     threshold = data.draw(st.integers(2, clients))
@@ -244,7 +244,7 @@ def test_the_sum_of_many_is_exact_with_a_third_gone(clients):
     assert np.array_equal(result.total, sum_of(x, result.arrived))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1))
 def test_the_sum_is_exact_on_a_regular_graph(seed):
     rng = np.random.default_rng(seed)

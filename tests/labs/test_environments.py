@@ -114,7 +114,7 @@ def as_in_colab(folder):
     install = (UV, "pip", "install", "--quiet", "--python", python)
     uncompiled = {"UV_COMPILE_BYTECODE": "false"}
     run(*install, "--no-deps", *(f"{n}=={v}" for n, v in pins.items()), **uncompiled)
-    run(*install, "-c", colab.PINS, "pytest", "psutil", "ipykernel", **uncompiled)
+    run(*install, "-c", colab.PINS, "pytest", "hypothesis", "psutil", "ipykernel", **uncompiled)
 
     run(*(UV, "pip", "uninstall", "--quiet", "--python", python, "privacy-labs"))
     with as_published(folder) as address:

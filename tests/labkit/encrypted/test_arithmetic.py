@@ -22,7 +22,7 @@ def times(a, b, modulus):
     return [(low - high) % modulus for low, high in zip(product, product[len(a) :], strict=False)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 6), st.integers(0, 2**32 - 1))
 def test_slots_multiply_as_polynomials(log_n, seed):
     degree = 2**log_n
@@ -37,7 +37,7 @@ def test_slots_multiply_as_polynomials(log_n, seed):
     assert got.tolist() == times(a[:, 0], b[:, 0], modulus)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_a_short_small_polynomial_takes_the_short_way_to_the_same_slots(data):
     transform = Transform(64, ntt_primes(22, 128)[0])
@@ -48,7 +48,7 @@ def test_a_short_small_polynomial_takes_the_short_way_to_the_same_slots(data):
     assert np.array_equal(transform.to_slots(short, 32), transform.to_slots(full))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_a_polynomial_in_a_power_of_x_takes_the_short_way_to_the_same_slots(data):
     step = 2 ** data.draw(st.integers(0, 4))
@@ -61,7 +61,7 @@ def test_a_polynomial_in_a_power_of_x_takes_the_short_way_to_the_same_slots(data
     assert np.array_equal(transform.to_slots(short, 32, step), transform.to_slots(full))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_some_coefficients_are_those_of_all(data):
     [modulus] = ntt_primes(22, 128)
@@ -92,7 +92,7 @@ def test_tf_shell_s_polynomials_are_ours(size):
     assert sorted(abs(got[got != 0]).tolist()) == [3, 5]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_product_of_packed_polynomials_holds_all_inner_products(data):
     degree = 64
