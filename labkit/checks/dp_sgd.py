@@ -1289,7 +1289,8 @@ def _plan(rng: np.random.Generator, *, cut: bool = False) -> tuple[int, int, int
     If `cut`, one epoch whose steps, as a quotient of floats, are below the integer that is meant.
     """
     while True:
-        batch_size, epochs = int(rng.integers(5, 40)), int(rng.integers(2, 5))
+        # Thousands of images of thousands of zeros would take a second: smaller batches then.
+        batch_size, epochs = int(rng.integers(5, 12 if cut else 40)), int(rng.integers(2, 5))
         per_epoch = int(rng.integers(90, 130) if cut else rng.integers(8, 25))
         public_size = batch_size * per_epoch
         if not cut:

@@ -607,37 +607,38 @@ def _require_chain_rule(
     new = _learned(backward_from_cut, bottom, x, gradient, rate)
     moved = [(old - after) / rate for old, after in zip(bottom, new, strict=True)]
     largest = max(np.abs(s).max() for s in slopes)
-    hint = ""
-    ignoring = _bottom_slopes(bottom, x, np.ones_like(gradient))
-    for candidate, text in (
-        ([-s for s in slopes], " You went uphill."),
-        ([s / rate for s in slopes], " Your step is the gradient, without the learning rate."),
-        (
-            [(w - s) / rate for w, s in zip(bottom, slopes, strict=True)],
-            " You return the gradients; the weights after the step are wanted.",
-        ),
-        (
-            [s / len(x) for s in slopes],
-            " bob's gradient is of the MEAN loss already: do not divide by the batch again.",
-        ),
-        (
-            ignoring,
-            " Yours is the gradient of the sum of the smashed data, without the gradient that bob "
-            "sent.",
-        ),
-    ):
-        if _apart(moved, candidate) < 1e-3 * max(np.abs(c).max() for c in candidate):
-            hint = text
     # Slopes are sums of up to 5 · 4 products, each of four numbers of size 3 at most, or of three
     # and a larger gradient, which may cancel out; and weights are rounded after the step: those
     # below 8, and others relatively.
     size = max(4, largest) * max(1, np.abs(gradient).max() / 3)
     exact = 4 * FINE * size + 2.0**-22 * max(1, rate * largest / 4) / rate
-    require(
-        _apart(moved, slopes) <= exact,
-        f"alice's step per learning rate is off by up to {_apart(moved, slopes):.2g}; the largest "
-        f"slope is {largest:.4f}.{hint}",
-    )
+    off = _apart(moved, slopes)
+    if not off <= exact:
+        hint = ""
+        ignoring = _bottom_slopes(bottom, x, np.ones_like(gradient))
+        for candidate, text in (
+            ([-s for s in slopes], " You went uphill."),
+            ([s / rate for s in slopes], " Your step is the gradient, without the learning rate."),
+            (
+                [(w - s) / rate for w, s in zip(bottom, slopes, strict=True)],
+                " You return the gradients; the weights after the step are wanted.",
+            ),
+            (
+                [s / len(x) for s in slopes],
+                " bob's gradient is of the MEAN loss already: do not divide by the batch again.",
+            ),
+            (
+                ignoring,
+                " Yours is the gradient of the sum of the smashed data, without the gradient that "
+                "bob sent.",
+            ),
+        ):
+            if _apart(moved, candidate) < 1e-3 * max(np.abs(c).max() for c in candidate):
+                hint = text
+        raise CheckFailed(
+            f"alice's step per learning rate is off by up to {off:.2g}; the largest slope is "
+            f"{largest:.4f}.{hint}"
+        )
     same = _learned(backward_from_cut, bottom, x, np.float32(factor) * gradient, rate / factor)
     require(
         _apart(same, new) <= ROUNDING * max(1, _apart(new, bottom)),
