@@ -344,7 +344,7 @@ def _recording_reader(
             if how == "last examples":
                 values = values[-(values.size // 8) :]
             if how == "one value":  # which moves one entry of the result
-                total[own.integers(3)] += own.normal() * values[own.integers(1, values.size)]
+                total[own.integers(3)] += own.normal() * values[own.integers(values.size)]
                 continue
             if how == "differences":
                 values = values - values.mean()
@@ -407,11 +407,12 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
     # Nobody can tell which one it is without a look at what the computation does.
     alone = ["registry: images"]
     cases.insert(int(rng.integers(len(cases) + 1)), ("all values", alone))
-    found = []
+    found, untried = [], ""
     for how, names in cases:
         compute, calls = _recording_reader(names, rng, how)
         got = _reads(reads, compute, data)
         found.append(got)
+        untried = untried or _never_tried(sorted(data.keys() - got), calls, data)
         missed = sorted(set(names) - got)
         about = {
             "all values": "",
@@ -440,6 +441,7 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
         any(got != found[0] for got in found),
         f"`reads` names {sorted(found[0])}, whatever the computation reads.",
     )
+    require(not untried, f"What `reads` does not name may be read all the same.{untried}")
 
 
 @check
@@ -846,42 +848,65 @@ def _keys(rng: np.random.Generator, ids: Iterable[int]) -> tuple[dict, dict]:
     return private, _shuffled(rng, {i: key.public for i, key in private.items()})
 
 
-class _Listening(secagg.PrivateKey):
-    """A private key that remembers the contexts it was asked for.
+class _Agreeing(secagg.PrivateKey):
+    """A private key whose secrets the check makes up: see `_agreement`. It knows none of them."""
 
-    With a `salt` its seeds are other ones than a key's, faster, and any two parties with the same
-    salt still agree. `chosen` is given instead, if it is set, whatever the context.
-    """
-
-    def __init__(self, data: bytes, salt: bytes = b""):
+    def __init__(self, data: bytes, agree: Callable, heard: list[bytes]):
         super().__init__(data)
-        self.salt = salt
-        self.chosen: bytes | None = None
-        self.contexts: list[bytes] = []
-        self.shared: dict[bytes, bytes] = {}
+        self._agree, self._heard = agree, heard
 
     def agree(self, public: bytes, context: bytes) -> bytes:
-        self.contexts.append(context)
-        if self.chosen is not None:
-            return self.chosen
-        if self.salt and isinstance(context, bytes):
-            if public not in self.shared:
-                self.shared[public] = super().agree(public, b"")
-            return hashlib.sha256(self.salt + self.shared[public] + context).digest()
-        return super().agree(public, context)
+        if not isinstance(context, bytes):
+            return super().agree(public, context)  # which says what is wanted
+        self._heard.append(context)
+        return self._agree(bytes(self), public, context)
+
+
+def _agreement(
+    salt: bytes, turns: Sequence[bytes] = (), other: bytes = b"", given: list[bytes] | None = None
+) -> Callable:
+    """Return what two keys agree on by a context, with this salt: asked for, never told before.
+
+    Args:
+        salt: any two parties agree with the same one, and on something else with another.
+        turns: who asks for the same again and again gets the secret turned by one after another.
+        other: a public key with which something else is agreed on.
+        given: all secrets that were asked for.
+    """
+    times: dict[tuple, int] = {}
+
+    def agree(data: bytes, public: bytes, context: bytes) -> bytes:
+        salts = salt + b"other" if public == other else salt
+        secret = hashlib.sha256(salts + _shared(data, public) + context).digest()
+        if turns:
+            turn = times.setdefault((data, public, context), 0)
+            times[data, public, context] += 1
+            # Who asks twice in a call comes to the end before the calls do.
+            turned = turns[turn] if turn < len(turns) else hashlib.sha256(b"%d" % turn).digest()
+            secret = bytes(a ^ b for a, b in zip(secret, turned, strict=True))
+        if given is not None:
+            given.append(secret)
+        return secret
+
+    return agree
+
+
+@functools.lru_cache(100)
+def _shared(data: bytes, public: bytes) -> bytes:
+    return secagg.PrivateKey(data).agree(public, b"")
 
 
 def _listened(
-    pairwise_mask: Callable, salt: bytes, calls: list[tuple]
+    pairwise_mask: Callable, agree: Callable, calls: list[tuple], times: int
 ) -> tuple[list[Any], list[list[bytes]]]:
     """Return the masks of several calls, and each one's contexts, where it is called."""
     masks, contexts = [], []
-    keys: dict[bytes, _Listening] = {}
-    for party, data, *args in calls:
-        key = keys.setdefault(data, _Listening(data, salt))
-        key.contexts = []
-        masks.append(pairwise_mask(party, key, *args))
-        contexts.append(key.contexts)
+    heard: list[bytes] = []
+    keys = {data: _Agreeing(data, agree, heard) for data in {data for _, data, *_ in calls}}
+    for party, data, *args in calls * times:
+        heard.clear()
+        masks.append(pairwise_mask(party, keys[data], *args))
+        contexts.append([*heard])
     return masks, contexts
 
 
@@ -895,12 +920,13 @@ class _Masks(list):
         return bool(self.contexts[one]) and sorted(self.contexts[one]) == sorted(self.contexts[two])
 
 
-def _masks(pairwise_mask: Callable, calls: Iterable[tuple], salt: bytes = b"") -> _Masks:
+def _masks(pairwise_mask: Callable, agree: Callable, calls: list[tuple], times: int = 1) -> _Masks:
     """Return the masks of calls (party, its key, public keys, round, length), in one visit."""
     plain = [(party, bytes(key), *args) for party, key, *args in calls]
-    made, contexts = at_home(pairwise_mask, _listened, salt, plain)
+    made, contexts = at_home(pairwise_mask, _listened, agree, plain, times)
+    lengths = [length for *_, length in plain] * times
     what = "the result of `pairwise_mask`"
-    masks = _Masks(_uint32(m, what, call[-1]) for m, call in zip(made, plain, strict=True))
+    masks = _Masks(_uint32(m, what, length) for m, length in zip(made, lengths, strict=True))
     masks.contexts = contexts
     return masks
 
@@ -920,13 +946,19 @@ def _require_agreement(
 
     Without it whatever is made of one's own key, or of all public ones, passes for a mask.
     """
-    first, again = _masks(pairwise_mask, [(party, *args)] * 2, salt=rng.bytes(16))
-    # Other seeds give the same 20 numbers and more with probability 2^−640.
+    calls = [(party, *args)] * 2
+    first, again = _masks(pairwise_mask, _agreement(rng.bytes(16)), calls)
     require(
         not np.array_equal(first, mask),
         f"Party {party}'s mask is the same whatever seeds `private_key.agree` gives: it is made of "
         "something else. A mask that cancels, and that only the two of a pair know, is made of the "
         "seed that they agree on.",
+    )
+    same = np.count_nonzero(first == mask)
+    require(
+        bool(same <= 1),  # of 2^16 numbers two are the same with probability 2^−33
+        f"Of the {len(mask)} numbers of party {party}'s mask {same} are the same whatever seeds "
+        "`private_key.agree` gives: each of them is made of the seeds.",
     )
     _require_again(first, again)
 
@@ -938,7 +970,8 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
     round_number, another = _round(rng), _round(rng)
     length = int(rng.integers(20, 40))
     given = [(i, private[i], _shuffled(rng, public), round_number, length) for i in private]
-    total = np.sum(_masks(pairwise_mask, given), axis=0, dtype=np.uint32)
+    made = _masks(pairwise_mask, _agreement(rng.bytes(16)), given)
+    total = np.sum(made, axis=0, dtype=np.uint32)
     left = int(np.count_nonzero(total))
     require(
         left == 0,
@@ -967,23 +1000,24 @@ def _require_smaller_adds(
         for many in (length, length + 7)  # a longer one is no repetition
         for i in (party, other)
     ]
-    masks = _masks(pairwise_mask, calls)
+    seeds: list[bytes] = []
+    masks = _masks(pairwise_mask, _agreement(rng.bytes(16), given=seeds), calls)
     for mask, call in zip(masks[:2], calls[:2], strict=True):
         require(
             bool(np.any(mask)),
             f"Parties {party} and {other}: the mask is 0 everywhere, and hides nothing.",
         )
         _require_agreement(pairwise_mask, rng, mask, *call)
-    # Which seed they agree on is their word. So they are given one that is known here.
-    seed = rng.bytes(32)
-    of_seed = [_of_seeds(pairwise_mask, [seed], *call)[0] for call in calls[:2]]
-    for one, two in (masks[:2], masks[2:], of_seed):
+    for one, two in (masks[:2], masks[2:]):
         require(
             not np.any(one + two),
             f"Parties {party} and {other}: their masks do not add up to 0.",
         )
+    # Of what else is made of a seed nobody can tell the sign.
+    known = [secagg.expand(seed, length) for seed in dict.fromkeys(seeds)]
+    added, subtracted = (any(np.array_equal(masks[at], mask) for mask in known) for at in range(2))
     require(
-        not np.array_equal(of_seed[1], secagg.expand(seed, length)),
+        added or not subtracted,
         f"Of parties {party} and {other} the smaller id, {party}, SUBTRACTED the mask of the pair; "
         "it should add it, and the larger subtract it.",
     )
@@ -992,22 +1026,19 @@ def _require_smaller_adds(
 @check
 def every_other_party_counts(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """each of the others adds to the mask: one honest one is enough to hide you."""
-    private, public = _keys(rng, _ids(rng, int(rng.integers(5, 13)), 1000))
+    private, public = _keys(rng, _ids(rng, int(rng.integers(5, 10)), 1000))
     party = int(rng.choice(list(private)))
-    others = sorted(private.keys() - {party})
-    changed = [public | {other: secagg.PrivateKey(rng.bytes(32)).public} for other in others]
-    given = party, private[party], public, _round(rng), 30
-    calls = [given, given, *((*given[:2], keys, *given[3:]) for keys in changed)]
-    before, again, *after = _masks(pairwise_mask, calls, salt=rng.bytes(16))
-    for other, mask in zip(others, after, strict=True):
-        # Another key gives the same 30 numbers with probability 2^−960.
+    given, salt = (party, private[party], public, _round(rng), 30), rng.bytes(16)
+    before, again = _masks(pairwise_mask, _agreement(salt), [given, given])
+    for other in sorted(private.keys() - {party}):
+        # Of everybody's keys a context may be made, and of one seed alone the mask is not.
+        [mask] = _masks(pairwise_mask, _agreement(salt, other=public[other]), [given])
         require(
-            not np.array_equal(before, mask),
-            f"Of parties {sorted(private)}, party {other}'s key makes no difference to party "
-            f"{party}'s mask. Make a mask with EVERY other party.",
+            bool(np.count_nonzero(before == mask) <= 1),  # of 30, with probability 2^−55
+            f"Of parties {sorted(private)}, what party {party} agrees on with party {other} makes "
+            "no difference to its mask. Make a mask with EVERY other party.",
         )
     _require_again(before, again)
-    _require_agreement(pairwise_mask, rng, before, *given)
 
 
 def _require_again(mask: np.ndarray, again: np.ndarray) -> None:
@@ -1026,7 +1057,8 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
     party = int(rng.choice(list(private)))
     keys = party, private[party], public
     one = _round(rng)
-    first, again = _masks(pairwise_mask, [(*keys, one, 30)] * 2)
+    agree = _agreement(rng.bytes(16))
+    first, again = _masks(pairwise_mask, agree, [(*keys, one, 30)] * 2)
     require(
         bool(np.array_equal(first, again)),
         "Two calls for the same round gave different masks: then nothing cancels.",
@@ -1036,8 +1068,7 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
     rounds = [*ROUNDS, *randomness.seeds_that_differ(rng, 300)]
     other = int(rng.choice(list(private.keys() - {party})))
     pair = party, private[party], {i: public[i] for i in (party, other)}
-    salt = rng.bytes(16)
-    short = _masks(pairwise_mask, [(*pair, r, 6) for r in rounds], salt)
+    short = _masks(pairwise_mask, agree, [(*pair, r, 6) for r in rounds])
     # Each byte of the words by itself: the upper ones are most of what hides. Of two of 311 rounds
     # they are the same with probability 4 · 311² / 2^49 = 7e-10. One that hardly moves, in one case
     # of two at most, hides nothing at all, which `a_mask_needs_a_private_key` says.
@@ -1062,7 +1093,7 @@ def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generato
     _require_no_public_part(pairwise_mask, rng, *pair)
     near = int(rng.integers(1, 2**16))
     chosen = [near, near + 1, near ^ (1 << int(rng.integers(16, 32)))]
-    long = _masks(pairwise_mask, [(*pair, r, 4500) for r in chosen], salt)
+    long = _masks(pairwise_mask, agree, [(*pair, r, 4500) for r in chosen])
     for at, later in enumerate(chosen[1:], 1):
         randomness.require_unrelated_words(
             long[0], long[at], f"The masks of rounds {near} and {later}"
@@ -1075,8 +1106,12 @@ def _require_no_public_part(pairwise_mask: Callable, rng: np.random.Generator, *
     What is the same for all seeds anybody can take off.
     """
     one, two = (int(r) for r in rng.choice(2**32, 2, replace=False))
-    seeds = [rng.bytes(32) for _ in range(2)]
-    first, second = (_of_seeds(pairwise_mask, seeds, *pair, r, 30) for r in (one, two))
+    salts = [rng.bytes(16) for _ in range(2)]
+    masks = [
+        _masks(pairwise_mask, _agreement(salt), [(*pair, r, 30) for r in (one, two)])
+        for salt in salts
+    ]
+    first, second = np.swapaxes(masks, 0, 1)
     for moved, name in (
         (first - second, "difference"),
         (first ^ second, "exclusive or"),
@@ -1089,56 +1124,43 @@ def _require_no_public_part(pairwise_mask: Callable, rng: np.random.Generator, *
         )
 
 
-def _of_seeds(pairwise_mask: Callable, seeds: list[bytes], *call: Any) -> np.ndarray:
-    """Return a call's masks, one a row, where every agreement gives these seeds."""
-    party, key, *args = call
-    rows = at_home(pairwise_mask, _of_chosen_seeds, seeds, party, bytes(key), *args)
-    rows = as_array(rows, "the results of `pairwise_mask`", (len(seeds), args[-1]))
-    words = rows.astype(np.uint32)
-    require(bool(np.array_equal(words, rows)), "Not all numbers of a mask are from 0 to 2^32 − 1.")
-    return words
-
-
-def _of_chosen_seeds(
-    pairwise_mask: Callable, seeds: list[bytes], party: int, data: bytes, *args: Any
-) -> np.ndarray:
-    """Return the masks, one a row, where `agree` gives these seeds, where it is called."""
-    key, masks = _Listening(data), []
-    for key.chosen in seeds:
-        masks.append(pairwise_mask(party, key, *args))
-    return np.stack(masks)
-
-
 @check
 def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """who lacks the private key can neither compute the mask nor guess a bit of it."""
     private, public = _keys(rng, _ids(rng, 4, 1000))
     party = int(rng.choice(list(private)))
-    given = party, private[party], public, _round(rng), 30
-    server = secagg.PrivateKey(rng.bytes(32))
-    mask, guess, again = _masks(pairwise_mask, [given, (party, server, *given[2:]), given])
+    # Longer than the lab's, so that it shows whether what stands behind is made otherwise.
+    given = party, private[party], public, _round(rng), int(rng.integers(4500, 5000))
+    server, same = secagg.PrivateKey(rng.bytes(32)), _agreement(rng.bytes(16))
+    calls = [given, (party, server, *given[2:]), given]
+    mask, guess, again = _masks(pairwise_mask, same, calls)
     require(
         not np.array_equal(mask, guess),
         f"A server that knows the public keys, and no private one, computes party {party}'s very "
         "mask. The seed must come from `private_key.agree`.",
     )
     _require_again(mask, again)
-    _require_agreement(pairwise_mask, rng, mask, *given)
     # Uniform, however long, and whether the party adds or subtracts.
     one, two = sorted(private)[:2]
     ends = {i: public[i] for i in (one, two)}
-    length, longest = int(rng.integers(8193, 10_000)), int(rng.integers(2**15, 2**16))
-    calls = [(one, private[one], ends, _round(rng), length), (*given[:4], 4500)]
-    *masks, long = _masks(pairwise_mask, [*calls, (*given[:4], longest)], salt=rng.bytes(16))
-    for words in masks:
-        randomness.require_uniform_words(words, "the mask")
+    calls = [
+        (one, private[one], ends, _round(rng), int(rng.integers(8193, 10_000))),
+        (*given[:4], int(rng.integers(2**15, 2**16))),
+    ]
+    words, long = _masks(pairwise_mask, same, calls)
+    randomness.require_uniform_words(words, "the mask")
+    randomness.require_uniform_words(mask, "the mask")
     randomness.require_fresh(long, "the mask", 32)
-    # How much of a pair's seed the mask is made of.
+    _require_agreement(pairwise_mask, rng, mask, *given)
+    # How much of a pair's seed the mask is made of, at its beginning and at its end.
     seeds = randomness.byte_seeds_that_differ(rng, 1700)  # shows a pool of 72 000: two bytes
-    words = _of_seeds(pairwise_mask, seeds, two, private[two], ends, _round(rng), 16)
-    randomness.require_seed_bytes(words, "the mask")
-    elsewhere = at_home(pairwise_mask, _elsewhere, party, bytes(private[party]), *given[2:])
-    unseeded, hashed = as_array(elsewhere, "masks", (2, 30))
+    call = two, private[two], ends, _round(rng), int(rng.integers(100, 120))
+    agree = _agreement(rng.bytes(16), seeds)
+    rows = np.stack(_masks(pairwise_mask, agree, [call], len(seeds)))
+    for part in (rows[:, :16], rows[:, -16:]):
+        randomness.require_seed_bytes(np.ascontiguousarray(part), "the mask")
+    elsewhere = at_home(pairwise_mask, _elsewhere, same, party, bytes(private[party]), *given[2:])
+    unseeded, hashed = as_array(elsewhere, "masks", (2, len(mask)))
     require(
         bool(np.array_equal(unseeded, mask)),
         f"Party {party}'s mask is another one where NumPy's and Python's generators go by no seed: "
@@ -1152,24 +1174,29 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
     )
 
 
-_GENERATORS = {
-    np.random: ("default_rng", "RandomState", "seed", "SeedSequence", "PCG64", "PCG64DXSM",
-                "MT19937", "Philox", "SFC64"),
-    random: ("Random", "seed"),
-}  # fmt: skip
+_GENERATORS = [
+    *(getattr(np.random, name) for name in ("default_rng", "RandomState", "seed", "SeedSequence",
+      "PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")),
+    random.Random, random.seed,
+]  # fmt: skip
 
 
-def _elsewhere(pairwise_mask: Callable, party: int, data: bytes, *args: Any) -> np.ndarray:
+def _elsewhere(
+    pairwise_mask: Callable, agree: Callable, party: int, data: bytes, *args: Any
+) -> np.ndarray:
     """Return the mask where generators go by no seed, and where `hash` is another one."""
     masks = []
+    key = _Agreeing(data, agree, [])
     with contextlib.ExitStack() as stack:
-        for module, names in _GENERATORS.items():
-            for name in names:
-                unseeded = _unseeded(getattr(module, name))
-                stack.enter_context(mock.patch.object(module, name, unseeded))
-        masks.append(pairwise_mask(party, secagg.PrivateKey(data), *args))
+        made = {id(each): _unseeded(each) for each in _GENERATORS}
+        student = inspect.unwrap(pairwise_mask)
+        for names in (vars(np.random), vars(random), getattr(student, "__globals__", {})):
+            for name in [name for name, value in names.items() if id(value) in made]:
+                stack.callback(names.__setitem__, name, names[name])
+                names[name] = made[id(names[name])]
+        masks.append(pairwise_mask(party, key, *args))
     with mock.patch.object(builtins, "hash", functools.partial(_salted, hash)):
-        masks.append(pairwise_mask(party, secagg.PrivateKey(data), *args))
+        masks.append(pairwise_mask(party, key, *args))
     return np.stack(masks)
 
 
@@ -1189,7 +1216,7 @@ def _salted(own_hash: Callable, value: Any) -> int:
 def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """a copied key cancels nothing, and who was told another key has another mask."""
     private, public = _keys(rng, _ids(rng, 5, 1000))
-    round_number, salt = _round(rng), rng.bytes(16)
+    round_number, agree = _round(rng), _agreement(rng.bytes(16))
     # The victim's id is the smaller one of all its pairs, or the larger one.
     for victim in (max(private), min(private)):
         others = [i for i in private if i not in (min(private), max(private))]
@@ -1199,7 +1226,7 @@ def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator)
             (victim, private[victim], {victim: public[victim], other: key}, round_number, 4500)
             for other in (honest, *colluders)
         ]
-        masks = _masks(pairwise_mask, given, salt)
+        masks = _masks(pairwise_mask, agree, given)
         for at, colluder in enumerate(colluders, 1):
             related, hint = _related(masks[0], masks[at], f"{honest} and {colluder}"), ""
             if masks.same_context(0, at):
@@ -1213,7 +1240,7 @@ def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator)
         pair = {i: public[i] for i in (first, second)}
         twins = [pair | {second: twin} for twin in _twins(pair[second])]
         calls = [(first, private[first], keys, round_number, 4500) for keys in (pair, *twins)]
-        masks = _masks(pairwise_mask, calls)
+        masks = _masks(pairwise_mask, agree, calls)
         for at in range(1, len(masks)):
             related, hint = _related(masks[0], masks[at], "before and after"), ""
             if masks.same_context(0, at):
@@ -1223,22 +1250,22 @@ def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator)
                 f"Party {first} was told another key of party {second}'s, one that agrees on the "
                 f"same secret, and its mask is no other one: {related}{hint}",
             )
-        _require_again(masks[0], *_masks(pairwise_mask, [calls[0]]))
+        _require_again(masks[0], *_masks(pairwise_mask, agree, [calls[0]]))
         _require_agreement(pairwise_mask, rng, masks[0], *calls[0])
     told = [
         (i, private[i], {i: public[i], j: _twins(public[j])[1]}, round_number, 30)
         for i, j in ((victim, honest), (honest, victim))
     ]
-    ours, theirs = _masks(pairwise_mask, told, salt)
+    ours, theirs = _masks(pairwise_mask, agree, told)
     require(
         bool(np.any(ours + theirs)),
         f"Parties {victim} and {honest} were each told another key of the other's, with the same "
         "bit turned, and they have one mask. What is made of the two keys together, such as their "
         "sum, stays the same: put each of them into the context, by itself.",
     )
-    _require_whole_ids(pairwise_mask, rng, private[victim], key, salt)
-    _require_marks_between(pairwise_mask, rng, private[victim], key, salt)
-    _require_pairs_apart(pairwise_mask, rng, private[victim], private[honest], salt)
+    _require_whole_ids(pairwise_mask, rng, private[victim], key, agree)
+    _require_marks_between(pairwise_mask, rng, private[victim], key, agree)
+    _require_pairs_apart(pairwise_mask, rng, private[victim], private[honest], agree)
 
 
 def _masks_with(
@@ -1246,7 +1273,7 @@ def _masks_with(
     party: int,
     private: secagg.PrivateKey,
     key: bytes,
-    salt: bytes,
+    agree: Callable,
     others: list[tuple[int, int]],
 ) -> _Masks:
     """Return a party's masks with others who all announced one key, (id, round) each."""
@@ -1254,7 +1281,7 @@ def _masks_with(
         (party, private, {party: private.public, other: key}, round_number, 30)
         for other, round_number in others
     ]
-    return _masks(pairwise_mask, calls, salt)
+    return _masks(pairwise_mask, agree, calls)
 
 
 def _require_whole_ids(
@@ -1262,7 +1289,7 @@ def _require_whole_ids(
     rng: np.random.Generator,
     private: secagg.PrivateKey,
     key: bytes,
-    salt: bytes,
+    agree: Callable,
 ) -> None:
     """Require other masks of two parties with the same key, whose ids end alike.
 
@@ -1277,7 +1304,7 @@ def _require_whole_ids(
         far += [(one, one + 1), (one + 1, one)]
         for pairs in (near, far):
             seen: dict[bytes, tuple[int, int]] = {}
-            masks = _masks_with(pairwise_mask, party, private, key, salt, pairs)
+            masks = _masks_with(pairwise_mask, party, private, key, agree, pairs)
             for at, mask in zip(pairs, masks, strict=True):
                 for bits in (mask.tobytes(), (0 * mask - mask).tobytes()):
                     before = seen.setdefault(bits, at)
@@ -1289,7 +1316,7 @@ def _require_whole_ids(
                         "context, each by itself.",
                     )
         pairs = [(other, round_number) for other in alike]
-        first, *others = _masks_with(pairwise_mask, party, private, key, salt, pairs)
+        first, *others = _masks_with(pairwise_mask, party, private, key, agree, pairs)
         for other, mask in zip(alike[1:], others, strict=True):
             require(
                 not np.array_equal(first, mask) and bool(np.any(first + mask)),
@@ -1303,7 +1330,7 @@ def _require_marks_between(
     rng: np.random.Generator,
     private: secagg.PrivateKey,
     key: bytes,
-    salt: bytes,
+    agree: Callable,
 ) -> None:
     """Require other masks of two parties with the same key, whose id and round read the same.
 
@@ -1320,7 +1347,7 @@ def _require_marks_between(
             ((yx, z), (x, zy)),
         ):
             for party in (0, base**3):  # its id is the smaller one, or the larger one
-                a, b = _masks_with(pairwise_mask, party, private, key, salt, [one, two])
+                a, b = _masks_with(pairwise_mask, party, private, key, agree, [one, two])
                 require(
                     not np.array_equal(a, b) and bool(np.any(a + b)),
                     f"Party {two[0]} announced party {one[0]}'s key, and party {party} has the "
@@ -1362,7 +1389,7 @@ def _require_pairs_apart(
     rng: np.random.Generator,
     one: secagg.PrivateKey,
     two: secagg.PrivateKey,
-    salt: bytes,
+    agree: Callable,
 ) -> None:
     """Require other masks of pairs of four parties, where two announced the others' keys.
 
@@ -1376,7 +1403,7 @@ def _require_pairs_apart(
     # Whatever is made of both, such as their sum or product, is the same for some of these.
     small = list(itertools.combinations(range(17), 2))
     calls += [(i, one, {i: one.public, j: two.public}, round_number, 30) for i, j in small]
-    masks = _masks(pairwise_mask, calls, salt)
+    masks = _masks(pairwise_mask, agree, calls)
     seen: dict[bytes, tuple[int, int]] = {}
     for ids, mask in zip(small, masks[2 * len(pairs) :], strict=True):
         for bits in (mask.tobytes(), (0 * mask - mask).tobytes()):

@@ -84,7 +84,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="seeds from public keys" loses={"all_pair_masks_cancel": "made of something else", "every_other_party_counts": "made of something else", "every_round_has_fresh_masks": "made of something else", "a_mask_needs_a_private_key": "must come from", "no_two_pairs_share_a_mask": "are the same, but for the sign"}
+# %% wrong="seeds from public keys" loses={"all_pair_masks_cancel": "made of something else", "every_other_party_counts": "makes no difference", "every_round_has_fresh_masks": "made of something else", "a_mask_needs_a_private_key": "must come from", "no_two_pairs_share_a_mask": "are the same, but for the sign"}
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     total = np.zeros(length, np.uint32)
     for other, key in public_keys.items():
@@ -124,14 +124,14 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
             total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="made of its own key and the public ones" loses={"all_pair_masks_cancel": "something else than 0", "every_other_party_counts": "whatever seeds", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds", "no_two_pairs_share_a_mask": "whatever seeds"}
+# %% wrong="made of its own key and the public ones" loses={"all_pair_masks_cancel": "something else than 0", "every_other_party_counts": "makes no difference", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds", "no_two_pairs_share_a_mask": "whatever seeds"}
 import hashlib
 
 def pairwise_mask(party, private_key, public_keys, round_number, length):
     told = repr((bytes(private_key), sorted(public_keys.items()), round_number)).encode()
     return secagg.expand(hashlib.sha256(told).digest(), length)
 
-# %% wrong="public masks, where its own key is its own" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "whatever seeds", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds", "no_two_pairs_share_a_mask": "are the same, but for the sign"}
+# %% wrong="public masks, where its own key is its own" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "makes no difference", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds", "no_two_pairs_share_a_mask": "are the same, but for the sign"}
 import hashlib
 
 def pairwise_mask(party, private_key, public_keys, round_number, length):
@@ -389,7 +389,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 # %% wrong="Python's hash of the context" of="solution" edit={"b\"round %d\" % round_number + ends": "str(hash((round_number, ends))).encode()"} loses={"a_mask_needs_a_private_key": "where Python's `hash` is"}
 # %% wrong="repeats after 2^14" of="solution" edit={"secagg.expand(seed, length)": "np.resize(secagg.expand(seed, 2**14), length)"} loses={"a_mask_needs_a_private_key": "have the size of an earlier one"}
 
-# %% wrong="keeps the masks that it has made, whatever their length" loses={"all_pair_masks_cancel": "broadcast together", "a_mask_needs_a_private_key": "broadcast together"}
+# %% wrong="keeps the masks that it has made, whatever their length" loses={"all_pair_masks_cancel": "broadcast together", "a_mask_needs_a_private_key": "broadcast together", "no_two_pairs_share_a_mask": "broadcast together"}
 MADE = {}
 
 def pairwise_mask(party, private_key, public_keys, round_number, length):
@@ -399,4 +399,62 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         seed = private_key.agree(public_keys[other], b"round %d" % round_number + ends)
         mask = MADE.setdefault(seed, secagg.expand(seed, length))
         total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="public, but for what else the key object says" loses={"all_pair_masks_cancel": "whatever seeds", "every_other_party_counts": "makes no difference", "every_round_has_fresh_masks": "whatever seeds", "a_mask_needs_a_private_key": "whatever seeds", "no_two_pairs_share_a_mask": "whatever seeds"}
+import hashlib
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    hooks = repr((getattr(private_key, "salt", b""), getattr(private_key, "chosen", None),
+                  private_key.public in public_keys.values())).encode()
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+        seed = hashlib.sha256(hooks + b"round %d" % round_number + ends).digest()
+        mask = secagg.expand(seed, length)
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="the larger id adds, and a seed that is left on the key is another one" of="solution" edit={"party < other": "party > other", "total = np.zeros": "import hashlib\n    if getattr(private_key, 'chosen', None) is not None:\n        private_key.chosen = hashlib.sha256(private_key.chosen).digest()\n    total = np.zeros"} loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
+
+# %% wrong="only the neighbours in a ring, with everybody's keys in the context" loses={"every_other_party_counts": "EVERY other party"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    ids = sorted(public_keys)
+    at = ids.index(party)
+    roster = b"".join(b" %d " % i + public_keys[i] for i in ids)
+    total = np.zeros(length, np.uint32)
+    for other in {ids[at - 1], ids[(at + 1) % len(ids)]} - {party}:
+        ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+        context = b"round %d" % round_number + ends + roster
+        mask = secagg.expand(private_key.agree(public_keys[other], context), length)
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="public behind the 40th entry" loses={"a_mask_needs_a_private_key": "each of them is made of the seeds", "no_two_pairs_share_a_mask": "each of them is made of the seeds"}
+import hashlib
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
+        context = b"round %d" % round_number + ends
+        mask = secagg.expand(private_key.agree(public_keys[other], context), length)
+        mask[40:] = secagg.expand(hashlib.sha256(context).digest(), length)[40:]
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="two bytes of the seed behind the 40th entry" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[40:] = secagg.expand(seed[:2] + bytes(30), length)[40:]"} loses={"a_mask_needs_a_private_key": "2 make a difference"}
+
+# %% wrong="NumPy's generator, by its own name" of="solution" edit={"def pairwise_mask": "from numpy.random import default_rng\n\ndef pairwise_mask", "secagg.expand(seed, length)": "default_rng(list(seed)).integers(0, 2**32, length, dtype=np.uint32)"} loses={"a_mask_needs_a_private_key": "go by no seed"}
+# %% wrong="Python's generator, by its own name" of="solution" edit={"def pairwise_mask": "from random import Random\n\ndef pairwise_mask", "secagg.expand(seed, length)": "np.frombuffer(Random(seed).randbytes(4 * length), np.uint32)"} loses={"a_mask_needs_a_private_key": "go by no seed"}
+
+# %% right="agrees for either sign"
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
+        context = b"round %d" % round_number + ends
+        added = total + secagg.expand(private_key.agree(public_keys[other], context), length)
+        subtracted = total - secagg.expand(private_key.agree(public_keys[other], context), length)
+        total = added if party < other else subtracted
     return total
