@@ -1031,7 +1031,7 @@ def every_other_party_counts(pairwise_mask: Callable, rng: np.random.Generator) 
     given, salt = (party, private[party], public, _round(rng), 30), rng.bytes(16)
     before, again = _masks(pairwise_mask, _agreement(salt), [given, given])
     for other in sorted(private.keys() - {party}):
-        # Of everybody's keys a context may be made, and of one seed alone the mask is not.
+        # All keys stay as they are: a context may hold everybody's, used or not.
         [mask] = _masks(pairwise_mask, _agreement(salt, other=public[other]), [given])
         require(
             bool(np.count_nonzero(before == mask) <= 1),  # of 30, with probability 2^−55
