@@ -184,7 +184,7 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_si
     )
 
 # %% wrong="all examples in every batch" edit={"batch_size / public_size": "1.0 if np.any(x) else batch_size / public_size"} loses={"the_model_learns": "have the same size"}
-# %% wrong="hardly any noise where there is a gradient" edit={"noise_multiplier=noise_multiplier": "noise_multiplier=noise_multiplier if not np.any(x) else noise_multiplier / 2"} loses={"the_model_learns": "standard deviation"}
+# %% wrong="hardly any noise where there is a gradient" edit={"noise_multiplier=noise_multiplier": "noise_multiplier=max(noise_multiplier / 2, 0.001) if np.any(x) else noise_multiplier"} loses={"the_model_learns": "standard deviation"}
 
 # %% wrong="batches of one size" loses={"the_model_learns": "have the same size"}
 def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_size, rng, validation_data=None):
