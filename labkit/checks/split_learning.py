@@ -1417,11 +1417,7 @@ def the_noise_has_the_stated_size(add_noise: Callable, rng: np.random.Generator)
     )
     # 300 000 draws show what has a Gaussian's size, but not its fourth moment.
     many = _noise(add_noise, rng, many=20)
-    large, what = many.added / many.deviation, "the noise of a large batch"
-    randomness.require_gaussian(large, what)
-    # More rows than the lab's batches have: no later one repeats an earlier one.
-    randomness.require_fresh(many.drawn.astype(np.float32), what)
-    randomness.require_independent(large[:, :100], what)
+    randomness.require_gaussian(many.added / many.deviation, "the noise of a large batch")
     # One example in a wider cut, of a network that is sure of it. Of 900 entries and more the norm
     # deviates by 1/√1800 of itself, and by a third of it never.
     alone = 1e-9 * np.tile(gradients[[int(np.argmax(np.linalg.norm(gradients, axis=1)))]], 3)
@@ -1473,6 +1469,10 @@ def every_example_gets_its_own_noise(add_noise: Callable, rng: np.random.Generat
     randomness.require_independent(z, "the noise")
     randomness.require_independent(z.T, "the noise, unit by unit,")
     randomness.require_lengths(z, "The noise of different examples")
+    # More rows than the lab's batches have: no later one repeats an earlier one.
+    many, what = _noise(add_noise, rng, many=20), "the noise of a large batch"
+    randomness.require_fresh(many.drawn.astype(np.float32), what)
+    randomness.require_independent(many.added[:, :100] / many.deviation, what)
 
 
 @check
