@@ -1469,10 +1469,6 @@ def every_example_gets_its_own_noise(add_noise: Callable, rng: np.random.Generat
     randomness.require_independent(z, "the noise")
     randomness.require_independent(z.T, "the noise, unit by unit,")
     randomness.require_lengths(z, "The noise of different examples")
-    # More rows than the lab's batches have: no later one repeats an earlier one.
-    many, what = _noise(add_noise, rng, many=20), "the noise of a large batch"
-    randomness.require_fresh(many.drawn.astype(np.float32), what)
-    randomness.require_independent(many.added[:, :100] / many.deviation, what)
 
 
 @check

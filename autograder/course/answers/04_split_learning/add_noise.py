@@ -154,6 +154,3 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 # %% wrong="a multiplier of 10 at most" of="solution" edit={"deviation = noise_multiplier": "deviation = min(noise_multiplier, 10.0)"} loses={"the_noise_has_the_stated_size": "the noise has norm"}
 # %% wrong="zero for the default" of="solution" edit={"deviation = noise_multiplier": "deviation = (noise_multiplier or 1.0)"} loses={"the_noise_has_the_stated_size": "about 0 is wanted"}
 # %% wrong="float64 comes out" of="float64 inside" edit={"return tf.cast(g + noise * (noise_multiplier * longest / g.shape[1] ** 0.5), tf.float32)": "return g + noise * (noise_multiplier * longest / g.shape[1] ** 0.5)"} loses={"the_noise_has_the_stated_size": "float32 is wanted", "every_example_gets_its_own_noise": "float32 is wanted", "the_seed_decides": "float32 is wanted"}
-
-# %% wrong="rows from 200 on repeat the first 200" edit={"return cut": "noise = tf.concat([noise[:200], noise[:200], noise[400:]], axis=0)[: cut_gradients.shape[0]]; return cut"} loses={"every_example_gets_its_own_noise": "oise of a large batch"}
-# %% wrong="rows from 100 on hold half of earlier ones" edit={"return cut": "rows = cut_gradients.shape[0]; noise = tf.concat([noise[:100], (noise[100:] + noise[: max(rows - 100, 0)]) / np.sqrt(2)], axis=0); return cut"} loses={"every_example_gets_its_own_noise": "oise of a large batch"}
