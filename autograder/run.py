@@ -271,9 +271,10 @@ def _graded(
 ) -> Iterator[tuple[Submission, Graded, bool]]:
     """Grade where the settings say; where a process breaks, refuse the submission for that.
 
-    What took too long is refused at once. What broke otherwise is refused if it breaks again, when
-    no other is graded beside it and the checks draw the same: for good, unless the machine was at
-    fault, for which a next run grades it anew.
+    What took too long is refused at once. What broke otherwise, or lost checks while memory ran
+    out, is graded again when no other is graded beside it, and the checks draw the same. What that
+    gives counts; what breaks again is refused: for good, unless the machine was at fault, for which
+    a next run grades it anew.
 
     Yields:
         (submission, what grading it gave, whether that is final).
@@ -281,7 +282,7 @@ def _graded(
     # Whoever breaks its grading draws no better numbers by that.
     submissions = [replace(each, seed=seed_of(each.seed, settings.terms)) for each in submissions]
     again = []
-    for submission, graded, problem in _attempts(submissions, lab, settings, kernels):
+    for submission, graded, problem in _attempts(submissions, lab, settings, kernels, beside=True):
         if graded is not None or problem.startswith(processes.TOO_LONG):
             yield submission, graded or _broken(submission, problem, lab, settings.terms), True
         else:  # it may be what another one did to this machine
@@ -296,7 +297,12 @@ def _graded(
 
 
 def _attempts(
-    submissions: list[Submission], lab: Lab, settings: Settings, kernels: Path | None
+    submissions: list[Submission],
+    lab: Lab,
+    settings: Settings,
+    kernels: Path | None,
+    *,
+    beside: bool = False,
 ) -> Iterator[tuple[Submission, Graded | None, str]]:
     """Grade once; yields with each submission what that gave, or None and the problem.
 
@@ -304,7 +310,7 @@ def _attempts(
         OSError: it gave nothing, and there was no room for it.
     """
     terms = settings.terms
-    orders = [Order(submission, lab, terms, kernels) for submission in submissions]
+    orders = [Order(submission, lab, terms, kernels, beside) for submission in submissions]
     if settings.executor == "dask":
         assert settings.scheduler is not None
         ended = cluster.each(orders, settings.scheduler)

@@ -251,7 +251,7 @@ class Measured:
 def main() -> None:
     """Measure, print, and fail if scores differ."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--class-size", type=int, default=8)
+    parser.add_argument("--class-size", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--labs", nargs="+", default=LABS)
     parser.add_argument("--jobs", type=int, default=measure.cores())

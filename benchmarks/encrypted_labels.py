@@ -332,7 +332,7 @@ def main(rounds, models, share):
             if models or call[0] != "tf_shell_model"
         }
         tables.append(compare(sizes, contenders, rounds))
-    tables.append(growth(rounds))
+    tables.append(growth(2 * rounds))
     where = measure.machine(["tensorflow-cpu", "tf-shell"])
     measure.write("encrypted_labels", where, tables)
 

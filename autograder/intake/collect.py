@@ -7,14 +7,12 @@ merged with another: each file is one student's, or set aside with the reason.
 """
 
 import hashlib
-import os
 import re
-import stat
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from autograder.intake import files, lms, names
@@ -23,8 +21,6 @@ from autograder.intake.lms import Sender
 from autograder.sandbox.inside import clean
 
 __all__ = ["Aside", "BadUsage", "Collected", "collect"]
-
-MAX_DEPTH = 50  # of folders in folders
 
 
 @dataclass(frozen=True)
@@ -84,34 +80,31 @@ def collect(
     Args:
         source: the folder or the archive.
         lab: the lab's name.
-        others: names of other labs: their folders, in nbgrader's layout, are not looked into.
+        others: names of other labs: their folders, in nbgrader's layout, are not looked into. In
+            an LMS's download all is for this lab.
 
     Raises:
         BadUsage: there is no such folder or archive, or it holds no submission.
     """
     if source.is_dir():
         source = _gradescopes(source)
-        entries = list(_of_folder(source))
+        entries = list(files.walked(source))
     elif source.is_file():
         entries = list(files.bounded(_without_wrapper(_of_archive(source), source.stem, lab)))
     else:
         raise BadUsage(f"no such folder or archive: {shown(str(source))}")
     entries = [replace(entry, path="/".join(entry.parts)) for entry in entries]
+    entries, hidden = _without_hidden(entries)
     entries, aside = _without_the_courses_own(entries)
-    senders = _Senders(entries, lab)
-    students, nobodys = _by_student(entries, senders, lab)
-    if source.is_dir() and not aside:
-        for folder in sorted(os.listdir(source)):
-            path = source / folder
-            if path.is_dir() and not path.is_symlink() and not files.LITTER.fullmatch(folder):
-                for sender in senders.of_folder(folder, folder):
-                    _student(students, sender)
+    students, nobodys = _by_student(entries, _Senders(entries, lab), lab)
     if not students:
         raise BadUsage(
             f"no submissions in {shown(str(source))}: it needs <student>.ipynb, <student>/…, or "
             "the files of an LMS's archive"
         )
     keys = _keys(students)
+    for student in students.values():
+        _without_other_labs(student, lab, set(others) - {lab})
     found = [
         Collected(
             keys[each],
@@ -119,75 +112,17 @@ def collect(
             lms=student.lms,
             lms_id=student.lms_id,
             name=clean.line(unicodedata.normalize("NFC", student.name), 120).strip() or keys[each],
-            entries=tuple(e for e in student.entries if e.parts[0] not in set(others) - {lab}),
+            entries=tuple(student.entries),
             also=student.also,
             late=student.late,
             nobody=student.nobody,
         )
         for each, student in students.items()
     ]
-    return sorted(found, key=lambda each: (each.name, each.student)), [*aside, *nobodys]
+    return sorted(found, key=lambda each: (each.name, each.student)), [*hidden, *aside, *nobodys]
 
 
 # --- the files ------------------------------------------------------------------------------------
-
-
-def _of_folder(folder: Path) -> Iterator[Entry]:
-    """Walk a folder without following links."""
-    left: list[tuple[str, ...]] = [()]
-    seen: Counter[str] = Counter()
-    while left:
-        above = left.pop()
-        try:
-            with files.folder_below(folder, above) as here:
-                names = sorted(os.listdir(here), reverse=True)
-                seen[above[0] if above else ""] += len(names)
-                too_many = bool(above) and seen[above[0]] > files.MAX_OF_ONE
-                names = [] if too_many else names
-                found = {name: _file(name, here, folder, (*above, name)) for name in names}
-        except OSError as error:
-            if not above:
-                raise BadUsage(f"{shown(str(folder))} cannot be read: {error.strerror}") from None
-            yield Entry((*above, "…"), refused=f"its folder cannot be read: {error.strerror}")
-            continue
-        if too_many:
-            left = [parts for parts in left if parts[0] != above[0]]
-            yield Entry((*above, "…"), refused=files.too_many())
-            continue
-        for name, entry in found.items():
-            parts = (*above, name)
-            if entry is None and len(parts) > MAX_DEPTH:
-                reason = f"more than {MAX_DEPTH} folders in one another: it is not read"
-                yield Entry((*parts, "…"), refused=reason)
-            elif entry is None:
-                left += [] if files.LITTER.fullmatch(name) else [parts]
-            elif entry.refused or not files.is_litter(parts):
-                yield entry
-
-
-def _file(name: str, here: int, folder: Path, parts: tuple[str, ...]) -> Entry | None:
-    """Return the entry of what is there, or None for a folder."""
-    try:
-        status = os.stat(name, dir_fd=here, follow_symlinks=False)
-    except OSError as error:  # it has gone, or may not be looked at
-        return Entry(parts, refused=f"it cannot be read: {error.strerror}")
-    if stat.S_ISDIR(status.st_mode):
-        return None
-    if stat.S_ISLNK(status.st_mode):
-        return Entry(parts, refused="it is a symbolic link: links are not followed")
-    if not stat.S_ISREG(status.st_mode):
-        return Entry(parts, refused="it is no regular file")
-    if status.st_size > files.MAX_FILE:
-        return Entry(parts, refused=files.too_big(status.st_size))
-    time = _local(status.st_mtime)
-    return Entry(parts, time, folder.joinpath(*parts), handed_in=time)
-
-
-def _local(seconds: float) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _of_archive(archive: Path) -> list[Entry]:
@@ -200,13 +135,16 @@ def _of_archive(archive: Path) -> list[Entry]:
                 f"{shown(str(archive))} is neither a folder nor a zip archive: {error}"
             ) from None
     number = {id(member): at for at, member in enumerate(directory.infolist())}
-    return files.members(directory, lambda member: (archive, number[id(member)]))
+    inside = files.members(directory, lambda member: (archive, number[id(member)]))
+    return [*inside, *files.folders(directory)]
 
 
 def _without_wrapper(entries: list[Entry], name: str, lab: str) -> list[Entry]:
     """Drop the one folder that an archive of a folder has all its files in."""
-    roots = {entry.parts[0] for entry in entries}
-    below = {entry.parts[1] for entry in entries if len(entry.parts) > 1}
+    inside = [entry for entry in entries if not files.LITTER.fullmatch(entry.parts[0])]
+    roots = {entry.parts[0] for entry in inside}
+    below = {entry.parts[1] for entry in inside if len(entry.parts) > 1}
+    below = {name for name in below if name and not files.LITTER.fullmatch(name)}
     if (
         len(roots) != 1
         or any(len(entry.parts) == 1 for entry in entries)
@@ -217,7 +155,8 @@ def _without_wrapper(entries: list[Entry], name: str, lab: str) -> list[Entry]:
     root = roots.pop()
     if lms.moodle(root) or lms.brightspace(root) or (len(below) == 1 and root != name):
         return entries
-    return [replace(entry, parts=entry.parts[1:]) for entry in entries]
+    left = [replace(e, parts=e.parts[1:]) if e.parts[0] == root else e for e in entries]
+    return [entry for entry in left if entry.parts != ("",)]
 
 
 def _gradescopes(source: Path) -> Path:
@@ -230,6 +169,18 @@ def _gradescopes(source: Path) -> Path:
     if len(inside) == 1 == len(named) and (named[0] / lms.METADATA).is_file():
         return source if named[0].is_symlink() else named[0]
     return source
+
+
+def _without_hidden(entries: list[Entry]) -> tuple[list[Entry], list[Aside]]:
+    """Leave out folders that are nobody's by their names."""
+    left, hidden = [], set()
+    for entry in entries:
+        if len(entry.parts) > 1 and files.LITTER.fullmatch(entry.parts[0]):
+            hidden.add(entry.parts[0])
+        else:
+            left.append(entry)
+    reason = "it is hidden, or a program made it: nobody's submission"
+    return left, [Aside(f"{shown(name)}/", reason) for name in sorted(hidden)]
 
 
 def _without_the_courses_own(entries: list[Entry]) -> tuple[list[Entry], list[Aside]]:
@@ -424,6 +375,21 @@ def _without_older(student: _HandedIn) -> None:
         replace(entry, older=order.index(entry.handed_in)) if entry.handed_in in order else entry
         for entry in student.entries
     ]
+
+
+def _without_other_labs(student: _HandedIn, lab: str, others: set[str]) -> None:
+    """Leave out folders, and without an LMS what is in other labs'; say so if it may be this one's.
+
+    In nbgrader's layout everybody has a folder for each lab.
+    """
+    entries = [entry for entry in student.entries if entry.name]
+    others = set() if student.lms else others
+    apart = [entry for entry in entries if entry.parts[0] in others]
+    student.entries = [entry for entry in entries if entry.parts[0] not in others]
+    doubtful = [e.shown for e in apart if not student.entries or lab in e.name]
+    if doubtful:
+        more = f" and {len(doubtful) - 20} more" if len(doubtful) > 20 else ""
+        student.notes.append(f"in another lab's folder: {', '.join(doubtful[:20])}{more}")
 
 
 def _student(students: dict[str, _HandedIn], sender: Sender, whole: str = "") -> _HandedIn:

@@ -8,10 +8,11 @@ import unicodedata
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,14 @@ from autograder.sandbox.inside import clean
 # A notebook with hundreds of MB of output is a mistake that happens; one of more than this is not.
 MAX_FILE = 2**30
 MAX_OF_ONE = 20_000  # files of one student's
+MAX_DEPTH = 50  # of folders in folders
 # Nothing was handed in before; a time that somebody wrote may be any.
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 # What operating systems, editors and Jupyter leave behind.
 LITTER = re.compile(r"\.(?!\.?$).*|__MACOSX|__pycache__|Thumbs\.db|desktop\.ini", re.I | re.DOTALL)
+# What of it is named all the same: somebody may have put it there.
+_ANSWERS = (".ipynb", ".ipynb.txt", ".ipynb.json", ".zip")
+HIDDEN = "it is in a hidden folder, or one that a program made: not looked at"
 # A folder with the first and any of the second is a clone of this course; all these of its folders
 # are the course's.
 _SOLUTIONS = "solutions"
@@ -43,7 +48,8 @@ class Entry:
     `source` is what its content is read from. `modified` orders versions;
     `handed_in` is the time that an LMS or a file system saw. `packed` means that it is from a
     student's own archive; `older`, how many newer attempts there are. `path` is where it was in
-    what was collected.
+    what was collected. A folder, which is its owner's even if nothing is in it, has "" as its last
+    name.
     """
 
     parts: tuple[str, ...]
@@ -87,7 +93,17 @@ def is_litter(parts: Iterable[str]) -> bool:
     """Whether a file is nothing that anyone handed in; a hidden notebook may be."""
     *folders, name = parts
     hidden = name.lower().endswith((*names.NOTEBOOKS, ".zip")) and not name.startswith("._")
-    return any(map(LITTER.fullmatch, folders)) or (not hidden and bool(LITTER.fullmatch(name)))
+    return _hidden(folders) or (not hidden and bool(LITTER.fullmatch(name)))
+
+
+def _hidden(folders: Iterable[str]) -> bool:
+    return any(map(LITTER.fullmatch, folders))
+
+
+def passed_over(parts: Sequence[str]) -> bool:
+    """Whether a file is litter, and not to be named."""
+    name = parts[-1].lower()
+    return is_litter(parts) and (not name.endswith(_ANSWERS) or name.startswith("._"))
 
 
 def clones(paths: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
@@ -176,6 +192,80 @@ def open_regular(path: Path, depth: int) -> int:
     return fd
 
 
+def walked(folder: Path) -> Iterator[Entry]:
+    """Walk a folder; give what somebody may have handed in, and the folders in it."""
+    for entry in _walked(folder):
+        hidden = _hidden(entry.parts[:-1])
+        if not passed_over(entry.parts) or (entry.refused and not hidden):
+            yield replace(entry, refused=entry.refused or HIDDEN) if hidden else entry
+
+
+def _walked(folder: Path) -> Iterator[Entry]:
+    """Walk a folder without following links."""
+    left: list[tuple[str, ...]] = [()]
+    seen: Counter[tuple[str, bool]] = Counter()
+
+    def whose(parts: tuple[str, ...]) -> tuple[str, bool]:
+        # What is hidden takes nothing of how much one's other files may be.
+        return parts[0] if parts else "", _hidden(parts)
+
+    while left:
+        above = left.pop()
+        own = whose(above)
+        try:
+            with folder_below(folder, above) as here:
+                listed = sorted(os.listdir(here), reverse=True)
+                seen[own] += len(listed)
+                full = bool(above) and seen[own] > MAX_OF_ONE
+                listed = [] if full else listed
+                found = {name: _found(name, here, folder, (*above, name)) for name in listed}
+        except OSError as error:
+            if not above:
+                raise BadUsage(f"{shown(str(folder))} cannot be read: {error.strerror}") from None
+            yield Entry((*above, "…"), refused=f"its folder cannot be read: {error.strerror}")
+            continue
+        if full:
+            left = [parts for parts in left if whose(parts) != own]
+            yield Entry((*above, "…"), refused=too_many())
+            continue
+        for name, entry in found.items():
+            parts = (*above, name)
+            if entry is None and len(parts) > MAX_DEPTH:
+                reason = f"more than {MAX_DEPTH} folders in one another: it is not read"
+                yield Entry((*parts, "…"), refused=reason)
+            elif entry is None:
+                left.append(parts)
+                if not above:
+                    yield Entry((name, ""))
+            else:
+                yield entry
+
+
+def _found(name: str, here: int, folder: Path, parts: tuple[str, ...]) -> Entry | None:
+    """Return the entry of what is there, or None for a folder."""
+    try:
+        status = os.stat(name, dir_fd=here, follow_symlinks=False)
+    except OSError as error:  # it has gone, or may not be looked at
+        return Entry(parts, refused=f"it cannot be read: {error.strerror}")
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    if stat.S_ISLNK(status.st_mode):
+        return Entry(parts, refused="it is a symbolic link: links are not followed")
+    if not stat.S_ISREG(status.st_mode):
+        return Entry(parts, refused="it is no regular file")
+    if status.st_size > MAX_FILE:
+        return Entry(parts, refused=too_big(status.st_size))
+    time = _local(status.st_mtime)
+    return Entry(parts, time, folder.joinpath(*parts), handed_in=time)
+
+
+def _local(seconds: float) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 # --- archives -------------------------------------------------------------------------------------
 
 
@@ -185,17 +275,30 @@ def members(
     """Return the files of an archive that somebody may have handed in, below the path `above`."""
     entries = []
     for member in archive.infolist():
-        name = _name(member)
-        parts = tuple(part for part in re.split(r"[/\\]", name) if part not in ("", "."))
-        if not parts or name.endswith(("/", "\\")) or is_litter(parts):
+        name, parts = _name(member)
+        if not parts or name.endswith(("/", "\\")) or passed_over(parts):
             continue
         problem = _problem(member, name, parts)
         if problem:
             owner = [parts[0]] if parts[0] != ".." else []
             parts = (*owner, *parts[1:][-1:]) or parts
+        elif is_litter(parts):
+            problem = HIDDEN
         time = _time(member)
         entries.append(Entry((*above, *parts), time, source(member), problem, time))
     return entries
+
+
+def folders(archive: zipfile.ZipFile) -> list[Entry]:
+    """Return the folders of an archive, those of two names for those in them."""
+    found: dict[tuple[str, ...], None] = {}
+    for member in archive.infolist():
+        name, parts = _name(member)
+        above = parts if name.endswith(("/", "\\")) else parts[:-1]
+        named = tuple(takewhile(lambda part: not LITTER.fullmatch(part), above))[:2]
+        if named and not _problem(member, name, parts):
+            found[*named, ""] = None
+    return [Entry(parts) for parts in found]
 
 
 def bounded(entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -203,8 +306,8 @@ def bounded(entries: Iterable[Entry]) -> Iterator[Entry]:
     seen: Counter[str] = Counter()
     for entry in entries:
         owner = entry.parts[0]
-        seen[owner] += 1
-        if seen[owner] <= MAX_OF_ONE:
+        seen[owner] += bool(entry.name)
+        if seen[owner] <= MAX_OF_ONE or not entry.name:
             yield entry
         elif seen[owner] == MAX_OF_ONE + 1:
             yield Entry((owner, "…"), refused=too_many())
@@ -304,12 +407,15 @@ def _without_marks(directory: bytes) -> bytes:
     return bytes(data)
 
 
-def _name(member: zipfile.ZipInfo) -> str:
-    """Return a member's name: UTF-8, whether the archive says so or not, or what DOS wrote."""
-    try:
-        return member.orig_filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return member.orig_filename
+def _name(member: zipfile.ZipInfo) -> tuple[str, tuple[str, ...]]:
+    """Return a member's name, and its parts.
+
+    It is UTF-8, whether the archive says so or not, or what DOS wrote.
+    """
+    name = member.orig_filename
+    with suppress(UnicodeError):
+        name = name.encode("cp437").decode("utf-8")
+    return name, tuple(part for part in re.split(r"[/\\]", name) if part not in ("", "."))
 
 
 def _time(member: zipfile.ZipInfo) -> datetime | None:

@@ -22,6 +22,7 @@ from autograder.judge.outcome import MAX_REASON, Outcome, scored
 from autograder.labs.build import release
 from autograder.labs.master import Lab
 from autograder.sandbox.inside import clean
+from autograder.sandbox.kernel import MachineFull, ended_for_memory
 from autograder.sandbox.pool import answers
 from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 
@@ -75,13 +76,15 @@ class Order:
     """A submission, and all that judging it needs, also in another process.
 
     `pool` is the socket of a pool whose kernels hold the lab's imports (see sandbox/pool.py); if it
-    has ended, each kernel imports them itself.
+    has ended, each kernel imports them itself. `beside` means that others may be graded meanwhile:
+    then no check that is lost is lost for good, if memory has run out.
     """
 
     submission: Submission
     lab: Lab
     terms: Terms
     pool: Path | None = None
+    beside: bool = False
 
 
 Graded = tuple[Outcome, NotebookNode]
@@ -98,8 +101,9 @@ def judge(order: Order) -> Graded:
 
     Raises:
         kernel.Unstartable: no kernel starts here, which is no submission's fault.
+        kernel.MachineFull: what was lost, another's use of memory may have cost.
     """
-    began = time.monotonic()
+    began, ended = time.monotonic(), ended_for_memory()
     submission, lab, terms = order.submission, order.lab, order.terms
     pool = order.pool if order.pool and answers(order.pool) else None
     notebook = _with_hidden_tests(submission, lab)
@@ -116,6 +120,9 @@ def judge(order: Order) -> Graded:
         )
         execution = execute(notebook, settings, seed, terms.times)
     outcome = _outcome(submission, lab, notebook, execution)
+    # What a kernel has started may be gone, too, as a party's process in lab 04, and only it knows.
+    if order.beside and outcome.messages and ended_for_memory() > ended:
+        raise MachineFull("the machine's memory ran out meanwhile, and checks were lost")
     _tidy(notebook)
     outcome.seed, outcome.sandbox = seed, settings.name
     outcome.seconds = round(time.monotonic() - began, 2)

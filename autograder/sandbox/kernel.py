@@ -35,7 +35,7 @@ class Unstartable(RuntimeError):
 
 
 class MachineFull(RuntimeError):
-    """A kernel was ended, by nothing that it is known to have done, when memory had run out."""
+    """Memory ran out, and something was lost by nothing that it is known to have done."""
 
 
 class TimedOut(Exception):

@@ -52,8 +52,12 @@ def chosen(where, blanks=None, **more):
 
 
 def write(folder, files):
+    """Write files, and folders, whose names end with "/"."""
     for number, (name, content) in enumerate(files.items()):
         path = folder / name
+        if name.endswith("/"):
+            path.mkdir(parents=True, exist_ok=True)
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, "utf-8")
         os.utime(path, (1_000_000_000 + number,) * 2)  # each newer than the one before

@@ -17,8 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.intake import collect as collect_module
-from autograder.intake import reading
+from autograder.intake import files, reading
 from autograder.intake.collect import BadUsage, Collected, collect
 from autograder.intake.files import Entry
 from autograder.intake.rebuild import Unreadable, rebuild
@@ -160,7 +159,7 @@ def test_a_folder_that_becomes_a_link_while_folders_are_listed(tmp_path, monkeyp
     (tmp_path / "in" / "bob").mkdir(parents=True)
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret" / "name.ipynb").write_text("", "utf-8")
-    look = collect_module._file
+    look = files._found
 
     def look_and_swap(name, *more):
         entry = look(name, *more)
@@ -169,7 +168,7 @@ def test_a_folder_that_becomes_a_link_while_folders_are_listed(tmp_path, monkeyp
             (tmp_path / "in" / "bob").symlink_to(tmp_path / "secret")
         return entry
 
-    monkeypatch.setattr(collect_module, "_file", look_and_swap)
+    monkeypatch.setattr(files, "_found", look_and_swap)
     [bob], _ = collect(tmp_path / "in", TINY.name)
     assert [entry.refused for entry in bob.entries] == [
         "its folder cannot be read: Not a directory"

@@ -8,13 +8,14 @@ import pytest
 
 from autograder.intake.rebuild import rebuild
 from autograder.judge import execution
+from autograder.judge import judge as judge_module
 from autograder.judge.execution import Times
 from autograder.judge.judge import Order, Submission, Terms, judge
 from autograder.labs import build
 from autograder.labs.master import read_lab
 from autograder.sandbox import confine
 from autograder.sandbox.confine import NONE
-from autograder.sandbox.kernel import TimedOut
+from autograder.sandbox.kernel import MachineFull, TimedOut
 from autograder.workers.ready import Unusable, ready
 from tests.hostile import MASTERS, solved
 from tests.tiny import TINY, answered
@@ -87,12 +88,12 @@ def test_a_solution_that_fails_here_stops_the_class(tmp_path):
 # --- a kernel that is replaced --------------------------------------------------------------------
 
 
-def judged_tiny(cells=(), cell=120, **answers):
+def judged_tiny(cells=(), cell=120, beside=False, **answers):
     notebook = nbformat.reads(answered(**answers), as_version=4)
     notebook.cells[1:1] = [nbformat.v4.new_code_cell(source) for source in cells]
     rebuilt = rebuild(build.as_text(notebook).encode(), build.release(TINY))
     terms = Terms(times=Times(cell=cell))
-    return judge(Order(Submission("x", rebuilt.notebook), TINY, terms))[0]
+    return judge(Order(Submission("x", rebuilt.notebook), TINY, terms, beside=beside))[0]
 
 
 def test_a_helper_of_ones_own_is_there_again_after_the_kernel_died():
@@ -128,3 +129,49 @@ def test_a_verdict_that_was_given_stands_when_the_time_is_up(monkeypatch):
     outcome = judged_tiny()
     assert outcome.scores["doubles_integers"] == 2
     assert sum(outcome.scores.values()) == 2 and outcome.status == "stopped"
+
+
+# --- memory that ran out meanwhile ----------------------------------------------------------------
+
+# As the operating system ends a process that the answer started, and how else a check is lost.
+KILLED = """
+import subprocess, sys
+def double(x):
+    party = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    return subprocess.run(party, check={check})
+"""
+LOST = {
+    "a process that it started": KILLED.format(check=True),
+    "a process of which it says nothing": KILLED.format(check=False),
+    "what it could not have": "def double(x):\n    raise MemoryError",
+    "a wrong answer": "def double(x):\n    return x",
+    "its time": "def double(x):\n    while True: pass",
+}
+
+
+@pytest.fixture
+def ran_out(monkeypatch):
+    """Have Linux count so many processes more that it ended, when it is asked the second time."""
+
+    def ran_out(more):
+        counts = iter([7, 7 + more])
+        monkeypatch.setattr(judge_module, "ended_for_memory", lambda: next(counts))
+
+    return ran_out
+
+
+@pytest.mark.parametrize("source", LOST.values(), ids=LOST)
+def test_what_is_lost_while_memory_ran_out_is_not_lost_for_good(ran_out, source):
+    ran_out(1)
+    with pytest.raises(MachineFull):
+        judged_tiny(cell=5, beside=True, double=source)
+    # Alone it is the submission's own, and nobody is graded again and again.
+    ran_out(1)
+    assert judged_tiny(cell=5, double=source).status == "graded"
+    ran_out(0)
+    assert judged_tiny(cell=5, beside=True, double=source).messages
+
+
+def test_what_is_right_is_right_whatever_ran_out(ran_out):
+    ran_out(3)
+    assert sum(judged_tiny(beside=True).scores.values()) == 10

@@ -157,6 +157,26 @@ def test_a_grading_that_broke_is_tried_again_alone(tmp_path, ends):
     assert together == [["cem"]] and rows["cem"]["score"] == "10"
 
 
+def test_alone_no_other_is_graded_beside_it(tmp_path, ends, monkeypatch):
+    """What it loses then, while memory runs out, it loses for good."""
+    ways, _ = ends
+    full = f"{processes.ENDED} exit status 1: autograder.sandbox.kernel.MachineFull: memory"
+    ways |= {"ann": [full], "bob": [full]}
+    folder, orders = write_class(tmp_path / "in", ann={}, bob={}, cem={}), []
+    each = processes.each
+
+    def noting(function, given, *more):
+        orders.extend((order.submission.student, order.beside) for order in given)
+        return each(function, given, *more)
+
+    monkeypatch.setattr(processes, "each", noting)
+    rows, _ = grade(folder, tmp_path / "out")
+    assert [row["score"] for row in rows.values()] == ["10"] * 3
+    assert [order for order in orders if order[0] != "solution"] == [
+        ("ann", True), ("bob", True), ("cem", True), ("ann", False), ("bob", False),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "problem",
     [
