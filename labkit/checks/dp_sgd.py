@@ -796,15 +796,36 @@ class _TinyTask:
         return _flat(weights)
 
 
+class _OwnWeights(_TinyTask):
+    """Examples of one pixel each, whose weights tell how often it was used, in whatever batches.
+
+    In batches of four or more, in two microbatches or one, no mean gradient is longer than 1.
+    """
+
+    def __init__(self, rng: np.random.Generator, examples: int, batch_size: int) -> None:
+        super().__init__(rng, examples)
+        self.batch_size = batch_size
+        self.x = np.diag(rng.uniform(0.5, 1, examples)).astype(np.float32)
+        self.y = rng.integers(0, 2, examples).astype(np.int32)  # of three classes, and not the last
+        self.weights = [rng.normal(0, 0.5, (examples, 3)).astype(np.float32)]
+
+    def weights_after(self, steps: int, num_microbatches: int, clip: bool = True) -> np.ndarray:
+        """Steps of whole epochs. Nothing is clipped, so that microbatches make no difference."""
+        [weights], pixels = self.weights, np.diag(self.x)[:, None].astype(np.float64)
+        for _ in range(steps * self.batch_size // len(self.x)):
+            residuals = special.softmax(pixels * weights, axis=1) - np.eye(3)[self.y]
+            weights = weights - self.learning_rate / self.batch_size * pixels * residuals
+        return _flat([weights])
+
+
 def _tiny_network(weights: list[np.ndarray]) -> Any:
     import tensorflow as tf
 
-    model = tf.keras.Sequential(
-        [
-            tf.keras.layers.Dense(5, activation="tanh", input_shape=(4,)),
-            tf.keras.layers.Dense(3),
-        ]
-    )
+    Dense = tf.keras.layers.Dense
+    layers = [Dense(5, activation="tanh", input_shape=(4,)), Dense(3)]
+    if len(weights) == 1:
+        layers = [Dense(3, use_bias=False, input_shape=(len(weights[0]),))]
+    model = tf.keras.Sequential(layers)
     model.set_weights(weights)
     return model
 
@@ -928,8 +949,8 @@ def _scaled_noise(library_optimizer: Callable, settings: dict[str, float], n: in
     """Return [2, n] numbers that an optimizer adds, of which the deviation is right, over it."""
     l2_norm_clip, noise_multiplier, microbatches, learning_rate = settings.values()
     result = at_home(library_optimizer, _noise, settings, n)
-    noise = as_array(result, "its noise", (2, n))
-    deviation = learning_rate * noise_multiplier * l2_norm_clip / microbatches
+    moved = as_array(result, "its steps", (2, n + 1))
+    noise, deviation = moved[:, 1:], learning_rate * noise_multiplier * l2_norm_clip / microbatches
     ratio = float(noise.std() / deviation)
     low, high = randomness.scale_bounds(2 * n)
     if not low <= ratio <= high:
@@ -944,21 +965,35 @@ def _scaled_noise(library_optimizer: Callable, settings: dict[str, float], n: in
             f"l2_norm_clip / num_microbatches with noise_multiplier {noise_multiplier:.3g}."
             f"{likely(ratio, slips, high - 1)}"
         )
+    # 7 deviations are exceeded with probability 3e-12. Unclipped the weight moves by a thousand
+    # clips; 7 deviations are 35 at most.
+    bound = learning_rate * l2_norm_clip
+    apart = float(np.abs(moved[:, 0] + bound).max())
+    require(
+        apart <= 7 * deviation + ROUNDING * bound,
+        f"Where every gradient is 1000 times as long as the clip, with noise_multiplier "
+        f"{noise_multiplier:.3g}, a step is learning_rate · l2_norm_clip = {bound:.3g} long but "
+        f"for noise of {deviation:.3g}; yours is {apart:.3g} away from that: clip with noise, too.",
+    )
     return noise / deviation
 
 
 def _noise(library_optimizer: Callable, settings: dict[str, float], n: int) -> list[np.ndarray]:
-    """Return by how much a student's optimizer moves n weights without a gradient, in two steps."""
+    """Return by how much a student's optimizer moves weights in two steps.
+
+    There are n without a gradient, and before them one whose is 1000 clips long in every example.
+    """
     import tensorflow as tf
 
     optimizer = _private_optimizer(library_optimizer(**settings))
-    weights = tf.Variable(tf.zeros([n]))
+    weights = tf.Variable(tf.zeros([n + 1]))
     moved = []
     for _ in range(2):
-        weights.assign(tf.zeros([n]))
+        weights.assign(tf.zeros([n + 1]))
         with tf.GradientTape(persistent=True) as tape:
             # Two examples in each.
-            loss = tf.zeros([2 * settings["num_microbatches"]]) * tf.reduce_sum(weights)
+            slope = 1000 * settings["l2_norm_clip"]
+            loss = tf.fill([2 * settings["num_microbatches"]], slope) * weights[0]
         _trained(lambda: optimizer.minimize(loss, [weights], tape=tape), "its step")  # noqa: B023
         moved.append(weights.numpy())
     return moved
@@ -976,17 +1011,21 @@ def fit_keeps_one_loss_per_example(fit_with_library: Callable, rng: np.random.Ge
     """model.fit gets one loss per example, and the optimizer, batch size and epochs asked for."""
     task = _TinyTask(rng, 40)  # more than Keras's own batch size, 32
     _compare_fit(fit_with_library, task, 40, 40, int(rng.integers(2, 4)))
-    # Several batches: of the same example again and again, since Keras shuffles.
-    task = _TinyTask(rng, 12)
-    task.x[:], task.y[:] = task.x[0], rng.integers(2)  # of three classes, and not the last
+    # Several batches, which Keras shuffles: of examples that have weights of their own.
     size = int(rng.choice([4, 6]))
+    task = _OwnWeights(rng, 12, size)
     _compare_fit(fit_with_library, task, size, int(rng.choice([1, 2])), 2, compiled=True)
 
 
 def _compare_fit(
-    fit_with_library: Callable, task: _TinyTask, batch_size: int, microbatches: int, epochs: int,
+    fit_with_library: Callable,
+    task: _TinyTask,
+    batch_size: int,
+    microbatches: int,
+    epochs: int,
+    *,
     compiled: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     before, n = _flat(task.weights), len(task.x)
     settings = task.settings(microbatches)
     data = task.weights, task.x, task.y
@@ -1316,59 +1355,109 @@ def the_model_learns(train_privately: Callable, rng: np.random.Generator) -> Non
     others = others[np.abs(margin) > np.quantile(np.abs(margin), 0.5)]  # no class is in doubt
     labels = rng.integers(0, 2, len(others)).astype(np.int32)
     margin = np.diff(others @ want[:12].reshape(6, 2) + want[12:])[:, 0]
-    # A seed of 16 bits, however it is drawn, or of 32, as `integers` draws them, is the same twice.
-    alike = [randomness.generators_that_begin_alike(rng, *bits) for bits in ((16, 16), (32, 4))]
-    rngs = [copy.deepcopy(alike[0][0]), *alike[0], *alike[1]]
     plan = noise_multiplier, batch_size, epochs, batch_size
-    results = at_home(train_privately, _trained_on, x, y, plan, rngs, (others, labels))
-    runs, accuracies = [], []
-    for *run, accuracy in results:
-        runs.append(_run(run, 14)[0])
-        accuracies.append(as_number(accuracy, "the run's validation accuracy", finite=False))
+    given = [student_rng(rng)], (others, labels)
+    [(*run, accuracy)] = at_home(train_privately, _trained_on, x, y, plan, *given)
+    got = _run(run, 14)[0]
+    accuracy = as_number(accuracy, "the run's validation accuracy", finite=False)
     require(
-        bool(np.any(runs[0])),
-        "The model's weights did not move: train the model that is passed in.",
+        bool(np.any(got)), "The model's weights did not move: train the model that is passed in."
     )
-    require(
-        bool(np.allclose(runs[0], runs[1], atol=1e-6)),
-        "Two runs with the same rng differ: pass the rng on.",
-    )
-    for one, two in ((runs[1], runs[2]), (runs[0], runs[3]), (runs[3], runs[4])):
-        require(
-            not np.allclose(one, two, atol=1e-6),
-            "Two runs with different rngs are equal: pass on the rng you are given, and don't make "
-            "one of your own.",
-        )
     # A weight's noise after all steps, if none is forgotten; gradients that follow it change that
     # by less than their clip's part. 7 deviations are exceeded with probability 3e-12.
     noise = LEARNING_RATE * L2_NORM_CLIP * noise_multiplier * np.sqrt(epochs) / batch_size
-    for run in runs:
-        apart, moved = np.abs(run - want).max(), np.abs(want).max()
-        require(
-            bool(apart <= 4 * 7 * noise),
-            f"{epochs} steps on batches of all {n} examples with noise_multiplier "
-            f"{noise_multiplier:.3f}, next to none, move the weights by up to {moved:.3f}; yours "
-            f"end {apart:.3f} from there. A step is plain SGD at LEARNING_RATE along the sum of "
-            "the gradients, each clipped to L2_NORM_CLIP, over batch_size.",
-        )
+    apart, moved = np.abs(got - want).max(), np.abs(want).max()
+    require(
+        bool(apart <= 4 * 7 * noise),
+        f"{epochs} steps on batches of all {n} examples with noise_multiplier "
+        f"{noise_multiplier:.3f}, next to none, move the weights by up to {moved:.3f}; yours "
+        f"end {apart:.3f} from there. A step is plain SGD at LEARNING_RATE along the sum of "
+        "the gradients, each clipped to L2_NORM_CLIP, over batch_size.",
+    )
     share = float(np.mean((margin > 0) == (labels == 1)))
     require(
-        all(abs(accuracy - share) <= 1e-6 for accuracy in accuracies),
+        abs(accuracy - share) <= 1e-6,
         f"Of the validation_data the trained model has {share:.3f} right; the History's last "
-        f"validation accuracy is {accuracies[0]:.3f}. Pass validation_data on.",
+        f"validation accuracy is {accuracy:.3f}. Pass validation_data on.",
     )
     # Half as many as the plan is for: none of them counts twice.
     few = batch_size // 2
     want = _linear_after(x[:few], y[:few], batch_size, epochs)
-    [result] = at_home(
-        train_privately, _trained_on, x[:few], y[:few], plan, rngs[:1], (others, labels)
-    )
+    [result] = at_home(train_privately, _trained_on, x[:few], y[:few], plan, *given)
     apart = np.abs(_run(result[:3], 14)[0] - want).max()
     require(
         bool(apart <= 4 * 7 * noise),
         f"{epochs} steps on {few} examples, where public_size is {batch_size}, end {apart:.3f} "
         "from where they should: the sum is over the examples that x holds, each of them once.",
     )
+    _require_batches_and_noise_of_rng(train_privately, rng)
+
+
+def _require_batches_and_noise_of_rng(train_privately: Callable, rng: np.random.Generator) -> None:
+    """Require that batches are Poisson, and that they and the noise follow from rng.
+
+    Each example has weights of its own, so that they tell in which of two steps it was.
+    """
+    batch_size, noise_multiplier = int(rng.integers(80, 110)), rng.uniform(0.004, 0.007)
+    n = 2 * int(4.4 * batch_size)  # so that the second step moves a weight half as far
+    # A seed of 16 bits, however it is drawn, or of 32, as `integers` draws them, is the same twice.
+    alike = [randomness.generators_that_begin_alike(rng, *bits) for bits in ((16, 16), (32, 4))]
+    rngs = [copy.deepcopy(alike[0][0]), *alike[0], *alike[1]]
+    plan = noise_multiplier, batch_size, 1, 2 * batch_size
+    x, y = np.eye(n, dtype=np.float32), np.zeros(n, np.int32)
+    results = at_home(train_privately, _trained_on, x, y, plan, rngs, (x[:1], y[:1]))
+    runs = [_run(run[:3], 2 * n + 2)[0] for run in results]
+    deviation = LEARNING_RATE * L2_NORM_CLIP * noise_multiplier * np.sqrt(2) / batch_size
+    require(
+        bool(np.allclose(runs[0], runs[1], atol=deviation / 100)),
+        "Two runs with the same rng differ: pass the rng on.",
+    )
+    batches, noises = [], []
+    for run in runs:
+        inside, noise = _batches_and_noise(run, batch_size)
+        batches.append(inside)
+        noises.append(noise / deviation)
+        # The biases' noise in the first step changes their second step by a quarter of it.
+        apart = float(np.abs(noises[-1]).max())
+        require(
+            apart <= 2 * 7,
+            f"With noise_multiplier {noise_multiplier:.4f} and {n} examples, each with a pixel of "
+            f"its own, the weights tell in which of two steps each was; they end {apart:.3g} "
+            "standard deviations of the noise from where those steps lead.",
+        )
+    for one, two in ((1, 2), (0, 3), (3, 4)):
+        require(
+            not np.allclose(noises[one], noises[two], atol=0.01),
+            "The noise of two runs with different rngs is the same: pass on the rng you are given, "
+            "and don't make one of your own.",
+        )
+    inside = np.concatenate(batches[1:])
+    sizes = inside.sum(axis=1)
+    require(
+        np.ptp(sizes) > 0,  # of eight sizes, which deviate by 13 or more: probability 1e-11
+        f"With sampling_probability batch_size / public_size = 0.5 all batches of {n} examples "
+        f"have the same size, {sizes[0]}: that is not Poisson sampling, which the accounting "
+        "assumes.",
+    )
+    randomness.require_poisson_sampled(inside, 0.5)
+    randomness.require_gaussian(np.array(noises[1:])[:, :-2], "the noise in the weights")
+
+
+def _batches_and_noise(weights: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return who was in which of two steps, [2, examples], and weights less where those lead.
+
+    Example i is pixel i, of class 0. A step moves its logits apart by 2 · (its probability of class
+    1) units: by 1 in the first step, and in the second, when the biases have moved, by 0.5 ± 0.1.
+    The noise's deviation is 0.021 units at most. No gradient is longer than 1, so none is clipped.
+    """
+    unit = LEARNING_RATE / batch_size
+    apart = (weights[:-2:2] - weights[1:-2:2]) / unit
+    first = apart > 0.75
+    doubt = special.expit(-unit * (first.sum() + first))
+    second = apart - first > doubt
+    moved = unit * (first / 2 + doubt * second)
+    moved = np.append(moved, moved.sum())  # the biases' weights are each example's
+    return np.array([first, second]), weights - np.stack([moved, -moved], axis=1).ravel()
 
 
 def _linear_after(x: np.ndarray, y: np.ndarray, batch_size: int, steps: int) -> np.ndarray:

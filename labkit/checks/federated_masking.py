@@ -344,7 +344,7 @@ def _recording_reader(
             if how == "last examples":
                 values = values[-(values.size // 8) :]
             if how == "one value":  # which moves one entry of the result
-                total[own.integers(3)] += own.normal() * values[own.integers(1, values.size)]
+                total[own.integers(3)] += own.normal() * values[own.integers(values.size)]
                 continue
             if how == "differences":
                 values = values - values.mean()
@@ -407,11 +407,12 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
     # Nobody can tell which one it is without a look at what the computation does.
     alone = ["registry: images"]
     cases.insert(int(rng.integers(len(cases) + 1)), ("all values", alone))
-    found = []
+    found, untried = [], ""
     for how, names in cases:
         compute, calls = _recording_reader(names, rng, how)
         got = _reads(reads, compute, data)
         found.append(got)
+        untried = untried or _never_tried(sorted(data.keys() - got), calls, data)
         missed = sorted(set(names) - got)
         about = {
             "all values": "",
@@ -440,6 +441,7 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
         any(got != found[0] for got in found),
         f"`reads` names {sorted(found[0])}, whatever the computation reads.",
     )
+    require(not untried, f"What `reads` does not name may be read all the same.{untried}")
 
 
 @check
