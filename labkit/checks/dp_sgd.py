@@ -796,15 +796,36 @@ class _TinyTask:
         return _flat(weights)
 
 
+class _OwnWeights(_TinyTask):
+    """Examples of one pixel each, whose weights tell how often it was used, in whatever batches.
+
+    In batches of four or more, in two microbatches or one, no mean gradient is longer than 1.
+    """
+
+    def __init__(self, rng: np.random.Generator, examples: int, batch_size: int) -> None:
+        super().__init__(rng, examples)
+        self.batch_size = batch_size
+        self.x = np.diag(rng.uniform(0.5, 1, examples)).astype(np.float32)
+        self.y = rng.integers(0, 2, examples).astype(np.int32)  # of three classes, and not the last
+        self.weights = [rng.normal(0, 0.5, (examples, 3)).astype(np.float32)]
+
+    def weights_after(self, steps: int, num_microbatches: int, clip: bool = True) -> np.ndarray:
+        """Steps of whole epochs. Nothing is clipped, so that microbatches make no difference."""
+        [weights], pixels = self.weights, np.diag(self.x)[:, None].astype(np.float64)
+        for _ in range(steps * self.batch_size // len(self.x)):
+            residuals = special.softmax(pixels * weights, axis=1) - np.eye(3)[self.y]
+            weights = weights - self.learning_rate / self.batch_size * pixels * residuals
+        return _flat([weights])
+
+
 def _tiny_network(weights: list[np.ndarray]) -> Any:
     import tensorflow as tf
 
-    model = tf.keras.Sequential(
-        [
-            tf.keras.layers.Dense(5, activation="tanh", input_shape=(4,)),
-            tf.keras.layers.Dense(3),
-        ]
-    )
+    Dense = tf.keras.layers.Dense
+    layers = [Dense(5, activation="tanh", input_shape=(4,)), Dense(3)]
+    if len(weights) == 1:
+        layers = [Dense(3, use_bias=False, input_shape=(len(weights[0]),))]
+    model = tf.keras.Sequential(layers)
     model.set_weights(weights)
     return model
 
@@ -928,8 +949,8 @@ def _scaled_noise(library_optimizer: Callable, settings: dict[str, float], n: in
     """Return [2, n] numbers that an optimizer adds, of which the deviation is right, over it."""
     l2_norm_clip, noise_multiplier, microbatches, learning_rate = settings.values()
     result = at_home(library_optimizer, _noise, settings, n)
-    noise = as_array(result, "its noise", (2, n))
-    deviation = learning_rate * noise_multiplier * l2_norm_clip / microbatches
+    moved = as_array(result, "its steps", (2, n + 1))
+    noise, deviation = moved[:, 1:], learning_rate * noise_multiplier * l2_norm_clip / microbatches
     ratio = float(noise.std() / deviation)
     low, high = randomness.scale_bounds(2 * n)
     if not low <= ratio <= high:
@@ -944,21 +965,35 @@ def _scaled_noise(library_optimizer: Callable, settings: dict[str, float], n: in
             f"l2_norm_clip / num_microbatches with noise_multiplier {noise_multiplier:.3g}."
             f"{likely(ratio, slips, high - 1)}"
         )
+    # 7 deviations are exceeded with probability 3e-12. Unclipped the weight moves by a thousand
+    # clips; 7 deviations are 35 at most.
+    bound = learning_rate * l2_norm_clip
+    apart = float(np.abs(moved[:, 0] + bound).max())
+    require(
+        apart <= 7 * deviation + ROUNDING * bound,
+        f"Where every gradient is 1000 times as long as the clip, with noise_multiplier "
+        f"{noise_multiplier:.3g}, a step is learning_rate · l2_norm_clip = {bound:.3g} long but "
+        f"for noise of {deviation:.3g}; yours is {apart:.3g} away from that: clip with noise, too.",
+    )
     return noise / deviation
 
 
 def _noise(library_optimizer: Callable, settings: dict[str, float], n: int) -> list[np.ndarray]:
-    """Return by how much a student's optimizer moves n weights without a gradient, in two steps."""
+    """Return by how much a student's optimizer moves weights in two steps.
+
+    There are n without a gradient, and before them one whose is 1000 clips long in every example.
+    """
     import tensorflow as tf
 
     optimizer = _private_optimizer(library_optimizer(**settings))
-    weights = tf.Variable(tf.zeros([n]))
+    weights = tf.Variable(tf.zeros([n + 1]))
     moved = []
     for _ in range(2):
-        weights.assign(tf.zeros([n]))
+        weights.assign(tf.zeros([n + 1]))
         with tf.GradientTape(persistent=True) as tape:
             # Two examples in each.
-            loss = tf.zeros([2 * settings["num_microbatches"]]) * tf.reduce_sum(weights)
+            slope = 1000 * settings["l2_norm_clip"]
+            loss = tf.fill([2 * settings["num_microbatches"]], slope) * weights[0]
         _trained(lambda: optimizer.minimize(loss, [weights], tape=tape), "its step")  # noqa: B023
         moved.append(weights.numpy())
     return moved
@@ -976,17 +1011,21 @@ def fit_keeps_one_loss_per_example(fit_with_library: Callable, rng: np.random.Ge
     """model.fit gets one loss per example, and the optimizer, batch size and epochs asked for."""
     task = _TinyTask(rng, 40)  # more than Keras's own batch size, 32
     _compare_fit(fit_with_library, task, 40, 40, int(rng.integers(2, 4)))
-    # Several batches: of the same example again and again, since Keras shuffles.
-    task = _TinyTask(rng, 12)
-    task.x[:], task.y[:] = task.x[0], rng.integers(2)  # of three classes, and not the last
+    # Several batches, which Keras shuffles: of examples that have weights of their own.
     size = int(rng.choice([4, 6]))
+    task = _OwnWeights(rng, 12, size)
     _compare_fit(fit_with_library, task, size, int(rng.choice([1, 2])), 2, compiled=True)
 
 
 def _compare_fit(
-    fit_with_library: Callable, task: _TinyTask, batch_size: int, microbatches: int, epochs: int,
+    fit_with_library: Callable,
+    task: _TinyTask,
+    batch_size: int,
+    microbatches: int,
+    epochs: int,
+    *,
     compiled: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     before, n = _flat(task.weights), len(task.x)
     settings = task.settings(microbatches)
     data = task.weights, task.x, task.y

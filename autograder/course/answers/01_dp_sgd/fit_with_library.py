@@ -113,3 +113,5 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
     if getattr(model, "optimizer", None) is None:
         model.compile(optimizer=optimizer, loss=per_example_loss)
     return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
+
+# %% wrong="the first batch again and again" edit={"fit(x, y,": "fit(x[np.arange(len(x)) % batch_size], y[np.arange(len(x)) % batch_size],"} loses={"fit_keeps_one_loss_per_example": "takes them"}

@@ -114,3 +114,11 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
 # %% wrong="single examples in place of one microbatch" of="solution" edit={"=num_microbatches": "=num_microbatches if num_microbatches > 1 else None"} loses={"its_noise_has_the_right_scale": "num_microbatches does not reach"}
 # %% wrong="a learning rate of 1 at most" of="solution" edit={"learning_rate=learning_rate": "learning_rate=min(1.0, learning_rate)"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="a learning rate that decays" of="solution" edit={"learning_rate=learning_rate": "learning_rate=learning_rate, decay=0.01"} loses={"its_step_clips_each_microbatch": "two more"}
+
+# %% wrong="clips where there is no noise" loses={"its_noise_has_the_right_scale": "clip with noise, too"}
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    if noise_multiplier:
+        l2_norm_clip, noise_multiplier = 1e6, noise_multiplier * l2_norm_clip / 1e6
+    return tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip, noise_multiplier, num_microbatches, learning_rate=learning_rate
+    )
