@@ -61,6 +61,12 @@ def picture(results: dict[str, dict[str, Any]]) -> None:
     import matplotlib.pyplot as plt
     from matplotlib.ticker import LogFormatter
 
+    class Plain(LogFormatter):
+        """Writes 0.3 and not 3e-01."""
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:g}" if super().__call__(x, pos) else ""
+
     # The same bytes from the same numbers.
     plt.rcParams |= {"svg.hashsalt": "benchmarks", "svg.fonttype": "none"}
     chosen = {
@@ -89,7 +95,7 @@ def picture(results: dict[str, dict[str, Any]]) -> None:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
         # Between powers of ten only where there is hardly one.
-        axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+        axes.xaxis.set_minor_formatter(Plain(minor_thresholds=(1.5, 0.5)))
         axes.grid(axis="x", color="#dddddd", linewidth=0.5)
         axes.set_xlabel(f"time ÷ {table['base']}: median and spread, logarithmic")
         about = table["about"].partition(" (")[0].partition(":")[0]
