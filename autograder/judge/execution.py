@@ -51,6 +51,7 @@ MOST_REPLACED = 10  # of a submission's kernels
 # Of the whole notebook's output, beside the errors that say why a cell failed, one a cell.
 MOST_OUTPUT_BYTES = 8 << 20
 MOST_OUTPUTS = 2000
+MOST_DRAWINGS = 200  # at most a twentieth of a second of a browser's time each (sandbox/drawn.py)
 # How long a verdict may take to arrive after the student's kernel has stopped serving calls, which
 # it does when the judge has no more: milliseconds, on a busy machine seconds.
 VERDICT_SECONDS = 10
@@ -167,7 +168,7 @@ class _Kernels:
         self._ran: list[NotebookNode] = []  # in the student's kernel
         self._replaced = 0  # kernels of the student's
         self._hopeless = ""  # why no cell can be run any more
-        self._bytes = self._outputs = 0  # of output so far
+        self._bytes = self._outputs = self._drawings = 0  # of output so far
         self.passed: list[str] = []  # the checks of which the judge says so
         self._flags: list[str] = []
         self._nonsense: list[str] = []  # the checks that were answered so
@@ -204,7 +205,9 @@ class _Kernels:
         for output in outputs:
             self._outputs += 1
             self._bytes += len(json.dumps(output, ensure_ascii=False).encode())
-            if self._bytes <= MOST_OUTPUT_BYTES and self._outputs <= MOST_OUTPUTS:
+            self._drawings += (a_drawing := "text/html" in output.get("data", {}))
+            room = self._bytes <= MOST_OUTPUT_BYTES and self._outputs <= MOST_OUTPUTS
+            if room and not (a_drawing and self._drawings > MOST_DRAWINGS):
                 yield output
             elif output.output_type == "error" and not failed:
                 yield _error(output.ename, clean.lines(output.evalue, 300), CUT.strip())

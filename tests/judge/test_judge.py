@@ -5,6 +5,7 @@ import time
 
 import nbformat
 import pytest
+from nbformat.v4 import new_output
 
 from autograder.intake.rebuild import rebuild
 from autograder.judge import execution
@@ -175,3 +176,17 @@ def test_what_is_lost_while_memory_ran_out_is_not_lost_for_good(ran_out, source)
 def test_what_is_right_is_right_whatever_ran_out(ran_out):
     ran_out(3)
     assert sum(judged_tiny(beside=True).scores.values()) == 10
+
+
+def test_a_notebook_keeps_some_drawings_and_all_errors():
+    kernels = object.__new__(execution._Kernels)
+    kernels._bytes = kernels._outputs = kernels._drawings = 0
+    drawing = new_output("display_data", data={"text/html": "<svg/>"})
+    error = new_output("error", ename="E", evalue="why", traceback=[])
+    most = execution.MOST_DRAWINGS
+    kept = list(kernels._kept([drawing] * (most + 9)))
+    assert kept[:most] == [drawing] * most
+    assert [each.output_type for each in kept[most:]] == ["stream"]
+    words, says, cut = kernels._kept([new_output("stream", text="words"), error, drawing])
+    assert (words.text, says.evalue) == ("words", "why")
+    assert cut.output_type == "stream"
