@@ -145,7 +145,7 @@ def test_who_asks_a_pool_for_nothing_gets_nothing():
         until = time.monotonic() + 10
         while (now := len(own.children(recursive=True))) > before and time.monotonic() < until:
             time.sleep(0.05)
-        assert now == before
+        assert now <= before  # one that starts the pool may have been among them
 
 
 def test_where_the_pool_has_ended_kernels_import_everything_themselves():
