@@ -7,6 +7,7 @@ of one run that another does not have are counted apart. Exits 1 if a ratio disa
 """
 
 import argparse
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -39,8 +40,8 @@ def main() -> None:
     apart = 0
     for row in sorted(both):
         ranges = [run[row] for run in runs]
-        # Intervals on a line have a point in common where each two of them do.
-        if max(low for low, _ in ranges) > min(high for _, high in ranges):
+        # Each two must overlap; NaN overlaps nothing.
+        if not all(low <= high for (low, _), (_, high) in itertools.product(ranges, repeat=2)):
             apart += 1
             benchmark, number, name = row
             said = ", ".join(f"{low:.3g} to {high:.3g}" for low, high in ranges)
