@@ -28,7 +28,7 @@ EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 # What operating systems, editors and Jupyter leave behind.
 LITTER = re.compile(r"\.(?!\.?$).*|__MACOSX|__pycache__|Thumbs\.db|desktop\.ini", re.I | re.DOTALL)
 # What of it is named all the same: somebody may have put it there.
-_ANSWERS = (".ipynb", ".ipynb.txt", ".ipynb.json", ".zip")
+_ANSWERS = (*(ending for ending in names.NOTEBOOKS if ending != ".py"), ".zip")
 HIDDEN = "it is in a hidden folder, or one that a program made: not looked at"
 # A folder with the first and any of the second is a clone of this course; all these of its folders
 # are the course's.
