@@ -430,19 +430,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="public behind the 40th entry" loses={"a_mask_needs_a_private_key": "each of them is made of the seeds", "no_two_pairs_share_a_mask": "each of them is made of the seeds"}
-import hashlib
-
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other in public_keys.keys() - {party}:
-        ends = b"".join(b" %d " % i + public_keys[i] for i in sorted((party, other)))
-        context = b"round %d" % round_number + ends
-        mask = secagg.expand(private_key.agree(public_keys[other], context), length)
-        mask[40:] = secagg.expand(hashlib.sha256(context).digest(), length)[40:]
-        total = total + mask if party < other else total - mask
-    return total
-
+# %% wrong="public behind the 40th entry" of="solution" edit={"def pairwise_mask": "import hashlib\n\ndef pairwise_mask", "mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        public = hashlib.sha256(b'round %d' % round_number + ends).digest()\n        mask[40:] = secagg.expand(public, length)[40:]"} loses={"a_mask_needs_a_private_key": "each of them is made of the seeds", "no_two_pairs_share_a_mask": "each of them is made of the seeds"}
 # %% wrong="two bytes of the seed behind the 40th entry" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[40:] = secagg.expand(seed[:2] + bytes(30), length)[40:]"} loses={"a_mask_needs_a_private_key": "2 make a difference"}
 
 # %% wrong="NumPy's generator, by its own name" of="solution" edit={"def pairwise_mask": "from numpy.random import default_rng\n\ndef pairwise_mask", "secagg.expand(seed, length)": "default_rng(list(seed)).integers(0, 2**32, length, dtype=np.uint32)"} loses={"a_mask_needs_a_private_key": "go by no seed"}
