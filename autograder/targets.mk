@@ -59,7 +59,7 @@ soak: .venv/synced  ## grade all answers on other inputs: ROUNDS=10 TESTS_LIKE=c
 		LABKIT_SOAK=$$round $(BIN)/python -m pytest -q tests/labs/test_answers.py \
 		-k 'loses_exactly $(if $(TESTS_LIKE),and ($(TESTS_LIKE)))'; done
 
-bench: .venv/synced  ## measure against the peers: a good half hour, and 10 GB for their environments
+bench: .venv/synced  ## measure against the peers: an hour, and 10 GB for their environments
 	@set -e; for peer in benchmarks/peers/*/pyproject.toml; do \
 		$(UV) sync --quiet --locked --compile-bytecode --project $$(dirname $$peer); done
 	@set -e; for benchmark in $(or $(BENCHMARKS),private_step private_epochs split_step \
