@@ -637,7 +637,10 @@ def _inverted(invert_gradient: Callable, grad: np.ndarray, label: int) -> np.nda
 
 
 def _correlation(got: np.ndarray, image: np.ndarray) -> float:
-    return 0.0 if np.ptp(got) == 0 else float(np.corrcoef(got, image)[0, 1])
+    if np.ptp(got) == 0:
+        return 0.0
+    size = np.abs(got).max()  # its square may be 0
+    return float(np.corrcoef(got / size, image)[0, 1])
 
 
 @check
