@@ -35,7 +35,7 @@ from autograder.results.late import has_policy
 from autograder.results.table import MOST_NAME, shown
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
-from autograder.sandbox.kernel import UNSTARTABLE
+from autograder.sandbox.kernel import UNSTARTABLE, MachineFull
 from autograder.workers import cluster, processes
 from autograder.workers.ready import Unusable, ready
 
@@ -274,7 +274,7 @@ def _graded(
     What took too long is refused at once. What broke otherwise, or lost checks while memory ran
     out, is graded again when no other is graded beside it, and the checks draw the same. What that
     gives counts; what breaks again is refused: for good, unless the machine was at fault, for which
-    a next run grades it anew.
+    a next run grades it anew. On a cluster none is known to be alone.
 
     Yields:
         (submission, what grading it gave, whether that is final).
@@ -289,10 +289,15 @@ def _graded(
             again.append(submission)
     if again:
         print(f"{len(again)} could not be graded beside others: each once more, alone.", flush=True)
+    shared = settings.executor == "dask"
+    machines = (UNSTARTABLE, MachineFull.__name__) if shared else (UNSTARTABLE,)
     for alone in again:
-        for submission, graded, problem in _attempts([alone], lab, settings, kernels):
+        for submission, graded, problem in _attempts(
+            [alone], lab, settings, kernels, beside=shared
+        ):
             own = problem.startswith((processes.ENDED, processes.TOO_LONG))
-            final = graded is not None or (own and UNSTARTABLE not in problem)
+            own &= not any(each in problem for each in machines)
+            final = graded is not None or own
             yield submission, graded or _broken(submission, problem, lab, settings.terms), final
 
 

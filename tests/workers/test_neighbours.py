@@ -11,7 +11,7 @@ import pytest
 from autograder.judge.judge import judge
 from autograder.sandbox import provisioner
 from autograder.sandbox.kernel import UNSTARTABLE, TimedOut
-from autograder.workers import processes
+from autograder.workers import cluster, processes
 from tests.kernels import kernel_in
 from tests.tiny import ROOT, double, grade, write_class
 
@@ -175,6 +175,25 @@ def test_alone_no_other_is_graded_beside_it(tmp_path, ends, monkeypatch):
     assert [order for order in orders if order[0] != "solution"] == [
         ("ann", True), ("bob", True), ("cem", True), ("ann", False), ("bob", False),
     ]  # fmt: skip
+
+
+def test_on_a_cluster_nobody_is_alone(tmp_path, ends, monkeypatch):
+    """Another class may be graded there: memory that runs out is nobody's own, however often."""
+    ways, together = ends
+    full = f"{processes.ENDED} exit status 1: autograder.sandbox.kernel.MachineFull: memory"
+    ways |= {"ann": [full, full]}
+    folder, beside = write_class(tmp_path / "in", ann={}), []
+
+    def each(orders, scheduler):
+        beside.extend(order.beside for order in orders)
+        return processes.each(judge, orders, 1, 300)
+
+    monkeypatch.setattr(cluster, "each", each)
+    for score in ("0", "10"):
+        more = ("--executor", "dask", "--scheduler", "tcp://there")
+        rows, _ = grade(folder, tmp_path / "out", *more)
+        assert rows["ann"]["score"] == score
+    assert together == [["ann"]] * 3 and beside == [True] * 3
 
 
 @pytest.mark.parametrize(
