@@ -17,13 +17,15 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
-from autograder.judge.judge import Graded, judge
+from autograder.judge.judge import Graded, Order, judge
 from autograder.judge.version import fingerprint
 from autograder.labs import ROOT
 from autograder.sandbox import confine
 from autograder.sandbox.kernel import UNSTARTABLE
 from autograder.workers import processes
+from autograder.workers.lacking import DISK, SHORT, lacking
 from autograder.workers.ready import Unusable, ready
 
 Answer = tuple[Graded | None, str]
@@ -104,20 +106,28 @@ def _answers(waiting: "queue.Queue[tuple[str, bytes]]") -> Iterator[Answer | Exc
                 needs = order.lab, order.terms.sandbox, order.terms.threads
                 if needs != open_for:
                     pools.close()
-                    kernels, open_for = pools.enter_context(ready(order.lab, order.terms)), needs
+                    kernels, open_for = _ready(order, pools), needs
                 order = replace(order, pool=kernels)
                 for _, graded, problem in processes.each(judge, [order], 1, order.terms.patience):
                     answer = graded, problem
                 _require(version, loaded)  # what kernels import is read while it grades
-                if UNSTARTABLE in problem:
+                if problem.startswith((DISK, SHORT)) or UNSTARTABLE in problem:
                     raise RuntimeError(problem)
             except Unusable as error:
                 yield error
                 return
             except Exception as error:
-                yield RuntimeError(f"{type(error).__name__}: {error}")
+                yield RuntimeError(lacking(error) or f"{type(error).__name__}: {error}")
                 return
             yield answer
+
+
+def _ready(order: Order, pools: ExitStack) -> Path | None:
+    """Return the socket of a pool for the order's lab, whose own solution passes here."""
+    try:
+        return pools.enter_context(ready(order.lab, order.terms))
+    except Exception as error:
+        raise Unusable(lacking(error) or str(error)) from None
 
 
 def _require(version: str, loaded: str) -> None:

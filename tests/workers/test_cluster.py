@@ -1,5 +1,6 @@
 """A class graded by a cluster, whose workers may die."""
 
+import errno
 import os
 import pickle
 import queue
@@ -20,7 +21,8 @@ from autograder.judge.judge import Order as JudgeOrder
 from autograder.judge.judge import Terms
 from autograder.judge.version import fingerprint
 from autograder.sandbox.kernel import UNSTARTABLE
-from autograder.workers import cluster, cluster_worker
+from autograder.workers import cluster, cluster_worker, ready
+from autograder.workers.lacking import DISK
 from autograder.workers.ready import Unusable, own_solution
 from tests.processes import has_ended, stop, wait_for
 from tests.tiny import RIGHT, SLOW, TINY, entries, graded_now, rows, start, write_class
@@ -257,6 +259,18 @@ def test_what_another_version_graded_meanwhile_does_not_count(monkeypatch):
     waiting.put((fingerprint(), tiny()))
     (answer,) = cluster_worker._answers(waiting)
     assert isinstance(answer, Unusable)
+
+
+def test_what_a_machine_lacks_is_why_it_cannot_grade(monkeypatch):
+    def serving(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/lab-x")
+
+    monkeypatch.setattr(ready.pool, "serving", serving)
+    waiting = queue.Queue()
+    waiting.put((fingerprint(), tiny()))
+    (answer,) = cluster_worker._answers(waiting)
+    assert isinstance(answer, Unusable)
+    assert str(answer).startswith(f"{DISK} {os.uname().nodename}: ")
 
 
 def test_a_process_in_which_no_kernel_starts_any_more_is_tried_anew(monkeypatch):
