@@ -31,6 +31,7 @@ SLACK_SECONDS = 600
 # By name, since what cannot be imported where it is unpickled ends connections: so the scheduler
 # need not have this project, and a worker that has none can say that.
 CALL = '__import__("autograder.workers.cluster_worker", fromlist=["grade"]).grade(**given)'
+VERSION = fingerprint()  # of what is loaded here: the files may be brought up to date meanwhile
 OF_ANOTHER_PROJECT = (ImportError, AttributeError, TypeError)
 
 
@@ -111,7 +112,7 @@ class _Deal:
             order, number = self._waiting.popleft()
             given = {
                 "sent": pickle.dumps(order),
-                "version": fingerprint(),
+                "version": VERSION,
                 "seconds": 2 * order.terms.patience + SLACK_SECONDS,
             }
             # Its key is Dask's own: the scheduler's pages and the workers' logs name no student.

@@ -211,6 +211,28 @@ def test_machines_that_cannot_grade_cost_nobody_a_point(tmp_path):
     assert len(entries(tmp_path / "some")) == 4
 
 
+def test_a_scheduler_that_is_lost_is_said_to_be(tmp_path):
+    package = tmp_path / "autograder" / "workers"
+    package.mkdir(parents=True)
+    (package / "cluster_worker.py").write_text(
+        "import time\ndef grade(sent, **given):\n    time.sleep(5)\n    return 1, ''"
+    )
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with (
+        program("scheduler", "--host", address, "--no-dashboard") as scheduler,
+        program(
+            "worker", address, "--nthreads", "1", "--no-dashboard", "--local-directory", tmp_path,
+            PYTHONPATH=str(tmp_path),
+        ),
+    ):  # fmt: skip
+        joined(address, 1)
+        ends = cluster.each([Order(1), Order(2)], address)
+        assert next(ends) == (Order(1), 1, "")
+        scheduler.kill()
+        with pytest.raises(ConnectionError, match=f"the scheduler at {address} has gone"):
+            next(ends)
+
+
 def joined(address, workers):
     with Client(address, timeout=60, set_as_default=False) as client:
         client.wait_for_workers(workers, timeout=60)
