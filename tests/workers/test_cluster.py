@@ -168,7 +168,8 @@ def program(*arguments, **environment):
     """Run a command of Dask's, and end it."""
     with subprocess.Popen(
         [sys.executable, "-m", "dask", *map(str, arguments)],
-        env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=os.environ | environment, cwd="/",  # where no project is
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         try:
             yield process
@@ -214,6 +215,8 @@ def test_machines_that_cannot_grade_cost_nobody_a_point(tmp_path):
 def test_a_scheduler_that_is_lost_is_said_to_be(tmp_path):
     package = tmp_path / "autograder" / "workers"
     package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
     (package / "cluster_worker.py").write_text(
         "import time\ndef grade(sent, **given):\n    time.sleep(5)\n    return 1, ''"
     )
