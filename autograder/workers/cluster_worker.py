@@ -125,6 +125,7 @@ def _answers(waiting: "queue.Queue[tuple[str, bytes]]") -> Iterator[Answer | Exc
 def _ready(order: Order, pools: ExitStack) -> Path | None:
     """Return the socket of a pool for the order's lab, whose own solution passes here."""
     try:
+        confine.require(order.terms.sandbox)
         return pools.enter_context(ready(order.lab, order.terms))
     except Exception as error:
         raise Unusable(lacking(error) or str(error)) from None
