@@ -5,10 +5,7 @@ where it was. A submission that breaks whatever looks at it is graded as broken,
 other one's grade.
 """
 
-import errno
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -38,11 +35,8 @@ from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
 from autograder.sandbox.kernel import UNSTARTABLE
 from autograder.workers import cluster, processes
+from autograder.workers.lacking import DISK, OF_THE_DISK
 from autograder.workers.ready import Unusable, ready
-
-# What no submission can cause in the folders of the grader's own.
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-LEAST_FREE = 16 << 20  # bytes; where less is left, a grading that failed may have failed for that
 
 
 @dataclass(frozen=True)
@@ -133,7 +127,7 @@ def grade_all(
         BadUsage: the gradebook, the sandbox or the cluster cannot be used, or the lab's own
             solution fails here.
         gradebook.Unfit: when all is graded, the gradebook cannot be used any more.
-        OSError: the output folder cannot be written, or the disk is full.
+        OSError: the output folder or a disk cannot be written, or no process be started here.
     """
     confine.open_many_files()
     processes.begin(judge)  # by the time that there is what to grade, it is ready
@@ -313,7 +307,7 @@ def _attempts(
     """Grade once; yields with each submission what that gave, or None and the problem.
 
     Raises:
-        OSError: it gave nothing, and there was no room for it.
+        OSError: the disk cannot be written where it was graded, or no process be started here.
     """
     terms = settings.terms
     orders = [Order(submission, lab, terms, kernels, beside) for submission in submissions]
@@ -324,8 +318,8 @@ def _attempts(
         ended = processes.each(judge, orders, settings.jobs, terms.patience)
     with closing(ended):
         for order, graded, problem in ended:
-            if graded is None and shutil.disk_usage(tempfile.gettempdir()).free < LEAST_FREE:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), tempfile.gettempdir())
+            if problem.startswith(DISK):
+                raise OSError(problem)
             yield order.submission, graded, problem
 
 

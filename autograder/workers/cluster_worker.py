@@ -11,14 +11,16 @@ import pickle
 import queue
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
-from autograder.judge.judge import Order, environment, judge
+from autograder.judge.judge import Graded, Order, environment, judge
 from autograder.labs.build import release
+from autograder.labs.master import Lab
 from autograder.sandbox import confine, pool
 from autograder.workers import processes
+from autograder.workers.lacking import lacking
 
 
 def main() -> None:
@@ -31,25 +33,42 @@ def main() -> None:
     threading.Thread(target=_listen, args=(waiting,), daemon=True).start()
     processes.begin(judge)
     with ExitStack() as pools:
-        for order in _with_kernels(waiting, pools):
-            for _, graded, problem in processes.each(judge, [order], 1, order.terms.patience):
-                pickle.dump((graded, problem), answers)
-                answers.flush()
+        kernels = _OnePool(pools)
+        while True:
+            pickle.dump(_graded(waiting.get(), kernels), answers)
+            answers.flush()
 
 
-def _with_kernels(waiting: "queue.Queue[Order]", pools: ExitStack) -> Iterator[Order]:
-    """Give each submission the pool of its lab; there is one at a time."""
-    open_for = None
-    kernels = None
-    while True:
-        order = waiting.get()
+def _graded(order: Order, kernels: "_OnePool") -> tuple[Graded | None, str]:
+    """Return what grading a submission gives, and the problem; what this machine lacks is one."""
+    try:
+        order = replace(order, pool=kernels.pool(order))
+        ended = list(processes.each(judge, [order], 1, order.terms.patience))
+    except OSError as error:
+        if not (problem := lacking(error)):
+            raise
+        return None, problem
+    return ended[0][1:]
+
+
+class _OnePool:
+    """The pool of one lab's kernels: there is one at a time."""
+
+    def __init__(self, pools: ExitStack) -> None:
+        self._pools = pools
+        self._address: Path | None = None
+        self._open_for: tuple[Lab, str, int] | None = None
+
+    def pool(self, order: Order) -> Path | None:
+        """Return the pool of the submission's lab, after closing another's."""
         needs = order.lab, order.terms.sandbox, order.terms.threads
-        if needs != open_for:
-            pools.close()
+        if needs != self._open_for:
+            self._pools.close()
+            self._open_for = None
             own = environment(order.terms.threads)
             serving = pool.serving(release(order.lab), order.terms.sandbox, own)
-            kernels, open_for = pools.enter_context(serving), needs
-        yield replace(order, pool=kernels)
+            self._address, self._open_for = self._pools.enter_context(serving), needs
+        return self._address
 
 
 def _listen(waiting: "queue.Queue[Order]") -> None:

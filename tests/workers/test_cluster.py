@@ -1,17 +1,21 @@
 """A class graded by a cluster, whose workers may die."""
 
+import errno
 import os
 import signal
 import threading
+from contextlib import ExitStack
 
 import psutil
 import pytest
 from distributed import LocalCluster, Security
 
-from autograder.workers import cluster
-from autograder.workers.ready import Unusable
+from autograder.judge.judge import Order, Terms
+from autograder.workers import cluster, cluster_worker
+from autograder.workers.lacking import DISK
+from autograder.workers.ready import Unusable, own_solution
 from tests.processes import has_ended, wait_for
-from tests.tiny import RIGHT, SLOW, entries, graded_now, rows, start, write_class
+from tests.tiny import RIGHT, SLOW, TINY, entries, graded_now, rows, start, write_class
 
 pytestmark = pytest.mark.grader
 LONG = True
@@ -55,6 +59,17 @@ def test_a_cluster_grades_over_tls_and_a_killed_worker_costs_nothing(tmp_path):
 def test_a_scheduler_that_is_not_there_is_one_clear_line(address):
     with pytest.raises(Unusable, match=f"no Dask scheduler at {address}: ."):
         next(cluster.each([], address, patience=1))
+
+
+def test_what_a_clusters_machine_lacks_is_its_answer(monkeypatch):
+    def serving(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/lab-x")
+
+    monkeypatch.setattr(cluster_worker.pool, "serving", serving)
+    order = Order(own_solution(TINY), TINY, Terms())
+    with ExitStack() as pools:
+        graded, problem = cluster_worker._graded(order, cluster_worker._OnePool(pools))
+    assert graded is None and problem.startswith(f"{DISK} {os.uname().nodename}: ")
 
 
 class Scheduler:
