@@ -7,7 +7,7 @@ other one's grade.
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -27,7 +27,8 @@ from autograder.judge.outcome import Outcome, merged, scored
 from autograder.labs.build import release
 from autograder.labs.master import Lab
 from autograder.results import course, gradebook, report
-from autograder.results.journal import InUse, Journal
+from autograder.results.folder import Held
+from autograder.results.journal import Journal
 from autograder.results.late import has_policy
 from autograder.results.table import MOST_NAME, shown
 from autograder.sandbox import confine
@@ -105,10 +106,11 @@ def cores() -> int:
 def grade_all(
     lab: Lab,
     found: list[Collected],
-    output: Path,
+    output: Held,
     settings: Settings,
     aside: Sequence[Aside] = (),
     joined: Joined | None = None,
+    begin: Callable[[], None] = lambda: None,
 ) -> Result:
     """Grade every submission that has not been graded yet, and fill the output folder.
 
@@ -119,6 +121,7 @@ def grade_all(
         settings: how to grade, and whom.
         aside: the files that are nobody's, which are only reported.
         joined: who is who on the class list, and who handed in nothing.
+        begin: called once, when all that grading needs is there and before a grade is kept.
 
     Raises:
         BadUsage: the gradebook, the sandbox or the cluster cannot be used, or the lab's own
@@ -128,10 +131,10 @@ def grade_all(
     """
     confine.open_many_files()
     processes.begin(judge)  # by the time that there is what to grade, it is ready
+    journal = Journal(output, lab.name, version.common(lab.name))
     try:
-        journal = Journal(output, lab.name, version.common(lab.name))
         db_url = course.prepare(lab, output, settings.db_url)
-    except (gradebook.Unfit, InUse) as error:
+    except gradebook.Unfit as error:
         raise BadUsage(str(error)) from None
     joined = joined or Joined()
     read = [_as_listed(each, joined) for each in _read(lab, found, settings)]
@@ -140,7 +143,7 @@ def grade_all(
     read = [replace(each, notebook=None) for each in read]
     if plan.known:
         print(f"{len(plan.known)} of {len(read)} were graded before.")
-    outcomes = plan.known | _run(plan, lab, journal, settings)
+    outcomes = plan.known | _run(plan, lab, journal, settings, begin)
     return _record(lab, read, outcomes, journal, output, db_url, settings, aside, joined)
 
 
@@ -212,7 +215,9 @@ def _plan(read: list[Read], only: set[str], lab: Lab, journal: Journal, settings
 # --- run ------------------------------------------------------------------------------------------
 
 
-def _run(plan: Plan, lab: Lab, journal: Journal, settings: Settings) -> dict[str, Outcome]:
+def _run(
+    plan: Plan, lab: Lab, journal: Journal, settings: Settings, begin: Callable[[], None]
+) -> dict[str, Outcome]:
     """Grade whom the plan says; keep each outcome as soon as it is there."""
     keys = {submission.student: key for key, submission in plan.wanted.items()}
     refused = [each for each in plan.wanted.values() if each.notebook is None]
@@ -232,6 +237,7 @@ def _run(plan: Plan, lab: Lab, journal: Journal, settings: Settings) -> dict[str
         progress.show(outcome)
 
     with _ready(lab, settings) if readable else nullcontext() as kernels:
+        begin()
         for submission in refused:
             keep(submission, refuse(submission, lab, settings.terms))
         for submission, graded, final in _graded(readable, lab, settings, kernels):
