@@ -53,7 +53,8 @@ def each(
 
     # Machines that grade are busy machines.
     dask.config.set({"distributed.comm.timeouts": {"connect": "120s", "tcp": "600s"}})
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    for name in ("distributed.client", "asyncio"):  # what is given up is told here
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", "Sending large graph")  # a submission of 10 MB
     try:
         client = Client(scheduler, timeout=patience, set_as_default=False)
