@@ -1514,8 +1514,8 @@ def _require_gradients(
         bool(off <= FINE * np.abs(noised).max() or off > 4 * largest),
         "With the same seed, and so the same noise, what you make of a gradient and of its "
         "negative should differ by twice the gradient; with noise_multiplier "
-        f"{multiplier:.3g} half of the difference is off by {off / largest:.2g} of the gradient's largest entry. Return the "
-        "gradients with noise added.",
+        f"{multiplier:.3g} half of the difference is off by {off / largest:.2g} of the "
+        "gradient's largest entry. Return the gradients with noise added.",
     )
 
 
