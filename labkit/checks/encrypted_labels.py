@@ -1187,11 +1187,11 @@ def _scaled_by(
 @check
 def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None:
     """the noise is Gaussian, of standard deviation noise_multiplier · l2_norm_clip."""
-    count, batch = 20_000, int(rng.integers(2, 6))
-    # Neither is near 1 or near the other, so that leaving one of them out shows in every draw. Once
-    # both are above 1, and once below.
+    count, batch = 20_000, 2
+    # Neither is near 1, near the other or near 1/√batch, so that leaving one of them out shows in
+    # every draw, and nothing else gives the same. Once both are above 1, and once below.
     large = rng.uniform([1.2, 2.2], [2, 4])
-    (clip, noise), quiet_scale = rng.permutation([large, large * [0.3, 0.1]]).tolist()
+    (clip, noise), quiet_scale = rng.permutation([large, large * [0.3, 0.08]]).tolist()
     sensitivities = rng.uniform(0.1, 5, batch) * clip
     gradients = rng.normal(0, clip / 50, (batch, count))
     gradients[:, rng.permutation(count) < count // 2] = 0  # there it is what was drawn, exactly
