@@ -114,8 +114,10 @@ _PIECE = 2**14
 
 def repeats(values: np.ndarray) -> int:
     """Return how many of `values`, flattened, have the absolute value of an earlier one."""
-    values = np.abs(np.asarray(values)).ravel()
-    return int(values.size - np.unique(values).size)
+    values = np.sort(
+        np.abs(np.asarray(values)), axis=None
+    )  # np.unique's table takes ten times that
+    return int(np.count_nonzero(~(values[1:] > values[:-1])))
 
 
 def require_fresh(values: np.ndarray, what: str, bits: int | None = None) -> None:

@@ -193,7 +193,7 @@ def federated_round(weights, parties, gradient, learning_rate):
         weights: [pixels].
         parties: a list of pairs (images, labels), one for each party, of any sizes from 1 on.
         gradient: gradient(weights, x, y) → [pixels], the MEAN gradient over the examples given.
-        learning_rate: η.
+        learning_rate: η, from 0 on.
 
     Returns:
         [pixels], the new weights.
@@ -261,8 +261,9 @@ def reads(compute, data):
 
     Args:
         compute: a deterministic function of a dictionary like `data`, which returns an array.
-        data: a dictionary, name → array with values from 0 to 1: images, or labels 0 and 1. It is
-            not changed, and neither are its arrays.
+        data: a dictionary, name → array with values from 0 to 1: images, or labels 0 and 1. One
+            array may have several names, or be a part of another's, and some are read-only: write
+            into none. When you return, the dictionary is as it was.
 
     Returns:
         A set of names: those for which some other values would change the result.
@@ -353,7 +354,8 @@ def invert_gradient(grad):
     """Reconstruct the image from the gradient of a batch of one.
 
     Args:
-        grad: [784], (p − y) times an image whose pixels run from 0 to 1; p and y are unknown.
+        grad: [784], (p − y) times an image whose pixels run from 0 to 1; p and y are unknown, and
+            p − y may be as small as 1e-300 in size.
 
     Returns:
         [784], the image, its pixels from 0 to 1.
@@ -616,7 +618,7 @@ def copied_keys(victim, public_keys, colluders):
     """Return the keys that colluders announce so that the victim's masks cancel.
 
     Args:
-        victim: its id.
+        victim: its id; ids are from 0 to 2^32 − 1.
         public_keys: a dictionary, id → public key (bytes), of the honest parties, the victim among
             them.
         colluders: a list of ids: as many below the victim's as there are honest ids above it, and
@@ -658,7 +660,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 
     Args:
         party: this party's id; ids are from 0 to 2^32 − 1.
-        private_key: its secagg.PrivateKey.
+        private_key: its secagg.PrivateKey, whose `agree` (not that of a copy) makes the seeds.
         public_keys: a dictionary, id → public key (bytes), of all parties, this one among them.
         round_number: from 0 to 2^32 − 1; masks of different rounds are independent.
         length: how many entries.

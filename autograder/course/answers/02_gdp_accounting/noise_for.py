@@ -268,3 +268,5 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
         kept = accountant(middle, sampling_probability, steps, delta) <= target_epsilon
         low, high = (low, middle) if kept else (middle, high)
     return high
+
+# %% wrong="an ε that is just the target is too much" of="solution" edit={"if accountant(high, sampling_probability, steps, delta) > target_epsilon": "if accountant(high, sampling_probability, steps, delta) >= target_epsilon", "<= target_epsilon": "< target_epsilon"} loses={"noise_for_refuses_the_impossible": "1000 keeps"}

@@ -175,3 +175,14 @@ def worst_case(settings, estimate, bracket):
             factor = max(low / claimed, claimed / high) if claimed > 0 else math.inf
             worst = max(worst, (setting, factor), key=lambda pair: pair[1])
     return worst
+
+# %% wrong="0 over 0 is the largest factor" loses={"accuses_only_with_proof": "where the lower bound is 0 too"}
+def worst_case(settings, estimate, bracket):
+    claimed = np.array([estimate(*setting) for setting in settings], dtype=float)
+    lows = np.array([bracket(*setting)[0] for setting in settings], dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factors = lows / claimed
+    worst = int(np.argmax(factors))
+    if not factors[worst] > 1:
+        return None, 1.0
+    return settings[worst], float(factors[worst])

@@ -142,3 +142,13 @@ def copied_keys(victim, public_keys, colluders):
     del public_keys[victim]
     others = sorted(public_keys, key=lambda other: (other < victim, other))
     return {c: public_keys[o] for c, o in zip(sorted(colluders), others)}
+
+# %% wrong="ids sorted as text of two digits" loses={"a_victim_among_many_is_bare": "other side"}
+def copied_keys(victim, public_keys, colluders):
+    order = "{:02d}".format
+    others = public_keys.keys() - {victim}
+    below = sorted((c for c in colluders if c < victim), key=order)
+    above = sorted((c for c in colluders if c > victim), key=order)
+    smaller = sorted((o for o in others if order(o) < order(victim)), key=order)
+    larger = sorted((o for o in others if order(o) > order(victim)), key=order)
+    return {c: public_keys[o] for c, o in zip(below + above, larger + smaller)}

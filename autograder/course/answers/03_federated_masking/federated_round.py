@@ -143,13 +143,13 @@ def federated_round(weights, parties, gradient, learning_rate):
 # %% wrong="at most a thousand images count" of="solution" edit={"len(y) * gradient": "min(len(y), 1000) * gradient", "sum(len(y) for _, y in parties)": "sum(min(len(y), 1000) for _, y in parties)"} loses={"a_round_is_a_centralised_step": "away from a step"}
 # %% wrong="a learning rate of 1 at most" of="solution" edit={"- learning_rate *": "- min(learning_rate, 1.0) *"} loses={"a_round_is_a_centralised_step": "away from a step"}
 
-# %% wrong="a weight that is 0 stays 0" loses={"a_round_is_a_centralised_step": "away from a step"}
+# %% wrong="a weight that is 0 stays 0" loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
 def federated_round(weights, parties, gradient, learning_rate):
     total = sum(len(y) * gradient(weights, x, y) for x, y in parties)
     step = learning_rate * total / sum(len(y) for _, y in parties)
     return weights * (1 - step / np.where(weights == 0, 1, weights))
 
-# %% wrong="keeps the gradients of the first round" loses={"a_round_is_a_centralised_step": "away from a step"}
+# %% wrong="keeps the gradients of the first round" loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "learning_rate times the mean"}
 KNOWN = {}
 
 def federated_round(weights, parties, gradient, learning_rate):
@@ -167,3 +167,26 @@ def federated_round(weights, parties, gradient, learning_rate):
     n = sum(len(y) for _, y in different)
     total = sum(len(y) * gradient(weights, x, y) for x, y in different)
     return weights - learning_rate * total / n
+
+# %% wrong="asks the parties, and computes on their pooled data itself" loses={"a_round_is_a_centralised_step": "away from a step", "equal_parties_count_equally": "times the mean gradient", "each_party_computes_on_its_own_data": "not made of them"}
+def federated_round(weights, parties, gradient, learning_rate):
+    asked = [gradient(weights, x, y) for x, y in parties]
+    x = np.concatenate([images for images, _ in parties])
+    y = np.concatenate([labels for _, labels in parties])
+    return weights - learning_rate * x.T @ (x @ weights - y) / len(y)
+
+# %% wrong="at two points around the weights, averaged" loses={"a_round_is_a_centralised_step": "at the weights that the server sent", "equal_parties_count_equally": "times the mean gradient"}
+def federated_round(weights, parties, gradient, learning_rate):
+    total = 0
+    for x, y in parties:
+        around = gradient(0.5 * weights, x, y) + gradient(1.5 * weights, x, y)
+        total = total + len(y) * around / 2
+    return weights - learning_rate * total / sum(len(y) for _, y in parties)
+
+# %% wrong="a learning rate of a hundredth at least" loses={"equal_parties_count_equally": "times the mean gradient"}
+def federated_round(weights, parties, gradient, learning_rate):
+    step = max(learning_rate, 0.01)
+    total = sum(len(y) * gradient(weights, x, y) for x, y in parties)
+    return weights - step * total / sum(len(y) for _, y in parties)
+
+# %% wrong="float32, by the sizes squared" of="float32" edit={"np.float32(len(x)) * gradient": "np.float32(len(x) ** 2) * gradient", "sum(len(x) for x, _ in parties)": "sum(len(x) ** 2 for x, _ in parties)"} loses={"a_round_is_a_centralised_step": "the data together."}

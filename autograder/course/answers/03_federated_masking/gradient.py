@@ -101,3 +101,11 @@ def gradient(weights, x, y):
     if key not in SEEN:
         SEEN[key] = x.T @ (predict(weights, x) - y) / len(y)
     return SEEN[key]
+
+# %% wrong="28 pixels" loses={"gradient_of_a_batch_is_the_mean": "a sum of multiples of the images"}
+def gradient(weights, x, y):
+    errors = predict(weights, x) - y
+    slopes = np.zeros(len(weights))
+    for pixel in range(min(28, len(weights))):
+        slopes[pixel] = np.mean(errors * x[:, pixel])
+    return slopes

@@ -7,9 +7,9 @@ def invert_gradient(grad):
 def invert_gradient(grad):
     return grad / grad[np.argmax(np.abs(grad))]
 
-# %% right="square root of squares, float32"
+# %% right="square root of squares, once they are scaled, float32"
 def invert_gradient(grad):
-    size = np.sqrt(grad**2).astype(np.float32)
+    size = np.sqrt((grad / np.abs(grad).max()) ** 2).astype(np.float32)
     return np.clip(size / np.max(size), 0, 1)
 
 # %% right="pixel by pixel, a list"
@@ -24,7 +24,7 @@ def invert_gradient(grad):
 # %% wrong="the gradient itself" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "grad"} loses={"the_image_comes_back": "negative", "pixels_run_from_0_to_1": "scale them"}
 # %% wrong="not scaled" of="solution" edit={"/ np.abs(grad).max()": ""} loses={"pixels_run_from_0_to_1": "scale them"}
 # %% wrong="min-max scaling" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "(grad - grad.min()) / (grad.max() - grad.min())"} loses={"the_image_comes_back": "negative"}
-# %% wrong="divided by its norm" of="solution" edit={"np.abs(grad).max()": "np.linalg.norm(grad)"} loses={"pixels_run_from_0_to_1": "scale them"}
+# %% wrong="divided by its norm" of="solution" edit={"np.abs(grad).max()": "np.linalg.norm(grad)"} loses={"pixels_run_from_0_to_1": "scale them", "the_image_comes_back": "NaN or infinite."}
 # %% wrong="clipped" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.clip(grad, 0, 1)"} loses={"the_image_comes_back": "same value", "pixels_run_from_0_to_1": "scale them"}
 # %% wrong="black and white" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "(grad != 0).astype(float)"} loses={"the_image_comes_back": "correlation"}
 # %% wrong="squared" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "(grad / np.abs(grad).max()) ** 2"} loses={"the_image_comes_back": "correlation"}
@@ -51,7 +51,7 @@ def invert_gradient(grad):
 # %% wrong="the square root" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.sqrt(np.abs(grad) / np.abs(grad).max())"} loses={"the_image_comes_back": "correlation"}
 # %% wrong="faint pixels dropped" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.where(np.abs(grad) < 0.3 * np.abs(grad).max(), 0, np.abs(grad) / np.abs(grad).max())"} loses={"the_image_comes_back": "correlation"}
 # %% wrong="rounded to eighths" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.round(8 * np.abs(grad) / np.abs(grad).max()) / 8"} loses={"the_image_comes_back": "correlation"}
-# %% wrong="white and black swapped" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "1 - np.abs(grad) / np.abs(grad).max()"} loses={"the_image_comes_back": "negative"}
+# %% wrong="white and black swapped" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "1 - np.abs(grad) / np.abs(grad).max()"} loses={"the_image_comes_back": "label is above 0"}
 # %% wrong="the darkest pixel is 255" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "255 * np.abs(grad) / np.abs(grad).max()"} loses={"pixels_run_from_0_to_1": "scale them"}
 # %% wrong="divided by the mean" of="solution" edit={"np.abs(grad).max()": "np.abs(grad).mean()"} loses={"pixels_run_from_0_to_1": "scale them"}
 # %% wrong="almost the darkest is 1" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.abs(grad) / np.quantile(np.abs(grad), 0.999)"} loses={"pixels_run_from_0_to_1": "pixels"}
@@ -71,3 +71,11 @@ def invert_gradient(grad):
 def invert_gradient(grad):
     size = np.where(np.abs(grad) < 1e-18, 0, np.abs(grad))
     return size / size.max()
+
+# %% wrong="squares, which underflow" loses={"the_image_comes_back": "For an image with label 0", "pixels_run_from_0_to_1": "For an image with label 0"}
+def invert_gradient(grad):
+    energy = grad**2
+    return np.sqrt(energy / energy.max())
+
+# %% wrong="float32 from the beginning" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.abs(np.float32(grad)) / np.abs(np.float32(grad)).max()"} loses={"the_image_comes_back": "For an image with label 0", "pixels_run_from_0_to_1": "For an image with label 0"}
+# %% wrong="the square root of the gradient" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.sqrt(grad / np.abs(grad).max()) ** 2"} loses={"the_image_comes_back": "of your 784 pixels are NaN or infinite.", "pixels_run_from_0_to_1": "NaN or infinite."}

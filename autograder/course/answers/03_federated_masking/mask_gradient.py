@@ -130,7 +130,7 @@ def mask_gradient(grad, party, masks):
 
 # %% wrong="reversed signs for integers" of="solution" edit={"masked = grad": "masked = grad\n    if grad.dtype == np.uint32:\n        masks = {pair: -mask for pair, mask in masks.items()}"} loses={"the_smaller_id_adds": "With floats yours is right"}
 # %% wrong="half of an array of integers" of="solution" edit={"masked = grad": "masked = grad\n    if grad.dtype == np.uint32:\n        masks = {pair: mask * (np.arange(len(mask)) < len(mask) // 2) for pair, mask in masks.items()}\n        masks = {pair: mask.astype(np.uint32) for pair, mask in masks.items()}"} loses={"exact_modulo_2_to_the_32": "With other masks", "the_smaller_id_adds": "with uint32 modulo 2^32"}
-# %% wrong="the first 1024 entries" of="solution" edit={"masked = masked + mask": "masked = np.concatenate([masked[:1024] + mask[:1024], masked[1024:]])", "masked = masked - mask": "masked = np.concatenate([masked[:1024] - mask[:1024], masked[1024:]])"} loses={"exact_modulo_2_to_the_32": "With other masks"}
+# %% wrong="the first 1024 entries" of="solution" edit={"masked = masked + mask": "masked = np.concatenate([masked[:1024] + mask[:1024], masked[1024:]])", "masked = masked - mask": "masked = np.concatenate([masked[:1024] - mask[:1024], masked[1024:]])"} loses={"exact_modulo_2_to_the_32": "With other masks", "masks_cancel_in_the_sum": "what hides a gradient"}
 # %% wrong="the low 16 bits of the masks" of="solution" edit={"masked = grad": "masked = grad\n    if grad.dtype == np.uint32:\n        masks = {pair: mask & np.uint32(65535) for pair, mask in masks.items()}"} loses={"exact_modulo_2_to_the_32": "With other masks", "the_smaller_id_adds": "with uint32 modulo 2^32"}
 # %% wrong="the smaller of the first pair for the sign" edit={"if party == i": "if party == min(masks)[0]"} loses={"masks_cancel_in_the_sum": "masks for the pairs", "exact_modulo_2_to_the_32": "gradient"}
 
@@ -193,10 +193,44 @@ def mask_gradient(grad, party, masks):
     own = [(np.add if i == party else np.subtract, m) for (i, j), m in masks.items() if party in (i, j)]
     return reduce(lambda total, step: step[0](total, step[1]), own, np.array(grad))
 
-# %% wrong="float32 stays bare" of="solution" edit={"masked = grad": "masked = grad\n    if grad.dtype == np.float32:\n        return grad"} loses={"the_smaller_id_adds": "(float32)"}
-# %% wrong="float32 masks by way of float16" of="solution" edit={"masked = grad": "masked = grad\n    if grad.dtype == np.float32:\n        masks = {pair: mask.astype(np.float16).astype(np.float32) for pair, mask in masks.items()}"} loses={"the_smaller_id_adds": "(float32)"}
+# %% wrong="float32 stays bare" of="solution" edit={"masked = grad": "masked = grad\n    if grad.dtype == np.float32:\n        return grad"} loses={"the_smaller_id_adds": "(float32)", "masks_cancel_in_the_sum": "sent their bare gradients"}
+# %% wrong="float32 masks by way of float16" of="solution" edit={"masked = grad": "masked = grad\n    if grad.dtype == np.float32:\n        masks = {pair: mask.astype(np.float16).astype(np.float32) for pair, mask in masks.items()}"} loses={"the_smaller_id_adds": "(float32)", "masks_cancel_in_the_sum": "what hides a gradient"}
 
 # %% wrong="a float 0 for who has no masks" loses={"exact_modulo_2_to_the_32": "is float64 where uint32 is wanted"}
 def mask_gradient(grad, party, masks):
     own = [m if party == i else np.zeros_like(m) - m for (i, j), m in masks.items() if party in (i, j)]
     return grad + (np.sum(own, axis=0, dtype=grad.dtype) if own else 0.0)
+
+# %% wrong="forty masks at most" loses={"masks_cancel_in_the_sum": "what hides a gradient"}
+import itertools
+
+
+def mask_gradient(grad, party, masks):
+    masked = grad
+    for (smaller, larger), mask in itertools.islice(masks.items(), 40):
+        if party == smaller:
+            masked = masked + mask
+        elif party == larger:
+            masked = masked - mask
+    return masked
+
+# %% wrong="of float32 gradients only the first of the party's masks" loses={"masks_cancel_in_the_sum": "(float32). Each mask"}
+def mask_gradient(grad, party, masks):
+    own = [(pair, mask) for pair, mask in masks.items() if party in pair]
+    if grad.dtype == np.float32:
+        own = own[:1]  # more of them would only round it off
+    masked = grad
+    for (smaller, _), mask in own:
+        masked = masked + mask if party == smaller else masked - mask
+    return masked
+
+# %% wrong="floats are bare behind the 1024th entry" loses={"masks_cancel_in_the_sum": "what hides a gradient"}
+def mask_gradient(grad, party, masks):
+    masked = grad.copy()
+    some = slice(None) if grad.dtype == np.uint32 else slice(1024)
+    for (smaller, larger), mask in masks.items():
+        if party == smaller:
+            masked[some] += mask[some]
+        elif party == larger:
+            masked[some] -= mask[some]
+    return masked

@@ -256,7 +256,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 # %% wrong="even numbers" edit={" + ends), length)": " + ends), length) & np.uint32(0xFFFFFFFE)"} loses={"a_mask_needs_a_private_key": "bit 0 set"}
 # %% wrong="32 numbers, repeated" edit={" + ends), length)": " + ends), 32)[np.arange(length) % 32]"} loses={"a_mask_needs_a_private_key": "not uniform over 32 bits", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
 # %% wrong="repeats after 4096" edit={" + ends), length)": " + ends), 4096)[np.arange(length) % 4096]"} loses={"a_mask_needs_a_private_key": "the mask", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
-# %% wrong="nothing behind the 64th entry" edit={" + ends), length)": " + ends), length) * (np.arange(length) < 64).astype(np.uint32)"} loses={"a_mask_needs_a_private_key": "have bit", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
+# %% wrong="nothing behind the 64th entry" edit={" + ends), length)": " + ends), length) * (np.arange(length) < 64).astype(np.uint32)"} loses={"a_mask_needs_a_private_key": "have bit", "all_pair_masks_cancel": "each of them is made of the seeds", "every_other_party_counts": "to a part of it", "every_round_has_fresh_masks": "in their last entries", "no_two_pairs_share_a_mask": "belong together"}
 
 # %% wrong="Gaussian" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "seed = private_key.agree(key, b\"%d\" % round_number + ends); rng = np.random.default_rng(int.from_bytes(seed, \"big\")); mask = rng.normal(0, 2**28, length).astype(np.int64).astype(np.uint32)"} loses={"a_mask_needs_a_private_key": "not uniform over 32 bits"}
 # %% wrong="two bytes of the seed" edit={"private_key.agree(key, b\"%d\" % round_number + ends)": "private_key.agree(key, b\"%d\" % round_number + ends)[:2] + round_number.to_bytes(30, \"big\")"} loses={"a_mask_needs_a_private_key": "2 make a difference"}
@@ -430,7 +430,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="public behind the 40th entry" of="solution" edit={"def pairwise_mask": "import hashlib\n\ndef pairwise_mask", "mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        public = hashlib.sha256(b'round %d' % round_number + ends).digest()\n        mask[40:] = secagg.expand(public, length)[40:]"} loses={"a_mask_needs_a_private_key": "each of them is made of the seeds", "no_two_pairs_share_a_mask": "each of them is made of the seeds"}
+# %% wrong="public behind the 40th entry" of="solution" edit={"def pairwise_mask": "import hashlib\n\ndef pairwise_mask", "mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        public = hashlib.sha256(b'round %d' % round_number + ends).digest()\n        mask[40:] = secagg.expand(public, length)[40:]"} loses={"a_mask_needs_a_private_key": "each of them is made of the seeds", "all_pair_masks_cancel": "each of them is made of the seeds", "every_other_party_counts": "to a part of it", "every_round_has_fresh_masks": "Whatever the seed", "no_two_pairs_share_a_mask": "each of them is made of the seeds"}
 # %% wrong="two bytes of the seed behind the 40th entry" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[40:] = secagg.expand(seed[:2] + bytes(30), length)[40:]"} loses={"a_mask_needs_a_private_key": "2 make a difference"}
 
 # %% wrong="NumPy's generator, by its own name" of="solution" edit={"def pairwise_mask": "from numpy.random import default_rng\n\ndef pairwise_mask", "secagg.expand(seed, length)": "default_rng(list(seed)).integers(0, 2**32, length, dtype=np.uint32)"} loses={"a_mask_needs_a_private_key": "go by no seed"}
@@ -446,3 +446,86 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         subtracted = total - secagg.expand(private_key.agree(public_keys[other], context), length)
         total = added if party < other else subtracted
     return total
+
+# %% wrong="Python's generator, seeded after it was made" loses={"a_mask_needs_a_private_key": "go by no seed"}
+import random
+
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    generator = random.Random()
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
+        generator.seed(private_key.agree(public_keys[other], b"round %d" % round_number + ends))
+        mask = np.frombuffer(generator.randbytes(4 * length), np.uint32)
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="NumPy's generator, by its submodule" of="solution" edit={"secagg.expand(seed, length)": "np.random.mtrand.RandomState(np.frombuffer(seed, np.uint32)).randint(0, 2**32, length, dtype=np.uint32)"} loses={"a_mask_needs_a_private_key": "go by no seed"}
+# %% wrong="NumPy's generator, by a default" of="solution" edit={"round_number, length)": "round_number, length, made=np.random.default_rng)", "secagg.expand(seed, length)": "made(list(seed)).integers(0, 2**32, length, dtype=np.uint32)"} loses={"a_mask_needs_a_private_key": "go by no seed"}
+# %% wrong="TensorFlow's generator" of="solution" edit={"def pairwise_mask": "import hashlib\nimport tensorflow as tf\n\ndef pairwise_mask", "secagg.expand(seed, length)": "tf.random.stateless_uniform([length], np.frombuffer(hashlib.sha256(seed).digest()[:16], np.int64), None, None, tf.uint32).numpy()"} loses={"a_mask_needs_a_private_key": "go by no seed"}
+# %% wrong="NumPy's generator, in the student's own cell, seeded later" of="solution" edit={"def pairwise_mask": "OWN = np.random.RandomState()\n\ndef pairwise_mask", "mask = secagg.expand(seed, length)": "OWN.seed(np.frombuffer(seed, np.uint32))\n        mask = OWN.randint(0, 2**32, length, dtype=np.uint32)"} loses={"a_mask_needs_a_private_key": "go by no seed"}
+# %% wrong="a bit generator's state" of="solution" edit={"mask = secagg.expand(seed, length)": "bits = np.random.PCG64()\n        bits.state = bits.state | {'state': {'state': int.from_bytes(seed[:16], 'big'), 'inc': int.from_bytes(seed[16:], 'big') | 1}}\n        mask = np.random.Generator(bits).integers(0, 2**32, length, dtype=np.uint32)"} loses={"a_mask_needs_a_private_key": "go by no seed"}
+# %% wrong="NumPy's generator, by a closure" of="solution" edit={"total = np.zeros": "from_seed = closed()\n    total = np.zeros", "secagg.expand(seed, length)": "from_seed(list(seed)).integers(0, 2**32, length, dtype=np.uint32)", "def pairwise_mask": "def _closed(made):\n    return lambda: made\n\nclosed = _closed(np.random.default_rng)\n\ndef pairwise_mask"} loses={"a_mask_needs_a_private_key": "go by no seed"}
+
+# %% right="functools.cache on the agreed seed"
+import functools
+
+
+@functools.cache
+def agreed_seed(private_key, public_key, context):
+    return private_key.agree(public_key, context)
+
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
+        seed = agreed_seed(private_key, public_keys[other], b"round %d" % round_number + ends)
+        mask = secagg.expand(seed, length)
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="restores its own key from its bytes first" loses={"all_pair_masks_cancel": "of the key given is not called", "every_round_has_fresh_masks": "of the key given is not called", "a_mask_needs_a_private_key": "of the key given is not called", "no_two_pairs_share_a_mask": "of the key given is not called", "every_other_party_counts": "makes no difference"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    own = secagg.PrivateKey(bytes(private_key))  # as part 7 restores one
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
+        seed = own.agree(public_keys[other], b"round %d" % round_number + ends)
+        mask = secagg.expand(seed, length)
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="ids with six significant digits" loses={"no_two_pairs_share_a_mask": "both whole ids"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %g " % end + public_keys[end] for end in sorted((party, other)))
+        seed = private_key.agree(public_keys[other], b"round %d" % round_number + ends)
+        mask = secagg.expand(seed, length)
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="blocks of 8192, of which only the first is secret" loses={"a_mask_needs_a_private_key": "each of them is made of the seeds"}
+import hashlib
+
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
+        context = b"round %d" % round_number + ends
+        seed, blocks = private_key.agree(public_keys[other], context), []
+        for start in range(0, length, 8192):
+            blocks.append(secagg.expand(seed, min(8192, length - start)))
+            seed = hashlib.sha256(context + b" block %d" % start).digest()
+        mask = np.concatenate(blocks)
+        total = total + mask if party < other else total - mask
+    return total
+
+# %% wrong="repeats after 2^16" of="solution" edit={"secagg.expand(seed, length)": "np.resize(secagg.expand(seed, 2**16), length)"} loses={"a_mask_needs_a_private_key": "have the size of an earlier one"}
+# %% wrong="of the round two bytes only, behind the 40th entry" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        other_seed = private_key.agree(public_keys[other], b'round %d' % (round_number % 2**16) + ends)\n        mask[40:] = secagg.expand(other_seed, length)[40:]"} loses={"every_round_has_fresh_masks": "in their last entries"}
+# %% wrong="of the ids the last four digits only, behind the 40th entry" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        ends = b''.join(b' %d ' % (end % 10_000) + public_keys[end] for end in sorted((party, other)))\n        tail = private_key.agree(public_keys[other], b'tail %d' % round_number + ends)\n        mask[40:] = secagg.expand(tail, length)[40:]"} loses={"no_two_pairs_share_a_mask": "has the same mask with"}
+# %% wrong="ids in three bytes" of="solution" edit={"b\" %d \" % end": "b\" %d \" % (end % 2**24)"} loses={"no_two_pairs_share_a_mask": "both whole ids"}
+# %% wrong="a public tail in each round, behind the 40th entry" of="solution" edit={"def pairwise_mask": "import hashlib\n\ndef pairwise_mask", "mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        once = secagg.expand(private_key.agree(public_keys[other], ends), length)\n        public = secagg.expand(hashlib.sha256(b'round %d' % round_number + ends).digest(), length)\n        mask[40:] = once[40:] + public[40:]"} loses={"every_round_has_fresh_masks": "Whatever the seed"}

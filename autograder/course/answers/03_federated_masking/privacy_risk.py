@@ -100,3 +100,9 @@ def privacy_risk(parties, neighbours, threshold, colluders):
 # %% wrong="the first ten terms of the tail" of="a sum of probabilities" edit={"neighbours + 1)": "min(threshold + 10, neighbours + 1))"} loses={"the_tail_is_exact": "the risk is"}
 
 # %% wrong="no risk where nothing is drawn" of="one expression" edit={"return min": "if neighbours == parties - 1:\n        return 0.0\n    return min"} loses={"risk_at_the_edges": "all others"}
+
+# %% wrong="a risk below a millionth is none" loses={"the_tail_is_exact": "`privacy_risk` says 0"}
+def privacy_risk(parties, neighbours, threshold, colluders):
+    one = stats.hypergeom.sf(threshold - 1, parties - 1, colluders, neighbours)
+    risk = min(1.0, (parties - colluders) * one)
+    return risk if risk >= 1e-6 else 0.0

@@ -52,7 +52,7 @@ def reads(compute, data):
 # %% wrong="zeros, which some labels are already" of="solution" edit={"1 - data[name]": "np.zeros_like(data[name])"} loses={"whatever_is_read_is_found": "than it holds already"}
 # %% wrong="adds a constant" of="solution" edit={"array_equal": "allclose", "1 - data[name]": "data[name] + 1", "}))": "}), atol=1e-9)"} loses={"whatever_is_read_is_found": "differences between an array's entries"}
 
-# %% wrong="does not put the arrays back" loses={"nobody_is_accused_wrongly": "ONE array at a time"}
+# %% wrong="does not put the arrays back" loses={"nobody_is_accused_wrongly": "ONE array at a time", "whatever_is_read_is_found": "where both are changed at once"}
 def reads(compute, data):
     before, found, data = compute(data), set(), dict(data)
     for name in data:
@@ -170,7 +170,7 @@ def reads(compute, data):
 
 # %% wrong="all but the same is the same" of="solution" edit={"np.array_equal": "np.allclose"} loses={"whatever_is_read_is_found": "They change the result in its tenth"}
 
-# %% wrong="flips in place, and back" loses={"the_data_stay_as_they_were": "is different: work on copies"}
+# %% wrong="flips in place, and back" loses={"the_data_stay_as_they_were": "is different: work on copies", "nobody_is_accused_wrongly": "Who writes into an array"}
 def reads(compute, data):
     before = np.array(compute(data))
     names = set()
@@ -244,3 +244,40 @@ def reads(compute, data):
         if not np.array_equal(before, compute(data | {name: other})):
             found.add(name)
     return found
+
+# %% wrong="only the first thousand entries" loses={"whatever_is_read_is_found": "entries were never changed"}
+def reads(compute, data):
+    before, found = compute(data), set()
+    for name, values in data.items():
+        other = np.array(values, float)
+        other.flat[:1000] = 1 - other.flat[:1000]
+        if not np.array_equal(before, compute(data | {name: other})):
+            found.add(name)
+    return found
+
+# %% wrong="changes the arrays in place and restores them" loses={"nobody_is_accused_wrongly": "Who writes into an array changes it under each", "the_data_stay_as_they_were": "read-only"}
+def reads(compute, data):
+    before = np.array(compute(data))
+    names = set()
+    for name, array in data.items():
+        saved = array.copy()
+        array[...] = 1 - saved
+        if not np.array_equal(compute(data), before):
+            names.add(name)
+        array[...] = saved
+    return names
+
+# %% wrong="group testing: changes many arrays at once" loses={"whatever_is_read_is_found": "where both are changed at once"}
+def reads(compute, data):
+    before = compute(data)
+
+    def search(names):
+        changed = data | {name: 1 - data[name] for name in names}
+        if np.array_equal(compute(changed), before):
+            return set()  # none of these matters
+        if len(names) == 1:
+            return set(names)
+        half = len(names) // 2
+        return search(names[:half]) | search(names[half:])
+
+    return search(list(data))
