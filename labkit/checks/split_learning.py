@@ -24,6 +24,7 @@ from labkit.checks import (
     as_number,
     at_home,
     check,
+    likely,
     randomness,
     reason,
     require,
@@ -195,7 +196,8 @@ def _sum_of_squares(
 ) -> tuple[np.ndarray, Any, str, list[_Move]]:
     """Return the values, what comes home of them, or else what does not, and the moves."""
     # Neither all equal nor of size 1, so that squares differ from values; one is 0, one is twice.
-    values = rng.normal(0, 2 * 10 ** rng.uniform(0, 3), int(rng.integers(4, 9))).astype(np.float32)
+    size, many = 2 * 10 ** rng.uniform(0, 3), int(rng.integers(12, 25))
+    values = rng.normal(0, size, many).astype(np.float32)
     values[:2] = 0, values[2]
     values = rng.permutation(values)
     got, left_there, moves = at_home(student, _summed_by_parties, values)
@@ -353,6 +355,24 @@ def weights_and_biases_are_in_their_place(
         f"With positive weights the relus do nothing, and the first unit of the first image gets "
         f"{want[0, 0]:.4f}; yours gets {got[0, 0]:.4f}.{hint}",
     )
+    # Numbers of either sign, in a network and a batch of the lab's sizes, and yet all sums are
+    # positive: the first layer's by their biases, the second's as most weights are.
+    (w0, _, w1, _), x = _bottom(rng, (784, 128, 640)), rng.normal(0, 1, (64, 784))
+    w1 += np.float32(0.7)
+    b0 = np.abs(x @ w0).max() * rng.uniform(4, 8, 128)
+    b1 = (b0 @ w1) * rng.uniform(-0.5, 0.5, 640)
+    bottom, x = [v.astype(np.float32) for v in (w0, b0, w1, b1)], x.astype(np.float32)
+    result = _as_a_party(forward_to_cut, bottom, x)
+    got = as_array(result, "`forward_to_cut`'s result", (64, 640))
+    want = _sums(bottom, x)[-1]
+    w0, b0, w1, b1 = (np.abs(np.asarray(v, np.float64)) for v in bottom)
+    exact = FINE * ((np.abs(x) @ w0 + b0) @ w1 + b1)
+    image, unit = np.unravel_index(np.argmax(np.abs(got - want) - exact), want.shape)
+    require(
+        bool(np.all(np.abs(got - want) <= exact)),
+        "With weights, biases and images of either sign, but positive sums throughout, unit "
+        f"{unit} of image {image} gets {want[image, unit]:.2f}; yours gets {got[image, unit]:.2f}.",
+    )
 
 
 def _head(
@@ -374,8 +394,23 @@ def _head(
     return top, smashed, labels, float(rng.uniform(0.2, 0.5))
 
 
-# Gradients of size 1, and far above: what cuts long ones off shows.
-_SIZES = 1, 8
+def _lab_head(rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Top, smashed data and labels of the lab's sizes; of the labels some are as predicted."""
+    w, b = _bottom(rng, (640, 10))
+    top = [np.float32(0.25) * w, b]
+    smashed = np.maximum(0, rng.uniform(-0.4, 1, (64, 640))).astype(np.float32)
+    labels = rng.integers(0, 10, 64).astype(np.int32)
+    labels[:8] = np.argmax(smashed[:8] @ top[0] + b, axis=1)
+    return top, smashed, labels
+
+
+def _top_slopes(
+    top: Sequence[np.ndarray], smashed: np.ndarray, labels: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """How fast the mean loss grows along the top's weights, and along the smashed data."""
+    w, b, h = (np.asarray(v, np.float64) for v in (*top, smashed))
+    error = (softmax(h @ w + b, axis=1) - np.eye(len(b))[labels]) / len(labels)
+    return [h.T @ error, error.sum(axis=0)], error @ w.T
 
 
 def _fineness(top: Sequence[np.ndarray], smashed: np.ndarray) -> float:
@@ -412,20 +447,20 @@ def _served(server_step: Callable, *args: Any) -> tuple[list[np.ndarray], np.nda
 @check
 def the_loss_is_the_mean_cross_entropy(server_step: Callable, rng: np.random.Generator) -> None:
     """it is the mean of −log of the true label's probability."""
-    top, smashed, labels, rate = _head(rng)
-    _, _, got = _served(server_step, top, smashed, labels, rate)
+    top, smashed, labels = _lab_head(rng)
+    _, _, got = _served(server_step, top, smashed, labels, 0.3)
     want = _loss(top, smashed, labels)
-    hint = ""
-    if abs(got - want * len(labels)) < 1e-5 * (1 + want):
-        hint = " Yours is the sum over the batch."
-    else:
-        twice = softmax(softmax(smashed @ top[0] + top[1], axis=1), axis=1)
-        if abs(got + np.mean(np.log(twice[np.arange(len(labels)), labels]))) < 1e-5:
-            hint = " You took the softmax twice."
+    twice = softmax(softmax(smashed @ top[0] + top[1], axis=1), axis=1)
+    slips = {
+        "Yours is the sum over the batch.": want * len(labels),
+        "You took the softmax twice.": -np.mean(np.log(twice[np.arange(len(labels)), labels])),
+    }
     require(
         abs(got - want) <= 2 * _fineness(top, smashed),
-        f"The mean cross-entropy of this batch is {want:.4f}; `server_step` says {got:.4f}.{hint}",
+        f"The mean cross-entropy of this batch of {len(labels)} is {want:.4f}; `server_step` says "
+        f"{got:.4f}.{likely(got, slips)}",
     )
+    top, smashed, labels, rate = _head(rng)
     # Logits of some hundreds, right or wrong: exp() of them overflows, or is 0.
     sure = [500 * w for w in top]
     for some in slice(None), slice(1):  # and one example alone
@@ -441,14 +476,23 @@ def the_loss_is_the_mean_cross_entropy(server_step: Callable, rng: np.random.Gen
 @check
 def the_top_makes_one_sgd_step(server_step: Callable, rng: np.random.Generator) -> None:
     """bob's weights go learning_rate times the gradient downhill."""
-    for size in _SIZES:
-        _require_sgd_step(server_step, rng, size)
+    # The lab's learning rate is 0.03.
+    case = _lab_head(rng)
+    for rate in 10 ** rng.uniform(-2, -1.3), rng.uniform(2, 6):
+        _require_sgd_step(server_step, *case, float(rate))
+    # Gradients far above 1: what cuts long ones off shows.
+    _require_sgd_step(server_step, *_head(rng, 8))
 
 
-def _require_sgd_step(server_step: Callable, rng: np.random.Generator, size: float) -> None:
-    top, smashed, labels, rate = _head(rng, size)
+def _require_sgd_step(
+    server_step: Callable,
+    top: list[np.ndarray],
+    smashed: np.ndarray,
+    labels: np.ndarray,
+    rate: float,
+) -> None:
     new, _, _ = _served(server_step, top, smashed, labels, rate)
-    slopes = _slopes(lambda *new: _loss(new, smashed, labels), top)
+    slopes, _ = _top_slopes(top, smashed, labels)
     moved = [(old - after) / rate for old, after in zip(top, new, strict=True)]
     require(
         _apart(new, top) > 0,
@@ -465,12 +509,14 @@ def _require_sgd_step(server_step: Callable, rng: np.random.Generator, size: flo
             hint = text
     if _apart(new, slopes) < 1e-4:
         hint = " You return the gradients; the weights after the step are wanted."
-    # Entries of the smashed data are from 0 to `size`; weights are rounded, too, after the step.
-    exact = 2 * size * _fineness(top, smashed) + 2.0**-23 * max(np.abs(v).max() for v in top) / rate
+    # Weights are rounded, too, after the step.
+    largest = max(np.abs(v).max() for v in (*top, *new))
+    exact = 2 * max(1, smashed.max()) * _fineness(top, smashed) + 2.0**-23 * largest / rate
     require(
         _apart(moved, slopes) <= exact,
         f"The step per learning rate is off by up to {_apart(moved, slopes):.2g} from the "
-        f"gradient of the mean loss.{hint}",
+        f"gradient of the mean loss, of {len(labels)} examples and with learning rate {rate:.3g}."
+        f"{hint}",
     )
 
 
@@ -479,33 +525,31 @@ def the_cut_gradient_is_the_slope_at_the_cut(
     server_step: Callable, rng: np.random.Generator
 ) -> None:
     """it is how fast the loss grows along each number that alice sent."""
-    for size in _SIZES:
-        _require_slope_at_the_cut(server_step, rng, size)
+    _require_slope_at_the_cut(server_step, *_lab_head(rng))
+    # Gradients far above 1: what cuts long ones off shows.
+    _require_slope_at_the_cut(server_step, *_head(rng, 8)[:3])
 
 
-def _require_slope_at_the_cut(server_step: Callable, rng: np.random.Generator, size: float) -> None:
-    top, smashed, labels, _ = _head(rng, size)
+def _require_slope_at_the_cut(
+    server_step: Callable, top: list[np.ndarray], smashed: np.ndarray, labels: np.ndarray
+) -> None:
     rate = 1.5  # large, so that the new top is another one
     new, got, _ = _served(server_step, top, smashed, labels, rate)
-    [want] = _slopes(lambda h: _loss(top, h, labels), [smashed])
-    hint = ""
-    for candidate, text in (
-        (-want, " The sign is the wrong way round."),
-        (want * rate, " It is multiplied by the learning rate: alice has her own."),
-        (want * len(labels), " Yours belongs to the SUM of the losses."),
-        (
-            _slopes(lambda h: _loss(new, h, labels), [smashed])[0],
-            " Yours belongs to the NEW top: alice sent her data through the old one.",
-        ),
-    ):
-        if np.abs(got - candidate).max() < 1e-5 * (1 + np.abs(candidate).max()):
-            hint = text
+    _, want = _top_slopes(top, smashed, labels)
+    slips = {
+        "The sign is the wrong way round.": -want,
+        "It is multiplied by the learning rate: alice has her own.": want * rate,
+        "Yours belongs to the SUM of the losses.": want * len(labels),
+        "Yours belongs to the NEW top: alice sent her data through the old one.": _top_slopes(
+            new, smashed, labels
+        )[1],
+    }
     require(
         float(np.abs(got - want).max())
         <= _fineness(top, smashed) * np.abs(top[0]).sum(axis=1).max() / len(labels),
         f"The gradient at the cut is off by up to {np.abs(got - want).max():.2g}; its largest "
-        f"entry should be {np.abs(want).max():.4f} in size, yours is {np.abs(got).max():.4f}."
-        f"{hint}",
+        f"entry should be {np.abs(want).max():.4g} in size, yours is {np.abs(got).max():.4g}."
+        f"{likely(got, slips)}",
     )
 
 
@@ -516,13 +560,13 @@ def _learned(backward: Callable, bottom, x, cut_gradient, rate) -> list[np.ndarr
     return new
 
 
-def _backward_case(rng: np.random.Generator, balanced: bool = False):
+def _backward_case(rng: np.random.Generator, balanced: bool = False, images: int = 0):
     """A case in which every weight array must move; balanced, gradients add up to 0 both ways.
 
     Balanced, the units add up to a hundred, too.
     """
     while True:
-        batch = int(rng.integers(1 + balanced, 6))
+        batch = images or int(rng.integers(1 + balanced, 6))
         bottom, x = _far_from_kinks(rng, batch, 20 if balanced else 1)
         gradient = rng.normal(0, 1, (batch, len(bottom[-1]))).astype(np.float32)
         if balanced:
@@ -589,10 +633,10 @@ def the_chain_rule_goes_through_the_bottom(
     backward_from_cut: Callable, rng: np.random.Generator
 ) -> None:
     """alice steps downhill along what the cut gradient says of her own weights."""
-    for balanced in (False, True):
+    for balanced, images in ((False, 64), (True, 0)):  # one batch as large as the lab's
         # As of a network that is wrong, or sure: powers of 2, so that nothing is rounded otherwise.
         factor = float(2.0 ** (rng.integers(20, 31) * (-1 if balanced else 1)))
-        _require_chain_rule(backward_from_cut, factor, *_backward_case(rng, balanced))
+        _require_chain_rule(backward_from_cut, factor, *_backward_case(rng, balanced, images))
 
 
 def _require_chain_rule(
@@ -608,8 +652,9 @@ def _require_chain_rule(
     moved = [(old - after) / rate for old, after in zip(bottom, new, strict=True)]
     largest = max(np.abs(s).max() for s in slopes)
     # Slopes are sums of up to 5 · 4 products, each of four numbers of size 3 at most, or of three
-    # and a larger gradient, which may cancel out; and weights are rounded after the step: those
-    # below 8, and others relatively.
+    # and a larger gradient, which may cancel out, or of up to 64 · 4, whose sum rounds by less than
+    # four times that of its largest part; and weights are rounded after the step: those below 8,
+    # and others relatively.
     size = max(4, largest) * max(1, np.abs(gradient).max() / 3)
     exact = 4 * FINE * size + 2.0**-22 * max(1, rate * largest / 4) / rate
     off = _apart(moved, slopes)
@@ -673,42 +718,49 @@ def no_gradient_no_step(backward_from_cut: Callable, rng: np.random.Generator) -
 
 # Part 2 · all of it, between real processes -------------------------------------------------
 
-# Another network than the lab's: split_step works with whatever functions it is given.
+# Another network than the lab's: split_step works with whatever functions it is given. Each has a
+# factor that is drawn, below 1, so that nobody who does not call it has its results, and bob's
+# gradient alone does not say how far alice goes.
 
 
-def _tanh_forward(bottom, x):
-    return tf.tanh(x @ bottom[0] + bottom[1])
+def _tanh_network(
+    height: float, weight: float, share: float
+) -> tuple[Callable, Callable, Callable]:
+    def forward(bottom, x):
+        return height * tf.tanh(x @ bottom[0] + bottom[1])
+
+    def serve(top, smashed, y, learning_rate):
+        error = smashed @ top[0] + top[1] - y
+        slope = 2 * weight * error / tf.cast(tf.size(y), tf.float32)
+        new = [
+            top[0] - learning_rate * tf.matmul(smashed, slope, transpose_a=True),
+            top[1] - learning_rate * tf.reduce_sum(slope, axis=0),
+        ]
+        return new, tf.matmul(slope, top[0], transpose_b=True), weight * tf.reduce_mean(error**2)
+
+    def backward(bottom, x, cut_gradient, learning_rate):
+        local = height * cut_gradient * (1 - tf.tanh(x @ bottom[0] + bottom[1]) ** 2)
+        return [
+            bottom[0] - share * learning_rate * tf.matmul(x, local, transpose_a=True),
+            bottom[1] - share * learning_rate * tf.reduce_sum(local, axis=0),
+        ]
+
+    return forward, serve, backward
 
 
-def _squared_serve(top, smashed, y, learning_rate):
-    error = smashed @ top[0] + top[1] - y
-    slope = 2 * error / tf.cast(tf.size(y), tf.float32)
-    new = [
-        top[0] - learning_rate * tf.matmul(smashed, slope, transpose_a=True),
-        top[1] - learning_rate * tf.reduce_sum(slope, axis=0),
-    ]
-    return new, tf.matmul(slope, top[0], transpose_b=True), tf.reduce_mean(error**2)
-
-
-def _tanh_backward(bottom, x, cut_gradient, learning_rate):
-    local = cut_gradient * (1 - _tanh_forward(bottom, x) ** 2)
-    return [
-        bottom[0] - learning_rate * tf.matmul(x, local, transpose_a=True),
-        bottom[1] - learning_rate * tf.reduce_sum(local, axis=0),
-    ]
-
-
-def _unsplit(bottom, top, batches, rate):
+def _unsplit(bottom, top, batches, rates, factors):
     """The same training on one machine in float64, with slopes by central differences."""
+    height, weight, share = factors
 
     def loss(w0, b0, w, b, x, y):
-        return float(np.mean((np.tanh(x @ w0 + b0) @ w + b - y) ** 2))
+        return weight * float(np.mean((height * np.tanh(x @ w0 + b0) @ w + b - y) ** 2))
 
     weights, losses = [np.array(v, np.float64) for v in [*bottom, *top]], []
-    for batch in batches:
+    for batch, rate in zip(batches, rates, strict=True):
         here = functools.partial(_last_fixed, loss, batch)
         losses.append(here(*weights))
-        weights = [v - rate * s for v, s in zip(weights, _slopes(here, weights), strict=True)]
+        steps = zip(weights, _slopes(here, weights), (share, share, 1, 1), strict=True)
+        weights = [v - rate * part * slope for v, slope, part in steps]
     return weights, losses
 
 
@@ -724,13 +776,17 @@ def _split(split_step: Callable, rng: np.random.Generator, steps: int) -> dict[s
         tuple(rng.normal(0, 1, (7, n)).astype(np.float32) for n in (6, 3))
         for _ in range(max(1, steps - 1))
     ]
-    rate = float(rng.uniform(0.1, 0.2))
-    run = at_home(split_step, _split_by_parties, bottom, top, batches, steps, rate)
+    # The lab's learning rate is 0.03.
+    rates = rng.uniform(0.1, 0.2, steps)
+    rates[0] = 10 ** rng.uniform(-2, -1.3)
+    rates, factors = rng.permutation(rates).tolist(), rng.uniform(0.5, 0.9, 3).tolist()
+    run = at_home(split_step, _split_by_parties, bottom, top, batches, rates, factors)
     return run | {
         "moves": _as_told(run["moves"]),
         "start": (bottom, top),
         "batches": batches,
-        "unsplit": _unsplit(bottom, top, (batches * 2)[:steps], rate),
+        "factors": factors,
+        "unsplit": _unsplit(bottom, top, (batches * 2)[:steps], rates, factors),
     }
 
 
@@ -739,21 +795,20 @@ def _split_by_parties(
     bottom: list[np.ndarray],
     top: list[np.ndarray],
     batches: list[tuple[np.ndarray, np.ndarray]],
-    steps: int,
-    rate: float,
+    rates: list[float],
+    factors: list[float],
 ) -> dict[str, Any]:
     together, alice, bob, _ = _parties()
+    network = forward, serve, _ = _tanh_network(*factors)
     hers, his = alice.send(list(bottom), name="bottom"), bob.send(list(top), name="top")
     losses, moves, received = [], [], []
     sent = [(alice.send(x, name="images"), bob.send(y, name="labels")) for x, y in batches]
-    smashed = alice.run(_tanh_forward, hers, sent[0][0])
-    gradient = bob.run(_squared_serve, his, smashed.send(bob), sent[0][1], rate)[1]
+    smashed = alice.run(forward, hers, sent[0][0])
+    gradient = bob.run(serve, his, smashed.send(bob), sent[0][1], rates[0])[1]
     at_the_cut = smashed.get(), gradient.get()
-    for x, y in (sent * 2)[:steps]:
+    for (x, y), rate in zip(sent * 2, rates, strict=False):
         together.crossings.clear()
-        result = split_step(
-            alice, bob, hers, his, x, y, rate, _tanh_forward, _squared_serve, _tanh_backward
-        )
+        result = split_step(alice, bob, hers, his, x, y, rate, *network)
         moves += _moves(together)
         require(
             isinstance(result, tuple | list) and len(result) == 4,
@@ -794,10 +849,11 @@ def _split_by_parties(
     }
 
 
-def _at_the_cut(x, y, bottom, top) -> tuple[np.ndarray, np.ndarray]:
-    """The smashed data of a batch, and their gradient."""
-    smashed = np.tanh(np.asarray(x, np.float64) @ bottom[0] + bottom[1])
-    return smashed, *_slopes(lambda h: float(np.mean((h @ top[0] + top[1] - y) ** 2)), [smashed])
+def _at_the_cut(run: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """The smashed data of a run's first batch, and their gradient."""
+    (x, y), (bottom, (w, b)), (height, weight, _) = run["batches"][0], run["start"], run["factors"]
+    smashed = height * np.tanh(np.asarray(x, np.float64) @ bottom[0] + bottom[1])
+    return smashed, *_slopes(lambda h: weight * float(np.mean((h @ w + b - y) ** 2)), [smashed])
 
 
 def _is_near(got: np.ndarray, want: np.ndarray) -> bool:
@@ -843,9 +899,8 @@ def split_training_equals_unsplit(split_step: Callable, rng: np.random.Generator
 def alice_learns_from_bobs_gradient(split_step: Callable, rng: np.random.Generator) -> None:
     """what alice received is the gradient at the cut, and her weights moved by it."""
     run = _split(split_step, rng, 1)
-    [(x, y)] = run["batches"]
-    bottom, (w, b) = run["start"]
-    _, want = _at_the_cut(x, y, bottom, (w, b))
+    bottom, _ = run["start"]
+    _, want = _at_the_cut(run)
     [got] = run["received"]
     got = as_array(got, "the gradient that alice received")
     require(
@@ -891,7 +946,7 @@ def only_the_cut_is_crossed(split_step: Callable, rng: np.random.Generator) -> N
         "In one step the smashed data go from alice to bob and the gradient comes back: two "
         f"moves. Yours: {told}.",
     )
-    smashed, gradient = _at_the_cut(x, y, bottom, top)
+    smashed, gradient = _at_the_cut(run)
     for move, want in zip(run["moves"], (smashed, gradient), strict=True):
         require(
             _is_near(move.value, want),
@@ -1030,7 +1085,9 @@ def only_the_length_counts(norm_attack: Callable, rng: np.random.Generator) -> N
     width = int(rng.integers(3, 12))
     gradients = rng.normal(0, 1, (30, width))
     gradients /= np.linalg.norm(gradients, axis=1, keepdims=True)
-    lengths = 10 ** rng.uniform(-3, 0.5) * rng.permutation(1.1 ** np.arange(30))
+    # Of each two, one is a thousandth longer.
+    steps = np.multiply.outer(1.2 ** np.arange(15), [1, 1.001]).ravel()
+    lengths = 10 ** rng.uniform(-3, 0.5) * rng.permutation(steps)
     gradients *= lengths[:, None]
     turn = np.linalg.qr(rng.normal(0, 1, (width, width)))[0]
     what = "the result of `norm_attack`"
@@ -1045,7 +1102,7 @@ def only_the_length_counts(norm_attack: Callable, rng: np.random.Generator) -> N
         np.ptp(before) > 0,
         "All your scores are equal: one norm for EACH example is wanted.",
     )
-    ranks = np.argsort(before)[::-1], np.argsort(lengths)[::-1]  # each is 1.1 times the next
+    ranks = np.argsort(before)[::-1], np.argsort(lengths)[::-1]
     require(
         bool(np.array_equal(*ranks)),
         f"The longest gradients are numbers {ranks[1][:3]}…, and your highest scores are those of "
@@ -1256,12 +1313,14 @@ def the_decoder_is_the_best_linear_one(fit_decoder: Callable, rng: np.random.Gen
         )
     # Directions in which smashed data hardly differ count, as far as the ridge lets them: singular
     # values from 10 to a thousandth of that, a ridge between their squares. To leave one out leaves
-    # a slope of 0.01 and more; float64 is exact to 1e-12, and float32's normal equations to 1e-4.
-    units, pixels = (int(n) for n in rng.permutation(np.arange(4, 9))[:2])
-    left, right = (np.linalg.qr(rng.normal(0, 1, (n, units)))[0] for n in (30, units))
+    # a slope of 0.01 and more, and fifty steps of conjugate gradients 1; float64 is exact to 1e-12,
+    # and float32's normal equations to 4e-4.
+    units, pixels = int(rng.integers(80, 120)), int(rng.integers(4, 9))
+    examples = units + 30
+    left, right = (np.linalg.qr(rng.normal(0, 1, (n, units)))[0] for n in (examples, units))
     smashed = left * 10 ** np.linspace(1, -2, units) @ right.T
     images = rng.choice([-1, 1], (units, pixels)) * rng.uniform(1, 3, (units, pixels))
-    images = left @ images + rng.normal(0, 0.1, (30, pixels))
+    images = left @ images + rng.normal(0, 0.1, (examples, pixels))
     got = as_array(fit_decoder(smashed, images, 1e-3), "the decoder", (units, pixels))
     slope = smashed.T @ (smashed @ got - images) + 1e-3 * got
     require(
@@ -1384,20 +1443,19 @@ def the_noise_has_the_stated_size(add_noise: Callable, rng: np.random.Generator)
     gradients, multiplier, _, noise, deviation = _noise(add_noise, rng)
     measured = float(np.sqrt(np.mean(noise**2)))
     width = gradients.shape[1]
-    hint = ""
-    for factor, text in (
-        (np.sqrt(width), " Yours is √width times as large: it is to be divided by that."),
-        (1 / np.sqrt(width), " Divide by √width, not by the width."),
-        (
-            np.linalg.norm(gradients) / np.linalg.norm(gradients, axis=1).max(),
-            " Yours goes by the norm of the whole batch, not of its longest row.",
-        ),
-        (1 / multiplier, " Yours is that without noise_multiplier."),
-        (0, " There is no noise."),
-        (1, ""),
-    ):
-        if abs(measured - factor * deviation) < 0.03 * factor * deviation + 1e-9 * deviation:
-            hint = text
+    factors = {
+        "Yours is √width times as large: it is to be divided by that.": np.sqrt(width),
+        "Divide by √width, not by the width.": 1 / np.sqrt(width),
+        "Yours goes by the norm of the whole batch, not of its longest row.": np.linalg.norm(
+            gradients
+        )
+        / np.linalg.norm(gradients, axis=1).max(),
+        "Yours is that without noise_multiplier.": 1 / multiplier,
+        "": 1,
+    }
+    hint = likely(measured / deviation, factors, 0.03).rstrip()
+    if measured <= 1e-9 * deviation:
+        hint = " There is no noise."
     said = (
         f"The longest of the gradients has norm {deviation / multiplier * np.sqrt(width):.3g}, "
         f"noise_multiplier is {multiplier:.2f}, and there are {width} units: every entry's noise "
@@ -1423,7 +1481,8 @@ def the_noise_has_the_stated_size(add_noise: Callable, rng: np.random.Generator)
     alone = 1e-9 * np.tile(gradients[[int(np.argmax(np.linalg.norm(gradients, axis=1)))]], 3)
     length = float(np.linalg.norm(alone))
     for strength in float(rng.uniform(20, 40)), 0.0:
-        got = _noised(add_noise, alone, strength, _seed(rng))
+        seed = _seed(rng)
+        got = _noised(add_noise, alone, strength, seed)
         norm = float(np.linalg.norm(got - alone))
         want = strength * length
         require(
@@ -1432,6 +1491,32 @@ def the_noise_has_the_stated_size(add_noise: Callable, rng: np.random.Generator)
             f"noise_multiplier {strength:.3g} the noise has norm {norm:.3g}; about {want:.3g} is "
             "wanted.",
         )
+        if strength:
+            _require_gradients(add_noise, alone, strength, seed, got)
+
+
+def _require_gradients(
+    add_noise: Callable,
+    gradients: np.ndarray,
+    multiplier: float,
+    seed: np.ndarray,
+    noised: np.ndarray,
+) -> None:
+    """Require that the gradients themselves are in what was made of them, where noise drowns them.
+
+    The noise depends on lengths and seed: turned round, gradients get the same noise.
+    """
+    turned = _noised(add_noise, -gradients, multiplier, seed)
+    off, largest = np.abs((noised - turned) / 2 - gradients).max(), np.abs(gradients).max()
+    # Noise and result are rounded, each to a few times 2^-24 of the largest. Where the seed gives
+    # other noise they are far more off, by 0.7 of it: that is for `the_seed_decides` to say.
+    require(
+        bool(off <= FINE * np.abs(noised).max() or off > 4 * largest),
+        "With the same seed, and so the same noise, what you make of a gradient and of its "
+        "negative should differ by twice the gradient; with noise_multiplier "
+        f"{multiplier:.3g} half of the difference is off by {off / largest:.2g} of the "
+        "gradient's largest entry. Return the gradients with noise added.",
+    )
 
 
 @check
@@ -1469,6 +1554,11 @@ def every_example_gets_its_own_noise(add_noise: Callable, rng: np.random.Generat
     randomness.require_independent(z, "the noise")
     randomness.require_independent(z.T, "the noise, unit by unit,")
     randomness.require_lengths(z, "The noise of different examples")
+    # More examples than a batch of the lab has: none repeats an earlier one.
+    many, what = _noise(add_noise, rng, many=20), "the noise of a large batch"
+    randomness.require_fresh(many.drawn.astype(np.float32), what)
+    part = many.added[:, :100]
+    randomness.require_independent(part / np.sqrt(np.mean(part**2)), what)
 
 
 @check

@@ -154,3 +154,29 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 # %% wrong="a multiplier of 10 at most" of="solution" edit={"deviation = noise_multiplier": "deviation = min(noise_multiplier, 10.0)"} loses={"the_noise_has_the_stated_size": "the noise has norm"}
 # %% wrong="zero for the default" of="solution" edit={"deviation = noise_multiplier": "deviation = (noise_multiplier or 1.0)"} loses={"the_noise_has_the_stated_size": "about 0 is wanted"}
 # %% wrong="float64 comes out" of="float64 inside" edit={"return tf.cast(g + noise * (noise_multiplier * longest / g.shape[1] ** 0.5), tf.float32)": "return g + noise * (noise_multiplier * longest / g.shape[1] ** 0.5)"} loses={"the_noise_has_the_stated_size": "float32 is wanted", "every_example_gets_its_own_noise": "float32 is wanted", "the_seed_decides": "float32 is wanted"}
+
+# %% wrong="the gradients shrunk, so that what is sent is no longer than before" loses={"the_noise_has_the_stated_size": "differ by twice the gradient"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    deviation = noise_multiplier * longest / np.sqrt(cut_gradients.shape[1])
+    noise = deviation * tf.random.stateless_normal(cut_gradients.shape, seed)
+    return cut_gradients / np.sqrt(1 + noise_multiplier**2) + noise
+
+# %% wrong="noise alone where it drowns the gradients anyway" loses={"the_noise_has_the_stated_size": "differ by twice the gradient"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    deviation = noise_multiplier * longest / np.sqrt(cut_gradients.shape[1])
+    noise = deviation * tf.random.stateless_normal(cut_gradients.shape, seed)
+    return noise if noise_multiplier > 4 else cut_gradients + noise
+
+# %% wrong="the same noise again after 512 examples" loses={"every_example_gets_its_own_noise": "oise of a large batch"}
+def add_noise(cut_gradients, noise_multiplier, seed):
+    examples, width = cut_gradients.shape
+    longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
+    deviation = noise_multiplier * longest / np.sqrt(width)
+    block = tf.random.stateless_normal([min(examples, 512), width], seed)
+    noise = tf.tile(block, [-(-examples // 512), 1])[:examples]
+    return cut_gradients + deviation * noise
+
+# %% wrong="rows from 200 on repeat the first 200" edit={"return cut": "noise = tf.concat([noise[:200], noise[:200], noise[400:]], axis=0)[: cut_gradients.shape[0]]; return cut"} loses={"every_example_gets_its_own_noise": "oise of a large batch"}
+# %% wrong="rows from 100 on hold half of earlier ones" edit={"return cut": "rows = cut_gradients.shape[0]; noise = tf.concat([noise[:100], (noise[100:] + noise[: max(rows - 100, 0)]) / np.sqrt(2)], axis=0); return cut"} loses={"every_example_gets_its_own_noise": "oise of a large batch"}

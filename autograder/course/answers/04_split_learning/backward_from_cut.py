@@ -121,3 +121,12 @@ def backward_from_cut(bottom, x, cut_gradient, learning_rate):
 # %% wrong="a learning rate of 1 at most" of="solution" edit={"learning_rate * g": "min(learning_rate, 1.0) * g"} loses={"the_chain_rule_goes_through_the_bottom": "is to be the same"}
 # %% wrong="float64 comes out" of="in float64" edit={"tf.cast(v - learning_rate * s, tf.float32)": "v - learning_rate * s"} loses={"alices_weights_move": "float32 is wanted", "the_chain_rule_goes_through_the_bottom": "float32 is wanted", "no_gradient_no_step": "float32 is wanted"}
 # %% wrong="relu6 on the way back" of="solution" edit={"tf.nn.relu(tf.nn.relu(": "tf.nn.relu6(tf.nn.relu6("} loses={"the_chain_rule_goes_through_the_bottom": "off by up to"}
+
+# %% wrong="the first eight images" loses={"the_chain_rule_goes_through_the_bottom": "off by up to"}
+def backward_from_cut(bottom, x, cut_gradient, learning_rate):
+    w0, b0, w1, b1 = bottom
+    with tf.GradientTape() as tape:
+        tape.watch(bottom)
+        smashed = tf.nn.relu(tf.nn.relu(x[:8] @ w0 + b0) @ w1 + b1)
+    gradients = tape.gradient(smashed, bottom, output_gradients=cut_gradient[:8])
+    return [w - learning_rate * g for w, g in zip(bottom, gradients)]

@@ -105,3 +105,16 @@ def fit_decoder(smashed, images, ridge):
     return np.linalg.solve(smashed.T @ smashed + ridge * np.eye(units), smashed.T @ images)
 
 # %% wrong="a ridge of 10 at most" of="solution" edit={"ridge * np": "min(ridge, 10.0) * np"} loses={"the_decoder_is_the_best_linear_one": "slope of the penalised"}
+
+# %% wrong="fifty steps of conjugate gradients" loses={"the_decoder_is_the_best_linear_one": "every direction counts"}
+def fit_decoder(smashed, images, ridge):
+    residual = (smashed.T @ images).astype(float)
+    decoder, direction = np.zeros_like(residual), residual
+    length = np.sum(residual**2, axis=0)
+    for _ in range(50):
+        curved = smashed.T @ (smashed @ direction) + ridge * direction
+        step = length / np.maximum(np.sum(direction * curved, axis=0), 1e-300)
+        decoder, residual = decoder + step * direction, residual - step * curved
+        length, before = np.sum(residual**2, axis=0), length
+        direction = residual + length / np.maximum(before, 1e-300) * direction
+    return decoder

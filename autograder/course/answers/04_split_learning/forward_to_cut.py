@@ -77,7 +77,7 @@ def forward_to_cut(bottom, x):
 # %% wrong="the batch's mean taken off" of="solution" edit={"return tf.nn.relu(": "centre = lambda z: z - tf.reduce_mean(z, axis=0); return tf.nn.relu(centre(", "@ w1 + b1)": "@ w1 + b1))"} loses={"both_layers_end_in_relu": "computes 1 − ", "weights_and_biases_are_in_their_place": "With positive weights"}
 # %% wrong="forgets the second bias" of="solution" edit={"@ w1 + b1": "@ w1"} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "no second bias"}
 # %% wrong="half precision" of="solution" edit={"w0, b0, w1, b1 = bottom": "x = tf.cast(tf.cast(x, tf.float16), tf.float32); w0, b0, w1, b1 = bottom"} loses={"both_layers_end_in_relu": "should become", "weights_and_biases_are_in_their_place": "With positive weights"}
-# %% wrong="the biases behind the relu" of="a loop over the layers" edit={"tf.nn.relu(tf.matmul(x, w) + b)": "tf.nn.relu(tf.matmul(x, w)) + b"} loses={"both_layers_end_in_relu": "1 − "}
+# %% wrong="the biases behind the relu" of="a loop over the layers" edit={"tf.nn.relu(tf.matmul(x, w) + b)": "tf.nn.relu(tf.matmul(x, w)) + b"} loses={"both_layers_end_in_relu": "1 − ", "weights_and_biases_are_in_their_place": "of either sign, but"}
 
 # %% wrong="float64 crosses the cut" loses={"weights_and_biases_are_in_their_place": "of 8 bytes a number"}
 def forward_to_cut(bottom, x):
@@ -96,3 +96,14 @@ def forward_to_cut(bottom, x):
 # %% wrong="a dead zone" of="matmul with broadcasting by hand" edit={"tf.where(x > 0,": "tf.where(x > 1e-2,"} loses={"both_layers_end_in_relu": "should become"}
 # %% wrong="a soft relu" of="half of z plus its size" edit={"(z + tf.abs(z)) / 2": "tf.nn.softplus(100.0 * z) / 100.0"} loses={"both_layers_end_in_relu": "yours"}
 # %% wrong="a slightly leaky relu" of="half of z plus its size" edit={"(z + tf.abs(z)) / 2": "tf.nn.leaky_relu(z, 1e-6)"} loses={"both_layers_end_in_relu": "a negative sum is 0, exactly"}
+
+# %% wrong="the first layer's weights by their size" loses={"weights_and_biases_are_in_their_place": "of either sign, but"}
+def forward_to_cut(bottom, x):
+    w0, b0, w1, b1 = bottom
+    return tf.nn.relu(tf.nn.relu(x @ tf.abs(w0) + b0) @ w1 + b1)
+
+# %% wrong="no negative biases at the cut" loses={"weights_and_biases_are_in_their_place": "of either sign, but"}
+def forward_to_cut(bottom, x):
+    w0, b0, w1, b1 = bottom
+    hidden = tf.nn.relu(x @ w0 + b0)
+    return tf.nn.relu(hidden @ w1 + tf.nn.relu(b1))

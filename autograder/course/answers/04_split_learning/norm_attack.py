@@ -73,3 +73,8 @@ def norm_attack(cut_gradients):
 # %% wrong="scores up to 10" of="solution" edit={"return np": "return np.minimum(10, np", "axis=1)": "axis=1))"} loses={"only_the_length_counts": "a longer gradient is to have a higher"}
 # %% wrong="a hyperbolic tangent" of="solution" edit={"return np": "return np.tanh(np", "axis=1)": "axis=1))"} loses={"only_the_length_counts": "a longer gradient is to have a higher"}
 # %% wrong="the first hundred units" of="solution" edit={"(cut_gradients,": "(cut_gradients[:, :100],"} loses={"only_the_length_counts": "a longer gradient is to have a higher"}
+
+# %% wrong="the logarithm of the length to two decimals" loses={"only_the_length_counts": "a longer gradient is to have a higher score"}
+def norm_attack(cut_gradients):
+    lengths = np.linalg.norm(cut_gradients, axis=1)
+    return np.round(np.log(lengths + 1e-300), 2)

@@ -189,3 +189,26 @@ def server_step(top, smashed, labels, learning_rate):
 # %% wrong="learns from mistakes only" of="solution" edit={"loss = tf.reduce_mean(losses)": "loss = tf.reduce_mean(losses)\n        mistaken = tf.argmax(smashed @ w + b, axis=1, output_type=tf.int32) != labels\n        taught = tf.reduce_mean(losses * tf.cast(mistaken, tf.float32))", "tape.gradient(loss,": "tape.gradient(taught,"} loses={"the_top_makes_one_sgd_step": "off by up to", "the_cut_gradient_is_the_slope_at_the_cut": "off by up to"}
 # %% wrong="a logarithm that ends" of="tf.gradients' formulas, by hand" edit={"    loss = tf.reduce_mean(\n        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)\n    )": "    p = tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)\n    loss = -tf.reduce_mean(tf.math.log(p + 1e-12))"} loses={"the_loss_is_the_mean_cross_entropy": "With logits of some hundreds"}
 # %% wrong="squeezed logits" of="solution" edit={"smashed @ w + b": "tf.squeeze(smashed @ w + b)"} loses={"the_loss_is_the_mean_cross_entropy": "raised"}
+
+# %% wrong="a learning rate of a tenth at least" loses={"the_top_makes_one_sgd_step": "off by up to"}
+def server_step(top, smashed, labels, learning_rate):
+    w, b = top
+    step = max(learning_rate, 0.1)
+    with tf.GradientTape() as tape:
+        tape.watch([w, b, smashed])
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, smashed @ w + b)
+        loss = tf.reduce_mean(losses)
+    dw, db, cut_gradient = tape.gradient(loss, [w, b, smashed])
+    return [w - step * dw, b - step * db], cut_gradient, loss
+
+# %% wrong="the first eight examples" loses={"the_loss_is_the_mean_cross_entropy": "of this batch of 64", "the_top_makes_one_sgd_step": "off by up to", "the_cut_gradient_is_the_slope_at_the_cut": "off by up to"}
+def server_step(top, smashed, labels, learning_rate):
+    w, b = top
+    few = smashed[:8]
+    with tf.GradientTape() as tape:
+        tape.watch([w, b, few])
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels[:8], few @ w + b)
+        loss = tf.reduce_mean(losses)
+    dw, db, gradient = tape.gradient(loss, [w, b, few])
+    cut_gradient = tf.concat([gradient, tf.zeros_like(smashed[8:])], axis=0)
+    return [w - learning_rate * dw, b - learning_rate * db], cut_gradient, loss

@@ -114,3 +114,52 @@ def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, bac
 
 # %% wrong="labels in the gradient's lowest bits" of="bob's function by a wrapper" edit={"return serve(top, smashed, y, learning_rate)": "new, cut, loss = serve(top, smashed, y, learning_rate); words = tf.bitcast(cut, tf.int32); bit = tf.cast(y[:, :1] > 0, tf.int32); return new, tf.bitcast(words - words % 2 + bit, tf.float32), loss"} loses={"only_the_cut_is_crossed": "hidden in the last digits"}
 # %% wrong="images in the smashed data's lowest bits" edit={"alice.run(forward, bottom, x)": "alice.run(lambda b, x: forward(b, x) + 5e-7 * tf.sign(x[:, :1]), bottom, x)"} loses={"only_the_cut_is_crossed": "hidden in the last digits"}
+
+# %% wrong="alice differentiates forward herself" loses={"split_training_equals_unsplit": "differ from those of the unsplit network"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    def learn(bottom, x, cut_gradient):
+        with tf.GradientTape() as tape:
+            tape.watch(bottom)
+            smashed = forward(bottom, x)
+        slopes = tape.gradient(smashed, bottom, output_gradients=cut_gradient)
+        return [w - learning_rate * slope for w, slope in zip(bottom, slopes)]
+
+    smashed = alice.run(forward, bottom, x).send(bob)
+    top, cut_gradient, loss = bob.run(serve, top, smashed, y, learning_rate)
+    received = cut_gradient.send(alice)
+    return alice.run(learn, bottom, x, received), top, loss, received
+
+# %% wrong="a learning rate of a tenth at least, for both" loses={"split_training_equals_unsplit": "differ from those of the unsplit network"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    rate = max(learning_rate, 0.1)
+    smashed = alice.run(forward, bottom, x).send(bob)
+    top, cut_gradient, loss = bob.run(serve, top, smashed, y, rate)
+    received = cut_gradient.send(alice)
+    bottom = alice.run(backward, bottom, x, received, rate)
+    return bottom, top, loss, received
+
+# %% wrong="a network of its own in place of the three functions" loses={"split_training_equals_unsplit": "differ from those of the unsplit network", "alice_learns_from_bobs_gradient": "off by up to", "only_the_cut_is_crossed": "neither the smashed data nor"}
+def split_step(alice, bob, bottom, top, x, y, learning_rate, forward, serve, backward):
+    def up(bottom, x):
+        return tf.tanh(x @ bottom[0] + bottom[1])
+
+    def loss_and_gradient(top, smashed, y, learning_rate):
+        error = smashed @ top[0] + top[1] - y
+        slope = 2 * error / tf.cast(tf.size(y), tf.float32)
+        new = [
+            top[0] - learning_rate * tf.matmul(smashed, slope, transpose_a=True),
+            top[1] - learning_rate * tf.reduce_sum(slope, axis=0),
+        ]
+        return new, tf.matmul(slope, top[0], transpose_b=True), tf.reduce_mean(error**2)
+
+    def down(bottom, x, cut_gradient, learning_rate):
+        local = cut_gradient * (1 - up(bottom, x) ** 2)
+        return [
+            bottom[0] - learning_rate * tf.matmul(x, local, transpose_a=True),
+            bottom[1] - learning_rate * tf.reduce_sum(local, axis=0),
+        ]
+
+    smashed = alice.run(up, bottom, x).send(bob)
+    top, cut_gradient, loss = bob.run(loss_and_gradient, top, smashed, y, learning_rate)
+    received = cut_gradient.send(alice)
+    return alice.run(down, bottom, x, received, learning_rate), top, loss, received

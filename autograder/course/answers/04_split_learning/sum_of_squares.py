@@ -106,3 +106,9 @@ def sum_of_squares(owner, helper, values):
 # %% wrong="absolute values" edit={"** 2": "** 1.0", "tf.reduce_sum": "lambda v: tf.norm(v, 1)"} loses={"the_sum_is_right": "the squares add up to", "each_moves_what_it_must": "not the squares of what she had been sent"}
 # %% wrong="equal values once" of="solution" edit={"owner.send(values)": "owner.send(np.unique(values))"} loses={"the_sum_is_right": "the squares add up to", "each_moves_what_it_must": "three moves are wanted"}
 # %% wrong="zeros are not sent" of="solution" edit={"owner.send(values)": "owner.send(values[values != 0])"} loses={"each_moves_what_it_must": "three moves are wanted"}
+
+# %% wrong="the first eight values" loses={"the_sum_is_right": "the squares add up to", "each_moves_what_it_must": "three moves are wanted"}
+def sum_of_squares(owner, helper, values):
+    remote = owner.send(values[:8])
+    squares = (remote * remote).send(helper)
+    return helper.run(tf.reduce_sum, squares).get()

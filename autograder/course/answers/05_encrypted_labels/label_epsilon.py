@@ -122,3 +122,11 @@ def label_epsilon(noise_multiplier, epochs, delta):
 def label_epsilon(noise_multiplier, epochs, delta):
     mu = math.sqrt(epochs) / noise_multiplier
     return mu**2 / 2 + mu * math.sqrt(2 * math.log(1 / delta))
+
+# %% wrong="no δ below 1e-7" loses={"epsilon_of_one_epoch": "you promise", "epsilon_of_several_epochs": "you promise"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return accounting.epsilon_pld(noise_multiplier, 1.0, epochs, max(delta, 1e-7))
+
+# %% wrong="sixteen epochs at most" loses={"epsilon_of_several_epochs": "you promise"}
+def label_epsilon(noise_multiplier, epochs, delta):
+    return accounting.epsilon_pld(noise_multiplier, 1.0, min(epochs, 16), delta)

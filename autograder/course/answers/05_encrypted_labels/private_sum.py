@@ -142,3 +142,16 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
 # %% wrong="only the first 16 are scaled" of="solution" edit={"return scale": "scale[16:] = 1; return scale"} loses={"scaled_by_the_sensitivity": "the sum should be"}
 # %% wrong="repeats after 60 000" of="solution" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "np.resize(rng.normal(0, noise_multiplier * l2_norm_clip, min(60_000, gradients.shape[1])), gradients.shape[1])"} loses={"noise_hides_a_label": "have the size of an earlier one"}
 # %% wrong="repeats after 100 000, with the other sign" of="solution" edit={"return scale": "later = noise[100_000:200_000]; later[:] = -noise[: len(later)]; return scale"} loses={"noise_hides_a_label": "have the size of an earlier one"}
+
+# %% wrong="a seed of 31 bits" loses={"noise_comes_from_rng": "is exactly number"}
+def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
+    own = np.random.default_rng(int(rng.integers(2**31)))
+    scale = np.minimum(1, l2_norm_clip / sensitivities)
+    return scale @ gradients + own.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
+
+# %% wrong="less noise in a large batch" loses={"noise_hides_a_label": "1024 examples"}
+def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
+    scale = np.minimum(1, l2_norm_clip / sensitivities)
+    crowd = max(1.0, len(gradients) / 64)  # one label moves less of a large batch
+    noise = rng.normal(0, noise_multiplier * l2_norm_clip / crowd, gradients.shape[1])
+    return scale @ gradients + noise

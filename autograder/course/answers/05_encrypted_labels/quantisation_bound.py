@@ -84,3 +84,10 @@ def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
     half = 0.5 / tf.cast(scaling_factor, tf.float32)
     r, j = (tf.constant(v, tf.float32) for v in (largest_residual, largest_slope))
     return tf.cast(terms, tf.float32) * half * (r + j + half)
+
+# %% wrong="errors of many terms average out" loses={"rounding_never_exceeds_it": "Both factors are rounded, each by up to"}
+def quantisation_bound(scaling_factor, terms, largest_residual, largest_slope):
+    half_step = 0.5 / scaling_factor
+    if terms > 100:
+        terms = 100 * math.sqrt(terms / 100)
+    return terms * (half_step * (largest_residual + largest_slope) + half_step**2)

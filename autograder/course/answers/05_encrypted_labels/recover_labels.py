@@ -142,3 +142,18 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
 # %% wrong="twice the damping" of="solution" edit={", damping)": ", 2 * damping)"} loses={"labels_come_out_of_a_sum": "are those of the fit"}
 # %% wrong="half of the damping" of="solution" edit={", damping)": ", damping / 2)"} loses={"labels_come_out_of_a_sum": "are those of the fit"}
 # %% wrong="the transpose over the batch" of="solution" edit={"((x @ g) * on) @ top": "((x @ g) * on) @ top / len(x)"} loses={"labels_come_out_of_a_sum": "are those of the fit"}
+
+# %% wrong="takes the images off first, which needs more pixels than images" loses={"predictions_do_not_mislead": "labels are right"}
+def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
+    on = hidden > 0
+    if damping:
+        forward = lambda y: x.T @ ((y @ top.T) * on)
+        adjoint = lambda g: ((x @ g) * on) @ top
+        y = encrypted.least_squares(forward, adjoint, forward(predictions) - gradient, damping)
+        return y.argmax(axis=1)
+    signals = np.linalg.lstsq(x.T, gradient, rcond=None)[0]  # one row for each example
+    labels = []
+    for signal, active, prediction in zip(signals, on, predictions):
+        residual = np.linalg.lstsq(top[active], signal[active], rcond=None)[0]
+        labels.append(int(np.argmax(prediction - residual)))
+    return labels

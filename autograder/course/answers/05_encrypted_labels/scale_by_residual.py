@@ -115,3 +115,9 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
 def scale_by_residual(encrypted_labels, predictions, jacobian):
     residual = tf_shell.expand_dims(predictions - encrypted_labels, 2)
     return residual * tf.clip_by_value(jacobian, -1.0, 1.0)
+
+# %% wrong="four classes" loses={"residual_times_jacobian": "rounding excuses"}
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    kept = tf.cast(tf.range(tf.shape(jacobian)[1]) < 4, tf.float32)
+    residual = encrypted_labels.__rsub__(predictions)
+    return tf_shell.expand_dims(residual, axis=-1) * (jacobian * kept[:, None])

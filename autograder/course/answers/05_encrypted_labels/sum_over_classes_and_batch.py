@@ -105,3 +105,8 @@ def sum_over_classes_and_batch(products):
 def sum_over_classes_and_batch(products):
     over = tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products, axis=1))
     return tf_shell.concat([tf_shell.expand_dims(over[:, w], axis=1) for w in range(4)], axis=1)
+
+# %% wrong="five classes" loses={"classes_are_added": "examples and all classes add up to"}
+def sum_over_classes_and_batch(products):
+    over_classes = tf_shell.reduce_sum(products[:, :5], axis=1)
+    return tf_shell.fast_reduce_sum(over_classes)
