@@ -171,3 +171,23 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
         middle = (low + high) / 2
         low, high = (middle, high) if refuted(middle) else (low, middle)
     return low
+
+# %% wrong="remembered, whatever delta" loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
+_found = {}
+
+
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    key = correct, guesses, canaries, confidence
+
+    def refuted(epsilon):
+        return audit.p_value(correct, guesses, epsilon, delta, canaries) <= 1 - confidence
+
+    if key not in _found:
+        if not refuted(0.0):
+            return 0.0
+        low, high = 0.0, 20.0
+        while high - low > 1e-3:
+            middle = (low + high) / 2
+            low, high = (middle, high) if refuted(middle) else (low, middle)
+        _found[key] = low
+    return _found[key]

@@ -175,3 +175,15 @@ def worst_case(settings, estimate, bracket):
             factor = max(low / claimed, claimed / high) if claimed > 0 else math.inf
             worst = max(worst, (setting, factor), key=lambda pair: pair[1])
     return worst
+
+# %% wrong="a hundredth of the bound is as good as 0" loses={"finds_the_worst_setting": "your factor is inf"}
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        low, _ = bracket(*setting)
+        claimed = estimate(*setting)
+        if low > claimed:
+            factor = low / claimed if claimed > 0.01 * low else math.inf
+            if factor > worst[1]:
+                worst = (setting, factor)
+    return worst
