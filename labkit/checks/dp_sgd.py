@@ -224,8 +224,7 @@ def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> N
         norms = l2_norm_clip * 10 ** rng.uniform(-2, 2, 12)
         # A zero gradient stays zero, not NaN; and each draw has long ones and a short one.
         norms[:5] = l2_norm_clip * np.array([0, 5, 0.2, 100, 1.003])
-        grads = _gradients(rng, shapes, norms)
-        _require_bounded(clip_per_example, grads, l2_norm_clip, 10 ** rng.uniform(4, 10))
+        _require_bounded(clip_per_example, _gradients(rng, shapes, norms), l2_norm_clip)
     # A batch as large as the lab's may be, in which one variable of an example has no gradient. It
     # is no multiple of 2, and above 256: the last ones are a rest, whatever goes before.
     l2_norm_clip, shapes = rng.uniform(0.5, 2), _shapes(rng, 2, 2, 3)
@@ -249,7 +248,7 @@ def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> N
         gradient[tuple(rng.integers(gradient.shape))] = 5
     long = _norms(_clipped(clip_per_example, [kernel, bias], 1.0))
     require(
-        bool(np.all(np.abs(long - 1) <= ROUNDING)),
+        bool(np.all(long <= 1 + ROUNDING)),
         f"Where one of {kernel[0].size} entries is 5, all others 0, and l2_norm_clip 1, two "
         f"examples leave `clip_per_example` with norms {long[0]:.4g} and {long[1]:.4g}: the norm "
         "is over ALL entries.",
@@ -257,11 +256,11 @@ def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> N
 
 
 def _require_bounded(
-    clip_per_example: Callable, grads: list[np.ndarray], l2_norm_clip: float, times: float = 1e4
+    clip_per_example: Callable, grads: list[np.ndarray], l2_norm_clip: float
 ) -> None:
     clipped = _clipped(clip_per_example, grads, l2_norm_clip)
     got, norms = _norms(clipped), _norms(grads).astype(np.float64)
-    far = _norms(_clipped(clip_per_example, [np.float32(times) * g for g in grads], l2_norm_clip))
+    far = _norms(_clipped(clip_per_example, [10000 * g for g in grads], l2_norm_clip))
     worst = int(np.argmax(got))
     nonzero = [g[2:] for g in grads]
     slips = _slips(nonzero, l2_norm_clip)
@@ -277,14 +276,8 @@ def _require_bounded(
         float(far.max()) <= l2_norm_clip * (1 + ROUNDING)
         and float(got.max()) >= 0.01 * l2_norm_clip,
         f"With l2_norm_clip = {l2_norm_clip:.4g} your longest gradient has norm {got.max():.4g}, "
-        f"and {far.max():.4g} where all that came in is {times:.3g} times as long: a gradient that "
-        "is too long is to be shortened to l2_norm_clip.",
-    )
-    lost = int(np.argmin(far - np.minimum(times * norms, l2_norm_clip)))
-    require(
-        bool(far[lost] >= (1 - ROUNDING) * min(times * norms[lost], l2_norm_clip)),
-        f"A gradient that comes with norm {times * norms[lost]:.4g} leaves `clip_per_example` with "
-        f"{far[lost]:.4g}; it is to be shortened to l2_norm_clip = {l2_norm_clip:.4g}.",
+        f"and {far.max():.4g} where all that came in is 10 000 times as long: a gradient that is "
+        "too long is to be shortened to l2_norm_clip.",
     )
     # What is nothing, or something else, is short as well. Clipping each coordinate, which is no
     # way to bound a norm, keeps a cosine of 0.8.
@@ -354,11 +347,12 @@ def long_gradients_keep_their_direction(
     """a longer gradient is scaled to l2_norm_clip, all its variables by the same factor."""
     for l2_norm_clip, shapes in _cases(rng):
         norms = l2_norm_clip * rng.uniform(1.2, 20, 10)
+        norms[-1] *= 10 ** rng.uniform(8, 12)
         grads = _gradients(rng, shapes, norms)
         clipped = _clipped(clip_per_example, grads, l2_norm_clip)
         factors, want = _factors(clipped, grads), l2_norm_clip / norms
         hint = likely(factors, _slips(grads, l2_norm_clip), 1e-3)
-        spread = np.ptp(factors, axis=0) / want
+        spread = np.ptp(factors, axis=0) / np.maximum(want, np.abs(factors).max(axis=0))
         require(
             bool(np.all(spread <= 1e-2)),
             "The variables of one example were multiplied by different factors, such as "

@@ -216,7 +216,7 @@ def clip_per_example(per_example_grads, l2_norm_clip):
             g[rows] *= factors.reshape([-1] + [1] * (g.ndim - 1))
     return clipped
 
-# %% wrong="gradients longer than 1e5 are dropped" loses={"norms_are_bounded": "it is to be shortened"}
+# %% wrong="gradients longer than 1e5 are dropped" loses={"long_gradients_keep_their_direction": "was multiplied by 0;"}
 def clip_per_example(per_example_grads, l2_norm_clip):
     batch = len(per_example_grads[0])
     squares = sum(np.sum(g.reshape(batch, -1) ** 2, axis=1) for g in per_example_grads)
