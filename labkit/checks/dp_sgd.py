@@ -1753,6 +1753,6 @@ def lower_bound_of_a_lucky_guesser(epsilon_lower_bound: Callable, rng: np.random
         less = as_number(epsilon_lower_bound(correct, guesses, delta, canaries, 0.95), what)
         require(
             less <= bounds[1] - 0.1,
-            f"With δ = 1e-05 and 500 canaries your bound is {bounds[1]:.3f}, with δ = {delta:g} and "
+            f"With δ = 1e-05 and 500 canaries your bound is {bounds[1]:.3f}; with δ = {delta:g}, "
             f"{canaries} canaries {less:.3f}: where δ gives more canaries away less is refuted.",
         )
