@@ -15,7 +15,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from autograder.sandbox.inside import clean
 # What grades takes seconds to import, and is imported when there is something to grade.
 if TYPE_CHECKING:
     from autograder.intake.collect import Aside, Collected
-    from autograder.intake.roster import Joined
+    from autograder.intake.roster import Joined, Roster
     from autograder.labs.master import Lab
     from autograder.run import Result, Settings
 
@@ -139,42 +139,60 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
     given = arguments.submissions
     asked = choices.parsed(arguments.file)
     output = arguments.output or Path("grades", name if given else f"sample-{name}")
-    if arguments.roster is None and (output / roster.NAME).is_file():
-        arguments.roster = output / roster.NAME
-        print(f"The class list is {arguments.roster}, as it was given before.")
     listed = roster.read(arguments.roster) if arguments.roster else None
     with tempfile.TemporaryDirectory(prefix="collected-") as temporary:
         source, expected = Path(temporary, "class"), None
         if given is None:
             expected = _sample(name, masters, source)
-        found, aside = collect(given or source, name, others=all_labs(masters))
+        collected, aside = collect(given or source, name, others=all_labs(masters))
         if given:
             folder.must_be_apart(given.resolve(), output.resolve())
-        joined = roster.join(found, listed)
-        asked = choices.resolved(found, joined, asked)
-        chosen = {key: path for key, path in (choices.kept(output) | asked).items() if path}
-        collected = {each.student for each in found}
-        found = choices.applied(found, aside, joined, chosen, asked)
-        joined = joined.with_those_of(found)
-        arguments.only = tuple(
-            choices.called(found, joined, student, "--only") for student in arguments.only
-        )
-        folder.must_take(output)
-        if arguments.roster:
-            roster.keep(arguments.roster, output)
-        if asked:
-            choices.keep(output, chosen)
-        for student in collected - {each.student for each in found}:
-            folder.forget(output, student)
-        _grade(arguments, masters / f"{name}.py", output, (found, aside, joined), expected)
+        about = arguments, output, collected, aside, listed, asked
+        _counted(*about)  # what is wrong leaves no folder
+        with folder.held(output) as held:
+            # Another run may have ended meanwhile.
+            found, joined, chosen, listed, arguments.only = _counted(*about)
+            if listed and not arguments.roster:
+                print(f"The class list is {output / roster.NAME}, as it was given before.")
+
+            def begin() -> None:
+                if listed:
+                    roster.keep(listed, output)
+                if asked:
+                    choices.keep(output, chosen)
+                for student in {e.student for e in collected} - {e.student for e in found}:
+                    folder.forget(output, student)
+
+            master = masters / f"{name}.py"
+            _grade(arguments, master, held, (found, aside, joined), expected, begin)
+
+
+def _counted(
+    arguments: argparse.Namespace,
+    output: Path,
+    collected: "list[Collected]",
+    aside: "list[Aside]",
+    listed: "Roster | None",
+    asked: dict[str, str],
+) -> "tuple[list[Collected], Joined, dict[str, str], Roster | None, tuple[str, ...]]":
+    """Return whose files count, who is who, what was chosen, the class list, and whom to grade."""
+    listed = listed or roster.kept(output)
+    joined = roster.join(collected, listed)
+    asked = choices.resolved(collected, joined, asked)
+    chosen = {key: path for key, path in (choices.kept(output) | asked).items() if path}
+    found = choices.applied(collected, aside, joined, chosen, asked)
+    joined = joined.with_those_of(found)
+    only = tuple(choices.called(found, joined, student, "--only") for student in arguments.only)
+    return found, joined, chosen, listed, only
 
 
 def _grade(
     arguments: argparse.Namespace,
     master: Path,
-    output: Path,
+    output: folder.Held,
     handed_in: "tuple[list[Collected], list[Aside], Joined]",
     expected: dict[str, float] | None,
+    begin: Callable[[], None],
 ) -> None:
     """Grade what was collected, and say what came of it."""
     from autograder.results import gradebook
@@ -190,7 +208,7 @@ def _grade(
     if expected is not None:
         settings = replace(settings, sandbox=_for_our_own_class(settings.sandbox))
     try:
-        result = grade_all(lab, found, output, settings, aside, joined)
+        result = grade_all(lab, found, output, settings, aside, joined, begin)
     except gradebook.Unfit as error:
         sys.exit(f"Graded, but not recorded: {error}. The same command records what was graded.")
     text = table(

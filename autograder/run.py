@@ -5,12 +5,9 @@ where it was. A submission that breaks whatever looks at it is graded as broken,
 other one's grade.
 """
 
-import errno
 import os
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,18 +27,16 @@ from autograder.judge.outcome import Outcome, merged, scored
 from autograder.labs.build import release
 from autograder.labs.master import Lab
 from autograder.results import course, gradebook, report
-from autograder.results.journal import InUse, Journal
+from autograder.results.folder import Held
+from autograder.results.journal import Journal
 from autograder.results.late import has_policy
 from autograder.results.table import MOST_NAME, shown
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
-from autograder.sandbox.kernel import UNSTARTABLE
+from autograder.sandbox.kernel import UNSTARTABLE, MachineFull
 from autograder.workers import cluster, processes
+from autograder.workers.lacking import DISK, OF_THE_DISK
 from autograder.workers.ready import Unusable, ready
-
-# What no submission can cause in the folders of the grader's own.
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-LEAST_FREE = 16 << 20  # bytes; where less is left, a grading that failed may have failed for that
 
 
 @dataclass(frozen=True)
@@ -111,10 +106,11 @@ def cores() -> int:
 def grade_all(
     lab: Lab,
     found: list[Collected],
-    output: Path,
+    output: Held,
     settings: Settings,
     aside: Sequence[Aside] = (),
     joined: Joined | None = None,
+    begin: Callable[[], None] = lambda: None,
 ) -> Result:
     """Grade every submission that has not been graded yet, and fill the output folder.
 
@@ -125,19 +121,20 @@ def grade_all(
         settings: how to grade, and whom.
         aside: the files that are nobody's, which are only reported.
         joined: who is who on the class list, and who handed in nothing.
+        begin: called once, when all that grading needs is there and before a grade is kept.
 
     Raises:
         BadUsage: the gradebook, the sandbox or the cluster cannot be used, or the lab's own
             solution fails here.
         gradebook.Unfit: when all is graded, the gradebook cannot be used any more.
-        OSError: the output folder cannot be written, or the disk is full.
+        OSError: the output folder or a disk cannot be written, or no process be started here.
     """
     confine.open_many_files()
     processes.begin(judge)  # by the time that there is what to grade, it is ready
+    journal = Journal(output, lab.name, version.common(lab.name))
     try:
-        journal = Journal(output, lab.name, version.common(lab.name))
         db_url = course.prepare(lab, output, settings.db_url)
-    except (gradebook.Unfit, InUse) as error:
+    except gradebook.Unfit as error:
         raise BadUsage(str(error)) from None
     joined = joined or Joined()
     read = [_as_listed(each, joined) for each in _read(lab, found, settings)]
@@ -146,7 +143,7 @@ def grade_all(
     read = [replace(each, notebook=None) for each in read]
     if plan.known:
         print(f"{len(plan.known)} of {len(read)} were graded before.")
-    outcomes = plan.known | _run(plan, lab, journal, settings)
+    outcomes = plan.known | _run(plan, lab, journal, settings, begin)
     return _record(lab, read, outcomes, journal, output, db_url, settings, aside, joined)
 
 
@@ -218,7 +215,9 @@ def _plan(read: list[Read], only: set[str], lab: Lab, journal: Journal, settings
 # --- run ------------------------------------------------------------------------------------------
 
 
-def _run(plan: Plan, lab: Lab, journal: Journal, settings: Settings) -> dict[str, Outcome]:
+def _run(
+    plan: Plan, lab: Lab, journal: Journal, settings: Settings, begin: Callable[[], None]
+) -> dict[str, Outcome]:
     """Grade whom the plan says; keep each outcome as soon as it is there."""
     keys = {submission.student: key for key, submission in plan.wanted.items()}
     refused = [each for each in plan.wanted.values() if each.notebook is None]
@@ -238,6 +237,7 @@ def _run(plan: Plan, lab: Lab, journal: Journal, settings: Settings) -> dict[str
         progress.show(outcome)
 
     with _ready(lab, settings) if readable else nullcontext() as kernels:
+        begin()
         for submission in refused:
             keep(submission, refuse(submission, lab, settings.terms))
         for submission, graded, final in _graded(readable, lab, settings, kernels):
@@ -274,7 +274,7 @@ def _graded(
     What took too long is refused at once. What broke otherwise, or lost checks while memory ran
     out, is graded again when no other is graded beside it, and the checks draw the same. What that
     gives counts; what breaks again is refused: for good, unless the machine was at fault, for which
-    a next run grades it anew.
+    a next run grades it anew. On a cluster none is known to be alone.
 
     Yields:
         (submission, what grading it gave, whether that is final).
@@ -289,10 +289,15 @@ def _graded(
             again.append(submission)
     if again:
         print(f"{len(again)} could not be graded beside others: each once more, alone.", flush=True)
+    shared = settings.executor == "dask"
+    machines = (UNSTARTABLE, MachineFull.__name__) if shared else (UNSTARTABLE,)
     for alone in again:
-        for submission, graded, problem in _attempts([alone], lab, settings, kernels):
+        for submission, graded, problem in _attempts(
+            [alone], lab, settings, kernels, beside=shared
+        ):
             own = problem.startswith((processes.ENDED, processes.TOO_LONG))
-            final = graded is not None or (own and UNSTARTABLE not in problem)
+            own &= not any(each in problem for each in machines)
+            final = graded is not None or own
             yield submission, graded or _broken(submission, problem, lab, settings.terms), final
 
 
@@ -307,7 +312,7 @@ def _attempts(
     """Grade once; yields with each submission what that gave, or None and the problem.
 
     Raises:
-        OSError: it gave nothing, and there was no room for it.
+        OSError: the disk cannot be written where it was graded, or no process be started here.
     """
     terms = settings.terms
     orders = [Order(submission, lab, terms, kernels, beside) for submission in submissions]
@@ -318,8 +323,8 @@ def _attempts(
         ended = processes.each(judge, orders, settings.jobs, terms.patience)
     with closing(ended):
         for order, graded, problem in ended:
-            if graded is None and shutil.disk_usage(tempfile.gettempdir()).free < LEAST_FREE:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), tempfile.gettempdir())
+            if problem.startswith(DISK):
+                raise OSError(problem)
             yield order.submission, graded, problem
 
 

@@ -39,6 +39,7 @@ from autograder.labs import MASTERS, sample_class
 from autograder.labs.answers import read_answers
 from autograder.labs.build import as_text
 from autograder.labs.master import Lab, read_lab
+from autograder.results.folder import held
 from autograder.results.gradebook import course_config, make_course
 from benchmarks import measure
 from benchmarks.peer import PeerError, PeerProgram, peer
@@ -117,7 +118,8 @@ def ours(class_: Class, output: Path, jobs: int, starts: list[float]) -> float:
     began, clock = time.monotonic(), _Watch()
     with redirect_stdout(clock):
         found, _ = collect(class_.folder, class_.lab.name)
-        result = run.grade_all(class_.lab, found, output, run.Settings(jobs=jobs))
+        with held(output) as folder:
+            result = run.grade_all(class_.lab, found, folder, run.Settings(jobs=jobs))
     ended = time.monotonic()
     class_.given[OURS] = {student: each.score for student, each in result.grades.items()}
     each = (ended - clock.times[0]) / (len(class_.points) - jobs)

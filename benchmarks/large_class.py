@@ -29,6 +29,7 @@ from autograder.labs import ROOT, sample_class
 from autograder.labs.answers import read_answers
 from autograder.labs.build import as_text
 from autograder.labs.master import read_lab
+from autograder.results.folder import held
 from benchmarks import measure
 
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -85,7 +86,8 @@ def graded(folder: Path, output: Path, settings: run.Settings) -> tuple[float, d
     began = time.monotonic()
     with open(output / "printed.txt", "w") as printed, redirect_stdout(printed):
         found, aside = collect(folder, LAB.name)
-        result = run.grade_all(LAB, found, output, settings, aside)
+        with held(output) as taken:
+            result = run.grade_all(LAB, found, taken, settings, aside)
     seconds = time.monotonic() - began
     return seconds, {student: each.score for student, each in result.grades.items()}
 

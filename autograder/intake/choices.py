@@ -5,6 +5,7 @@ It holds for later runs too, until the file is chosen otherwise, or by `--file S
 """
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,10 @@ from autograder.intake.collect import Aside, Collected
 from autograder.intake.files import BadUsage, shown
 from autograder.intake.roster import Joined
 from autograder.sandbox.inside import clean
+from autograder.whole import is_cut, write_whole
 
 NAME = "choices.csv"
+HEAD = ["student", "file"]
 MAX_NAMED = 9
 
 
@@ -37,24 +40,32 @@ def kept(output: Path) -> dict[str, str]:
     """Return what an output folder's `choices.csv` says.
 
     Raises:
-        BadUsage: it cannot be read.
+        BadUsage: it cannot be read, or not to its end.
     """
     try:
-        text = (output / NAME).read_text("utf-8-sig")
-        rows = list(csv.reader(text.splitlines()))
+        text = (output / NAME).read_bytes().decode("utf-8-sig")
+        head, *rows = csv.reader(text.splitlines(), strict=True)
+        if is_cut(text) or head != HEAD or any(len(row) == 1 for row in rows):
+            raise ValueError
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise BadUsage(f"{shown(str(output / NAME))} cannot be read: {error}") from None
-    pairs = (map(clean.of_cell, row[:2]) for row in rows[1:] if len(row) > 1)
+    except (ValueError, csv.Error):
+        raise BadUsage(
+            f"{shown(str(output / NAME))} is empty, cut off or no table of students and files: "
+            "mend it, or remove it and choose again with --file"
+        ) from None
+    pairs = (map(clean.of_cell, row[:2]) for row in rows if row)
     return {student: path for student, path in pairs if student and path}
 
 
 def keep(output: Path, choices: dict[str, str]) -> None:
     """Write `choices.csv`."""
-    with (output / NAME).open("w", encoding="utf-8", newline="") as file:
-        rows = [map(clean.cell, pair) for pair in sorted(choices.items())]
-        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([("student", "file"), *rows])
+    table = io.StringIO(newline="")
+    rows = [map(clean.cell, pair) for pair in sorted(choices.items())]
+    csv.writer(table, quoting=csv.QUOTE_ALL).writerows([HEAD, *rows])
+    write_whole(output / NAME, table.getvalue().encode())
 
 
 def resolved(

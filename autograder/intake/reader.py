@@ -113,19 +113,20 @@ def _watch(connection: socket.socket, lab: _Lab, archive: zipfile.ZipFile | None
             _limit()
             _answer(connection, lab, archive)
     os.close(alive)
-    if not select.select([ended], [], [], SECONDS)[0]:
+    in_time = bool(select.select([ended], [], [], SECONDS)[0])
+    if not in_time:
         os.kill(child, signal.SIGKILL)
-        reason = f"reading it took more than {SECONDS} s"
-    else:
-        reason = ""
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status != 0:
-        reason = reason or {
-            -signal.SIGXCPU: TOO_LONG,
-            -signal.SIGKILL: "the system ended what read it, as it does when memory runs out",
-        }.get(status, f"what read it crashed ({_signal(status)})")
+        said = {"reason": f"what read it crashed ({_signal(status)})"}
+        if not in_time:
+            said = {"reason": f"reading it took more than {SECONDS} s"}
+        elif status == -signal.SIGXCPU:
+            said = {"reason": TOO_LONG}
+        elif status == -signal.SIGKILL:  # perhaps for what others took
+            said = {"killed": "the system ended what read it, as it does when memory runs out"}
         # JSON has no such byte: what a child had begun to say does not count.
-        connection.sendall(b"\0" + json.dumps({"reason": reason}).encode())
+        connection.sendall(b"\0" + json.dumps(said).encode())
 
 
 def _die_with_parent() -> None:

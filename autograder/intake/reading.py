@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -94,14 +94,47 @@ def read(
         NoReader: not a single one can be read here.
     """
     archives = {e.source[0] for each in found for e in each.entries if isinstance(e.source, tuple)}
-    with (
-        _Reader(lab, release, kind, next(iter(archives), None)) as reader,
-        ThreadPoolExecutor(min(jobs, MAX_JOBS)) as threads,
-    ):
-        return list(threads.map(lambda each: _one(each, reader, release), found))
+    start = partial(_Reader, lab, release, kind, next(iter(archives), None))
+    with start() as reader, ThreadPoolExecutor(min(jobs, MAX_JOBS)) as threads:
+        first = list(threads.map(lambda each: _one(each, reader, release), found))
+    return [
+        _alone(student, start, release) if read is None else read
+        for student, read in zip(found, first, strict=True)
+    ]
 
 
-def _one(student: Collected, reader: "_Reader", release: NotebookNode) -> Read:
+def _one(student: Collected, reader: "_Reader", release: NotebookNode) -> Read | None:
+    """Return what was read of a student's files; None if what read them gave no word.
+
+    Raises:
+        NoReader: it does not start again.
+    """
+    try:
+        return _read(student, reader, release)
+    except _Silent:
+        return None
+
+
+def _alone(student: Collected, start: Callable[[], "_Reader"], release: NotebookNode) -> Read:
+    """Read files again, by a program of their own, while no others are read.
+
+    The one that all share may have ended for what others handed in, and Linux may have ended what
+    read these for the memory that others took.
+    """
+    try:
+        with start() as reader:
+            return _read(student, reader, release)
+    except (_Silent, NoReader) as error:
+        return Read.of(student, notes=tuple(student.notes), reason=str(error))
+
+
+def _read(student: Collected, reader: "_Reader", release: NotebookNode) -> Read:
+    """Return what was read of a student's files.
+
+    Raises:
+        _Silent: what read them gave no word.
+        NoReader: what reads does not start again.
+    """
     notes = list(student.notes)
     try:
         with ExitStack() as stack:
@@ -109,7 +142,7 @@ def _one(student: Collected, reader: "_Reader", release: NotebookNode) -> Read:
             notes += more
             answer = reader.ask(job, fds)
         return _understood(student, notes, answer, release)
-    except NoReader:
+    except (_Silent, NoReader):
         raise
     except Exception as error:  # whatever one student's files can do, it is done to nobody else
         reason = clean.line(f"it could not be read: {type(error).__name__}: {error}", 500)
@@ -213,7 +246,6 @@ class _Reader:
     """The program, started anew if it ever ends."""
 
     def __init__(self, lab: str, release: NotebookNode, kind: str, archive: Path | None) -> None:
-        self._arguments = lab, release, kind, archive
         self._kind, self._archive = kind, archive
         self._uid = 1_000_000_000 + secrets.randbelow(1_000_000_000) if os.geteuid() == 0 else 0
         job = {"lab": lab, "release": release, "jailed": kind != confine.NONE, "uid": self._uid}
@@ -233,23 +265,23 @@ class _Reader:
     def ask(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         """Return what the program says about one student's files.
 
-        Whoever gets no word asks again, once, a program of their own: the one that all share may
-        have ended for what others handed in, and may not end again for what this one did.
+        Raises:
+            _Silent: it said nothing, and is started anew; or Linux ended the process that read.
+            NoReader: it does not start.
         """
         with self._lock:
             generation = self._generation
         try:
-            return self._asked(job, fds)
+            answer = self._asked(job, fds)
         except _Silent:
             with self._lock:
                 if generation == self._generation:
                     self._end()
                     self._start()
-        try:
-            with _Reader(*self._arguments) as alone:
-                return alone._asked(job, fds)
-        except (_Silent, NoReader) as error:
-            return {"reason": str(error)}
+            raise
+        if "killed" in answer:
+            raise _Silent(clean.line(str(answer["killed"]), 500))
+        return answer
 
     def _asked(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         ours, theirs = socket.socketpair()

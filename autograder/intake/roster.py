@@ -7,7 +7,6 @@ grading worksheet, Blackboard's and Brightspace's exports, GitHub Classroom's ro
 import csv
 import io
 import re
-import shutil
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 from autograder.intake.collect import Collected, key_of
 from autograder.intake.files import BadUsage, shown
 from autograder.sandbox.inside import clean
+from autograder.whole import is_cut, write_whole
 
 NAME = "roster.csv"  # in the output folder: the list that was given last
 MAX_BYTES = 32 << 20
@@ -78,10 +78,14 @@ class Person:
 
 @dataclass(frozen=True)
 class Roster:
-    """A class list; `assignments` are the columns of Canvas's gradebook export that can be one."""
+    """A class list; `assignments` are the columns of Canvas's gradebook export that can be one.
+
+    `text` is the list as it was read.
+    """
 
     people: tuple[Person, ...] = ()
     assignments: tuple[str, ...] = ()
+    text: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,8 @@ def read(path: Path) -> Roster:
             content = file.read(MAX_BYTES)
     except OSError as error:
         raise BadUsage(f"--roster {shown(str(path))}: {error.strerror}") from None
-    rows = [row for row in _rows(_text(content)) if any(cell.strip() for cell in row)]
+    text = _text(content)
+    rows = [row for row in _rows(text) if any(cell.strip() for cell in row)]
     head = [_plain(cell) for cell in rows[0]] if rows else []
     columns = _columns(head)
     if not columns.keys() & {"name", "last", "login", "number", "email", "github"}:
@@ -134,13 +139,28 @@ def read(path: Path) -> Roster:
         raise BadUsage(f"--roster {shown(str(path))} lists nobody")
     canvas = "canvas" in columns
     named = [cell.strip() for cell in rows[0] if canvas and re.search(r" \([0-9]+\)\s*$", cell)]
-    return Roster(tuple(dict.fromkeys(people)), tuple(named))
+    return Roster(tuple(dict.fromkeys(people)), tuple(named), text)
 
 
-def keep(path: Path, output: Path) -> None:
-    """Let a class list that could be read hold for later runs, too."""
-    if path.resolve() != (output / NAME).resolve():
-        shutil.copyfile(path, output / NAME)
+def keep(roster: Roster, output: Path) -> None:
+    """Let a class list hold for later runs, too."""
+    end = "\n" if is_cut(roster.text) else ""
+    write_whole(output / NAME, (roster.text + end).encode("utf-8-sig"))
+
+
+def kept(output: Path) -> Roster | None:
+    """Return the class list that holds, if there is one.
+
+    Raises:
+        BadUsage: it cannot be read, or not to its end.
+    """
+    path = output / NAME
+    if not path.is_file():
+        return None
+    roster = read(path)
+    if is_cut(roster.text):
+        raise BadUsage(f"{shown(str(path))} ends within a line: give the --roster again")
+    return roster
 
 
 def _text(content: bytes) -> str:

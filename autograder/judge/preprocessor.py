@@ -5,7 +5,7 @@ import secrets
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
-from nbgrader.utils import is_solution
+from nbgrader.utils import is_grade, is_solution
 from traitlets import Integer
 
 from autograder.judge.execution import NOWHERE, Times, execute, not_run, runs
@@ -44,12 +44,15 @@ def _foreign(nb: NotebookNode, resources: dict) -> str:
     """
     about = resources["nbgrader"]
     with Gradebook(about["db_url"]) as gradebook:
-        cells = gradebook.find_notebook(about["notebook"], about["assignment"]).source_cells
-        known = {cell.name: cell.source for cell in cells}
+        notebook = gradebook.find_notebook(about["notebook"], about["assignment"])
+        known = {cell.name: cell.source for cell in notebook.source_cells}
+        exercises = {cell.name for cell in notebook.solution_cells}
     for cell in nb.cells:
         if "nbgrader" in cell.metadata:
             cell.metadata.id = name = cell.metadata.nbgrader.grade_id
-            if name not in known or (not is_solution(cell) and cell.source != known[name]):
+            # A check runs in the judge's kernel, also one that says it is an exercise as well.
+            answer = is_solution(cell) and not is_grade(cell)
+            if answer != (name in exercises) or not (answer or cell.source == known.get(name)):
                 return "it has set-up cells, exercises or checks that the release does not have"
             cell.metadata.pop("tags", None)
     return ""

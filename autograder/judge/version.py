@@ -8,7 +8,6 @@ import ast
 import hashlib
 import re
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
 from autograder.labs import MASTERS, ROOT
@@ -19,13 +18,14 @@ from autograder.labs.master import CHECKS, Lab, check_functions, module
 DECIDES = ("autograder/judge", "autograder/sandbox", "labkit")
 # What makes the notebooks and checks, whose text is part of each verdict's key.
 MAKES = ("autograder/labs",)
+# What a machine of a cluster runs besides.
+SERVES = ("autograder/intake", "autograder/workers")
 VERSIONS = "uv.lock"
 
 
-@cache
 def fingerprint() -> str:
-    """Return a hash of all code that decides about points, of whichever lab."""
-    return _hash(_texts(_code(DECIDES + MAKES)))
+    """Return a hash of all code that a machine grades with, of whichever lab, as it is now."""
+    return _hash(_texts(_code(DECIDES + MAKES + SERVES)))
 
 
 def common(lab: str) -> str:

@@ -28,6 +28,7 @@ from autograder.labs import MASTERS, ROOT
 from autograder.labs.importing import Unimportable, import_checks
 from autograder.labs.master import MARKER, Lab, has_module, read_lab, solution_size
 from autograder.labs.percent import Malformed
+from autograder.whole import write_whole
 
 COURSE = ROOT / "build" / "course"
 # What labkit knows of the labs: what each check is worth.
@@ -112,7 +113,7 @@ def write_source(lab: Lab, course: Path) -> None:
     """Put a lab's source notebook where nbgrader expects it in a course folder."""
     path = course / "source" / lab.name / f"{lab.name}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(as_text(lab.source), "utf-8")
+    write_whole(path, as_text(lab.source).encode())
 
 
 def stale(files: dict[Path, str], root: Path = ROOT) -> list[Path]:
@@ -151,7 +152,7 @@ def main() -> None:
     for path in changed:
         if path in files:
             (ROOT / path).parent.mkdir(exist_ok=True)
-            (ROOT / path).write_text(files[path], "utf-8")
+            write_whole(ROOT / path, files[path].encode())
         else:
             (ROOT / path).unlink()
         print(f"{'wrote' if path in files else 'removed'} {path}")

@@ -11,6 +11,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from autograder.whole import write_whole
+
 REPOSITORY = Path(__file__).parents[2]
 PINS = Path(__file__).parent / "colab-pins.txt"
 REQUIREMENTS = REPOSITORY / "requirements-colab.txt"
@@ -55,4 +57,4 @@ def requirements() -> str:
 
 
 if __name__ == "__main__":
-    REQUIREMENTS.write_text(requirements())
+    write_whole(REQUIREMENTS, requirements().encode())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from autograder.labs import ROOT
 from autograder.labs.master import colab_url, module
+from autograder.whole import write_whole
 
 TEMPLATE = Path("autograder", "course", "template")
 ROW = re.compile(r"^\| \d\d \| .*\n", re.M)
@@ -74,7 +75,7 @@ def begin(name: str, root: Path = ROOT) -> list[Path]:
     line = f"| {name[:2]} | [{words.capitalize()}](labs/{name}.ipynb): what it teaches | "
     line += f"[open]({colab_url(name)}) | 100 | 30 min | 0.1 min |\n"
     end = rows[-1].end()
-    (root / "README.md").write_text(readme[:end] + line + readme[end:], "utf-8")
+    write_whole(root / "README.md", (readme[:end] + line + readme[end:]).encode())
     return [*texts, Path("README.md")]
 
 

@@ -11,6 +11,7 @@ container itself keeps apart, other students' submissions, stays apart.
 """
 
 import argparse
+import io
 import json
 import shutil
 import stat
@@ -26,8 +27,10 @@ from autograder.labs import MASTERS, ROOT, UnknownLab, named
 from autograder.labs.master import Lab, read_lab
 from autograder.publish import Unlisted, listed
 from autograder.results import gradebook
+from autograder.results.folder import held
 from autograder.run import Settings, grade_all
 from autograder.sandbox import confine
+from autograder.whole import write_whole
 
 FOLDER = Path(__file__).parent
 TAKEN = ("autograder", "labkit", "pyproject.toml", "uv.lock", "README.md", "LICENSE")
@@ -85,8 +88,8 @@ def make(master: Path, sandbox: str, path: Path) -> None:
     lab = read_lab(master)
     settings = json.dumps({"lab": lab.name, "sandbox": sandbox})
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.half")
-    with zipfile.ZipFile(half, "w", zipfile.ZIP_DEFLATED) as archive:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in listed(TAKEN):
             if file.is_relative_to(COURSE):
                 continue
@@ -95,7 +98,7 @@ def make(master: Path, sandbox: str, path: Path) -> None:
         for name in SCRIPTS:
             _put(archive, name, (FOLDER / name).read_bytes(), FOLDER / name)
         _put(archive, SETTINGS, settings.encode(), ROOT / "LICENSE")
-    half.replace(path)
+    write_whole(path, written.getvalue())
 
 
 def _put(archive: zipfile.ZipFile, name: str, content: bytes, like: Path) -> None:
@@ -130,7 +133,7 @@ def run(root: Path, masters: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="gradescope-") as temporary:
         text = _graded(lab, root / "submission", kind, Path(temporary))
     results.parent.mkdir(exist_ok=True)
-    results.write_text(text, "utf-8")
+    write_whole(results, text.encode())
     print(f"Graded in the sandbox {kind!r}.")
 
 
@@ -142,7 +145,8 @@ def _graded(lab: Lab, submission: Path, kind: str, folder: Path) -> str:
     found, _ = collect(folder / "class", lab.name, [lab.name])
     if [each.student for each in found] != [STUDENT]:
         raise NoAutograder("the submission's files are taken for several students'")
-    grade_all(lab, found, folder / "graded", Settings(sandbox=kind))
+    with held(folder / "graded") as output:
+        grade_all(lab, found, output, Settings(sandbox=kind))
     return (folder / "graded" / "gradescope" / STUDENT / "results.json").read_text("utf-8")
 
 

@@ -18,6 +18,7 @@ from autograder.labs.build import build
 from autograder.labs.master import colab_url
 from autograder.labs.percent import Malformed
 from autograder.publish import Unlisted, listed
+from autograder.whole import write_whole
 
 # Beside the notebooks and README.md. What git does not know of, a student does not need.
 TAKEN = (
@@ -102,7 +103,7 @@ def write(files: dict[Path, bytes], folder: Path) -> None:
                 old.unlink(missing_ok=True)
     listed = "".join(f"{path}\n" for path in sorted(files))
     folder.mkdir(parents=True, exist_ok=True)
-    manifest.write_text(listed, "utf-8")
+    write_whole(manifest, listed.encode())
     for path, content in files.items():
         written = folder / path
         written.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 Whatever nbgrader runs there runs in the grader's sandbox, or not at all.
 """
 
-import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from autograder.labs.build import write_source
 from autograder.labs.master import Lab
 from autograder.results import gradebook
 from autograder.results.folder import FIRST_LINE, SECOND_LINE
-from autograder.results.journal import write_whole
+from autograder.whole import write_whole
 
 
 def prepare(lab: Lab, output: Path, db_url: str | None) -> str:
@@ -35,9 +34,8 @@ def prepare(lab: Lab, output: Path, db_url: str | None) -> str:
         else:
             gradebook.make_course(lab, Path(temporary), url)
     # Before there is anything that nbgrader could run.
-    config = output / "nbgrader_config.py"
-    config.touch(0o600)  # a database's address may hold a password
-    config.write_text(_config(db_url and url), "utf-8")
+    # A database's address may hold a password.
+    write_whole(output / "nbgrader_config.py", _config(db_url and url).encode(), 0o600)
     write_source(lab, output)
     return url
 
@@ -68,7 +66,7 @@ def submit(lab: Lab, times: dict[str, datetime | None], output: Path) -> dict[st
             try:
                 submitted.hardlink_to(executed)
             except OSError:  # a file has one name here
-                shutil.copyfile(executed, submitted)
+                write_whole(submitted, executed.read_bytes())
             if time is not None:
                 stamp = f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
                 write_whole(submitted.with_name("timestamp.txt"), stamp.encode())

@@ -5,6 +5,7 @@ Texts in them are inert: no cell of a table is a formula, however a spreadsheet 
 
 import csv
 import html
+import io
 import json
 import re
 import zipfile
@@ -19,6 +20,7 @@ from autograder.judge.outcome import Outcome
 from autograder.labs.master import Lab
 from autograder.results.gradebook import Grade
 from autograder.sandbox.inside import clean
+from autograder.whole import write_whole
 
 WHO = ["student", "name", "login", "section", "listed"]
 REMARKS = ["by_hand", "comments", "status", "reason", "flags", "repairs", "handed_in", "seconds"]
@@ -208,8 +210,8 @@ def write_moodle_feedback(found: list[Read], grades: dict[str, Grade], output: P
 
     Moodle reads whose a file is from its folder, as in its own download.
     """
-    path = output / "moodle-feedback.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    path, written = output / "moodle-feedback.zip", io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
         for each in found:
             if each.lms == "moodle" and each.lms_id.isdecimal() and each.student in grades:
                 # It splits the name at "_", and the number comes second.
@@ -220,7 +222,9 @@ def write_moodle_feedback(found: list[Read], grades: dict[str, Grade], output: P
                 archive.writestr(member, page, zipfile.ZIP_DEFLATED)
         empty = not archive.namelist()
     if empty:
-        path.unlink()
+        path.unlink(missing_ok=True)
+    else:
+        write_whole(path, written.getvalue())
 
 
 def gradescope(lab: Lab, outcome: Outcome, grade: Grade) -> str:
@@ -305,8 +309,9 @@ def said(message: str) -> str:
 
 
 def _write(path: Path, rows: Iterable[list], encoding: str = "utf-8") -> None:
-    with path.open("w", encoding=encoding, newline="") as file:
-        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([map(_cell, row) for row in rows])
+    table = io.StringIO(newline="")
+    csv.writer(table, quoting=csv.QUOTE_ALL).writerows([map(_cell, row) for row in rows])
+    write_whole(path, table.getvalue().encode(encoding))
 
 
 def _cell(value: str | float) -> str:

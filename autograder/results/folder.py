@@ -1,8 +1,12 @@
-"""The output folder: whether it is one to write into."""
+"""The output folder: whether it is one to write into, and who writes there."""
 
+import fcntl
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NewType
 
 from autograder.intake.files import BadUsage, shown
 
@@ -12,6 +16,8 @@ FIRST_LINE = (
     "# Run JupyterLab in this folder to see and change these grades in nbgrader's formgrader."
 )
 SECOND_LINE = "# Submissions run in the grader's sandbox, in its own environment, or not at all."
+# An output folder, as long as nobody else writes there.
+Held = NewType("Held", Path)
 WRITTEN = ("autograded", "feedback", "gradescope", "journal", "source", "submitted")
 
 
@@ -45,18 +51,25 @@ def forget(output: Path, student: str) -> None:
     (output / "feedback" / f"{student}.html").unlink(missing_ok=True)
 
 
-def must_take(output: Path) -> None:
-    """Make the output folder, if there is none, and see that files can be written there.
+@contextmanager
+def held(output: Path) -> Iterator[Held]:
+    """Hold the output folder, which is made if there is none: no other command writes there.
 
     Raises:
-        BadUsage: they cannot.
+        BadUsage: another one does, or none can.
     """
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=output) as file:
-            file.write(b"\0" * 4096)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BadUsage(
-            f"the output folder {shown(str(output))} cannot be written: {reason}"
-        ) from None
+    with ExitStack() as stack:
+        try:
+            (output / "journal").mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((output / "journal" / ".lock").open("a"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with tempfile.TemporaryFile(dir=output) as file:
+                file.write(b"\0" * 4096)
+        except BlockingIOError:
+            raise BadUsage(f"another command is at work in {shown(str(output))}") from None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise BadUsage(
+                f"the output folder {shown(str(output))} cannot be written: {reason}"
+            ) from None
+        yield Held(output)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +32,7 @@ from autograder.judge.outcome import Outcome
 from autograder.labs.build import write_source
 from autograder.labs.master import Lab
 from autograder.sandbox.inside import clean
+from autograder.whole import write_whole
 
 
 class Unfit(ValueError):
@@ -172,7 +172,7 @@ def _keep_copy(db_url: str) -> None:
         )
     file = Path(database.database)
     copies = (file.with_name(f"{file.stem}-before-{number}{file.suffix}") for number in count(1))
-    shutil.copyfile(file, next(copy for copy in copies if not copy.exists()))
+    write_whole(next(copy for copy in copies if not copy.exists()), file.read_bytes())
 
 
 class _Release(GenerateAssignment):

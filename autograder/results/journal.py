@@ -5,10 +5,8 @@ same code with the same settings. Each verdict in it stands as long as its check
 are none of its business.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -22,10 +20,7 @@ from autograder.intake.answers import SKIP, is_demonstration, is_own
 from autograder.intake.cells import is_grade, is_solution
 from autograder.judge.judge import Submission, Terms
 from autograder.judge.outcome import Outcome
-
-
-class InUse(ValueError):
-    """Another grader writes to this output folder."""
+from autograder.whole import write_whole
 
 
 @dataclass(frozen=True)
@@ -62,19 +57,10 @@ class Journal:
     """The outcomes in an output folder, and the executed notebooks that belong to them."""
 
     def __init__(self, output: Path, lab: str, version: str) -> None:
-        """Open the journal of a lab; `version` names the code that runs and judges submissions.
-
-        Raises:
-            InUse: another process has it open.
-        """
+        """Open the journal of a lab; `version` names the code that runs and judges submissions."""
         self._output, self._lab, self._version = output, lab, version
         self._folder = output / "journal"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (self._folder / ".lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InUse(f"another grader is at work in {output}") from None
         self._last: dict[str, Kept] = {}
         for path in self._folder.glob("*.json"):
             entry = self._read(path)
@@ -186,25 +172,6 @@ def _executed(notebook: NotebookNode) -> list[list[str]]:
             if SKIP not in cell.metadata.get("tags", ()):
                 result.append([name, cell.source])
     return result
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that whoever looks finds the old one or the new one, also after a crash."""
-    half = path.with_name(f".{path.name[:100]}.half")
-    try:
-        with half.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(path)
-    except OSError:
-        half.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _hash(path: Path) -> str:

@@ -27,8 +27,8 @@ from autograder.judge.outcome import Outcome
 from autograder.labs.master import Lab
 from autograder.results import exports, pages
 from autograder.results.gradebook import Grade
-from autograder.results.journal import write_whole
 from autograder.sandbox.inside import clean
+from autograder.whole import write_whole
 
 DETAILS = re.compile(r"<details>\s*<summary>.*?</summary>(.*?)</details>", re.DOTALL)
 MAX_REMARKS = 100  # of a kind, on one student's page

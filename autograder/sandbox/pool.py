@@ -91,7 +91,8 @@ def _serving(
         else:
             yield folder / "pool"
     finally:
-        process.stdin.close()  # which the pool ends at
+        with suppress(BrokenPipeError):  # it has ended before
+            process.stdin.close()  # which the pool ends at
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:

@@ -107,7 +107,8 @@ class Provisioner(KernelProvisionerBase):
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Say where it will be found."""
         assert self.parent is not None
-        self.parent.write_connection_file()  # which jupyter_client needs, and the kernel does not
+        with _named(self.parent.connection_file):
+            self.parent.write_connection_file()  # which jupyter_client needs, the kernel does not
         self.connection_info = self.parent.get_connection_info()
         self.folder = Path(self.parent.ip).parent
         return await super().pre_launch(cmd=[], **kwargs)
@@ -275,9 +276,19 @@ class Provisioner(KernelProvisionerBase):
 @contextmanager
 def _listening(path: str) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
+        with _named(path):
+            listener.bind(path)
         listener.listen(8)
         yield listener
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Have an error say which file it is about; one of writing, or of a socket, does not."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
 
 
 class _Tail:

@@ -16,17 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.intake.answers import OWN
+from autograder.intake.files import BadUsage
 from autograder.labs import MASTERS, UnknownLab, named
 from autograder.labs.answers import read_answers
 from autograder.labs.build import release, solution
 from autograder.labs.master import Lab, read_lab
 from autograder.results import pages
-from autograder.results.journal import write_whole
+from autograder.results.folder import held
 from autograder.sandbox.inside import clean
 from autograder.similarity.compare import AlikePair, alike
 from autograder.similarity.tokens import MOST_CHARACTERS
+from autograder.whole import write_whole
 
 OWN_CELLS = "cells of their own"
+CLEAN = "submitted/*/{0}/{0}.ipynb"  # the notebooks of a lab, in an output folder
 MOST_GROUPS = 40  # of an exercise, on the page
 
 
@@ -54,12 +57,16 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
     except UnknownLab as error:
         sys.exit(f"Nothing compared: {error}")
     output = arguments.output or Path("grades", lab.name)
-    answers = read_class(lab, output)
-    if not answers:
+    if not any(output.glob(CLEAN.format(lab.name))):
         sys.exit(f"Nothing compared: {output} holds no graded class of {lab.name}; grade it first")
-    pairs = compare(lab, answers, masters.parent / "answers" / lab.name)
     path = output / "similarity.html"
-    write_whole(path, page(lab, answers, pairs, names(output)).encode("utf-8"))
+    try:
+        with held(output):
+            answers = read_class(lab, output)
+            pairs = compare(lab, answers, masters.parent / "answers" / lab.name)
+            write_whole(path, page(lab, answers, pairs, names(output)).encode("utf-8"))
+    except BadUsage as error:
+        sys.exit(f"Nothing compared: {error}")
     counts = [f"{exercise} {len(found)}" for exercise, found in pairs.items() if found]
     where = f" ({', '.join(counts)})" if counts else ""
     print(f"Pairs that are alike: {sum(map(len, pairs.values()))}{where}")
@@ -69,7 +76,7 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
 def read_class(lab: Lab, output: Path) -> dict[str, dict[str, str]]:
     """Return each student's answers by exercise, from the clean notebooks of a graded class."""
     answers = {}
-    for path in sorted(output.glob(f"submitted/*/{lab.name}/{lab.name}.ipynb")):
+    for path in sorted(output.glob(CLEAN.format(lab.name))):
         cells = json.loads(path.read_text("utf-8"))["cells"]
         own = "\n".join(each for name, each in _sources(cells) if name.startswith(OWN))
         answers[path.parts[-3]] = {

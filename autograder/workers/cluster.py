@@ -1,47 +1,60 @@
 """Grade on a Dask cluster, whose machines may join and leave.
 
-Submissions are shipped, so the workers need no file system in common, only this project at the same
-version. What a lost worker was grading is graded by another one.
+Submissions are shipped, so the workers need no file system in common, only this project at the
+same version; the scheduler needs Dask alone. Each free thread of a worker is sent one. What a lost
+worker was grading is graded by another one, and a worker that cannot grade is sent no more.
 """
 
 import logging
 import pickle
-import subprocess
-import sys
-import threading
+import time
 import warnings
-from collections.abc import Generator, Iterable
-from contextlib import ExitStack
-from itertools import islice
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from autograder.judge.judge import Graded, Order
 from autograder.judge.version import fingerprint
-from autograder.labs import ROOT
+from autograder.sandbox.inside import clean
 from autograder.workers.ready import Unusable
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
+
+Ended = tuple[Order, Graded | None, str]
+
+MOST_TRIES = 4  # whose worker dies as often is no chance's victim
+LOOK_SECONDS = 2  # how long a worker that joined waits for its first submission
+# Beyond the times of the lab's solution and of the submission: a pool of kernels opens, too.
+SLACK_SECONDS = 600
+# By name, since what cannot be imported where it is unpickled ends connections: so the scheduler
+# need not have this project, and a worker that has none can say that.
+CALL = '__import__("autograder.workers.cluster_worker", fromlist=["grade"]).grade(**given)'
+VERSION = fingerprint()  # of what is loaded here: the files may be brought up to date meanwhile
+OF_ANOTHER_PROJECT = (ImportError, AttributeError, TypeError)
 
 
 def each(
     orders: Iterable[Order], scheduler: str, *, patience: float = 60
-) -> Generator[tuple[Order, Graded | None, str], None, None]:
+) -> Generator[Ended, None, None]:
     """Grade on the workers of a Dask scheduler.
 
     Yields:
         as `processes.each`.
 
     Raises:
-        Unusable: there is no scheduler at this address, or a worker runs another version.
+        Unusable: there is no scheduler at this address, or no worker that can grade.
         ConnectionError: the scheduler is lost on the way.
     """
     import dask
-    from distributed import CancelledError, Client, KilledWorker, as_completed
+    from distributed import CancelledError, Client
+    from distributed.client import ClosedClientError
 
     # Machines that grade are busy machines.
     dask.config.set({"distributed.comm.timeouts": {"connect": "120s", "tcp": "600s"}})
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    for name in ("distributed.client", "asyncio"):  # what is given up is told here
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", "Sending large graph")  # a submission of 10 MB
     try:
         client = Client(scheduler, timeout=patience, set_as_default=False)
@@ -49,97 +62,103 @@ def each(
         raise Unusable(
             f"no Dask scheduler at {scheduler}: {str(error) or type(error).__name__}"
         ) from None
-    of_future = {}
+    with client:
+        try:
+            yield from _Deal(client, scheduler, orders).each()
+        except (CancelledError, ClosedClientError, OSError):  # a restart cancels, too: anybody's
+            lost = f"the scheduler at {scheduler} has gone, or forgotten its tasks"
+            raise ConnectionError(lost) from None
 
-    def submit(order: Order):
-        future = client.submit(
+
+class _Deal:
+    """Orders, and the workers that they are dealt to."""
+
+    def __init__(self, client: "Client", scheduler: str, orders: Iterable[Order]) -> None:
+        self._client, self._scheduler = client, scheduler
+        self._waiting = deque((order, 1) for order in orders)  # and which try it is
+        self._running: dict[Future, tuple[Order, int, str]] = {}  # and on which worker
+        self._unable: dict[str, str] = {}  # workers, and why
+        self._answered = self._none = False
+
+    def each(self) -> Generator[Ended, None, None]:
+        from distributed import wait
+
+        while self._waiting or self._running:
+            present = self._client.nthreads()
+            ended = [*self._lost(present), *self._done()]
+            self._send(self._able(present))
+            yield from ended
+            if self._running:
+                with self._client.as_current(), suppress(TimeoutError):
+                    wait(list(self._running), timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
+            elif self._waiting:
+                time.sleep(LOOK_SECONDS)
+
+    def _able(self, present: dict[str, int]) -> dict[str, int]:
+        """Return the workers that may be sent orders, with their threads; say if there is none."""
+        able = {worker: n for worker, n in present.items() if worker not in self._unable}
+        if present and not able and not self._answered:
+            worker, why = next(iter(self._unable.items()))
+            raise Unusable(f"no worker of {self._scheduler} can grade: on {worker} {why}")
+        if not able and not self._none:
+            print(f"Waiting for workers to join {self._scheduler} …", flush=True)
+        self._none = not able
+        return able
+
+    def _send(self, threads: dict[str, int]) -> None:
+        busy = Counter(worker for _, _, worker in self._running.values())
+        for worker in (each for each, n in threads.items() for _ in range(n - busy[each])):
+            if not self._waiting:
+                return
+            order, number = self._waiting.popleft()
+            given = {
+                "sent": pickle.dumps(order),
+                "version": VERSION,
+                "seconds": 2 * order.terms.patience + SLACK_SECONDS,
+            }
             # Its key is Dask's own: the scheduler's pages and the workers' logs name no student.
-            _grade_here, pickle.dumps(order), fingerprint(), pure=False, retries=2,
-        )  # fmt: skip
-        of_future[future.key] = order
-        return future
+            future = self._client.submit(eval, CALL, {"given": given}, pure=False, workers=[worker])
+            self._running[future] = order, number, worker
 
-    over = threading.Event()
-    with ExitStack() as stack:
-        stack.enter_context(client)
-        stack.callback(over.set)
-        threading.Thread(target=_say_when_none, args=(client, scheduler, over), daemon=True).start()
-        waiting = iter(orders)
-        # Some ahead, so that no worker waits and none is sent the whole class.
-        ahead = max(32, 2 * sum(client.nthreads().values()))
-        futures = as_completed([submit(each) for each in islice(waiting, ahead)], loop=client.loop)
-        for future in futures:
-            order = of_future.pop(future.key)
-            graded: Graded | None = None
-            try:
-                graded, problem = future.result()
-            except KilledWorker:
-                problem = "every worker that tried it has died"
-            except CancelledError:  # by a restart, too, which any other client may ask for
-                lost = f"the scheduler at {scheduler} has gone, or forgotten its tasks"
-                raise ConnectionError(lost) from None
-            except Unusable:
-                raise
-            except Exception as error:  # after all retries
-                problem = f"its worker failed with {type(error).__name__}: {error}"
+    def _lost(self, present: dict[str, int]) -> Iterator[Ended]:
+        """Try again what was sent to workers that have gone since."""
+        for future in [each for each, on in self._running.items() if on[2] not in present]:
+            order, number, _ = self._running.pop(future)
             future.release()
-            for following in islice(waiting, 1):
-                futures.add(submit(following))
-            yield order, graded, problem
+            yield from self._again(order, number, "every worker that tried it has died")
 
+    def _again(self, order: Order, number: int, problem: str) -> Iterator[Ended]:
+        if number < MOST_TRIES:
+            self._waiting.append((order, number + 1))
+        else:
+            yield order, None, problem
 
-def _say_when_none(client: "Client", scheduler: str, over: threading.Event) -> None:
-    """Say so, once each time, when the scheduler has no worker."""
-    said = False
-    while not over.is_set():
-        try:
-            none = not client.scheduler_info(n_workers=-1)["workers"]
-        except Exception:  # closed, or its scheduler has gone, which the futures tell
-            return
-        if none and not said:
-            print(f"Waiting for workers to join {scheduler} …", flush=True)
-        said = none
-        over.wait(5)
+    def _done(self) -> Iterator[Ended]:
+        """Take what workers have answered, or raised."""
+        from distributed import CancelledError
 
+        for future in [each for each in self._running if each.done()]:
+            order, number, worker = self._running[future]
+            try:
+                graded, problem = future.result(timeout=60)
+            except CancelledError:
+                raise
+            except TimeoutError:  # its worker may have gone before it could hand this over
+                continue
+            except (Unusable, *OF_ANOTHER_PROJECT) as error:
+                self._leave_out(worker, error)
+                self._waiting.appendleft((order, number))
+            except Exception as error:
+                problem = f"its worker failed with {type(error).__name__}: {error}"
+                yield from self._again(order, number, problem)
+            else:
+                self._answered = True
+                yield order, graded, problem
+            del self._running[future]
+            future.release()
 
-# --- on a worker of the cluster -------------------------------------------------------------------
-
-
-def _grade_here(order: bytes, version: str) -> tuple[Graded | None, str]:
-    """Grade one shipped submission; return what that gave, and the problem."""
-    if version != fingerprint():
-        raise Unusable("a worker runs another version of the project than the coordinator")
-    return _Server.grade(order)
-
-
-class _Server:
-    """A process that grades for one thread of the worker at a time; see cluster_worker.py."""
-
-    _free: list["_Server"] = []  # noqa: RUF012
-    _lock = threading.Lock()
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "autograder.workers.cluster_worker"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-
-    @classmethod
-    def grade(cls, order: bytes) -> tuple[Graded | None, str]:
-        with cls._lock:
-            server = cls._free.pop() if cls._free else None
-        server = server or cls()
-        assert server._process.stdin is not None and server._process.stdout is not None
-        try:
-            server._process.stdin.write(order)
-            server._process.stdin.flush()
-            answer = pickle.load(server._process.stdout)
-        except Exception as error:
-            server._process.kill()
-            server._process.wait()
-            raise RuntimeError(f"the process that grades here has ended: {error}") from None
-        with cls._lock:
-            cls._free.append(server)
-        return answer
+    def _leave_out(self, worker: str, error: Exception) -> None:
+        project = "" if isinstance(error, Unusable) else "there is another project, or none: "
+        if worker not in self._unable:
+            self._unable[worker] = clean.line(f"{project}{error}", 500)
+            print(f"{worker} is left out: {self._unable[worker]}", flush=True)

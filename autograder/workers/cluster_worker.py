@@ -1,58 +1,142 @@
-"""Grade what comes in on standard input, a pickled order a submission, and answer likewise.
+"""Grade what a Dask worker is sent, in a process beside it; both ends of their pipes.
 
     python -m autograder.workers.cluster_worker
 
-A machine of a cluster runs it beside its Dask worker: the grader is imported once, every submission
-still gets a process of its own, and nothing that a submission does reaches Dask.
+The grader is imported once, every submission still gets a process of its own, and nothing that a
+submission does reaches Dask. A process answers only where the lab's own solution passes, and only
+whoever has its version of the project. An error is its last answer: the next process begins anew.
 """
 
 import os
 import pickle
 import queue
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
-from autograder.judge.judge import Order, environment, judge
-from autograder.labs.build import release
-from autograder.sandbox import confine, pool
+from autograder.judge.judge import Graded, Order, judge
+from autograder.judge.version import fingerprint
+from autograder.labs import ROOT
+from autograder.sandbox import confine
+from autograder.sandbox.kernel import UNSTARTABLE
 from autograder.workers import processes
+from autograder.workers.lacking import DISK, SHORT, lacking
+from autograder.workers.ready import Unusable, ready
+
+Answer = tuple[Graded | None, str]
+
+# --- in the Dask worker ---------------------------------------------------------------------------
+
+_free: list[subprocess.Popen] = []  # that no thread uses now
+
+
+def grade(sent: bytes, version: str, seconds: float) -> Answer:
+    """Grade a pickled order; return what that gave, and the problem.
+
+    Raises:
+        Unusable: nothing can be graded here, or only by another version of the project.
+        RuntimeError: the process that grades has failed, or taken more than `seconds`.
+    """
+    answer: Answer | Exception
+    try:
+        process = _free.pop()
+    except IndexError:
+        process = _start()
+    assert process.stdin is not None and process.stdout is not None
+    deadline = time.monotonic() + seconds
+    late = threading.Timer(seconds, process.kill)
+    late.daemon = True
+    late.start()
+    try:
+        pickle.dump((version, sent), process.stdin)
+        process.stdin.flush()
+        answer = pickle.load(process.stdout)
+    except Exception as error:
+        end = f"took more than {seconds:g} s" if time.monotonic() >= deadline else "has ended"
+        answer = RuntimeError(f"the process that grades here {end}: {error}")
+    late.cancel()
+    if isinstance(answer, Exception):
+        process.kill()
+        process.wait()
+        raise answer
+    _free.append(process)
+    return answer
+
+
+def _start() -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", __name__],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+
+
+# --- in the process -------------------------------------------------------------------------------
 
 
 def main() -> None:
-    """Serve until standard input ends; then end what is still running."""
+    """Serve until standard input ends, or an error; then end what is still running."""
     confine.open_many_files()
     # What grading prints must not come between the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    waiting: queue.Queue[Order] = queue.Queue()
+    waiting: queue.Queue[tuple[str, bytes]] = queue.Queue()
     threading.Thread(target=_listen, args=(waiting,), daemon=True).start()
     processes.begin(judge)
+    for answer in _answers(waiting):
+        pickle.dump(answer, answers)
+        answers.flush()
+
+
+def _answers(waiting: "queue.Queue[tuple[str, bytes]]") -> Iterator[Answer | Exception]:
+    """Grade each, one at a time; an error is the last answer."""
+    loaded, open_for = fingerprint(), None
     with ExitStack() as pools:
-        for order in _with_kernels(waiting, pools):
-            for _, graded, problem in processes.each(judge, [order], 1, order.terms.patience):
-                pickle.dump((graded, problem), answers)
-                answers.flush()
+        while True:
+            version, sent = waiting.get()
+            try:
+                _require(version, loaded)  # before anything of another version's is unpickled
+                order = pickle.loads(sent)
+                needs = order.lab, order.terms.sandbox, order.terms.threads
+                if needs != open_for:
+                    pools.close()
+                    kernels, open_for = _ready(order, pools), needs
+                order = replace(order, pool=kernels)
+                for _, graded, problem in processes.each(judge, [order], 1, order.terms.patience):
+                    answer = graded, problem
+                _require(version, loaded)  # what kernels import is read while it grades
+                if problem.startswith((DISK, SHORT)) or UNSTARTABLE in problem:
+                    raise RuntimeError(problem)
+            except Unusable as error:
+                yield error
+                return
+            except Exception as error:
+                yield RuntimeError(lacking(error) or f"{type(error).__name__}: {error}")
+                return
+            yield answer
 
 
-def _with_kernels(waiting: "queue.Queue[Order]", pools: ExitStack) -> Iterator[Order]:
-    """Give each submission the pool of its lab; there is one at a time."""
-    open_for = None
-    kernels = None
-    while True:
-        order = waiting.get()
-        needs = order.lab, order.terms.sandbox, order.terms.threads
-        if needs != open_for:
-            pools.close()
-            own = environment(order.terms.threads)
-            serving = pool.serving(release(order.lab), order.terms.sandbox, own)
-            kernels, open_for = pools.enter_context(serving), needs
-        yield replace(order, pool=kernels)
+def _ready(order: Order, pools: ExitStack) -> Path | None:
+    """Return the socket of a pool for the order's lab, whose own solution passes here."""
+    try:
+        confine.require(order.terms.sandbox)
+        return pools.enter_context(ready(order.lab, order.terms))
+    except Exception as error:
+        raise Unusable(lacking(error) or str(error)) from None
 
 
-def _listen(waiting: "queue.Queue[Order]") -> None:
+def _require(version: str, loaded: str) -> None:
+    if not version == loaded == fingerprint():
+        raise Unusable("this machine has another version of the project than the coordinator")
+
+
+def _listen(waiting: "queue.Queue[tuple[str, bytes]]") -> None:
     try:
         while True:
             waiting.put(pickle.load(sys.stdin.buffer))

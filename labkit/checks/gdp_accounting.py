@@ -960,6 +960,16 @@ def accuses_only_with_proof(worst_case: Callable, rng: np.random.Generator) -> N
         f"An estimate of 0 is not below the lower bound 0: nothing is proved, so (None, 1.0) is "
         f"wanted; you return ({shown(setting)}, {factor:g}).",
     )
+    # Nor does it hide another one, whose factor is 2.
+    free = next(each for each in settings if each != guilty)
+    lows = {each: (0.0 if each == free else low, high) for each in settings}
+    halves = {each: (0.5 if each == guilty else 1.0) * lows[each][0] for each in settings}
+    setting, factor = _case(worst_case(settings, lambda *s: halves[s], lambda *s: lows[s]))
+    require(
+        _same(setting, guilty),
+        f"The estimate is 2 times too small at {guilty}, and 0 at {free}, where the lower bound is "
+        f"0 too; you return ({shown(setting)}, {factor:g}).",
+    )
 
 
 # Part 6 · calibration -----------------------------------------------------------------------
@@ -1140,13 +1150,19 @@ def noise_for_refuses_the_impossible(noise_for: Guarded, rng: np.random.Generato
         f"large, 4 times as much is too little; `noise_for` gives {got:.4g}. Ask the accountant "
         "that is passed in.",
     )
+
+    def rounded(noise_multiplier: float, *rest: Any) -> float:
+        """As the accountant; of what rounds to 1000, such as exp(log(1000)), the same as of it."""
+        return accountant(float(f"{float(noise_multiplier):.9g}"), *rest)
+
     for needed, kept in (
         (rng.uniform(999.6, 999.9), True),
+        (1000.0, True),  # an ε that is just the target keeps it
         (1000 * (1 + _log_uniform(rng, 1e-3, 1)), False),
     ):
         case = f"noise_multiplier 1000 {'keeps' if kept else 'does not keep'} target_epsilon"
         promised = accountant(needed, q, steps, delta)
-        asked = _Asked(accountant).accountant
+        asked = _Asked(rounded).accountant
         try:
             noise = noise_for.__wrapped__(promised, delta, q, steps, asked)
         except Exception as error:

@@ -5,14 +5,16 @@ import json
 import os
 import random
 import re
+import socket
 import threading
 import time
 import zipfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -104,13 +106,17 @@ def test_a_reader_that_dies_costs_nobody_anything(tmp_path, monkeypatch):
 def test_whoever_ends_the_reader_each_time_costs_nobody_else_anything(tmp_path, monkeypatch):
     folder = write_class(tmp_path / "in", ann={}, mallory={})
     asked, both = reading._Reader._asked, threading.Barrier(2, timeout=60)
+    at_first = iter((True, True))  # when both ask what they share; then each has its own
 
     def kill_or_ask(self, job, fds):
-        both.wait()  # each time when the other one asks, too
+        together = next(at_first, False)
+        if together:
+            both.wait()
         if "mallory" in job["entries"][0]["parts"][-1]:
             self._process.kill()
             self._process.wait()
-        both.wait()
+        if together:
+            both.wait()
         return asked(self, job, fds)
 
     monkeypatch.setattr(reading._Reader, "_asked", kill_or_ask)
@@ -118,6 +124,42 @@ def test_whoever_ends_the_reader_each_time_costs_nobody_else_anything(tmp_path, 
     ann, mallory = found["ann"], found["mallory"]
     assert ann.notebook is not None and not ann.reason
     assert mallory.notebook is None and "ended" in mallory.reason
+
+
+def what_reads_now():
+    """Return the process that reads a student's files, which waits for the request's end."""
+    while True:
+        with suppress(psutil.NoSuchProcess):
+            for each in psutil.Process().children(recursive=True):
+                line, above = each.cmdline(), each.parents()[:2]
+                # The program, what watches over a student's reading, and what reads.
+                if "autograder.intake.reader" in line and all(p.cmdline() == line for p in above):
+                    return each
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("times", "reason"), [(1, ""), (2, "memory")])
+def test_what_linux_ends_for_memory_is_read_again_alone(times, reason, tmp_path, monkeypatch):
+    """What Linux ends need not be what took the memory."""
+    folder = write_class(tmp_path / "in", ann={}, bob={})
+    send, begun, ended = socket.send_fds, [], []
+
+    def send_and_kill(connection, buffers, *fds):
+        sent = send(connection, buffers, *fds)
+        if b"ann.ipynb" in buffers[0]:
+            begun.append(buffers[0])
+            if len(ended) < times:
+                ended.append(what_reads_now())
+                ended[-1].kill()
+        return sent
+
+    monkeypatch.setattr(socket, "send_fds", send_and_kill)
+    found, _ = collect(folder, TINY.name)
+    ann, bob = reading.read(found, TINY.name, RELEASE)
+    assert len(ended) == times and len(begun) == 2
+    assert bool(ann.reason) == bool(reason) and reason in ann.reason
+    assert (ann.notebook is None) == bool(reason)
+    assert bob.notebook is not None and not bob.reason
 
 
 def test_a_file_that_vanishes_or_becomes_a_pipe(tmp_path):

@@ -253,5 +253,25 @@ def test_choices_are_kept_and_one_that_is_gone_is_a_note(tmp_path):
         choices.kept(tmp_path)
 
 
+def test_what_an_earlier_version_left_cut_off_is_one_clear_line(tmp_path):
+    """Nothing is chosen otherwise, and nobody taken off the list, without a word."""
+    choices.keep(tmp_path, {"alee": 'old, "new".ipynb', "bkim": "00_tiny.ipynb"})
+    roster.keep(listed(tmp_path, CANVAS.rstrip("\n")), tmp_path)
+    assert [person.login for person in roster.kept(tmp_path).people] == ["alee", "bkim"]
+    assert roster.kept(tmp_path / "none") is None
+    for name, kept in (("choices.csv", choices.kept), ("roster.csv", roster.kept)):
+        whole = (tmp_path / name).read_bytes()
+        for end in range(len(whole)):
+            (tmp_path / name).write_bytes(whole[:end])
+            if whole[:end].endswith(b"\n"):
+                continue  # which may be a whole one
+            with pytest.raises(BadUsage, match=name) as caught:
+                kept(tmp_path)
+            assert "\n" not in str(caught.value)
+    (tmp_path / "choices.csv").write_text("a,b\nc,d\n")
+    with pytest.raises(BadUsage, match="no table of students and files"):
+        choices.kept(tmp_path)
+
+
 def test_without_a_list_nobody_is_missing():
     assert roster.join([Collected("ann")], None) == Joined()

@@ -11,8 +11,9 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
+from autograder.judge.preprocessor import _foreign
 from autograder.labs import ROOT, build
-from tests.tiny import answered, grade, write_class
+from tests.tiny import TINY, answered, grade, write_class
 
 pytestmark = pytest.mark.grader
 
@@ -158,6 +159,26 @@ def test_cells_that_the_release_does_not_have_are_not_judged(made, output, add):
     nbformat.write(nb, path)
     said = run(output, "-c", AUTOGRADE, "ann")
     assert score(output) == 0 or "rror" in said, said
+
+
+@pytest.mark.parametrize(
+    "name, says, judged",
+    [
+        ("double", {}, True),
+        ("double", {"grade": True}, False),
+        ("double", {"solution": False}, False),
+        ("doubles_integers", {"solution": True}, True),  # it is the release's own
+        ("doubles_integers", {"solution": True, "grade": False}, False),
+    ],
+)
+def test_a_cell_that_says_it_is_something_else_is_not_judged(made, name, says, judged):
+    """The judge's kernel runs checks; nbgrader's commands refuse such a notebook before."""
+    nb = nbformat.from_dict(json.loads(json.dumps(TINY.source)))
+    (cell,) = (each for each in nb.cells if each.id == name)
+    cell.metadata.nbgrader |= says
+    about = {"assignment": "00_tiny", "notebook": "00_tiny"}
+    about["db_url"] = f"sqlite:///{made[0] / 'gradebook.db'}"
+    assert (_foreign(nb, {"nbgrader": about}) == "") == judged
 
 
 def test_the_projects_own_folder_is_safe_too(made, output):

@@ -1,5 +1,7 @@
 """What one submission does to the process that grades it, or to the machine, costs no other one."""
 
+import gc
+import re
 import subprocess
 import sys
 import threading
@@ -11,9 +13,10 @@ import pytest
 from autograder.judge.judge import judge
 from autograder.sandbox import provisioner
 from autograder.sandbox.kernel import UNSTARTABLE, TimedOut
-from autograder.workers import processes
+from autograder.workers import cluster, processes
+from autograder.workers.lacking import DISK, SHORT
 from tests.kernels import kernel_in
-from tests.tiny import ROOT, double, grade, write_class
+from tests.tiny import ROOT, double, grade, graded_now, write_class
 
 pytestmark = pytest.mark.grader
 
@@ -141,7 +144,8 @@ def test_a_grading_that_broke_is_tried_again_alone(tmp_path, ends):
     ways |= {"bob": [aborted], "cem": [aborted, aborted], "dan": [too_long]}
     folder = write_class(tmp_path / "in", ann={}, bob={}, cem={}, dan={})
     rows, _ = grade(folder, tmp_path / "out")
-    assert together == [["ann", "bob", "cem", "dan"], ["bob"], ["cem"]]
+    assert together[0] == ["ann", "bob", "cem", "dan"]
+    assert sorted(together[1:]) == [["bob"], ["cem"]]  # first who has ended first
     assert {name: row["score"] for name, row in rows.items()} == {
         "ann": "10", "bob": "10", "cem": "0", "dan": "0",
     }  # fmt: skip
@@ -172,15 +176,35 @@ def test_alone_no_other_is_graded_beside_it(tmp_path, ends, monkeypatch):
     monkeypatch.setattr(processes, "each", noting)
     rows, _ = grade(folder, tmp_path / "out")
     assert [row["score"] for row in rows.values()] == ["10"] * 3
-    assert [order for order in orders if order[0] != "solution"] == [
-        ("ann", True), ("bob", True), ("cem", True), ("ann", False), ("bob", False),
-    ]  # fmt: skip
+    graded = [order for order in orders if order[0] != "solution"]
+    assert graded[:3] == [("ann", True), ("bob", True), ("cem", True)]
+    assert sorted(graded[3:]) == [("ann", False), ("bob", False)]  # first who has ended first
+
+
+def test_on_a_cluster_nobody_is_alone(tmp_path, ends, monkeypatch):
+    """Another class may be graded there: memory that runs out is nobody's own, however often."""
+    ways, together = ends
+    full = f"{processes.ENDED} exit status 1: autograder.sandbox.kernel.MachineFull: memory"
+    ways |= {"ann": [full, full]}
+    folder, beside = write_class(tmp_path / "in", ann={}), []
+
+    def each(orders, scheduler):
+        beside.extend(order.beside for order in orders)
+        return processes.each(judge, orders, 1, 300)
+
+    monkeypatch.setattr(cluster, "each", each)
+    for score in ("0", "10"):
+        more = ("--executor", "dask", "--scheduler", "tcp://there")
+        rows, _ = grade(folder, tmp_path / "out", *more)
+        assert rows["ann"]["score"] == score
+    assert together == [["ann"]] * 3 and beside == [True] * 3
 
 
 @pytest.mark.parametrize(
     "problem",
     [
         f"{processes.ENDED} exit status 1: autograder.sandbox.kernel.Unstartable: {UNSTARTABLE}: x",
+        f"{SHORT} here: [Errno 24] Too many open files",
         "every worker that tried it has died",
         "its worker failed with RuntimeError: the process that grades here has ended",
     ],
@@ -193,6 +217,18 @@ def test_what_broke_by_the_machine_is_graded_anew(tmp_path, ends, problem):
         rows, _ = grade(folder, tmp_path / "out")
         assert rows["ann"]["score"] == score
         assert len(together) == 2 + number
+
+
+def test_a_disk_that_cannot_be_written_where_it_is_graded_ends_the_run(tmp_path, ends):
+    ways, _ = ends
+    full = f"{DISK} here: [Errno 28] No space left on device: '/tmp/lab-x/k'"
+    ways |= {"bob": [full]}
+    folder = write_class(tmp_path / "in", ann={}, bob={})
+    with pytest.raises(SystemExit, match=f"^Stopped: {re.escape(full)}. What was graded is kept"):
+        grade(folder, tmp_path / "out", "--jobs", 1)
+    gc.collect()  # the exception's frames hold the output folder's lock
+    rows, stdout = grade(folder, tmp_path / "out")
+    assert graded_now(stdout) == ["bob"] and rows["bob"]["score"] == "10"
 
 
 def test_who_breaks_its_grading_draws_no_other_numbers(tmp_path, ends, monkeypatch):

@@ -287,3 +287,5 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     while not kept(min(sigma, 1000.0)):  # and 22
         sigma *= 1.0009
     return min(sigma, 1000.0)
+
+# %% wrong="an ε that is just the target is too much" of="solution" edit={"if accountant(high, sampling_probability, steps, delta) > target_epsilon": "if accountant(high, sampling_probability, steps, delta) >= target_epsilon", "<= target_epsilon": "< target_epsilon"} loses={"noise_for_refuses_the_impossible": "1000 keeps"}

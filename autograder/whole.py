@@ -1,0 +1,33 @@
+"""Files that are written whole or not at all, whatever ends the writing."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write a file so that whoever looks finds the old one or the new one, also after a crash.
+
+    Raises:
+        OSError: it cannot be written; the old one stands.
+    """
+    half = path.with_name(f".{path.name[:100]}.half")
+    try:
+        with open(half, "wb", opener=partial(os.open, mode=mode)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(path)
+    except BaseException:  # a signal's, too
+        half.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def is_cut(text: str) -> bool:
+    """Whether a table ends within a line, or is empty: earlier versions wrote in place."""
+    return not text.endswith("\n")
