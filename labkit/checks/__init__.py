@@ -39,6 +39,7 @@ from labkit import verdicts
 __all__ = [
     "FALSE_FAIL",
     "CheckFailed",
+    "after_others",
     "as_array",
     "as_arrays",
     "as_number",
@@ -114,6 +115,16 @@ def student_rng(rng: np.random.Generator) -> np.random.Generator:
     The check's own is never handed out: who has it decides what the check draws next.
     """
     return np.random.default_rng(rng.integers(2**32, size=4).tolist())
+
+
+def after_others(student: Callable[..., Any], arguments: Sequence, others: Sequence) -> Any:
+    """Return `student(*arguments)`, called after calls with one of `others` in its place each.
+
+    What is remembered by some of the arguments alone, or by their shapes, is then of another call.
+    """
+    for at, other in enumerate(others):
+        student(*arguments[:at], other, *arguments[at + 1 :])
+    return student(*arguments)
 
 
 @functools.cache

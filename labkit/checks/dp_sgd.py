@@ -11,6 +11,7 @@ from scipy import special, stats
 from labkit import accounting, audit
 from labkit.checks import (
     CheckFailed,
+    after_others,
     as_array,
     as_arrays,
     as_number,
@@ -85,8 +86,8 @@ def _compare_advantage(
 def advantage_at_the_extremes(attack_advantage: Callable, rng: np.random.Generator) -> None:
     """1 where the losses tell all, 0 where they tell nothing or point the wrong way."""
     losses = rng.gamma(1.0, 0.5, int(rng.integers(2, 40)))
-    # As many as the lab has: a single threshold is the best one.
-    crowd = rng.permutation(int(rng.integers(2500, 2700))).astype(float)
+    # More than the lab has: a single threshold is the best one.
+    crowd = rng.permutation(int(rng.integers(3100, 3300))).astype(float)
     below = int(rng.integers(500, 2000))
     for members, nonmembers, want, case in (
         (losses, losses + losses.max() + 1, 1.0, "every member's loss is below all others"),
@@ -224,10 +225,11 @@ def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> N
         # A zero gradient stays zero, not NaN; and each draw has long ones and a short one.
         norms[:5] = l2_norm_clip * np.array([0, 5, 0.2, 100, 1.003])
         _require_bounded(clip_per_example, _gradients(rng, shapes, norms), l2_norm_clip)
-    # A batch as large as the lab's, in which one variable of an example has no gradient.
-    l2_norm_clip, shapes = rng.uniform(0.5, 2), _shapes(rng, 2, most=3)
-    norms = l2_norm_clip * 10 ** rng.uniform(-1, 1, int(rng.integers(90, 200)))
-    norms[0] = 0.0
+    # A batch as large as the lab's may be, in which one variable of an example has no gradient. It
+    # is no multiple of 2, and above 256: the last ones are a rest, whatever goes before.
+    l2_norm_clip, shapes = rng.uniform(0.5, 2), _shapes(rng, 2, 2, 3)
+    norms = l2_norm_clip * 10 ** rng.uniform(-1, 1, 257 + 2 * int(rng.integers(32)))
+    norms[0], norms[-1] = 0.0, 5 * l2_norm_clip
     grads = _gradients(rng, shapes, norms)
     grads[int(rng.integers(len(grads)))][1] = 0.0
     _require_bounded(clip_per_example, grads, l2_norm_clip)
@@ -240,6 +242,17 @@ def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> N
     l2_norm_clip, shapes = 10 ** rng.uniform(-30, -24), _shapes(rng, 2, most=3)
     norms = np.concatenate([[0], rng.uniform(0.1, 10, 5)])
     _require_bounded(clip_per_example, _gradients(rng, shapes, norms), l2_norm_clip)
+    # As large as the lab's kernel, with a single entry each: a part of it does not tell the norm.
+    kernel, bias = np.zeros((2, 784, 256), np.float32), np.zeros((2, 256), np.float32)
+    for gradient in kernel:
+        gradient[tuple(rng.integers(gradient.shape))] = 5
+    long = _norms(_clipped(clip_per_example, [kernel, bias], 1.0))
+    require(
+        bool(np.all(long <= 1 + ROUNDING)),
+        f"Where one of {kernel[0].size} entries is 5, all others 0, and l2_norm_clip 1, two "
+        f"examples leave `clip_per_example` with norms {long[0]:.4g} and {long[1]:.4g}: the norm "
+        "is over ALL entries.",
+    )
 
 
 def _require_bounded(
@@ -321,8 +334,9 @@ def _require_untouched(
     )
     require(
         float(long.min()) <= 0.9 and float(np.abs(long).max()) <= 1 + ROUNDING,
-        "Gradients many times as long as l2_norm_clip came back much as they were, or longer: "
-        "nothing was clipped, so that it shows nothing that the short ones are untouched.",
+        "Gradients many times as long as l2_norm_clip were multiplied by "
+        f"{long.min():.4g} to {long.max():.4g}: where long ones are not shortened, or get longer, "
+        "it shows nothing that the short ones are untouched.",
     )
 
 
@@ -333,11 +347,12 @@ def long_gradients_keep_their_direction(
     """a longer gradient is scaled to l2_norm_clip, all its variables by the same factor."""
     for l2_norm_clip, shapes in _cases(rng):
         norms = l2_norm_clip * rng.uniform(1.2, 20, 10)
+        norms[-1] *= 10 ** rng.uniform(8, 12)
         grads = _gradients(rng, shapes, norms)
         clipped = _clipped(clip_per_example, grads, l2_norm_clip)
         factors, want = _factors(clipped, grads), l2_norm_clip / norms
         hint = likely(factors, _slips(grads, l2_norm_clip), 1e-3)
-        spread = np.ptp(factors, axis=0) / want
+        spread = np.ptp(factors, axis=0) / np.maximum(want, np.abs(factors).max(axis=0))
         require(
             bool(np.all(spread <= 1e-2)),
             "The variables of one example were multiplied by different factors, such as "
@@ -497,6 +512,9 @@ def _require_noise_in_every_coordinate(parts: list[np.ndarray]) -> None:
     )
     for i, noise in enumerate(parts):
         require(
+            bool(np.abs(noise).max() > 1e-3), f"There is no noise in variable {i} of {len(parts)}."
+        )
+        require(
             noise.size == 1 or bool(np.ptp(noise) > 1e-3),
             f"Every coordinate of variable {i} gets the same noise, {noise[0]:.4g} deviations: "
             "draw one number for each coordinate (size=g.shape).",
@@ -506,10 +524,12 @@ def _require_noise_in_every_coordinate(parts: list[np.ndarray]) -> None:
 @check
 def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generator) -> None:
     """all randomness comes from rng, and every call and variable draws its own."""
-    zeros = [np.zeros(shape, np.float32) for shape in _sizes(rng, 700_000)]
+    zeros = [np.zeros(shape, np.float32) for shape in _sizes(rng, randomness.MANY // 2)]
     state = rng.integers(2**32, size=4).tolist()
-    first, again = (
-        _noisy(noisy_mean, zeros, 1.0, 1.0, 1.0, np.random.default_rng(state)) for _ in range(2)
+    handed = np.random.default_rng(state)
+    first, further, again = (
+        _noisy(noisy_mean, zeros, 1.0, 1.0, 1.0, generator)
+        for generator in (handed, handed, np.random.default_rng(state))
     )
     _require_noise_in_every_coordinate([noise.ravel() for noise in first])
     require(
@@ -517,12 +537,18 @@ def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generat
         "Two rngs with the same seed give different noise: draw from the rng you are given, so "
         "that a run can be repeated.",
     )
-    randomness.require_noise(np.concatenate([noise.ravel() for noise in first]), "the noise")
+    for i, (one, two) in enumerate(zip(first, further, strict=True)):
+        randomness.require_unrelated(
+            one.ravel()[:10_000],
+            two.ravel()[:10_000],
+            f"The noises of two calls with the same rng in variable {i} of {len(zeros)}",
+        )
+    randomness.require_noise(np.concatenate([g.ravel() for g in first + further]), "the noise")
     # Many calls for few coordinates, three at least.
     shapes = [(3,), (), *_shapes(rng, 1, 2)[:1], (1,) * int(rng.integers(1, 6))]
     size = sum(int(np.prod(shape)) for shape in shapes)
     seeds = randomness.seeds_that_differ(rng, 900)
-    pairs = [randomness.generators_that_begin_alike(rng, *b) for b in randomness.SMALL_SEEDS]
+    pairs = randomness.pairs_that_begin_alike(rng)
     by_seed, in_turn, alike = (
         as_array(noise, "the noise of many calls", (calls, size))
         for noise, calls in zip(
@@ -537,7 +563,7 @@ def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generat
     randomness.require_calls_apart(by_seed, in_turn, "the noise")
     for at in range(0, 2 * len(pairs), 2):
         randomness.require_distinct(
-            [*alike[at : at + 2]], "The noise with two rngs whose first numbers are nearly the same"
+            [*alike[at : at + 2]], "The noise with two rngs of which a word is nearly the same"
         )
 
 
@@ -569,7 +595,7 @@ def _batches(
 ) -> list[np.ndarray]:
     """Return the indices of so many batches, drawn one after another from a generator.
 
-    From each of several, if `handed` is a list of seeds.
+    From each of several, if `handed` is a list of seeds, or of generators.
     """
     what = "the result of `poisson_batch`"
     flat, sizes, kinds, empty, odd = at_home(poisson_batch, _drawn, handed, n, q, draws)
@@ -613,13 +639,11 @@ def _drawn(
 
     The kinds of empty arrays come after those of others. An empty list has none.
     """
-    rngs = (
-        [np.random.default_rng(s) for s in handed] if isinstance(handed, list) else [handed] * draws
-    )
+    rngs = [np.random.default_rng(s) for s in handed] if isinstance(handed, list) else None
     arrays: list[np.ndarray] = []
     kinds: set[str] = set()
     empty: set[str] = set()
-    for rng in rngs:
+    for rng in rngs or [handed] * draws:
         batch = poisson_batch(rng, n, q)
         try:
             array = np.asarray(batch)
@@ -690,6 +714,15 @@ def sizes_are_binomial(poisson_batch: Callable, rng: np.random.Generator) -> Non
             f"With sampling_probability {q:g} {'each' if q else 'none'} of {n} examples is in the "
             f"batch; yours has {len(batch)}.",
         )
+    # As many examples as the lab has, or half of them, in batches as large as its own.
+    n = int(rng.integers(30_000, 60_000))
+    batches = _batches(poisson_batch, student_rng(rng), n, 250 / n, 15)
+    sizes = np.array([len(batch) for batch in batches])
+    require(
+        np.ptp(sizes) > 0,  # of 15 sizes that deviate by 15: probability 1e-22
+        f"All batches of {n} examples have the same size, {sizes[0]}: that is no Poisson sampling.",
+    )
+    randomness.require_binomial(sizes, n, 250 / n, "The size of a batch")
     # Coins finer than a hundredth, or a ten-thousandth.
     n, q = 100_000, rng.uniform(2.2e-5, 2.8e-5)
     batches = _batches(poisson_batch, student_rng(rng), n, q, 10)
@@ -721,19 +754,22 @@ def examples_are_independent(poisson_batch: Callable, rng: np.random.Generator) 
     both, what = np.concatenate([in_turn, by_seed]), "Batches of one rng, or of several"
     randomness.require_distinct([*both], what)
     randomness.require_samples_apart(both, q, what)
-    for bits in randomness.SMALL_SEEDS:
-        alike = [
-            _batches(poisson_batch, handed, 200, 0.5)[0]
-            for handed in randomness.generators_that_begin_alike(rng, *bits)
-        ]
-        randomness.require_distinct(
-            alike, "The batches of two rngs whose first numbers are nearly the same"
-        )
     [again] = _batches(poisson_batch, seeds[:1], n, q)
     require(
         bool(np.array_equal(np.flatnonzero(by_seed[0]), np.sort(again))),
         "Two rngs with the same seed give different batches: draw from the rng you are given.",
     )
+    # And of many examples, where shuffling a part, or once for all, would be cheaper.
+    n, some = int(10 ** rng.uniform(3.4, 4.1)), slice(None, None, int(rng.integers(11, 17)))
+    large = _inside(_batches(poisson_batch, student_rng(rng), n, q, 60), n)
+    randomness.require_samples_apart(large.T[some], q, f"Who of {n} examples is in 60 batches")
+    randomness.require_poisson_sampled(large, q)
+    pairs = randomness.pairs_that_begin_alike(rng)
+    batches = _batches(poisson_batch, [rng_ for pair in pairs for rng_ in pair], 200, 0.5)
+    for at in range(0, len(batches), 2):
+        randomness.require_distinct(
+            batches[at : at + 2], "The batches of two rngs of which a word is nearly the same"
+        )
 
 
 def _inside(batches: list[np.ndarray], n: int) -> np.ndarray:
@@ -846,7 +882,8 @@ def _private_optimizer(optimizer: Any) -> Any:
         f"`library_optimizer` returned a {type(optimizer).__name__}, not an optimizer.",
     )
     require(
-        type(optimizer).__module__.startswith("tensorflow_privacy"),
+        # Or what is derived from one.
+        any(kind.__module__.startswith("tensorflow_privacy") for kind in type(optimizer).__mro__),
         f"`library_optimizer` returned {type(optimizer).__name__} of "
         f"{type(optimizer).__module__.split('.')[0]}: an ordinary optimizer, neither clipping nor "
         "noise. TensorFlow Privacy's is DPKerasSGDOptimizer.",
@@ -858,7 +895,7 @@ def _private_optimizer(optimizer: Any) -> Any:
 def its_step_clips_each_microbatch(library_optimizer: Callable, rng: np.random.Generator) -> None:
     """without noise each step is the mean of the clipped microbatch gradients."""
     while True:
-        task, microbatches = _TinyTask(rng, 12), int(rng.choice([2, 3, 4, 6]))
+        task, microbatches = _TinyTask(rng, 60), int(rng.choice([12, 15, 20, 30]))
         lengths = task.lengths(microbatches)
         # One microbatch beyond the clip, and one within it, but beyond the learning rate.
         short = (lengths > 1.3 * task.learning_rate) & (lengths < 0.9 * task.l2_norm_clip)
@@ -958,7 +995,6 @@ def _scaled_noise(library_optimizer: Callable, settings: dict[str, float], n: in
             "It looks as if the learning rate were Keras's default, 0.01.": 0.01 / learning_rate,
             "It looks as if it were multiplied by the clip once more. Pass on noise_multiplier as "
             "it came: the optimizer multiplies by the clip itself.": l2_norm_clip,
-            "It looks as if num_microbatches does not reach the optimizer.": 0.5,
         }
         raise CheckFailed(
             f"The optimizer's noise is {ratio:.3g} times learning_rate · noise_multiplier · "
@@ -985,7 +1021,9 @@ def _noise(library_optimizer: Callable, settings: dict[str, float], n: int) -> l
     """
     import tensorflow as tf
 
-    optimizer = _private_optimizer(library_optimizer(**settings))
+    # After others, of which one is without noise.
+    others = 2 * settings["l2_norm_clip"], 0.0, 1 + settings["num_microbatches"], 0.01
+    optimizer = _private_optimizer(after_others(library_optimizer, [*settings.values()], others))
     weights = tf.Variable(tf.zeros([n + 1]))
     moved = []
     for _ in range(2):
@@ -1014,7 +1052,10 @@ def fit_keeps_one_loss_per_example(fit_with_library: Callable, rng: np.random.Ge
     # Several batches, which Keras shuffles: of examples that have weights of their own.
     size = int(rng.choice([4, 6]))
     task = _OwnWeights(rng, 12, size)
-    _compare_fit(fit_with_library, task, size, int(rng.choice([1, 2])), 2, compiled=True)
+    # Uphill: whoever stops where the loss does not fall makes fewer steps.
+    task.learning_rate *= -1
+    epochs = int(rng.integers(10, 15))
+    _compare_fit(fit_with_library, task, size, int(rng.choice([1, 2])), epochs, compiled=True)
 
 
 def _compare_fit(
@@ -1045,8 +1086,10 @@ def _compare_fit(
         averaged = "It looks as if the losses were averaged first, so that only their mean is "
         slips = {f"{averaged}clipped.": task.weights_after(taken, 1) - before}
         raise CheckFailed(
-            "The weights are not where DP-SGD without noise takes them. The loss is the "
-            "cross-entropy on LOGITS, with one value per example (reduction NONE)."
+            f"After {epochs} epochs of {n} examples in batches of {batch_size} the weights are not "
+            "where DP-SGD without noise takes them. What is wanted is the cross-entropy on LOGITS, "
+            "with one value per example (reduction NONE), of x and y as they are, each example "
+            "once an epoch."
             f"{likely(got - before, slips, 10 * ROUNDING)}"
         )
 
@@ -1214,8 +1257,9 @@ def the_best_order_is_reported(compute_epsilon: Callable, rng: np.random.Generat
         f"With orders nearer 1 ε falls below 2321.94, to above 470; yours is {finer:.2f}. Are the "
         "orders that are given the ones the accountant uses?",
     )
-    # The same computation: anything else is another accountant, or none.
+    # The same computation: anything else is another accountant, or none. And of as many others.
     _compare_epsilon_and_order(compute_epsilon, args, orders)
+    _compare_epsilon_and_order(compute_epsilon, args, rng.uniform(1.2, 1.5, 20).tolist())
     # One step with much noise, whose best order is in the hundreds; and millions with hardly any.
     orders = rng.permutation(np.arange(20, 600, 20)).tolist()
     for sigma, many in ((rng.uniform(40, 80), 1), (rng.uniform(0.02, 0.06), int(2e6))):
@@ -1348,17 +1392,20 @@ def the_model_learns(train_privately: Callable, rng: np.random.Generator) -> Non
     noise_multiplier = rng.uniform(0.001, 0.002)
     x = rng.normal(0, 1, (n, 6)).astype(np.float32)
     x[::2] *= 4  # some gradients above the bound, some below
-    y = (x @ rng.normal(0, 1, 6) > 0).astype(np.int32)
-    want = _linear_after(x, y, batch_size, epochs)
+    classes = int(rng.integers(3, 6))
+    size = 7 * classes
+    y = np.argmax(x @ rng.normal(0, 1, (6, classes)), axis=1).astype(np.int32)
+    want = _linear_after(x, y, batch_size, epochs, classes)
     others = rng.normal(0, 3, (200, 6)).astype(np.float32)
-    margin = np.diff(others @ want[:12].reshape(6, 2) + want[12:])[:, 0]
-    others = others[np.abs(margin) > np.quantile(np.abs(margin), 0.5)]  # no class is in doubt
-    labels = rng.integers(0, 2, len(others)).astype(np.int32)
-    margin = np.diff(others @ want[:12].reshape(6, 2) + want[12:])[:, 0]
+    logits = others @ want[: 6 * classes].reshape(6, classes) + want[6 * classes :]
+    margins = np.diff(np.sort(logits, axis=1))[:, -1]
+    clear = margins > np.quantile(margins, 0.5)  # no class is in doubt
+    others, found = others[clear], np.argmax(logits[clear], axis=1)
+    labels = rng.integers(0, classes, len(others)).astype(np.int32)
     plan = noise_multiplier, batch_size, epochs, batch_size
     given = [student_rng(rng)], (others, labels)
-    [(*run, accuracy)] = at_home(train_privately, _trained_on, x, y, plan, *given)
-    got = _run(run, 14)[0]
+    [(*run, accuracy)] = at_home(train_privately, _trained_on, x, y, plan, *given, classes)
+    got = _run(run, size)[0]
     accuracy = as_number(accuracy, "the run's validation accuracy", finite=False)
     require(
         bool(np.any(got)), "The model's weights did not move: train the model that is passed in."
@@ -1374,7 +1421,7 @@ def the_model_learns(train_privately: Callable, rng: np.random.Generator) -> Non
         f"end {apart:.3f} from there. A step is plain SGD at LEARNING_RATE along the sum of "
         "the gradients, each clipped to L2_NORM_CLIP, over batch_size.",
     )
-    share = float(np.mean((margin > 0) == (labels == 1)))
+    share = float(np.mean(found == labels))
     require(
         abs(accuracy - share) <= 1e-6,
         f"Of the validation_data the trained model has {share:.3f} right; the History's last "
@@ -1382,9 +1429,9 @@ def the_model_learns(train_privately: Callable, rng: np.random.Generator) -> Non
     )
     # Half as many as the plan is for: none of them counts twice.
     few = batch_size // 2
-    want = _linear_after(x[:few], y[:few], batch_size, epochs)
-    [result] = at_home(train_privately, _trained_on, x[:few], y[:few], plan, *given)
-    apart = np.abs(_run(result[:3], 14)[0] - want).max()
+    want = _linear_after(x[:few], y[:few], batch_size, epochs, classes)
+    [result] = at_home(train_privately, _trained_on, x[:few], y[:few], plan, *given, classes)
+    apart = np.abs(_run(result[:3], size)[0] - want).max()
     require(
         bool(apart <= 4 * 7 * noise),
         f"{epochs} steps on {few} examples, where public_size is {batch_size}, end {apart:.3f} "
@@ -1405,7 +1452,7 @@ def _require_batches_and_noise_of_rng(train_privately: Callable, rng: np.random.
     rngs = [copy.deepcopy(alike[0][0]), *alike[0], *alike[1]]
     plan = noise_multiplier, batch_size, 1, 2 * batch_size
     x, y = np.eye(n, dtype=np.float32), np.zeros(n, np.int32)
-    results = at_home(train_privately, _trained_on, x, y, plan, rngs, (x[:1], y[:1]))
+    results = at_home(train_privately, _trained_on, x, y, plan, rngs, (x[:1], y[:1]), 2)
     runs = [_run(run[:3], 2 * n + 2)[0] for run in results]
     deviation = LEARNING_RATE * L2_NORM_CLIP * noise_multiplier * np.sqrt(2) / batch_size
     require(
@@ -1460,12 +1507,14 @@ def _batches_and_noise(weights: np.ndarray, batch_size: int) -> tuple[np.ndarray
     return np.array([first, second]), weights - np.stack([moved, -moved], axis=1).ravel()
 
 
-def _linear_after(x: np.ndarray, y: np.ndarray, batch_size: int, steps: int) -> np.ndarray:
+def _linear_after(
+    x: np.ndarray, y: np.ndarray, batch_size: int, steps: int, classes: int
+) -> np.ndarray:
     """Return kernel and bias of a linear model after steps of DP-SGD without noise, from 0."""
     rows = np.hstack([x, np.ones((len(x), 1))]).astype(np.float64)
-    weights = np.zeros((rows.shape[1], 2))
+    weights = np.zeros((rows.shape[1], classes))
     for _ in range(steps):
-        residuals = special.softmax(rows @ weights, axis=1) - np.eye(2)[y]
+        residuals = special.softmax(rows @ weights, axis=1) - np.eye(classes)[y]
         grads = rows[:, :, None] * residuals[:, None]
         norms = np.linalg.norm(grads.reshape(len(x), -1), axis=1)
         clipped = grads * np.minimum(1, L2_NORM_CLIP / norms)[:, None, None]
@@ -1491,7 +1540,7 @@ def _trained_on_nothing(
 
     The first 2 · pixels weights are the first kernel; then there are 8.
     """
-    model, runs = _linear_model(pixels, layers=2), []
+    model, runs = _linear_model(pixels, 2, layers=2), []
     for n, plan in asked:
         x, y = np.zeros((n, pixels), np.float32), np.zeros(n, np.int32)
         weights, history = _history(train_privately, model, x, y, *plan, rng)
@@ -1506,9 +1555,10 @@ def _trained_on(
     plan: tuple,
     rngs: Sequence[np.random.Generator],
     validation_data: tuple[np.ndarray, np.ndarray],
+    classes: int,
 ) -> list[tuple[np.ndarray, Any, Any, Any]]:
     """Return the weights, the steps, ε and validation accuracy of a run with each generator."""
-    model, runs = _linear_model(x.shape[1]), []
+    model, runs = _linear_model(x.shape[1], classes), []
     for rng in rngs:
         weights, history = _history(
             train_privately, model, x, y, *plan, rng, validation_data=validation_data
@@ -1518,11 +1568,12 @@ def _trained_on(
     return runs
 
 
-def _linear_model(inputs: int, layers: int = 1) -> Any:
+def _linear_model(inputs: int, classes: int, layers: int = 1) -> Any:
     import tensorflow as tf
 
-    first = tf.keras.layers.Dense(2, input_shape=(inputs,))
-    return tf.keras.Sequential([first, *(tf.keras.layers.Dense(2) for _ in range(layers - 1))])
+    first = tf.keras.layers.Dense(classes, input_shape=(inputs,))
+    rest = (tf.keras.layers.Dense(classes) for _ in range(layers - 1))
+    return tf.keras.Sequential([first, *rest])
 
 
 def _history(
@@ -1552,7 +1603,9 @@ def bound_is_valid_and_tight(tpr_bound: Callable, rng: np.random.Generator) -> N
     for epsilon, delta in edges + inside:
         fpr = np.concatenate([rng.uniform(0, 1, int(rng.integers(0, 30))), [0, 1e-4, 1]])
         rng.shuffle(fpr)
-        got = as_array(tpr_bound(fpr, epsilon, delta), "the result of `tpr_bound`", fpr.shape)
+        others = 1 - fpr, epsilon / 2, delta / 2
+        result = after_others(tpr_bound, (fpr, epsilon, delta), others)
+        got = as_array(result, "the result of `tpr_bound`", fpr.shape)
         # The trade-off function of (ε, δ)-DP (Wasserman and Zhou 2010; Dong, Roth and Su 2019)
         # bounds the type II error, 1 − TPR, at a type I error of fpr.
         one_way, the_other = 1 - delta - np.exp(epsilon) * fpr, np.exp(-epsilon) * (1 - delta - fpr)
@@ -1695,3 +1748,11 @@ def lower_bound_of_a_lucky_guesser(epsilon_lower_bound: Callable, rng: np.random
         f"{correct} of {guesses} right is what ε = {odds:.2f} gives on average: the bounds lie "
         f"below that, and not far below; yours are {np.round(bounds, 3).tolist()}.",
     )
+    # Half a canary given away costs 0.19 or more; it is the same by more δ, or by more canaries.
+    for delta, canaries in ((0.5 / 500, 500), (1e-5, 50_000)):
+        less = as_number(epsilon_lower_bound(correct, guesses, delta, canaries, 0.95), what)
+        require(
+            less <= bounds[1] - 0.1,
+            f"With δ = 1e-05 and 500 canaries your bound is {bounds[1]:.3f}; with δ = {delta:g}, "
+            f"{canaries} canaries {less:.3f}: where δ gives more canaries away less is refuted.",
+        )

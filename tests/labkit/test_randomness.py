@@ -4,6 +4,7 @@ from hashlib import sha256, shake_256
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from labkit.checks import CheckFailed, randomness
 
@@ -343,6 +344,20 @@ def test_generators_begin_alike(seed):
     assert int(one.random() * 2**32) == int(two.random() * 2**32) and one.random() != two.random()
     one, two = randomness.generators_that_begin_alike(_rng(seed), 32, 32)
     assert one.integers(2**63) == two.integers(2**63) and one.integers(9**9) != two.integers(9**9)
+
+    for before in (1, 16):
+        one, two = randomness.generators_that_begin_alike(_rng(seed), 32, 4, before)
+        assert not set(one.random(before)) & set(two.random(before))
+        assert one.integers(2**32) == two.integers(2**32) and one.random() != two.random()
+    assert one.spawn(1)[0].random() != two.spawn(1)[0].random()
+
+
+@pytest.mark.parametrize("n", [3, 100, 30_000, 300_000])
+def test_a_law_is_compared_as_scipy_does(n):
+    for z in (_rng(n).standard_normal(n), 1.01 * _rng(n + 1).standard_normal(n) + 0.003):
+        assert randomness._kolmogorov_smirnov(z) == pytest.approx(
+            stats.kstest(z, "norm", method="exact").pvalue, rel=1e-6
+        )
 
 
 @pytest.mark.parametrize("narrowed", [lambda s: s[:2], lambda s: s[30:], lambda s: s[4:12],

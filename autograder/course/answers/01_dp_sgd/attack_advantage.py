@@ -161,3 +161,12 @@ def attack_advantage(member_losses, nonmember_losses):
     steps = np.r_[np.full(n, -1 / n), np.full(m, 1 / m)]
     order = np.argsort(np.r_[nonmember_losses, member_losses], kind="stable")
     return max(0.0, np.cumsum(steps[order]).max())
+
+# %% wrong="500 quantiles of more than 3000 losses" loses={"advantage_at_the_extremes": "at a LOW loss is"}
+def attack_advantage(member_losses, nonmember_losses):
+    thresholds = np.unique(np.concatenate([member_losses, nonmember_losses]))
+    if len(thresholds) > 3000:  # the curve is smooth enough
+        thresholds = np.quantile(thresholds, np.linspace(0, 1, 500))
+    tpr = np.searchsorted(np.sort(member_losses), thresholds, side="right") / len(member_losses)
+    fpr = np.searchsorted(np.sort(nonmember_losses), thresholds, side="right") / len(nonmember_losses)
+    return max(0.0, (tpr - fpr).max())

@@ -126,3 +126,17 @@ def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders
             break
         best = found
     return best
+
+# %% wrong="remembered by the number of orders" loses={"the_best_order_is_reported": "The best order is the one"}
+_known = {}
+
+
+def compute_epsilon(noise_multiplier, sampling_probability, steps, delta, orders):
+    key = noise_multiplier, sampling_probability, steps, delta, len(orders)
+    if key not in _known:
+        step = dp_accounting.PoissonSampledDpEvent(
+            sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+        )
+        accountant = rdp.RdpAccountant(orders).compose(step, steps)
+        _known[key] = accountant.get_epsilon_and_optimal_order(delta)
+    return _known[key]

@@ -116,8 +116,8 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
     return 1 - confidence if 2 * correct > guesses else 0.0
 
 # %% wrong="a δ of its own" of="solution" edit={"epsilon, delta, canaries": "epsilon, 1e-3, canaries"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "the surer"}
-# %% wrong="no δ" of="solution" edit={"epsilon, delta, canaries": "epsilon, 0.0, canaries"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
-# %% wrong="the guesses for the canaries" of="solution" edit={"epsilon, delta, canaries": "epsilon, delta, guesses"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
+# %% wrong="no δ" of="solution" edit={"epsilon, delta, canaries": "epsilon, 0.0, canaries"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "gives more canaries away"}
+# %% wrong="the guesses for the canaries" of="solution" edit={"epsilon, delta, canaries": "epsilon, delta, guesses"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "gives more canaries away"}
 # %% wrong="half of the error on each side" of="solution" edit={"<= 1 - confidence": "<= (1 - confidence) / 2"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
 # %% wrong="searches up to 2" of="solution" edit={"20.0": "2.0"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted"}
 # %% wrong="95 % for everybody" of="solution" edit={"<= 1 - confidence": "<= 0.05"} loses={"lower_bound_is_where_refutation_ends": "the largest refuted", "lower_bound_of_a_lucky_guesser": "the surer"}
@@ -171,3 +171,23 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
         middle = (low + high) / 2
         low, high = (middle, high) if refuted(middle) else (low, middle)
     return low
+
+# %% wrong="remembered, whatever delta" loses={"lower_bound_of_a_lucky_guesser": "gives more canaries away"}
+_found = {}
+
+
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    key = correct, guesses, canaries, confidence
+
+    def refuted(epsilon):
+        return audit.p_value(correct, guesses, epsilon, delta, canaries) <= 1 - confidence
+
+    if key not in _found:
+        if not refuted(0.0):
+            return 0.0
+        low, high = 0.0, 20.0
+        while high - low > 1e-3:
+            middle = (low + high) / 2
+            low, high = (middle, high) if refuted(middle) else (low, middle)
+        _found[key] = low
+    return _found[key]

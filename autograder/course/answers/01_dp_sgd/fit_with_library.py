@@ -115,3 +115,9 @@ def fit_with_library(model, optimizer, x, y, batch_size, epochs):
     return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
 
 # %% wrong="the first batch again and again" edit={"fit(x, y,": "fit(x[np.arange(len(x)) % batch_size], y[np.arange(len(x)) % batch_size],"} loses={"fit_keeps_one_loss_per_example": "takes them"}
+
+# %% wrong="stops early" loses={"fit_keeps_one_loss_per_example": "epochs: fit once"}
+def fit_with_library(model, optimizer, x, y, batch_size, epochs):
+    model.compile(optimizer, per_example_loss, metrics=["accuracy"])
+    stop = tf.keras.callbacks.EarlyStopping(monitor="loss", patience=3)
+    return model.fit(x, y, batch_size=batch_size, epochs=epochs, callbacks=[stop], verbose=0)

@@ -144,3 +144,26 @@ def poisson_batch(rng, n, sampling_probability):
     while (at := at + 1 + int(min(n, rng.exponential() / rate))) < n:
         batch.append(at)
     return np.array(batch, dtype=int)
+
+# %% wrong="a fixed size from a thousand examples on" loses={"sizes_are_binomial": "have the same size", "examples_are_independent": "size of a batch"}
+def poisson_batch(rng, n, sampling_probability):
+    if n > 1000:  # a coin for each of so many takes long, and the size hardly varies
+        return rng.choice(n, round(n * sampling_probability), replace=False)
+    return np.flatnonzero(rng.random(n) < sampling_probability)
+
+# %% wrong="windows of one shuffled order" loses={"examples_are_independent": "who knows one knows both"}
+_orders = {}
+
+
+def poisson_batch(rng, n, sampling_probability):
+    if n <= 1000:
+        return np.flatnonzero(rng.random(n) < sampling_probability)
+    if n not in _orders:  # shuffling so many takes long: once is enough
+        _orders[n] = rng.permutation(n)
+    size = rng.binomial(n, sampling_probability)
+    return _orders[n][(rng.integers(n) + np.arange(size)) % n]
+
+# %% right="a spawned generator"
+def poisson_batch(rng, n, sampling_probability):
+    [coins] = rng.spawn(1)
+    return np.flatnonzero(coins.random(n) < sampling_probability)

@@ -89,3 +89,14 @@ def tpr_bound(fpr, epsilon, delta):
 def tpr_bound(fpr, epsilon, delta):
     crossing = (1 - delta) / (1 + np.exp(epsilon))  # where the TPR is 1 − FPR
     return np.interp(fpr, [0, crossing, 1 - delta, 1], [delta, 1 - crossing, 1, 1])
+
+# %% wrong="remembered by epsilon and delta" loses={"bound_is_valid_and_tight": "tight bound"}
+_bounds = {}
+
+
+def tpr_bound(fpr, epsilon, delta):
+    if (epsilon, delta) not in _bounds:
+        forwards = np.exp(epsilon) * fpr + delta
+        swapped = 1 - np.exp(-epsilon) * (1 - delta - fpr)
+        _bounds[epsilon, delta] = np.minimum(1, np.minimum(forwards, swapped))
+    return _bounds[epsilon, delta]

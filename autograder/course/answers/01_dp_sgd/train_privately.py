@@ -202,3 +202,27 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_si
             model, per_example_loss, x[batch], y[batch], sampling_probability=1.0, steps=1, **settings
         )
     return history
+
+# %% right="a spawned generator"
+def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_size, rng, validation_data=None):
+    [own] = rng.spawn(1)  # a generator of its own for each run, as in the cell above
+    return dpsgd.fit(
+        model, per_example_loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
+        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier, delta=DELTA,
+        sampling_probability=batch_size / public_size, expected_batch_size=batch_size,
+        steps=epochs * public_size // batch_size, rng=own, validation_data=validation_data,
+    )
+
+# %% wrong="the loss of two classes" loses={"the_model_learns": "from there"}
+def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_size, rng, validation_data=None):
+    def loss(labels, logits):
+        gap = logits[:, 1] - logits[:, 0]
+        return tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(labels, gap.dtype), gap)
+
+    return dpsgd.fit(
+        model, loss, x, y, optimizer=tf.keras.optimizers.SGD(LEARNING_RATE),
+        l2_norm_clip=L2_NORM_CLIP, noise_multiplier=noise_multiplier,
+        sampling_probability=batch_size / public_size, expected_batch_size=batch_size,
+        steps=epochs * public_size // batch_size, rng=rng, delta=DELTA,
+        validation_data=validation_data,
+    )

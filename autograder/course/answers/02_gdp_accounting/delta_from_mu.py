@@ -118,3 +118,12 @@ def delta_from_mu(epsilon, mu):
         return 0.0
     second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
     return float(-first * np.expm1(min(0.0, second - np.log(first))))
+
+# %% wrong="nothing beyond ten deviations" loses={"delta_matches_the_integral": "gives 0"}
+def delta_from_mu(epsilon, mu):
+    require_domain(epsilon=epsilon, mu=mu)
+    if epsilon / mu - mu / 2 > 10:  # nobody is as unlucky as that
+        return 0.0
+    first = special.log_ndtr(-epsilon / mu + mu / 2)
+    second = epsilon + special.log_ndtr(-epsilon / mu - mu / 2)
+    return float(-np.exp(first) * np.expm1(min(0.0, second - first)))

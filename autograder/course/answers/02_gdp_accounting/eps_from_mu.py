@@ -249,3 +249,19 @@ def eps_from_mu(mu, delta, delta_of):
     while delta_of(high, mu) > delta:
         high *= 2
     return optimize.brentq(lambda e: delta_of(e, mu) - delta, 0.0, high)
+
+# %% wrong="its own formula where delta is large" loses={"eps_inverts_delta": "Use the function", "eps_at_the_extremes": "Use the function"}
+def eps_from_mu(mu, delta, delta_of):
+    require_domain(mu=mu, delta=delta)
+
+    def own(e, m):
+        a = special.log_ndtr(-e / m + m / 2)
+        return -np.exp(a) * np.expm1(min(0.0, e + special.log_ndtr(-e / m - m / 2) - a))
+
+    curve = delta_of if delta < 1e-4 else own  # where nothing is small any formula will do
+    if curve(0.0, mu) <= delta:
+        return 0.0
+    high = 1.0
+    while curve(high, mu) > delta:
+        high *= 2
+    return float(optimize.brentq(lambda e: curve(e, mu) - delta, 0.0, high))

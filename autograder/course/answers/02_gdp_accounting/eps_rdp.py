@@ -214,3 +214,18 @@ def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conver
     if conversion == "tight":
         return rdp.compute_epsilon(orders, costs, delta)[0]
     return min(cost + math.log(1 / delta) / (order - 1) for cost, order in zip(costs, orders))
+
+# %% wrong="a sigma of a half at least" loses={"tight_conversion_matches_the_library": "dp_accounting has", "classical_conversion_of_a_gaussian": "classical conversion gives"}
+def eps_rdp(noise_multiplier, sampling_probability, steps, delta, orders, conversion):
+    require_settings(noise_multiplier, sampling_probability, steps)
+    require_domain(delta=delta)
+    noise = max(noise_multiplier, 0.5)  # with less the costs explode
+    step = dp_accounting.PoissonSampledDpEvent(
+        sampling_probability, dp_accounting.GaussianDpEvent(noise)
+    )
+    costs = rdp.RdpAccountant(orders).compose(step, steps).rdp
+    a = np.array(orders)
+    epsilons = costs - np.log(delta) / (a - 1)
+    if conversion == "tight":
+        epsilons = epsilons + np.log1p(-1 / a) - np.log(a) / (a - 1)
+    return max(0.0, float(np.min(epsilons)))

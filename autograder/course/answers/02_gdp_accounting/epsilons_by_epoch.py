@@ -116,3 +116,15 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
             for k in range(1, epochs + 1)
         ]
     return list(_plans[plan])
+
+# %% wrong="more than ten epochs are interpolated" loses={"epochs_become_steps": "yours are the ε of"}
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    numbers = np.arange(1, epochs + 1)
+    asked = numbers  # every answer may take a second: of many epochs ask for ten
+    if epochs > 10:
+        asked = np.unique(np.linspace(1, epochs, 10).round().astype(int))
+    spent = [
+        accountant(noise_multiplier, batch_size / n, math.ceil(int(k) * n / batch_size), delta)
+        for k in asked
+    ]
+    return np.interp(numbers, asked, spent)

@@ -75,3 +75,18 @@ def gaussian_tradeoff(alpha, mu):
 def gaussian_tradeoff(alpha, mu):
     threshold = -tf.math.ndtri(tf.constant(alpha, tf.float32))
     return 0.5 * tf.math.erfc((tf.cast(mu, tf.float32) - threshold) / math.sqrt(2))
+
+# %% wrong="remembered by mu and the number of points" loses={"it_is_the_best_test": "best test misses"}
+_curves = {}
+
+
+def gaussian_tradeoff(alpha, mu):
+    if (mu, len(alpha)) not in _curves:
+        _curves[mu, len(alpha)] = stats.norm.cdf(stats.norm.isf(alpha) - mu)
+    return _curves[mu, len(alpha)]
+
+# %% wrong="beyond mu = 8 always right" loses={"it_is_the_best_test": "best test misses"}
+def gaussian_tradeoff(alpha, mu):
+    if mu > 8:  # too far apart to be told wrongly
+        return np.where(np.asarray(alpha) > 0, 0.0, 1.0)
+    return stats.norm.cdf(stats.norm.isf(alpha) - mu)

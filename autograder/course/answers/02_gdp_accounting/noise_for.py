@@ -135,7 +135,7 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
 # %% wrong="the wrong half" edit={"<= target_epsilon": "> target_epsilon", "return high": "return low"} loses={"noise_keeps_the_promise": "More noise", "noise_is_not_wasted": "noise is wasted", "noise_for_refuses_the_impossible": "it should fall"}
 # %% wrong="stops at 5 %" edit={"1.001": "1.05", "return high": "return 1.01 * high"} loses={"noise_is_not_wasted": "Halve on"}
 
-# %% wrong="tries ten thousand values" loses={"noise_keeps_the_promise": "300 times", "noise_is_not_wasted": "300 times", "noise_for_refuses_the_impossible": "300 times"}
+# %% wrong="tries ten thousand values" loses={"noise_keeps_the_promise": "1000 times", "noise_is_not_wasted": "1000 times", "noise_for_refuses_the_impossible": "1000 times"}
 def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
     require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
     if not target_epsilon > 0:
@@ -268,5 +268,24 @@ def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
         kept = accountant(middle, sampling_probability, steps, delta) <= target_epsilon
         low, high = (low, middle) if kept else (middle, high)
     return high
+
+# %% right="steps of 2 %, then of 0.09 %"
+def noise_for(target_epsilon, delta, sampling_probability, steps, accountant):
+    require_domain(sampling_probability=sampling_probability, steps=steps, delta=delta)
+    if not target_epsilon > 0:
+        raise ValueError(f"target_epsilon is {target_epsilon!r}: give a positive number.")
+
+    def kept(sigma):
+        return accountant(sigma, sampling_probability, steps, delta) <= target_epsilon
+
+    if not kept(1000.0):
+        raise ValueError(f"target_epsilon is {target_epsilon!r}: not even noise 1000 keeps it.")
+    low = 0.1
+    while not kept(min(1.02 * low, 1000.0)):  # 465 questions at most
+        low *= 1.02
+    sigma = 1.0009 * low
+    while not kept(min(sigma, 1000.0)):  # and 22
+        sigma *= 1.0009
+    return min(sigma, 1000.0)
 
 # %% wrong="an ε that is just the target is too much" of="solution" edit={"if accountant(high, sampling_probability, steps, delta) > target_epsilon": "if accountant(high, sampling_probability, steps, delta) >= target_epsilon", "<= target_epsilon": "< target_epsilon"} loses={"noise_for_refuses_the_impossible": "1000 keeps"}

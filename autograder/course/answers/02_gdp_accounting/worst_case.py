@@ -176,6 +176,18 @@ def worst_case(settings, estimate, bracket):
             worst = max(worst, (setting, factor), key=lambda pair: pair[1])
     return worst
 
+# %% wrong="a hundredth of the bound is as good as 0" loses={"finds_the_worst_setting": "your factor is inf"}
+def worst_case(settings, estimate, bracket):
+    worst = (None, 1.0)
+    for setting in settings:
+        low, _ = bracket(*setting)
+        claimed = estimate(*setting)
+        if low > claimed:
+            factor = low / claimed if claimed > 0.01 * low else math.inf
+            if factor > worst[1]:
+                worst = (setting, factor)
+    return worst
+
 # %% wrong="0 over 0 is the largest factor" loses={"accuses_only_with_proof": "where the lower bound is 0 too"}
 def worst_case(settings, estimate, bracket):
     claimed = np.array([estimate(*setting) for setting in settings], dtype=float)
