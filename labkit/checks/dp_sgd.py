@@ -233,6 +233,10 @@ def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> N
     grads = _gradients(rng, shapes, norms)
     grads[int(rng.integers(len(grads)))][1] = 0.0
     _require_bounded(clip_per_example, grads, l2_norm_clip)
+    # Two variables of the same length, which count twice.
+    [grad] = _gradients(rng, _shapes(rng, 1, most=2), l2_norm_clip * rng.uniform(0.75, 0.95, 6))
+    grad[0] = 0.0
+    _require_bounded(clip_per_example, [grad, -grad], l2_norm_clip)
     # As small as those of a network that is sure of nearly everything.
     for l2_norm_clip, shapes in _cases(rng):
         norms = 1e-10 * l2_norm_clip * 10 ** rng.uniform(-1, 1, 12)
@@ -950,6 +954,7 @@ def _steps(
         from_logits=True, reduction=tf.keras.losses.Reduction.NONE
     )
     model.compile(optimizer, per_example_loss)
+    optimizer.iterations.assign(10_000)  # as after so many steps: no learning rate has decayed
     after = []
     for _ in range(3):
         _trained(lambda: model.train_on_batch(x, y), "its step")
@@ -1544,6 +1549,11 @@ def _trained_on_nothing(
     for n, plan in asked:
         x, y = np.zeros((n, pixels), np.float32), np.zeros(n, np.int32)
         weights, history = _history(train_privately, model, x, y, *plan, rng)
+        require(
+            bool(np.all(np.isnan(np.asarray(history.validation_accuracy, np.float64)))),
+            "No validation_data were passed, and the History that `train_privately` returned has a "
+            "validation accuracy. Without noise, that of the training data is private, too.",
+        )
         runs.append((weights, history.steps[-1], history.epsilon[-1]))
     return runs
 

@@ -1890,7 +1890,7 @@ def _with_replacement(parties: int, neighbours: int, threshold: int, colluders: 
 def the_tail_is_exact(privacy_risk: Callable, rng: np.random.Generator) -> None:
     """the risk is the exact chance of a bad neighbourhood, added up over the honest parties."""
     tried = faint = 0
-    while tried < 20:
+    while tried < 20 or faint < 2:
         # First some crowds, of larger and smaller neighbourhoods.
         crowd = tried < 3
         parties = int(rng.integers(2500, 9000) if crowd else rng.integers(20, 80))
@@ -1908,9 +1908,10 @@ def the_tail_is_exact(privacy_risk: Callable, rng: np.random.Generator) -> None:
         # Neither cut off at 1 nor so small that 1 − cdf, which is right, too, is lost in rounding.
         if want < (0.05 if crowd else 1e-8) or parties * one >= 1:
             continue
-        faint += want < 1e-6
-        if want < 1e-6 and faint > 3:
+        small = want < 1e-6
+        if faint >= 3 if small else tried >= 20:
             continue
+        faint += small
         tried += 1
         got = as_number(
             privacy_risk(parties, neighbours, threshold, colluders), "`privacy_risk`'s result"

@@ -148,3 +148,12 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
             learning_rate=learning_rate,
         )
     return _made[key]
+
+# %% wrong="a learning rate that decays" loses={"its_step_clips_each_microbatch": "times as far"}
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    return tensorflow_privacy.DPKerasSGDOptimizer(
+        l2_norm_clip=l2_norm_clip,
+        noise_multiplier=noise_multiplier,
+        num_microbatches=num_microbatches,
+        learning_rate=tf.keras.optimizers.schedules.ExponentialDecay(learning_rate, 100, 0.9),
+    )

@@ -226,3 +226,5 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_si
         steps=epochs * public_size // batch_size, rng=rng, delta=DELTA,
         validation_data=validation_data,
     )
+
+# %% wrong="measured on the training data if there are no others" edit={"validation_data=validation_data": "validation_data=validation_data or (x, y)"} loses={"the_plan_is_the_one_accounted": "No validation_data"}
