@@ -234,7 +234,8 @@ def norms_are_bounded(clip_per_example: Callable, rng: np.random.Generator) -> N
     grads[int(rng.integers(len(grads)))][1] = 0.0
     _require_bounded(clip_per_example, grads, l2_norm_clip)
     # Two variables of the same length, which count twice.
-    [grad] = _gradients(rng, _shapes(rng, 1, most=2), l2_norm_clip * rng.uniform(0.75, 0.95, 6))
+    shape = tuple(rng.integers(2, 6, 2).tolist())
+    [grad] = _gradients(rng, [shape], l2_norm_clip * rng.uniform(0.75, 0.95, 6))
     grad[0] = 0.0
     _require_bounded(clip_per_example, [grad, -grad], l2_norm_clip)
     # As small as those of a network that is sure of nearly everything.
@@ -541,13 +542,16 @@ def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generat
         "Two rngs with the same seed give different noise: draw from the rng you are given, so "
         "that a run can be repeated.",
     )
+    randomness.require_noise(np.concatenate([g.ravel() for g in first]), "the noise")
     for i, (one, two) in enumerate(zip(first, further, strict=True)):
         randomness.require_unrelated(
             one.ravel()[:10_000],
             two.ravel()[:10_000],
             f"The noises of two calls with the same rng in variable {i} of {len(zeros)}",
         )
-    randomness.require_noise(np.concatenate([g.ravel() for g in first + further]), "the noise")
+    both = np.concatenate([g.ravel() for g in first + further])
+    randomness.require_gaussian(both, "the noise of two calls")
+    randomness.require_fresh(both, "the noise of two calls")
     # Many calls for few coordinates, three at least.
     shapes = [(3,), (), *_shapes(rng, 1, 2)[:1], (1,) * int(rng.integers(1, 6))]
     size = sum(int(np.prod(shape)) for shape in shapes)

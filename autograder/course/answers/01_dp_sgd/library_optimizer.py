@@ -113,7 +113,7 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
 # %% wrong="a clip of 1 at least" of="solution" edit={"=l2_norm_clip": "=max(1.0, l2_norm_clip)"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="single examples in place of one microbatch" of="solution" edit={"=num_microbatches": "=num_microbatches if num_microbatches > 1 else None"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="a learning rate of 1 at most" of="solution" edit={"learning_rate=learning_rate": "learning_rate=min(1.0, learning_rate)"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
-# %% wrong="a learning rate that decays" of="solution" edit={"learning_rate=learning_rate": "learning_rate=learning_rate, decay=0.01"} loses={"its_step_clips_each_microbatch": "two more"}
+# %% wrong="a learning rate that decays" of="solution" edit={"learning_rate=learning_rate": "learning_rate=learning_rate, decay=0.01"} loses={"its_step_clips_each_microbatch": "times as far"}
 
 # %% wrong="clips where there is no noise" loses={"its_noise_has_the_right_scale": "clip with noise, too"}
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
@@ -149,7 +149,7 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
         )
     return _made[key]
 
-# %% wrong="a learning rate that decays" loses={"its_step_clips_each_microbatch": "times as far"}
+# %% wrong="a learning rate by a schedule" loses={"its_step_clips_each_microbatch": "times as far"}
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
     return tensorflow_privacy.DPKerasSGDOptimizer(
         l2_norm_clip=l2_norm_clip,

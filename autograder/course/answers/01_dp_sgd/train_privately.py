@@ -133,7 +133,7 @@ def train_privately(model, x, y, noise_multiplier, batch_size, epochs, public_si
 # %% wrong="labels shuffled" edit={"per_example_loss, x, y,": "per_example_loss, x, rng.permutation(y),"} loses={"the_model_learns": "from there"}
 # %% wrong="uphill" edit={"per_example_loss, x": "lambda labels, logits: -per_example_loss(labels, logits), x"} loses={"the_model_learns": "from there"}
 # %% wrong="validation dropped" edit={"validation_data=validation_data,": ""} loses={"the_model_learns": "validation_data on"}
-# %% wrong="validated on the training data" edit={"validation_data=validation_data,": "validation_data=(x, y),"} loses={"the_model_learns": "validation_data on"}
+# %% wrong="validated on the training data" edit={"validation_data=validation_data,": "validation_data=(x, y),"} loses={"the_plan_is_the_one_accounted": "No validation_data", "the_model_learns": "validation_data on"}
 # %% wrong="clip and learning rate swapped" edit={"SGD(LEARNING_RATE)": "SGD(L2_NORM_CLIP)", "l2_norm_clip=L2_NORM_CLIP": "l2_norm_clip=LEARNING_RATE"} loses={"the_model_learns": "from there"}
 # %% wrong="momentum" edit={"SGD(LEARNING_RATE)": "SGD(LEARNING_RATE, momentum=0.9)"} loses={"the_plan_is_the_one_accounted": "times as far", "the_model_learns": "from there"}
 # %% wrong="Adam" edit={"SGD(LEARNING_RATE)": "Adam(LEARNING_RATE)"} loses={"the_plan_is_the_one_accounted": "times as far", "the_model_learns": "from there"}
