@@ -17,8 +17,7 @@ import psutil
 import pytest
 from distributed import Client, LocalCluster, Security, get_worker
 
-from autograder.judge.judge import Order as JudgeOrder
-from autograder.judge.judge import Terms
+from autograder.judge.judge import Order, Terms
 from autograder.judge.version import fingerprint
 from autograder.sandbox.kernel import UNSTARTABLE
 from autograder.workers import cluster, cluster_worker, ready
@@ -75,7 +74,7 @@ def test_a_scheduler_that_is_not_there_is_one_clear_line(address):
 
 
 @dataclass(frozen=True)
-class Order:
+class Shipped:
     """What is shipped, without a submission."""
 
     number: int
@@ -97,7 +96,7 @@ def graded_by(monkeypatch):
                 return of_worker[get_worker().address](pickle.loads(sent))
 
             monkeypatch.setattr(cluster_worker, "grade", grade)
-            sent = [Order(number) for number in range(orders)]
+            sent = [Shipped(number) for number in range(orders)]
             found = cluster.each(sent, here.scheduler_address)
             return {order.number: (graded, problem) for order, graded, problem in found}
 
@@ -229,8 +228,8 @@ def test_a_scheduler_that_is_lost_is_said_to_be(tmp_path):
         ),
     ):  # fmt: skip
         joined(address, 1)
-        ends = cluster.each([Order(1), Order(2)], address)
-        assert next(ends) == (Order(1), 1, "")
+        ends = cluster.each([Shipped(1), Shipped(2)], address)
+        assert next(ends) == (Shipped(1), 1, "")
         scheduler.kill()
         with pytest.raises(ConnectionError, match=f"the scheduler at {address} has gone"):
             next(ends)
@@ -250,7 +249,7 @@ def free_port():
 
 
 def tiny():
-    return pickle.dumps(JudgeOrder(own_solution(TINY), TINY, Terms()))
+    return pickle.dumps(Order(own_solution(TINY), TINY, Terms()))
 
 
 def test_a_process_that_stands_still_is_ended():
@@ -310,7 +309,7 @@ def test_a_process_in_which_no_kernel_starts_any_more_is_tried_anew(monkeypatch)
     monkeypatch.setattr(cluster_worker.processes, "each", each)
     waiting = queue.Queue()
     ann = replace(own_solution(TINY), student="ann")
-    waiting.put((fingerprint(), pickle.dumps(JudgeOrder(ann, TINY, Terms()))))
+    waiting.put((fingerprint(), pickle.dumps(Order(ann, TINY, Terms()))))
     (answer,) = cluster_worker._answers(waiting)
     assert isinstance(answer, RuntimeError) and UNSTARTABLE in str(answer)
 
@@ -330,5 +329,5 @@ class Machines:
 def test_a_scheduler_without_workers_is_said_each_time(capsys, monkeypatch):
     monkeypatch.setattr(cluster, "LOOK_SECONDS", 0)
     with pytest.raises(OSError, match="gone"):
-        list(cluster._Deal(Machines(0, 0, 2, 1, 0, 0, 1), "tcp://here", [Order(1)]).each())
+        list(cluster._Deal(Machines(0, 0, 2, 1, 0, 0, 1), "tcp://here", [Shipped(1)]).each())
     assert capsys.readouterr().out == 2 * "Waiting for workers to join tcp://here …\n"
