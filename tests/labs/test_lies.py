@@ -68,8 +68,8 @@ counting.counted_multiplications = contextmanager(lambda: iter([[20]]))
 def test_weights_that_were_not_trained_do_not_look_so():
     lies = """
 from labkit.checks import dp_sgd
-dp_sgd._trained_on = lambda train, x, y, plan, rngs, validation_data: [
-    (rng.normal(size=14), plan[2], 1.0, 0.5) for rng in rngs]
+dp_sgd._trained_on = lambda train, x, y, plan, rngs, validation_data, classes: [
+    (rng.normal(size=7 * classes), plan[2], 1.0, 0.5) for rng in rngs]
 """
     message = judged(dp_sgd.the_model_learns, "train_privately", lies)
     assert "from there" in message
@@ -138,10 +138,10 @@ def test_what_crossed_the_cut_must_be_what_belongs_there(numbers):
     lies = """
 from labkit.checks import split_learning as s
 
-def split(step, bottom, top, batches, *_):
-    [(x, y)] = batches
+def split(step, bottom, top, batches, rates, factors):
     cuts = [np.full((7, 5), numbers) for _ in range(2)]
-    for cut, right in zip(cuts, s._at_the_cut(x, y, bottom, top)):
+    run = {"batches": batches, "start": (bottom, top), "factors": factors}
+    for cut, right in zip(cuts, s._at_the_cut(run)):
         cut[-1, -1] = right[-1, -1]
     return {
         "bottom": bottom, "top": top, "losses": [0.0], "received": cuts[1:],
