@@ -51,7 +51,9 @@ def side_by_side(place):
         time.sleep(0.5)
         assert said(honest, HONEST) == "all of them\n"
         for bomb in (one, two):
-            with pytest.raises((Died, TimedOut), match="more than 200 processes"):
+            # Each of them has the kernel's sockets, whose buffers count as memory: where a look finds
+            # less than 200, that may be too much before they are.
+            with pytest.raises((Died, TimedOut), match="more than (200 processes|1 GB of memory)"):
                 bomb.run("", 30)
 
 
