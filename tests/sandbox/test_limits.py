@@ -146,6 +146,19 @@ def test_a_look_that_takes_too_long_has_seen_too_much(monkeypatch, clock, step):
     assert found == ("" if step == 1 else "it used more than 0.0625 GB of memory")
 
 
+def test_processes_are_counted_again_after_a_look_that_takes_too_long(monkeypatch):
+    # A bomb that forks while it is read: 59 processes at first, and 14 s later 218.
+    own = {"PPid": 1, "Threads": 1, "VmRSS": 1 << 16, "VmSwap": 0, "VmPTE": 0}
+    listed = iter((59, 218))
+    monkeypatch.setattr(
+        watch, "family", lambda _: dict.fromkeys(range(1 << 30, (1 << 30) + next(listed)), own)
+    )
+    monkeypatch.setattr(watch, "monotonic", count(0, 11).__next__)
+    monkeypatch.setattr(watch, "_proportional", lambda _: 0)
+    limits = Limits(memory=1 << 30, processes=200)
+    assert watch.excess(os.getpid(), limits) == "it had more than 200 processes and threads"
+
+
 @pytest.mark.parametrize("hidden", [False, True])
 def test_what_is_swapped_out_counts(monkeypatch, tmp_path, hidden):
     """Who asks Linux for it (MADV_PAGEOUT) holds memory in the machine's swap, resident nowhere."""

@@ -71,8 +71,8 @@ def excess(root: int, limits: Limits) -> str:
 def _look(root: int, limits: Limits) -> tuple[str, bool]:
     """Return what is used beyond the limits, and whether that is all of who is there still."""
     processes = dict(_seen(*each) for each in family(root).items())
-    if sum(each["Threads"] for each in processes.values()) > limits.processes:
-        return f"it had more than {limits.processes} processes and threads", True
+    if too_many := _too_many(processes, limits):
+        return too_many, True
     try:
         opened, sockets = _files(processes), _sockets(processes)
     except PermissionError:
@@ -96,8 +96,18 @@ def _look(root: int, limits: Limits) -> tuple[str, bool]:
         return "", True
     used, certain = (math.inf, True) if most <= 0 else _exactly(processes)
     if used > most:
+        # Who forks without end makes that reading take seconds, and has many more by then.
+        if too_many := _too_many(family(root), limits):
+            return too_many, True
         return f"it used more than {limits.memory / (1 << 30):.3g} GB of memory", certain
     return "", True
+
+
+def _too_many(processes: Mapping[int, dict[str, int]], limits: Limits) -> str:
+    """Return what says that there are more processes and threads than allowed, or nothing."""
+    if sum(each["Threads"] for each in processes.values()) > limits.processes:
+        return f"it had more than {limits.processes} processes and threads"
+    return ""
 
 
 def _seen(process: int, uses: dict[str, int]) -> tuple[int, dict[str, int]]:
