@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from labkit import accounting
 from labkit.accounting import epsilon_bracket, epsilon_curve, epsilon_pld, require_domain
 
 
@@ -130,6 +131,13 @@ def test_the_bracket_meets_an_independent_accountant():
 def test_the_bracket_at_the_extremes(noise_multiplier, sampling_probability, steps, delta):
     low, high = epsilon_bracket(noise_multiplier, sampling_probability, steps, delta)
     assert 0 <= low <= high < math.inf
+
+
+def test_rare_losses_are_left_out_up_to_the_tail_at_each_end():
+    mass = np.array([1e-9, 1e-9, 0.3, 0, 0.7, 1e-9])
+    assert accounting.between_tails(mass, 2.5e-9) == slice(2, 5)
+    assert accounting.between_tails(mass, 1.5e-9) == slice(1, 5)
+    assert accounting.between_tails(mass, 0) == slice(0, 6)
 
 
 def test_the_bracket_of_nothing():
