@@ -11,7 +11,7 @@ def test_a_modules_fixture_makes_a_group():
     run = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-v", "-n", "1", "--dist", "loadgroup"),
-            "tests/labkit/test_data.py",
+            "tests/labkit/test_data.py::test_looks_as_keras_has_it",
         ],
         cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
