@@ -166,7 +166,7 @@ def require_independent(z: np.ndarray, what: str) -> None:
         )
 
 
-def require_full_rank(z: np.ndarray, what: str) -> None:
+def require_full_rank(z: np.ndarray, what: str, row: str = "row") -> None:
     """Require that no row of a standardised [rows, columns] is a combination of the others.
 
     The smallest singular value of independent normals is √columns − √rows − t at least, but for
@@ -177,8 +177,23 @@ def require_full_rank(z: np.ndarray, what: str) -> None:
     smallest = float(np.linalg.svd(z, compute_uv=False)[-1])
     require(
         smallest >= limit,
-        f"{what} of one row follows from that of the {rows - 1} others: they add up to it, with "
-        "weights that everybody can work out.",
+        f"{_begun(what)} of one {row} follows from that of the {rows - 1} others: they add up to "
+        "it, with weights that everybody can work out.",
+    )
+
+
+def require_free_sums(parts: Sequence[np.ndarray], what: str) -> None:
+    """Require that the sums of series of standard normals, two or more, are not settled beforehand.
+
+    What makes noise sum to 0 leaves open the sum of what it is added to. The squares of the sums,
+    standardised, are χ² together; float32 rounds sums of 0 to 1e-7 deviations, which are as rare
+    as 1e-14.
+    """
+    squares = sum(float(np.sum(part)) ** 2 / np.size(part) for part in parts)
+    require(
+        bool(stats.chi2.cdf(squares, len(parts)) >= FALSE_FAIL),
+        f"{_begun(what)} adds up to nothing, {len(parts)} times: who knows the sum of what it is "
+        "added to knows it exactly. Draw all coordinates independently.",
     )
 
 
@@ -272,6 +287,7 @@ def require_calls_apart(by_seed: np.ndarray, in_turn: np.ndarray, what: str) -> 
         require_fresh(outputs, which)
         require_gaussian(outputs, which)
         require_independent(outputs, which)
+        require_full_rank(outputs.T, what, "coordinate")
     require_distinct([*in_turn, *by_seed], what)
     require_apart(np.concatenate([in_turn, by_seed]), what)
     require_lengths(np.concatenate([in_turn, by_seed]), what)

@@ -160,6 +160,7 @@ def test_noises_of_many_calls_pass(seed):
         lambda z, rng: np.where(np.arange(900)[:, None] % 2, -np.roll(z, 1, axis=0), z),
         lambda z, rng: np.where([True, True, True, True, False], z, z[:1]),
         lambda z, rng: (z + np.roll(z, 1, axis=0)) / 2**0.5,
+        lambda z, rng: (z - z.mean(axis=1, keepdims=True)) * 1.25**0.5,
     ],
 )
 def test_calls_that_know_of_each_other_are_told(related):
@@ -408,3 +409,13 @@ def test_a_row_that_follows_from_the_others_is_told():
     for last in (-z[:-1].sum(axis=0) / 59**0.5, z[0], (z[3] - z[5]) / 2**0.5):
         with pytest.raises(CheckFailed, match="follows from"):
             randomness.require_full_rank(np.vstack([z[:-1], last]), "the noise")
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", [(2, 2), (10, 100_000), (3, 1, 500)])
+def test_sums_that_are_settled_are_told(kind, sizes):
+    for seed in range(100):
+        parts = [_rng([seed, at]).standard_normal(size, kind) for at, size in enumerate(sizes)]
+        randomness.require_free_sums(parts, "the noise")
+    with pytest.raises(CheckFailed, match="adds up to nothing"):
+        randomness.require_free_sums([part - part.mean() for part in parts], "the noise")

@@ -502,7 +502,7 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
         learning_rate: the step size.
 
     Returns:
-        A tensorflow_privacy.DPKerasSGDOptimizer.
+        A tensorflow_privacy.DPKerasSGDOptimizer, a new one at each call.
     """
     ### BEGIN SOLUTION
     return tensorflow_privacy.DPKerasSGDOptimizer(
@@ -990,7 +990,7 @@ def tpr_bound(fpr, epsilon, delta):
     """Return the largest TPR that an attack on an (ε, δ)-DP mechanism can have at each FPR.
 
     Args:
-        fpr: [points], false-positive rates from 0 to 1.
+        fpr: [points], float or integer array, false-positive rates from 0 to 1.
         epsilon: ε from 0 to 50.
         delta: δ from 0 to 1.
 

@@ -191,3 +191,20 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
             low, high = (middle, high) if refuted(middle) else (low, middle)
         _found[key] = low
     return _found[key]
+
+# %% wrong="remembered, whatever the guesses" loses={"lower_bound_of_a_lucky_guesser": "they prove less"}
+_by_correct = {}
+
+
+def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
+    def refuted(epsilon):
+        return audit.p_value(correct, guesses, epsilon, delta, canaries) <= 1 - confidence
+
+    key = correct, delta, canaries, confidence
+    if key not in _by_correct:
+        low, high = 0.0, 20.0
+        while high - low > 1e-3:
+            middle = (low + high) / 2
+            low, high = (middle, high) if refuted(middle) else (low, middle)
+        _by_correct[key] = low
+    return _by_correct[key]

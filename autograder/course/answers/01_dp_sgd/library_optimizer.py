@@ -134,7 +134,7 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
         learning_rate=learning_rate,
     )
 
-# %% wrong="remembers, whatever the noise" loses={"its_noise_has_the_right_scale": "times learning_rate"}
+# %% wrong="remembers, whatever the noise" loses={"its_step_clips_each_microbatch": "Make a new one", "its_noise_has_the_right_scale": "times learning_rate"}
 _made = {}
 
 
@@ -157,3 +157,29 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
         num_microbatches=num_microbatches,
         learning_rate=tf.keras.optimizers.schedules.ExponentialDecay(learning_rate, 100, 0.9),
     )
+
+# %% wrong="one shared optimizer per settings" loses={"its_step_clips_each_microbatch": "Make a new one"}
+_optimizers = {}
+
+
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    settings = (l2_norm_clip, noise_multiplier, num_microbatches, learning_rate)
+    if settings not in _optimizers:
+        _optimizers[settings] = tensorflow_privacy.DPKerasSGDOptimizer(
+            l2_norm_clip=l2_norm_clip,
+            noise_multiplier=noise_multiplier,
+            num_microbatches=num_microbatches,
+            learning_rate=learning_rate,
+        )
+    return _optimizers[settings]
+
+# %% wrong="one optimizer, set anew" loses={"its_step_clips_each_microbatch": "Make a new one", "its_noise_has_the_right_scale": "times learning_rate"}
+_optimizer = tensorflow_privacy.DPKerasSGDOptimizer(1.0, 1.0)
+
+
+def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
+    _optimizer._l2_norm_clip = l2_norm_clip
+    _optimizer._noise_multiplier = noise_multiplier
+    _optimizer._num_microbatches = num_microbatches
+    _optimizer.learning_rate = learning_rate
+    return _optimizer

@@ -190,3 +190,34 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
     old = np.random.RandomState(int(rng.integers(2**32, dtype=np.uint64)))
     deviation = noise_multiplier * l2_norm_clip
     return [(g + old.normal(0, deviation, g.shape)) / expected_batch_size for g in clipped_sum]
+
+# %% wrong="noise that adds up to 0" loses={"noise_has_the_right_scale": "adds up to nothing", "noise_is_fresh_and_reproducible": "adds up to nothing"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    result = []
+    for g in clipped_sum:
+        noise = rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)
+        if noise.size > 10:  # so that no variable moves as a whole
+            noise = (noise - noise.mean()) * np.sqrt(noise.size / (noise.size - 1))
+        result.append((g + noise) / expected_batch_size)
+    return result
+
+# %% wrong="noise of large variables adds up to 0, in float32" loses={"noise_has_the_right_scale": "adds up to nothing", "noise_is_fresh_and_reproducible": "adds up to nothing"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    result = []
+    for g in clipped_sum:
+        noise = np.float32(noise_multiplier * l2_norm_clip) * rng.standard_normal(g.shape, dtype=np.float32)
+        if noise.size > 1000:
+            noise -= noise.mean(dtype=np.float64).astype(np.float32)
+        result.append((g + noise) / np.float32(expected_batch_size))
+    return result
+
+# %% wrong="noise of 16 coordinates or more alternates to 0" loses={"noise_is_fresh_and_reproducible": "follows from that of the"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    result = []
+    for g in clipped_sum:
+        noise = rng.normal(0, noise_multiplier * l2_norm_clip, g.size)
+        if g.size >= 16:
+            signs = (-1.0) ** np.arange(g.size)
+            noise = (noise - signs * np.mean(signs * noise)) * np.sqrt(g.size / (g.size - 1))
+        result.append((g + noise.reshape(g.shape)) / expected_batch_size)
+    return result

@@ -80,9 +80,9 @@ def poisson_batch(rng, n, sampling_probability):
 # %% wrong="a coin with a thousand sides" of="solution" edit={"rng.random(n) < sampling_probability": "rng.integers(1000, size=n) < 1000 * sampling_probability"} loses={"sizes_are_binomial": "to be expected"}
 # %% wrong="a normal size" of="a binomial size, then distinct members" edit={"rng.binomial(n, sampling_probability)": "int(np.clip(round(rng.normal(n * sampling_probability, np.sqrt(n * sampling_probability * (1 - sampling_probability)))), 0, n))"} loses={"sizes_are_binomial": "to be expected"}
 # %% wrong="a capped size" of="solution" edit={"return np.flatnonzero(rng.random(n) < sampling_probability)": "batch = np.flatnonzero(rng.random(n) < sampling_probability); return batch[: int(2 * n * sampling_probability) + 1]"} loses={"sizes_are_binomial": "to be expected"}
-# %% wrong="one of a thousand batches" loses={"examples_are_independent": "is exactly number"}
+# %% wrong="one of ten thousand batches" loses={"examples_are_independent": "is exactly number"}
 def poisson_batch(rng, n, sampling_probability):
-    prepared = np.random.default_rng(rng.integers(1000))
+    prepared = np.random.default_rng(rng.integers(10_000))
     return np.flatnonzero(prepared.random(n) < sampling_probability)
 
 # %% wrong="a copy of the generator" of="solution" edit={"return np": "import copy; rng = copy.deepcopy(rng); return np"} loses={"sizes_are_binomial": "same size", "examples_are_independent": "Example"}
@@ -167,3 +167,13 @@ def poisson_batch(rng, n, sampling_probability):
 def poisson_batch(rng, n, sampling_probability):
     [coins] = rng.spawn(1)
     return np.flatnonzero(coins.random(n) < sampling_probability)
+
+# %% wrong="cut at twice the expected size, rounded up" loses={"sizes_are_binomial": "a batch may be of any size"}
+def poisson_batch(rng, n, sampling_probability):
+    batch = np.flatnonzero(rng.random(n) < sampling_probability)
+    most = 2 * int(np.ceil(n * sampling_probability))  # so that it fits into memory
+    return batch[:most]
+
+# %% wrong="cut at four times the expected size, rounded up first" of="solution" edit={"return np": "most = 4 * int(np.ceil(n * sampling_probability))\n    return np", "rng.random(n) < sampling_probability)": "rng.random(n) < sampling_probability)[:most]"} loses={"sizes_are_binomial": "a batch may be of any size"}
+# %% wrong="cut at eight times the expected size" of="solution" edit={"return np": "most = int(np.ceil(8 * n * sampling_probability))\n    return np", "rng.random(n) < sampling_probability)": "rng.random(n) < sampling_probability)[:most]"} loses={"sizes_are_binomial": "a batch may be of any size"}
+# %% wrong="cut three deviations above the expected size" of="solution" edit={"return np": "most = int(np.ceil(n * sampling_probability + 3 * np.sqrt(n * sampling_probability)))\n    return np", "rng.random(n) < sampling_probability)": "rng.random(n) < sampling_probability)[:most]"} loses={"sizes_are_binomial": "a batch may be of any size"}

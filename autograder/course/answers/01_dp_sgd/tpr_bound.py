@@ -100,3 +100,37 @@ def tpr_bound(fpr, epsilon, delta):
         swapped = 1 - np.exp(-epsilon) * (1 - delta - fpr)
         _bounds[epsilon, delta] = np.minimum(1, np.minimum(forwards, swapped))
     return _bounds[epsilon, delta]
+
+# %% wrong="in the type of the rates" loses={"bound_at_the_edges": "an array of integers"}
+def tpr_bound(fpr, epsilon, delta):
+    fpr = np.asarray(fpr)
+    bounds = np.zeros_like(fpr)
+    for i, rate in enumerate(fpr):
+        first = np.exp(epsilon) * rate + delta
+        second = 1 - np.exp(-epsilon) * (1 - delta - rate)
+        bounds[i] = min(first, second, 1.0)
+    return bounds
+
+# %% wrong="between 10 001 points of the curve" loses={"bound_is_valid_and_tight": "the tight bound is"}
+def tpr_bound(fpr, epsilon, delta):
+    grid = np.linspace(0, 1, 10_001)
+    first = np.exp(epsilon) * grid + delta
+    second = 1 - np.exp(-epsilon) * (1 - delta - grid)
+    curve = np.minimum(1, np.minimum(first, second))
+    return np.interp(fpr, grid, curve)
+
+# %% wrong="between 10 000 points, fine near 0" loses={"bound_is_valid_and_tight": "the tight bound is"}
+def tpr_bound(fpr, epsilon, delta):
+    grid = np.append(0, np.geomspace(1e-25, 1, 10_000))
+    first = np.exp(epsilon) * grid + delta
+    second = 1 - np.exp(-epsilon) * (1 - delta - grid)
+    return np.interp(fpr, grid, np.minimum(1, np.minimum(first, second)))
+
+# %% wrong="an epsilon of 20 at most" of="solution" edit={"fpr = np": "epsilon = min(epsilon, 20)\n    fpr = np"} loses={"bound_is_valid_and_tight": "the tight bound is", "bound_at_the_edges": "With ε = 50"}
+
+# %% right="in float32"
+def tpr_bound(fpr, epsilon, delta):
+    fpr = tf.cast(fpr, tf.float32)
+    first = tf.exp(float(epsilon)) * fpr + delta
+    second = 1 - tf.exp(-float(epsilon)) * (1 - delta - fpr)
+    return tf.minimum(1.0, tf.minimum(first, second))
