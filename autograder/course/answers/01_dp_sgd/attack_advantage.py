@@ -191,7 +191,7 @@ def attack_advantage(member_losses, nonmember_losses):
         best = max(best, advantage)
     return float(best)
 
-# %% wrong="from above, gives up after 40 thresholds without gain" loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "below the only other one"}
+# %% wrong="from above, gives up after 40 thresholds without gain" loses={"advantage_is_the_best_threshold": "the best TPR", "advantage_at_the_extremes": "at a LOW loss is"}
 def attack_advantage(member_losses, nonmember_losses):
     best, since = 0.0, 0
     for threshold in np.unique(np.concatenate([member_losses, nonmember_losses]))[::-1]:

@@ -211,13 +211,13 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
         result.append((g + noise) / np.float32(expected_batch_size))
     return result
 
-# %% wrong="noise of 16 coordinates or more alternates to 0" loses={"noise_is_fresh_and_reproducible": "follows from that of the"}
+# %% wrong="noise of 16 coordinates or more, at right angles to fixed signs" loses={"noise_is_fresh_and_reproducible": "follows from that of the"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     result = []
     for g in clipped_sum:
         noise = rng.normal(0, noise_multiplier * l2_norm_clip, g.size)
         if g.size >= 16:
-            signs = (-1.0) ** np.arange(g.size)
+            signs = np.random.default_rng(0).choice([-1.0, 1.0], g.size)
             noise = (noise - signs * np.mean(signs * noise)) * np.sqrt(g.size / (g.size - 1))
         result.append((g + noise.reshape(g.shape)) / expected_batch_size)
     return result

@@ -110,7 +110,7 @@ def poisson_batch(rng, n, sampling_probability):
     coins = rng.integers(0, 65536, n, dtype=np.uint16)
     return np.flatnonzero(coins < sampling_probability * 65536)
 
-# %% wrong="cut at four times the expected size" loses={"sizes_are_binomial": "The size of a batch is above"}
+# %% wrong="cut at four times the expected size" loses={"sizes_are_binomial": "a batch may be of any size"}
 def poisson_batch(rng, n, sampling_probability):
     batch = np.flatnonzero(rng.random(n) < sampling_probability)
     return batch[: max(1, int(np.ceil(4 * n * sampling_probability)))]
