@@ -563,3 +563,6 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         mask = secagg.expand(private_key.agree(public_keys[other], b"round %d" % round_number + ends), length)
         total += mask if party < other else np.zeros(length, np.uint32) - mask
     return total
+
+# %% wrong="entries that add up to 0" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[-1:] -= mask.sum(dtype=np.uint32, keepdims=True)"} loses={"a_mask_needs_a_private_key": "the sum is known"}
+# %% wrong="a checksum for the last entry" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[-1:] ^= np.bitwise_xor.reduce(mask, keepdims=True)"} loses={"a_mask_needs_a_private_key": "the sum is known"}
