@@ -132,8 +132,8 @@ def after_others(student: Callable[..., Any], arguments: Sequence, others: Seque
 def in_turn(student: Callable[..., Any], *calls: Sequence) -> list[Any]:
     """Return `student(*call)` for three calls or more, none of which changes what others returned.
 
-    The last has the arrays and containers of the first, filled anew: what is remembered must go by
-    what they hold.
+    The last has the arrays, lists and dictionaries of the first, filled anew: what is remembered
+    must go by what they hold.
     """
     return list(at_home(student, _in_turn, list(calls)))
 
@@ -141,9 +141,13 @@ def in_turn(student: Callable[..., Any], *calls: Sequence) -> list[Any]:
 def _in_turn(student: "Guarded", calls: list[Sequence]) -> list[Any]:
     first, *others, last = calls
     given = _copied(first)
-    pairs = [(student.in_place, given), *((student, call) for call in others)]
-    results = kept(student, (function(*arguments) for function, arguments in pairs))
-    return [*results, student.in_place(*_put(last, given))]
+
+    def made() -> Iterator[Any]:
+        yield student.in_place(*given)
+        for call in others:
+            yield student(*call)
+
+    return [*kept(student, made()), student.in_place(*map(_put, last, given))]
 
 
 def kept(student: Callable[..., Any], results: Iterable) -> list[Any]:
@@ -164,24 +168,21 @@ def kept(student: Callable[..., Any], results: Iterable) -> list[Any]:
 
 
 def _put(new: Any, old: Any) -> Any:
-    """Return a copy of `new` in the arrays and containers of an older one, where they fit."""
+    """Return a copy of `new`, in an older array, list or dictionary if it fits."""
+    copied = _copied(new)
     if type(new) is not type(old):
-        return _copied(new)
+        return copied
     if isinstance(new, np.ndarray) and (new.shape, new.dtype) == (old.shape, old.dtype):
         old[...] = new
         return old
-    if type(new) in (list, tuple):
-        items = [_put(item, old[i] if i < len(old) else None) for i, item in enumerate(new)]
-        if type(new) is tuple:
-            return tuple(items)
-        old[:] = items
+    if type(new) is list:
+        old[:] = copied
         return old
     if type(new) is dict:
-        pairs = {key: _put(item, old.get(key)) for key, item in new.items()}
         old.clear()
-        old.update(pairs)
+        old.update(copied)
         return old
-    return _copied(new)
+    return copied
 
 
 @functools.cache

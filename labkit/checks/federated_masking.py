@@ -1834,7 +1834,7 @@ def _unmasked(
 
     The first ones come again, with other seeds and vectors, and as they were.
     """
-    cases = [(_ids(rng, parties), *others) for parties, *others in sizes]
+    cases = [(_ids(rng, parties), dropouts, length) for parties, dropouts, length in sizes]
     sums = [_masked_sum(rng, *case) for case in (*cases, cases[0])]
     sums.append(sums[0])
     results = in_turn(unmask, *(tuple(arguments.values()) for arguments, _ in sums))
