@@ -95,7 +95,8 @@ def read(
     """
     archives = {e.source[0] for each in found for e in each.entries if isinstance(e.source, tuple)}
     start = partial(_Reader, lab, release, kind, next(iter(archives), None))
-    with start() as reader, ThreadPoolExecutor(min(jobs, MAX_JOBS)) as threads:
+    # Where the run is stopped, the reader ends first, and no thread waits for an answer.
+    with ThreadPoolExecutor(min(jobs, MAX_JOBS)) as threads, start() as reader:
         first = list(threads.map(lambda each: _one(each, reader, release), found))
     return [
         _alone(student, start, release) if read is None else read
@@ -253,13 +254,15 @@ class _Reader:
         self._lock = threading.Lock()
         self._process: subprocess.Popen  # these two come with _start
         self._control: socket.socket
-        self._generation = 0
+        self._generation, self._closed = 0, False
 
     def __enter__(self) -> "_Reader":
         self._start()
         return self
 
     def __exit__(self, *_: Any) -> None:
+        # Without the lock: a thread may hold it that waits for the program's start.
+        self._closed = True
         self._end()
 
     def ask(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
@@ -325,6 +328,9 @@ class _Reader:
                 pass_fds=fds, start_new_session=True,
             )  # fmt: skip
             theirs.close()
+            if self._closed:
+                self._end()
+                raise NoReader("what reads submissions is needed no more")
             self._control.settimeout(START_SECONDS)
             try:
                 self._control.sendall(self._hello)

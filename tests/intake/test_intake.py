@@ -5,7 +5,10 @@ import json
 import os
 import random
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -124,6 +127,41 @@ def test_whoever_ends_the_reader_each_time_costs_nobody_else_anything(tmp_path, 
     ann, mallory = found["ann"], found["mallory"]
     assert ann.notebook is not None and not ann.reason
     assert mallory.notebook is None and "ended" in mallory.reason
+
+
+def test_who_stops_while_files_are_read_waits_for_no_answer(tmp_path, monkeypatch):
+    """Nothing is read any more, and no program that reads is left, or started anew."""
+    folder = write_class(tmp_path / "in", **{name: {} for name in "abcd"})
+    start, started, waited = reading._Reader._start, [], []
+
+    def starting(self):
+        try:
+            start(self)
+        finally:
+            started.append(self._process)
+
+    def never_answered(self, job, fds):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(20)
+            waited.append("until it had ended")
+        raise reading._Silent("what reads has ended")
+
+    monkeypatch.setattr(reading._Reader, "_start", starting)
+    monkeypatch.setattr(reading._Reader, "_asked", never_answered)
+    before = signal.signal(signal.SIGUSR1, stopped)
+    try:
+        with pytest.raises(SystemExit):
+            read(folder)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert waited and set(waited) == {"until it had ended"}
+    assert started and all(process.poll() is not None for process in started)
+
+
+def stopped(number, _):
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def what_reads_now():
