@@ -1,5 +1,6 @@
 """Whatever is handed in: a grade or a refusal with a reason, and every file in exactly one row."""
 
+import errno
 import io
 import json
 import os
@@ -127,6 +128,7 @@ def test_whoever_ends_the_reader_each_time_costs_nobody_else_anything(tmp_path, 
     ann, mallory = found["ann"], found["mallory"]
     assert ann.notebook is not None and not ann.reason
     assert mallory.notebook is None and "ended" in mallory.reason
+    assert mallory.unread and not ann.unread
 
 
 def test_who_stops_while_files_are_read_waits_for_no_answer(tmp_path, monkeypatch):
@@ -157,6 +159,21 @@ def test_who_stops_while_files_are_read_waits_for_no_answer(tmp_path, monkeypatc
         signal.signal(signal.SIGUSR1, before)
     assert waited and set(waited) == {"until it had ended"}
     assert started and all(process.poll() is not None for process in started)
+
+
+@pytest.mark.parametrize("number, final", [(errno.EMFILE, False), (errno.ELOOP, True)])
+def test_what_this_machine_lacks_is_no_student_s_fault(tmp_path, monkeypatch, number, final):
+    really, folder = files.open_regular, write_class(tmp_path / "in", ann={}, bob={})
+
+    def opened(path, depth):
+        if path.name == "ann.ipynb":
+            raise OSError(number, os.strerror(number))
+        return really(path, depth)
+
+    monkeypatch.setattr(files, "open_regular", opened)
+    found, _ = read(folder)
+    assert os.strerror(number) in found["ann"].reason
+    assert found["ann"].unread != final and not found["bob"].reason
 
 
 def stopped(number, _):
