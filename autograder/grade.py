@@ -234,13 +234,13 @@ def _summary(
         lines.append(f"Not graded, as asked: {_named(result.left_out)}")
     if result.not_final:
         lines.append(
-            f"Not final, and no fault of theirs: {_named(result.not_final)}. The same command "
-            "grades them; what LMSs import leaves them out."
+            f"Not final, and left out of what LMSs import: {_named(result.not_final)}. The same "
+            "command grades them anew, if their reason does not say otherwise."
         )
     if result.doubtful:
         lines.append(
-            f"Of another number, perhaps: {_named(result.doubtful)}. What LMSs import leaves them "
-            "out, until --file STUDENT=FILE says whose the file is."
+            "Of another number, perhaps, and left out of what LMSs import: "
+            f"{_named(result.doubtful)}. --file STUDENT=FILE says whose a file is."
         )
     if unmet:
         more = _some(len(unmet) - choices.MAX_NAMED, "more")

@@ -37,7 +37,7 @@ from autograder.workers import cluster, processes
 from autograder.workers.lacking import DISK, OF_THE_DISK
 from autograder.workers.ready import Unusable, ready
 
-NOT_FINAL = "this is not final, and no fault of the submission's: the same command grades it anew"
+NOT_FINAL = "this is not final, and left out of what LMSs import"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Result:
 
     `aside` are the files that are nobody's, and `joined` says who is who on the class list.
     `policy` is whether being late costs points. `not_final` are those of whom the next run makes
-    another grade: nothing of theirs was at fault.
+    another grade, unless their reason says otherwise.
     """
 
     found: list[Read]

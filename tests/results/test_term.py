@@ -47,7 +47,7 @@ def test_who_may_be_another_and_what_was_chosen_in_vain_is_said(tmp_path):
     assert (found["canvas-11"]["score"], found["canvas-11"]["name"]) == ("10", "a")
     assert [row["name"] for row in found.values() if row["status"] == "missing"].count("Ann Lee")
     said = " ".join(stdout.split())
-    assert "Of another number, perhaps: canvas-11. What LMSs import leaves them out" in said
+    assert "perhaps, and left out of what LMSs import: canvas-11. --file" in said
     assert "no such student has such a file" in said and "Bo Kim 3-0=old.ipynb" in said
     assert [row[1] for row in imported(output)] == ["14"]
     found, stdout = grade(folder, output, "--file", f"bkim={doubtful}")

@@ -224,7 +224,7 @@ def test_what_broke_by_the_machine_is_graded_anew(tmp_path, ends, problem):
         # Nobody takes that 0 for a grade.
         final = score == "10"
         assert is_imported(tmp_path / "out", "ann") == {final}
-        assert ("Not final, and no fault of theirs: ann. The same command" in stdout) != final
+        assert ("Not final, and left out of what LMSs import: ann. The same " in stdout) != final
         assert (NOT_FINAL in rows["ann"]["repairs"]) != final
 
 
@@ -248,7 +248,7 @@ def test_what_cannot_be_kept_is_not_final(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Journal, "keep", kept)
     rows, stdout = grade(write_class(tmp_path / "in", ann={}, bob={}), tmp_path / "out")
-    assert "Not final, and no fault of theirs: ann." in stdout
+    assert "Not final, and left out of what LMSs import: ann." in stdout
     assert "could not be graded: OSError" in rows["ann"]["reason"]
     assert is_imported(tmp_path / "out", "ann") == {False}
     assert is_imported(tmp_path / "out", "bob") == {True}
