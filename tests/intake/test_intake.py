@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import zipfile
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -142,8 +143,16 @@ def test_who_stops_while_files_are_read_waits_for_no_answer(tmp_path, monkeypatc
         finally:
             started.append(self._process)
 
+    main = threading.main_thread().ident
+
+    def waits():
+        frames = traceback.walk_stack(sys._current_frames()[main])
+        return any(frame.f_code.co_name == "result" for frame, _ in frames)
+
     def never_answered(self, job, fds):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+        while self._process.poll() is None and not waits():  # and begins no other thread
+            time.sleep(0.01)
+        signal.pthread_kill(main, signal.SIGUSR1)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(20)
             waited.append("until it had ended")
