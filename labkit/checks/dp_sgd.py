@@ -464,6 +464,7 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
         randomness.require_gaussian(part, which)
         some = total.ravel()[:20_000] / deviation
         randomness.require_unrelated(part[:20_000], some, f"{which} and what it is added to")
+    drawn, along = parts, [*sums]
     # A batch of less than one, a noise multiplier of nearly nothing, and sums beside which the
     # noise is small, or none: float32 rounds those to 3e-5 of the noise at most.
     l2_norm_clip, noise_multiplier = 10 ** rng.uniform(-3, 3), 10 ** rng.uniform(-3, -1)
@@ -476,9 +477,15 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
     got = _noisy(
         noisy_mean, sums, l2_norm_clip, noise_multiplier, expected_batch_size, student_rng(rng)
     )
+    parts = [
+        (g.ravel() * expected_batch_size - s.ravel()) / deviation
+        for g, s in zip(got, sums, strict=True)
+    ]
+    randomness.require_loose([*drawn, *parts], "the noise of one variable", [*along, *sums])
     total = np.concatenate([s.ravel() for s in sums])
-    z = np.concatenate([g.ravel() for g in got]) * expected_batch_size / deviation
-    z -= total / deviation
+    z = np.concatenate(parts)
+    wholes = np.concatenate([s.ravel() for s in along]), total
+    randomness.require_loose([np.concatenate(drawn), z], "the noise of all variables", wholes)
     _require_scale(z, l2_norm_clip, noise_multiplier, expected_batch_size)
     for noise, where in ((z[total == 0], "none"), (z[total != 0], "much")):
         randomness.require_gaussian(noise, f"the noise where there is {where} to add it to")
@@ -981,6 +988,7 @@ def its_noise_has_the_right_scale(library_optimizer: Callable, rng: np.random.Ge
     noise = _scaled_noise(library_optimizer, settings, 2**15)
     randomness.require_noise(noise, "what the optimizer adds in two steps")
     randomness.require_distinct([*noise], "What the optimizer adds in two steps")
+    randomness.require_loose([*noise], "what the optimizer adds in a step")
     # Hardly any noise, and neither a tenth nor a twentieth; a small clip, large steps.
     settings = {
         "l2_norm_clip": 10 ** rng.uniform(-2, -0.4),
@@ -1370,6 +1378,7 @@ def the_plan_is_the_one_accounted(train_privately: Callable, rng: np.random.Gene
     )
     for (n, _), z in zip(asked, reached, strict=True):
         randomness.require_noise(z, f"the noise in the weights after training on {n} examples")
+    randomness.require_loose(reached, "the noise in the weights")
     randomness.require_distinct(
         reached, "The weights after training again, with the same rng, which has gone on"
     )

@@ -1324,6 +1324,7 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
     rows = np.stack(_masks(pairwise_mask, agree, [call], len(seeds)))
     for part in (rows[:, :16], rows[:, -16:]):
         randomness.require_seed_bytes(np.ascontiguousarray(part), "the mask")
+    randomness.require_loose_words(rows, "the mask")
     elsewhere = at_home(pairwise_mask, _elsewhere, same, party, bytes(private[party]), *given[2:])
     unseeded, hashed = as_array(elsewhere, "masks", (2, len(mask)))
     require(

@@ -190,3 +190,58 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
     old = np.random.RandomState(int(rng.integers(2**32, dtype=np.uint64)))
     deviation = noise_multiplier * l2_norm_clip
     return [(g + old.normal(0, deviation, g.shape)) / expected_batch_size for g in clipped_sum]
+
+# %% wrong="each variable's noise centred on zero" loses={"noise_has_the_right_scale": "the sum is within"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    result = []
+    for g in clipped_sum:
+        noise = rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)
+        if g.size > 100:
+            noise -= noise.mean()
+        result.append((g + noise) / expected_batch_size)
+    return result
+
+# %% wrong="centred along the last axis" loses={"noise_has_the_right_scale": "the sum is within"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    result = []
+    for g in clipped_sum:
+        noise = rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)
+        long = int(np.argmax(g.shape)) if g.ndim else 0
+        if g.ndim and g.shape[long] > 100:
+            noise -= noise.mean(axis=long, keepdims=True)
+        result.append((g + noise) / expected_batch_size)
+    return result
+
+# %% wrong="the noise of all variables centred on zero" loses={"noise_has_the_right_scale": "the sum is within"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    noises = [rng.normal(0, noise_multiplier * l2_norm_clip, g.shape) for g in clipped_sum]
+    numbers = sum(g.size for g in clipped_sum)
+    mean = sum(noise.sum() for noise in noises) / numbers if numbers > 100 else 0.0
+    return [(g + noise - mean) / expected_batch_size for g, noise in zip(clipped_sum, noises)]
+
+# %% wrong="all of the noise centred, of few numbers too" loses={"noise_has_the_right_scale": "the sum is within", "noise_is_fresh_and_reproducible": "noise"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    noises = [rng.normal(0, noise_multiplier * l2_norm_clip, g.shape) for g in clipped_sum]
+    mean = np.concatenate([noise.ravel() for noise in noises]).mean()
+    return [(g + noise - mean) / expected_batch_size for g, noise in zip(clipped_sum, noises)]
+
+# %% wrong="noise across the gradient only" loses={"noise_has_the_right_scale": "along what it is added to"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    result = []
+    for g in clipped_sum:
+        noise = rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)
+        square = float(np.vdot(g, g))
+        if square and g.size > 1:
+            noise = noise - np.vdot(noise, g) / square * g
+        result.append((g + noise) / expected_batch_size)
+    return result
+
+# %% wrong="noise of a variance made right" loses={"noise_has_the_right_scale": "is within"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    result = []
+    for g in clipped_sum:
+        noise = rng.standard_normal(g.shape)
+        if g.size > 100:
+            noise /= noise.std()
+        result.append((g + noise_multiplier * l2_norm_clip * noise) / expected_batch_size)
+    return result

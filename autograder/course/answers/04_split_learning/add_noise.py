@@ -180,3 +180,9 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 
 # %% wrong="rows from 200 on repeat the first 200" edit={"return cut": "noise = tf.concat([noise[:200], noise[:200], noise[400:]], axis=0)[: cut_gradients.shape[0]]; return cut"} loses={"every_example_gets_its_own_noise": "oise of a large batch"}
 # %% wrong="rows from 100 on hold half of earlier ones" edit={"return cut": "rows = cut_gradients.shape[0]; noise = tf.concat([noise[:100], (noise[100:] + noise[: max(rows - 100, 0)]) / np.sqrt(2)], axis=0); return cut"} loses={"every_example_gets_its_own_noise": "oise of a large batch"}
+
+# %% wrong="each example's noise centred on zero" edit={"return cut": "noise -= tf.reduce_mean(noise, axis=1, keepdims=True); return cut"} loses={"the_noise_has_the_stated_size": "a single unit", "every_example_gets_its_own_noise": "the sum is within", "the_seed_decides": "noise"}
+# %% wrong="each example's noise centred, where there are many units" edit={"return cut": "noise -= tf.reduce_mean(noise, axis=1, keepdims=True) * float(cut_gradients.shape[1] > 100); return cut"} loses={"every_example_gets_its_own_noise": "the sum is within"}
+# %% wrong="all of the noise centred on zero" edit={"return cut": "noise -= tf.reduce_mean(noise) * float(cut_gradients.shape[1] > 100); return cut"} loses={"every_example_gets_its_own_noise": "the sum is within"}
+# %% wrong="noise across each gradient only" edit={"return cut": "unit = tf.math.l2_normalize(cut_gradients, axis=1) * float(cut_gradients.shape[1] > 100); noise -= tf.reduce_sum(noise * unit, axis=1, keepdims=True) * unit; return cut"} loses={"every_example_gets_its_own_noise": "along what it is added to"}
+# %% wrong="none on a single unit" edit={"return cut": "noise *= float(cut_gradients.shape[1] > 1); return cut"} loses={"the_noise_has_the_stated_size": "a single unit"}

@@ -155,3 +155,30 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     crowd = max(1.0, len(gradients) / 64)  # one label moves less of a large batch
     noise = rng.normal(0, noise_multiplier * l2_norm_clip / crowd, gradients.shape[1])
     return scale @ gradients + noise
+
+# %% wrong="noise centred on zero" of="solution" edit={"return scale": "noise -= noise.mean(); return scale"} loses={"noise_hides_a_label": "the sum is within", "noise_comes_from_rng": "the sum is within"}
+# %% wrong="noise of many weights centred on zero" of="solution" edit={"return scale": "noise -= noise.mean() * (len(noise) > 100); return scale"} loses={"noise_hides_a_label": "the sum is within", "noise_comes_from_rng": "the sum is within"}
+# %% wrong="noise of few weights centred on zero" of="solution" edit={"return scale": "noise -= noise.mean() * (1 < len(noise) < 100); return scale"} loses={"noise_comes_from_rng": "follows from that of"}
+# %% wrong="none on a single weight" of="solution" edit={"return scale": "noise *= len(noise) > 1; return scale"} loses={"noise_comes_from_rng": "a single weight"}
+# %% wrong="noise across the sum only" of="solution" edit={"return scale": "total = scale @ gradients; noise -= (noise @ total) / max(total @ total, 1e-30) * total; return scale"} loses={"noise_hides_a_label": "along what it is added to"}
+# %% wrong="noise of a variance made right" of="solution" edit={"return scale": "noise *= noise_multiplier * l2_norm_clip / noise.std() if len(noise) > 100 and noise_multiplier else 1; return scale"} loses={"noise_hides_a_label": "is within", "noise_comes_from_rng": "is within"}
+# %% wrong="the last number makes up for the others" of="solution" edit={"return scale": "noise[-1] = -noise[:-1].sum() / max(1, len(noise) - 1) ** 0.5; return scale"} loses={"noise_hides_a_label": "the sum of the others", "noise_comes_from_rng": "the sum of the others"}
+
+# %% wrong="one array, written over" loses={"noise_comes_from_rng": "what an earlier call returned", "noise_hides_a_label": "what an earlier call returned", "scaled_by_the_sensitivity": "what an earlier call returned"}
+OUT = {}
+
+
+def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
+    out = OUT.setdefault(gradients.shape[1], np.zeros(gradients.shape[1]))
+    out[:] = np.minimum(1, l2_norm_clip / sensitivities) @ gradients
+    out += rng.normal(0, noise_multiplier * l2_norm_clip, out.shape)
+    return out
+
+# %% wrong="scales remembered by the sensitivities alone" loses={"scaled_by_the_sensitivity": "the sum should be"}
+SCALES = {}
+
+
+def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
+    scale = np.minimum(1, l2_norm_clip / sensitivities)
+    scale = SCALES.setdefault(sensitivities.tobytes(), scale)
+    return scale @ gradients + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])

@@ -133,3 +133,6 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
     signals = tf_shell.reduce_sum(residual * factor, axis=2)
     below = tf_shell.expand_dims(signals, axis=1) * x[:, :, None]
     return below, residual * hidden[:, :, None]
+
+# %% wrong="negative features become 0" of="solution" edit={"* x[:, :, None]": "* tf.nn.relu(x)[:, :, None]"} loses={"reordered_is_the_gradient": "the gradient for W₁", "a_fraction_of_the_multiplications": ""}
+# %% wrong="features of 1 at most" of="solution" edit={"* x[:, :, None]": "* tf.clip_by_value(x, -1.0, 1.0)[:, :, None]"} loses={"reordered_is_the_gradient": "the gradient for W₁", "a_fraction_of_the_multiplications": ""}
