@@ -121,8 +121,11 @@ def student_rng(rng: np.random.Generator) -> np.random.Generator:
 def after_others(student: Callable[..., Any], arguments: Sequence, others: Sequence) -> Any:
     """Return `student(*arguments)`, called after calls with one of `others` in its place each.
 
-    What is remembered by some of the arguments alone, or by their shapes, is then of another call.
+    And before those with all of `others` but one: what is remembered by some of the arguments
+    alone, or by their shapes, is then of another call.
     """
+    for at in range(len(others)) if len(others) > 2 else ():
+        student(*others[:at], arguments[at], *others[at + 1 :], *arguments[len(others) :])
     for at, other in enumerate(others):
         student(*arguments[:at], other, *arguments[at + 1 :])
     return student(*arguments)

@@ -117,7 +117,7 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
         ]
     return list(_plans[plan])
 
-# %% wrong="more than ten epochs are interpolated" loses={"epochs_become_steps": "yours are the ε of"}
+# %% wrong="more than ten epochs are interpolated" loses={"steps_are_integers": "you account for", "epochs_become_steps": "yours are the ε of"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     numbers = np.arange(1, epochs + 1)
     asked = numbers  # every answer may take a second: of many epochs ask for ten
@@ -131,35 +131,8 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
 
 # %% wrong="epochs times a rounded quotient" of="solution" edit={"epoch * n / batch_size": "epoch * (n / batch_size)"} loses={"steps_are_integers": "multiply first"}
 # %% wrong="the divided epoch times n" of="solution" edit={"epoch * n / batch_size": "epoch / batch_size * n"} loses={"steps_are_integers": "multiply first"}
-# %% wrong="a little over the quotient" of="solution" edit={"epoch * n / batch_size": "epoch * n / batch_size + 1e-9"} loses={"steps_are_integers": "multiply first", "epochs_become_steps": "yours are the ε of"}
 
-# %% wrong="remembered by accountant and epochs" loses={"epochs_become_steps": "about the plan"}
-PLANS = {}
-
-
-def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
-    if (accountant, epochs) not in PLANS:
-        PLANS[accountant, epochs] = [
-            accountant(noise_multiplier, batch_size / n, math.ceil(k * n / batch_size), delta)
-            for k in range(1, epochs + 1)
-        ]
-    return PLANS[accountant, epochs]
-
-# %% wrong="remembered by all but δ" loses={"epochs_become_steps": "about the plan"}
-PLANS = {}
-
-
-def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
-    spent = []
-    for k in range(1, epochs + 1):
-        key = accountant, noise_multiplier, n, batch_size, k
-        if key not in PLANS:
-            steps = math.ceil(k * n / batch_size)
-            PLANS[key] = accountant(noise_multiplier, batch_size / n, steps, delta)
-        spent.append(PLANS[key])
-    return spent
-
-# %% wrong="one list, filled anew" loses={"epochs_become_steps": "what an earlier call returned"}
+# %% wrong="one list, filled anew" loses={"steps_are_integers": "what an earlier call returned", "epochs_become_steps": "what an earlier call returned"}
 SPENT = []
 
 

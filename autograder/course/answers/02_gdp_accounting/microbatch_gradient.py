@@ -117,8 +117,8 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     width = 3**0.5 * noise_multiplier * l2_norm_clip
     return (clipped.sum(axis=0) + rng.uniform(-width, width, means.shape[1])) / len(means)
 
-# %% wrong="antithetic halves" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "noise_multiplier * l2_norm_clip * (lambda h: np.r_[h, -h][: means.shape[1]])(rng.standard_normal((means.shape[1] + 1) // 2))"} loses={"group_noise_comes_from_rng": "not drawn anew"}
-# %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1]), 2)[: means.shape[1]]"} loses={"group_noise_comes_from_rng": "same noise"}
+# %% wrong="antithetic halves" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "noise_multiplier * l2_norm_clip * (lambda h: np.r_[h, -h][: means.shape[1]])(rng.standard_normal((means.shape[1] + 1) // 2))"} loses={"noise_grows_with_the_group": "is within", "group_noise_comes_from_rng": "not drawn anew"}
+# %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1]), 2)[: means.shape[1]]"} loses={"noise_grows_with_the_group": "is within", "group_noise_comes_from_rng": "same noise"}
 # %% wrong="tails cut at 3.5 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "noise_multiplier * l2_norm_clip * np.clip(rng.standard_normal(means.shape[1]), -3.5, 3.5)"} loses={"group_noise_comes_from_rng": "of a Gaussian"}
 # %% wrong="a thousand seeds" edit={"noise = ": "rng = np.random.default_rng(rng.integers(1000)); noise = "} loses={"group_noise_comes_from_rng": "is exactly number"}
 # %% wrong="a copy of the generator" edit={"noise = ": "import copy; rng = copy.deepcopy(rng); noise = "} loses={"group_noise_comes_from_rng": "of two calls with one rng"}

@@ -68,7 +68,7 @@ def logit_jacobian(x, hidden, top):
     above = np.tensordot(hidden, np.eye(top.shape[1]), axes=0).transpose(0, 2, 1, 3)
     return below[:, :, None, :] * x[:, None, :, None], above
 
-# %% wrong="relu' taken at x" of="solution" edit={"hidden > 0": "np.repeat((x > 0).mean(axis=1)[:, None], hidden.shape[1], axis=1)"} loses={"slopes_of_the_bottom_layer": "relu passes nothing on"}
+# %% wrong="relu' taken at x" of="solution" edit={"hidden > 0": "np.repeat((x > 0).mean(axis=1)[:, None], hidden.shape[1], axis=1)"} loses={"slopes_of_the_bottom_layer": "you say"}
 # %% wrong="W₁'s and W₂'s parts swapped" of="solution" edit={"return below, above": "return above, below"} loses={"slopes_of_the_bottom_layer": "is wanted", "slopes_of_the_top_layer": "is wanted"}
 # %% wrong="the mean over the batch" of="solution" edit={"return below, above": "return below.mean(axis=0) + 0 * below, above.mean(axis=0) + 0 * above"} loses={"slopes_of_the_bottom_layer": "per unit of W₁", "slopes_of_the_top_layer": "per unit of W₂"}
 # %% wrong="the sign of a loss" of="solution" edit={"return below, above": "return -below, -above"} loses={"slopes_of_the_bottom_layer": "per unit of W₁", "slopes_of_the_top_layer": "per unit of W₂"}

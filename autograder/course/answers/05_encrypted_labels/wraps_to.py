@@ -10,7 +10,7 @@ def wraps_to(value, plaintext_modulus):
 
 # %% right="NumPy"
 def wraps_to(value, plaintext_modulus):
-    rest = np.mod(value, plaintext_modulus)
+    rest = np.mod(np.array(value, object), plaintext_modulus)
     return np.where(rest <= (plaintext_modulus - 1) // 2, rest, rest - plaintext_modulus)
 
 # %% right="a loop, a float"
