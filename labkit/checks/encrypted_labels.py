@@ -1237,9 +1237,9 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
         raise CheckFailed(f"{said} {failure}") from None
     randomness.require_fresh(got[~np.any(gradients, axis=0)], "the noise")
     randomness.require_independent(added / want, "the noise")
-    drawn, along = [added / want], [total]
+    drawn, along, weights = [added / want], [total], int(rng.integers(200, 2000))
     for _ in range(3):
-        gradients = rng.normal(0, clip / 50, (batch, int(rng.integers(200, 2000))))
+        gradients = rng.normal(0, clip / 50, (batch, weights))
         along.append(np.minimum(1, clip / sensitivities) @ gradients)
         got = _private(private_sum, rng, gradients, sensitivities, clip, noise)
         drawn.append((got - along[-1]) / want)

@@ -86,7 +86,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 
 # %% wrong="the second variable from NumPy's global generator" of="solution" edit={"rng.normal": "(np.random if i else rng).normal", "for g in clipped_sum": "for i, g in enumerate(clipped_sum)"} loses={"noise_is_fresh_and_reproducible": "rng you are given"}
 
-# %% wrong="one half is the other with its sign turned" loses={"noise_has_the_right_scale": "not drawn anew", "noise_is_fresh_and_reproducible": "not drawn anew"}
+# %% wrong="one half is the other with its sign turned" loses={"noise_has_the_right_scale": "is within", "noise_is_fresh_and_reproducible": "not drawn anew"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     out = []
     for g in clipped_sum:
@@ -94,7 +94,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
         out.append((g + np.r_[half, -half][: g.size].reshape(g.shape)) / expected_batch_size)
     return out
 
-# %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, g.size), 2)[: g.size].reshape(g.shape)"} loses={"noise_has_the_right_scale": "not drawn anew", "noise_is_fresh_and_reproducible": "not drawn anew"}
+# %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, g.size), 2)[: g.size].reshape(g.shape)"} loses={"noise_has_the_right_scale": "is within", "noise_is_fresh_and_reproducible": "not drawn anew"}
 # %% wrong="tails cut at 3 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.clip(rng.standard_normal(g.shape), -3, 3) * noise_multiplier * l2_norm_clip"} loses={"noise_has_the_right_scale": "of a Gaussian", "noise_is_fresh_and_reproducible": "of a Gaussian"}
 # %% wrong="tails cut at 4 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.clip(rng.standard_normal(g.shape), -4, 4) * noise_multiplier * l2_norm_clip"} loses={"noise_is_fresh_and_reproducible": "4 standard deviations"}
 # %% wrong="a pool of a hundred thousand values" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "noise_multiplier * l2_norm_clip * rng.choice(rng.standard_normal(100_000), g.shape)"} loses={"noise_is_fresh_and_reproducible": "not drawn anew"}

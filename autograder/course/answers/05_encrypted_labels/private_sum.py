@@ -43,7 +43,7 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / sensitivities)
     return scale @ gradients + rng.normal(0, noise_multiplier, gradients.shape[1])
 
-# %% wrong="noise for each example" loses={"noise_hides_a_label": "times as much: the noise of"}
+# %% wrong="noise for each example" loses={"noise_comes_from_rng": "a single weight", "noise_hides_a_label": "times as much: the noise of"}
 def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / sensitivities)[:, None]
     noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape)
@@ -112,8 +112,8 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     total[half:] += rng.normal(0, deviation, len(total) - half)
     return total
 
-# %% wrong="antithetic halves" of="solution" edit={"noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "half = rng.normal(0, noise_multiplier * l2_norm_clip, (gradients.shape[1] + 1) // 2); noise = np.concatenate([half, -half])[:gradients.shape[1]]"} loses={"noise_comes_from_rng": "are not distributed as those", "noise_hides_a_label": "have the size of an earlier one"}
-# %% wrong="one draw for two coordinates" of="solution" edit={"noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "half = rng.normal(0, noise_multiplier * l2_norm_clip, (gradients.shape[1] + 1) // 2); noise = np.repeat(half, 2)[:gradients.shape[1]]"} loses={"noise_comes_from_rng": "are not distributed as those", "noise_hides_a_label": "have the size of an earlier one"}
+# %% wrong="antithetic halves" of="solution" edit={"noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "half = rng.normal(0, noise_multiplier * l2_norm_clip, (gradients.shape[1] + 1) // 2); noise = np.concatenate([half, -half])[:gradients.shape[1]]"} loses={"noise_comes_from_rng": "is within", "noise_hides_a_label": "have the size of an earlier one"}
+# %% wrong="one draw for two coordinates" of="solution" edit={"noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "half = rng.normal(0, noise_multiplier * l2_norm_clip, (gradients.shape[1] + 1) // 2); noise = np.repeat(half, 2)[:gradients.shape[1]]"} loses={"noise_comes_from_rng": "is within", "noise_hides_a_label": "have the size of an earlier one"}
 # %% wrong="tails cut at three deviations" of="solution" edit={"return scale": "noise = np.clip(noise, -3 * noise_multiplier * l2_norm_clip, 3 * noise_multiplier * l2_norm_clip); return scale"} loses={"noise_hides_a_label": "standard deviations"}
 # %% wrong="a pool of 1000 seeds" of="solution" edit={"noise = rng.normal": "noise = np.random.default_rng(rng.integers(1000)).normal"} loses={"noise_comes_from_rng": "is exactly number"}
 # %% wrong="seeds of two bytes" of="solution" edit={"noise = rng.normal": "noise = np.random.default_rng(rng.integers(2**16)).normal"} loses={"noise_comes_from_rng": "is exactly number"}
