@@ -1044,9 +1044,9 @@ def _damped(recover_labels: Callable, rng: np.random.Generator) -> None:
             break
     gradient = gradient.reshape(features, units)
     given = gradient, x, hidden, np.zeros((batch, classes)), top, damping
-    others = -gradient, x[::-1], hidden[::-1], np.eye(classes)[labels], -2 * top, 3 * damping
+    instead = -gradient, x[::-1], hidden[::-1], np.eye(classes)[labels], -2 * top, 3 * damping
     got = as_array(
-        after_others(recover_labels, given, others),
+        after_others(recover_labels, given, instead),
         "the result of `recover_labels` for a gradient with noise",
         (batch,),
     )
