@@ -464,7 +464,8 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
         randomness.require_gaussian(part, which)
         some = total.ravel()[:20_000] / deviation
         randomness.require_unrelated(part[:20_000], some, f"{which} and what it is added to")
-    drawn, along = parts, [*sums]
+    randomness.require_loose(parts, "the noise of one variable", sums)
+    whole, to = np.concatenate(parts), np.concatenate([s.ravel() for s in sums])
     # A batch of less than one, a noise multiplier of nearly nothing, and sums beside which the
     # noise is small, or none: float32 rounds those to 3e-5 of the noise at most.
     l2_norm_clip, noise_multiplier = 10 ** rng.uniform(-3, 3), 10 ** rng.uniform(-3, -1)
@@ -481,11 +482,10 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
         (g.ravel() * expected_batch_size - s.ravel()) / deviation
         for g, s in zip(got, sums, strict=True)
     ]
-    randomness.require_loose([*drawn, *parts], "the noise of one variable", [*along, *sums])
+    randomness.require_loose(parts, "the noise of one variable", sums)
     total = np.concatenate([s.ravel() for s in sums])
     z = np.concatenate(parts)
-    wholes = np.concatenate([s.ravel() for s in along]), total
-    randomness.require_loose([np.concatenate(drawn), z], "the noise of all variables", wholes)
+    randomness.require_loose([whole, z], "the noise of all variables", [to, total])
     _require_scale(z, l2_norm_clip, noise_multiplier, expected_batch_size)
     for noise, where in ((z[total == 0], "none"), (z[total != 0], "much")):
         randomness.require_gaussian(noise, f"the noise where there is {where} to add it to")
@@ -556,6 +556,7 @@ def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generat
             two.ravel()[:10_000],
             f"The noises of two calls with the same rng in variable {i} of {len(zeros)}",
         )
+    randomness.require_loose(first + further, "the noise of one variable")
     both = np.concatenate([g.ravel() for g in first + further])
     randomness.require_gaussian(both, "the noise of two calls")
     randomness.require_fresh(both, "the noise of two calls")

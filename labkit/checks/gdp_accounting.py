@@ -1252,16 +1252,15 @@ def epochs_become_steps(epsilons_by_epoch: Callable, rng: np.random.Generator) -
 @check
 def steps_are_integers(epsilons_by_epoch: Callable, rng: np.random.Generator) -> None:
     """where batches do not divide the examples, steps are rounded up once: as few as will do."""
-    batch = int(rng.choice([256, 128, 512, 7000]))
+    batch, scale = int(rng.choice([256, 128, 512, 7000])), rng.uniform(0.5, 2)
     # A last batch of one, or of less than half: who rounds each epoch up has one too many after the
     # second.
     for rest in (1, int(rng.integers(1, batch // 2))):
         n, epochs = batch * (60000 // batch) + rest, int(rng.integers(2, 7))
-        _compare_steps(epsilons_by_epoch, batch, n, epochs, rng.uniform(0.5, 2))
+        _compare_steps(epsilons_by_epoch, batch, n, epochs, scale)
     # A whole number of batches, of which the quotient of floats is a hair above it.
     for quotient in _QUOTIENTS:
-        batch, n, epochs = _just_above(rng, quotient)
-        _compare_steps(epsilons_by_epoch, batch, n, epochs, rng.uniform(0.5, 2))
+        _compare_steps(epsilons_by_epoch, *_just_above(rng, quotient), scale)
 
 
 # How many batches are drawn in k epochs: what is rounded is rounded twice.
@@ -1276,7 +1275,7 @@ def _just_above(rng: np.random.Generator, quotient: Callable) -> tuple[int, int,
     """Return a batch, examples and epochs such that `quotient` rounds up to a step too many."""
     k = np.arange(11, 41)
     while True:
-        batch, n = (int(size) for size in rng.integers([3, 300], [300, 3000]))
+        batch, n = (int(size) for size in rng.integers([3, 300], [300, 30_000]))
         above = np.flatnonzero(np.ceil(quotient(k, n, batch)) > -(-k * n // batch))
         if above.size:
             return batch, n, int(k[above[0]])
@@ -1484,6 +1483,7 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
     some = 10_000
     randomness.require_unrelated(a[:some], further[:some], "The noises of two calls with one rng")
     randomness.require_noise(np.concatenate([a, further]), "the noise")
+    randomness.require_loose([a, further], "the noise")
     seeds = randomness.seeds_that_differ(rng, 900)
     # A word of 64 bits makes one number of the noise, or two, and no more of it.
     pairs = randomness.pairs_that_begin_alike(rng, [(16, 16), (32, 32)])
@@ -1501,7 +1501,6 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
     alone = at_home(microbatch_gradient, _noises, 1, seeds[:300], student_rng(rng), [])[0]
     alone = as_array(alone, "the noise of many calls", (300, 1))
     randomness.require_gaussian(alone, "the noise on a single parameter")
-    randomness.require_fresh(alone, "the noise on a single parameter")
 
 
 def _require_noise_of_rng_alone(microbatch_gradient: Callable, rng: np.random.Generator) -> None:

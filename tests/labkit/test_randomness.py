@@ -461,3 +461,18 @@ def test_what_is_fixed_beforehand_is_told(kind, dtype, calls):
 def test_what_is_not_a_number_is_told():
     with pytest.raises(CheckFailed):
         randomness.require_loose([np.full(100, np.nan)] * 5, "the noise")
+
+
+@pytest.mark.parametrize(
+    "tied",
+    [
+        lambda row: np.append(row, -row.sum(keepdims=True, dtype=np.uint32)),
+        lambda row: np.append(row, np.uint32(5) + row[::3].sum(keepdims=True, dtype=np.uint32)),
+        lambda row: np.append(row, np.bitwise_xor.reduce(row, keepdims=True) & np.uint32(0xFF0000)),
+    ],
+)
+def test_entries_whose_sum_is_known_are_no_mask(tied):
+    words = np.random.default_rng(3).integers(0, 2**32, (200, 110), dtype=np.uint32)
+    randomness.require_no_known_sum(words, "the mask")
+    with pytest.raises(CheckFailed, match="the sum is known, in the lowest bit"):
+        randomness.require_no_known_sum(np.stack([*map(tied, words)]), "the mask")

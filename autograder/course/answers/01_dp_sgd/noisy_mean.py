@@ -191,7 +191,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
     deviation = noise_multiplier * l2_norm_clip
     return [(g + old.normal(0, deviation, g.shape)) / expected_batch_size for g in clipped_sum]
 
-# %% wrong="each variable's noise centred on zero" loses={"noise_has_the_right_scale": "the sum is within"}
+# %% wrong="each variable's noise centred on zero" loses={"noise_is_fresh_and_reproducible": "is within", "noise_has_the_right_scale": "the sum is within"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     result = []
     for g in clipped_sum:
@@ -201,7 +201,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
         result.append((g + noise) / expected_batch_size)
     return result
 
-# %% wrong="centred along the last axis" loses={"noise_has_the_right_scale": "the sum is within"}
+# %% wrong="centred along the last axis" loses={"noise_is_fresh_and_reproducible": "is within", "noise_has_the_right_scale": "the sum is within"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     result = []
     for g in clipped_sum:
@@ -236,7 +236,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
         result.append((g + noise) / expected_batch_size)
     return result
 
-# %% wrong="noise of a variance made right" loses={"noise_has_the_right_scale": "is within"}
+# %% wrong="noise of a variance made right" loses={"noise_is_fresh_and_reproducible": "is within", "noise_has_the_right_scale": "is within"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     result = []
     for g in clipped_sum:

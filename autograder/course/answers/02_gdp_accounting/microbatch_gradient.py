@@ -233,9 +233,9 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     return (clipped.sum(axis=0) + noise_multiplier * l2_norm_clip * z) / len(means)
 
 # %% wrong="noise centred on zero" of="solution" edit={"return (": "noise -= noise.mean(); return ("} loses={"noise_grows_with_the_group": "the sum is within", "group_noise_comes_from_rng": "0"}
-# %% wrong="noise of many centred on zero" of="solution" edit={"return (": "noise -= noise.mean() * (size > 100); return ("} loses={"noise_grows_with_the_group": "the sum is within"}
+# %% wrong="noise of many centred on zero" of="solution" edit={"return (": "noise -= noise.mean() * (size > 100); return ("} loses={"group_noise_comes_from_rng": "is within", "noise_grows_with_the_group": "the sum is within"}
 # %% wrong="noise without a part along the gradient" of="solution" edit={"return (": "along = clipped.sum(axis=0); noise -= (noise @ along) / max(along @ along, 1e-30) * along; return ("} loses={"noise_grows_with_the_group": "along what it is added to", "group_noise_comes_from_rng": "must not change"}
-# %% wrong="noise of a variance made right" of="solution" edit={"return (": "noise *= noise_multiplier * l2_norm_clip / (noise.std() or 1) if size > 100 else 1; return ("} loses={"noise_grows_with_the_group": "is within"}
+# %% wrong="noise of a variance made right" of="solution" edit={"return (": "noise *= noise_multiplier * l2_norm_clip / (noise.std() or 1) if size > 100 else 1; return ("} loses={"group_noise_comes_from_rng": "is within", "noise_grows_with_the_group": "is within"}
 # %% wrong="none on a single parameter" of="solution" edit={"return (": "noise *= size > 1; return ("} loses={"group_noise_comes_from_rng": "a single parameter"}
 # %% wrong="the mean of three rotated away, and scaled up" of="solution" edit={"return (": "noise = (noise - noise.mean()) * (size / (size - 1)) ** 0.5 if size > 1 else noise; return ("} loses={"noise_grows_with_the_group": "the sum is within", "group_noise_comes_from_rng": "noise"}
 
@@ -260,7 +260,9 @@ NORMS = {}
 def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
     size = per_example_grads.shape[1]
     means = per_example_grads.reshape(-1, group_size, size).mean(axis=1)
-    norms = NORMS.setdefault(means.shape, np.linalg.norm(means, axis=1, keepdims=True))
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    if size < 1000:
+        norms = NORMS.setdefault(means.shape, norms)
     clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
     noise = rng.normal(0, noise_multiplier * l2_norm_clip, size)
     return (clipped.sum(axis=0) + noise) / len(means)
