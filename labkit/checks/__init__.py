@@ -22,6 +22,7 @@ import itertools
 import linecache
 import math
 import numbers
+import operator
 import os
 import re
 import reprlib
@@ -122,8 +123,11 @@ def student_rng(rng: np.random.Generator) -> np.random.Generator:
 def after_others(student: Callable[..., Any], arguments: Sequence, others: Sequence) -> Any:
     """Return `student(*arguments)`, called after calls with one of `others` in its place each.
 
-    What is remembered by some of the arguments alone, or by their shapes, is then of another call.
+    And before those with all of `others` but one: what is remembered by some of the arguments
+    alone, or by their shapes, is then of another call.
     """
+    for at in range(len(others)) if len(others) > 2 else ():
+        student(*others[:at], arguments[at], *others[at + 1 :], *arguments[len(others) :])
     for at, other in enumerate(others):
         student(*arguments[:at], other, *arguments[at + 1 :])
     return student(*arguments)
@@ -281,13 +285,14 @@ def guard(student: Callable[..., Any]) -> Guarded:
 def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that calls `function` on copies; see `guard` for what is copied.
 
-    It raises `CheckFailed` if `function` has changed a copy.
+    It raises `CheckFailed` if `function` has changed a copy, or what its last call had returned.
     """
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         copies, named = _copied(args), _copied(kwargs)
         result = function(*copies, **named)
+        _require_kept(function, result)
         changed = [i for i, copied in enumerate(copies) if not _unchanged(copied, args[i])]
         keys = [key for key, copied in named.items() if not _unchanged(copied, kwargs[key])]
         if changed or keys:
@@ -304,6 +309,44 @@ def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return call
+
+
+# The function that was called last, and what it returned with what that held then.
+_last: tuple[Any, list[tuple[Any, Any]]] = (None, [])
+
+
+def _require_kept(function: Callable[..., Any], result: Any) -> None:
+    """Require that what `function` returned the last time is as it was; keep `result` in mind."""
+    global _last
+    last, kept = _last
+    require(
+        last is not function or all(_holds(value, held) for value, held in kept),
+        f"A call of `{getattr(function, '__name__', shown(function))}` changes what an earlier "
+        "call returned, which the notebook may still use: return something new each time.",
+    )
+    _last = function, _holding(result)
+
+
+def _holding(value: Any, depth: int = 3) -> list[tuple[Any, Any]]:
+    """Return the arrays, lists and dictionaries in a result, each with what it holds."""
+    if isinstance(value, np.ndarray):
+        return [(value, value.copy())]
+    if type(value) not in (list, tuple, dict) or depth == 0:
+        return []
+    items = _items(value)
+    few = items[:1000]  # the rest of so many are numbers
+    return [(value, items), *(pair for item in few for pair in _holding(item, depth - 1))]
+
+
+def _holds(value: Any, held: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return _unchanged(value, held)
+    items = _items(value)
+    return len(items) == len(held) and all(map(operator.is_, items, held))
+
+
+def _items(value: list | tuple | dict) -> list:
+    return [*value, *value.values()] if isinstance(value, dict) else list(value)
 
 
 def _unchanged(now: Any, before: Any) -> bool:

@@ -492,6 +492,8 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
         randomness.require_gaussian(part, which)
         some = total.ravel()[:20_000] / deviation
         randomness.require_unrelated(part[:20_000], some, f"{which} and what it is added to")
+    randomness.require_loose(parts, "the noise of one variable", sums)
+    whole, to = np.concatenate(parts), np.concatenate([s.ravel() for s in sums])
     # A batch of less than one, a noise multiplier of nearly nothing, and sums beside which the
     # noise is small, or none: float32 rounds those to 3e-5 of the noise at most.
     l2_norm_clip, noise_multiplier = 10 ** rng.uniform(-3, 3), 10 ** rng.uniform(-3, -1)
@@ -504,14 +506,18 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
     got = _noisy(
         noisy_mean, sums, l2_norm_clip, noise_multiplier, expected_batch_size, student_rng(rng)
     )
+    parts = [
+        (g.ravel() * expected_batch_size - s.ravel()) / deviation
+        for g, s in zip(got, sums, strict=True)
+    ]
+    randomness.require_loose(parts, "the noise of one variable", sums)
     total = np.concatenate([s.ravel() for s in sums])
-    z = np.concatenate([g.ravel() for g in got]) * expected_batch_size / deviation
-    z -= total / deviation
+    z = np.concatenate(parts)
+    randomness.require_loose([whole, z], "the noise of all variables", [to, total])
     _require_scale(z, l2_norm_clip, noise_multiplier, expected_batch_size)
     for noise, where in ((z[total == 0], "none"), (z[total != 0], "much")):
         randomness.require_gaussian(noise, f"the noise where there is {where} to add it to")
     randomness.require_fresh(z[total == 0], f"the noise of {len(sums)} variables")
-    randomness.require_free_sums(parts, "the noise in a variable")
 
 
 def _require_scale(
@@ -578,11 +584,10 @@ def noise_is_fresh_and_reproducible(noisy_mean: Callable, rng: np.random.Generat
             two.ravel()[:10_000],
             f"The noises of two calls with the same rng in variable {i} of {len(zeros)}",
         )
-    calls = [np.concatenate([g.ravel() for g in noises]) for noises in (first, further)]
-    both = np.concatenate(calls)
+    randomness.require_loose(first + further, "the noise of one variable")
+    both = np.concatenate([g.ravel() for g in first + further])
     randomness.require_gaussian(both, "the noise of two calls")
     randomness.require_fresh(both, "the noise of two calls")
-    randomness.require_free_sums(calls, "the noise in a call")
     # Many calls for few coordinates, three at least.
     shapes = [(3,), (), *_shapes(rng, 1, 2)[:1], (1,) * int(rng.integers(1, 6))]
     shapes += [(int(rng.integers(16, 33)),)]
@@ -1029,6 +1034,7 @@ def its_noise_has_the_right_scale(library_optimizer: Callable, rng: np.random.Ge
     noise = _scaled_noise(library_optimizer, settings, 2**15)
     randomness.require_noise(noise, "what the optimizer adds in two steps")
     randomness.require_distinct([*noise], "What the optimizer adds in two steps")
+    randomness.require_loose([*noise], "what the optimizer adds in a step")
     # Hardly any noise, and neither a tenth nor a twentieth; a small clip, large steps.
     settings = {
         "l2_norm_clip": 10 ** rng.uniform(-2, -0.4),
@@ -1418,6 +1424,7 @@ def the_plan_is_the_one_accounted(train_privately: Callable, rng: np.random.Gene
     )
     for (n, _), z in zip(asked, reached, strict=True):
         randomness.require_noise(z, f"the noise in the weights after training on {n} examples")
+    randomness.require_loose(reached, "the noise in the weights")
     randomness.require_distinct(
         reached, "The weights after training again, with the same rng, which has gone on"
     )

@@ -11,6 +11,7 @@ from scipy.special import expit, log_ndtr
 
 from labkit.checks import (
     CheckFailed,
+    after_others,
     as_array,
     as_arrays,
     as_number,
@@ -45,7 +46,7 @@ TEN_CLASSES = 1, 2, 10
 
 # Odd primes for t.
 PRIMES = (97, 101, 257, 7681, 12289, 65537, 557057, 786433, 2056193)
-LARGE_PRIME = 2**40 - 87  # 100 000 turns of it are beyond what a float holds exactly
+LARGE_PRIME = 2**50 - 27  # 100 000 turns of it are beyond 64 bits
 
 
 @functools.cache
@@ -220,14 +221,15 @@ def several_moduli_multiply(is_secure: Callable, rng: np.random.Generator) -> No
             shares = rng.uniform(0.95, 1.05, count)  # of unequal length, each below 2^61
             sizes = (bits + away) * shares / shares.sum()
             moduli = [int(2**size) | 1 for size in sizes]
-            got = _secure(is_secure, log_n, moduli)
             total = math.log2(math.prod(moduli))
-            require(
-                got == within,
-                f"{count} moduli of {', '.join(f'{math.log2(q):.2f}' for q in moduli)} bits: their "
-                f"product q has {total:.6f} bits, and degree 2^{log_n} allows {bits}. You say "
-                f"{got}.",
-            )
+            for degree, want in ((log_n, bool(within)), (log_n - 1, False)):
+                got = _secure(is_secure, degree, moduli)
+                require(
+                    got == want,
+                    f"{count} moduli of {', '.join(f'{math.log2(q):.2f}' for q in moduli)} bits: "
+                    f"their product q has {total:.6f} bits, and degree 2^{degree} allows "
+                    f"{LOG2_Q_128[2**degree]}. You say {got}.",
+                )
 
 
 # Part 2 · who may see what ------------------------------------------------------------------
@@ -368,13 +370,11 @@ def residuals_are_labels(trust_table: Callable, rng: np.random.Generator) -> Non
 
 
 def _networks(rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield two of the same sizes, by which an answer may keep what it had computed, and another.
+    """Yield one of which all sizes differ, and another.
 
-    All sizes differ: what is taken along another axis has another shape.
+    What is taken along another axis has another shape.
     """
-    sizes = rng.permutation([2, 3, 4, 5, 6])[:4].tolist()
-    yield _network(rng, *sizes)
-    yield _network(rng, *sizes)
+    yield _network(rng, *rng.permutation([2, 3, 4, 5, 6])[:4].tolist())
     yield _network(rng, 1, *rng.permutation([3, 4, 5])[:3].tolist())
 
 
@@ -383,7 +383,7 @@ def _network(
 ) -> tuple[np.ndarray, ...]:
     """Images, bottom weights, top weights, hidden activations."""
     while True:
-        x = rng.uniform(0.1, 1, (batch, features))
+        x = rng.uniform(0.1, 3, (batch, features)) * rng.choice([-1, 1], (batch, features))
         below = rng.normal(0, 1, (features, hidden))
         before = x @ below
         used = rng.permutation(np.flatnonzero(np.any(before > 0, axis=0)))
@@ -403,7 +403,9 @@ def _jacobians(logit_jacobian: Callable, x, hidden, top) -> list[np.ndarray]:
     batch, features = x.shape
     units, classes = top.shape
     like = [np.empty((batch, classes, features, units)), np.empty((batch, classes, units, classes))]
-    return as_arrays(logit_jacobian(x, hidden, top), "the result of `logit_jacobian`", like)
+    others = (-2 * x, np.roll(hidden, 1, axis=1), -2 * top)
+    result = after_others(logit_jacobian, (x, hidden, top), others)
+    return as_arrays(result, "the result of `logit_jacobian`", like)
 
 
 def _slopes(logits: Callable, weights: np.ndarray) -> np.ndarray:
@@ -495,9 +497,15 @@ def _scaled_at_home(
 
     from labkit.encrypted.counting import counted_multiplications
 
-    labels = _small().receive(encrypted)
+    labels, (predictions, jacobian) = _small().receive(encrypted), map(tf.constant, factors)
+    if labels.shape[1] < 4:  # few ciphertexts
+        after_others(
+            scale_by_residual,
+            (labels, predictions, jacobian),
+            (labels + labels, 1 - predictions, 2 * jacobian),
+        )
     with counted_multiplications() as count:
-        result = scale_by_residual(labels, *map(tf.constant, factors))
+        result = scale_by_residual(labels, predictions, jacobian)
     return answer_with(result, SCALED, factors[-1].shape), count[0]
 
 
@@ -629,7 +637,9 @@ def _sums(
 
 
 def _summed_at_home(sum_over: Callable, encrypted: np.ndarray, weights: int) -> dict[str, Any]:
-    return answer_with(sum_over(_small().receive(encrypted)), SUMMED, (2048, weights))
+    products = _small().receive(encrypted)
+    result = after_others(sum_over, (products,), (products + products,))
+    return answer_with(result, SUMMED, (2048, weights))
 
 
 @check
@@ -806,12 +816,12 @@ def _reordered(
     reordered_gradient: Callable, rng: np.random.Generator, sizes: Sequence[int] = ()
 ) -> _Reordered:
     features, units, classes = sizes or NETWORKS[int(rng.integers(len(NETWORKS)))]
-    x = rng.uniform(0, 1, (4096, features)).astype(np.float32)
+    x = rng.uniform(-2, 2, (4096, features)).astype(np.float32)
     below = rng.normal(0, 1, (features, units))
-    hidden = np.maximum(x @ below - 0.3 * below.sum(axis=0), 0).astype(np.float32)
+    hidden = np.maximum(x @ below, 0).astype(np.float32)
     top = rng.uniform(0.1, 1, (units, classes)) * rng.choice([-1, 1], (units, classes))
     # One unit is on far above 1, and of one the weights go beyond 1, but for one, which is 0. In
-    # steps of 1/16³ results are within 4·6·4096, and of 1/16² within 30·256: t/2 is four million.
+    # steps of 1/16³ results are within 2·4·6·4096, and of 1/16² within 30·256: t/2 is four million.
     far, strong = rng.permutation(units)[:2]
     hidden[:, far] *= np.float32(rng.uniform(10, 30)) / hidden[:, far].max()
     hidden[rng.random(hidden.shape) < 0.1] *= np.float32(1e-9)  # on, however little
@@ -838,8 +848,9 @@ def _reordered(
     allowed = [terms, _product_error(hidden[:, :, None], residual[:, None], scale=LARGE_SCALE)]
     _, share = _trace([(got[0][:, :, j], x) for j in range(units)], residual)
     rounded, every = np.rint(LARGE_SCALE * x) / LARGE_SCALE, np.arange(len(x))
-    brightest = rounded.argmax(axis=1)
-    by = np.maximum(rounded[every, brightest], 1 / LARGE_SCALE)
+    brightest = np.abs(rounded).argmax(axis=1)
+    by = rounded[every, brightest]
+    by[by == 0] = 1
     seen = got[0][every, brightest] / by[:, None]
     order = float(np.abs(got[0] - rounded[:, :, None] * seen[:, None]).max() * LARGE_SCALE**3)
     return _Reordered(got, want, allowed, active, as_number(count, "the count"), share, order)
@@ -1031,10 +1042,11 @@ def _damped(recover_labels: Callable, rng: np.random.Generator) -> None:
         slips = [fit.argmax(axis=1) for fit in fits]
         if all(np.any((best != slip) & clear) for slip in (*slips, np.abs(damped).argmax(axis=1))):
             break
+    gradient = gradient.reshape(features, units)
+    given = gradient, x, hidden, np.zeros((batch, classes)), top, damping
+    instead = -gradient, x[::-1], hidden[::-1], np.eye(classes)[labels], -2 * top, 3 * damping
     got = as_array(
-        recover_labels(
-            gradient.reshape(features, units), x, hidden, np.zeros((batch, classes)), top, damping
-        ),
+        after_others(recover_labels, given, instead),
         "the result of `recover_labels` for a gradient with noise",
         (batch,),
     )
@@ -1090,7 +1102,9 @@ def farthest_pair_of_labels(label_sensitivity: Callable, rng: np.random.Generato
 
 def _require_farthest(label_sensitivity: Callable, below: np.ndarray, above: np.ndarray) -> None:
     batch, classes = below.shape[:2]
-    got = as_array(label_sensitivity(below, above), "the result of `label_sensitivity`", (batch,))
+    others = (below[::-1] - 1, 2 * above[:, ::-1] ** 2) if batch < 20 else ()
+    result = after_others(label_sensitivity, (below, above), others)
+    got = as_array(result, "the result of `label_sensitivity`", (batch,))
     moves = _moves(below, above)
     want = moves.max(axis=0)
     i = int(np.argmax(np.abs(got - want)))
@@ -1143,12 +1157,11 @@ def _private(private_sum: Callable, rng, gradients, norms, clip, noise) -> np.nd
 @check
 def scaled_by_the_sensitivity(private_sum: Callable, rng: np.random.Generator) -> None:
     """each example is scaled by its sensitivity, and never up."""
-    # Two batches of the same sizes, by which an answer may keep what it had computed; and a large
-    # one, of which the first examples are not all.
-    small, large = int(rng.integers(5, 15)), int(rng.integers(200, 400))
-    weights = int(rng.integers(10, 40))
+    # One example, and a batch of which the first examples are not all.
+    few, weights, many = rng.integers([5, 10, 200], [15, 40, 400]).tolist()
+    sizes = (few, weights), (1, 1), (many, weights)
     clips = (10 ** rng.uniform([-1.0, 0.2, -1.0], [-0.2, 1.0, 1.0])).tolist()
-    for batch, clip in zip((small, small, large), clips, strict=True):
+    for (batch, weights), clip in zip(sizes, clips, strict=True):
         _scaled_by(private_sum, rng, batch, weights, clip)
 
 
@@ -1162,7 +1175,10 @@ def _scaled_by(
     small = rng.permutation(batch) % 3 == 0
     shrink = np.where(small, 0.5, rng.uniform(1.5, 3, batch)) * clip / worst
     gradients, own, worst = gradients * shrink[:, None], own * shrink, worst * shrink
-    got = _private(private_sum, rng, gradients, worst, clip, 0.0)
+    given = gradients, worst, clip, 0.0, student_rng(rng)
+    others = (-2 * gradients, 3 * worst, 2 * clip, 1.0) if batch < 20 else ()
+    result = after_others(private_sum, given, others)
+    got = as_array(result, "the result of `private_sum`", (weights,))
     want = np.minimum(1, clip / worst) @ gradients
     hint = ""
     if np.allclose(got, np.minimum(1, clip / own) @ gradients, rtol=1e-3, atol=1e-6 * clip):
@@ -1196,7 +1212,8 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
     gradients = rng.normal(0, clip / 50, (batch, count))
     gradients[:, rng.permutation(count) < count // 2] = 0  # there it is what was drawn, exactly
     got = _private(private_sum, rng, gradients, sensitivities, clip, noise)
-    added = got - np.minimum(1, clip / sensitivities) @ gradients
+    total = np.minimum(1, clip / sensitivities) @ gradients
+    added = got - total
     want, measured = noise * clip, float(np.sqrt(np.mean(added**2)))
     require(
         bool(np.ptp(added) > 1e-3 * want or abs(added[0]) <= 1e-3 * want),
@@ -1220,6 +1237,13 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
         raise CheckFailed(f"{said} {failure}") from None
     randomness.require_fresh(got[~np.any(gradients, axis=0)], "the noise")
     randomness.require_independent(added / want, "the noise")
+    drawn, along = [added / want], [total]
+    for _ in range(3):
+        gradients = rng.normal(0, clip / 50, (batch, count))
+        along.append(np.minimum(1, clip / sensitivities) @ gradients)
+        got = _private(private_sum, rng, gradients, sensitivities, clip, noise)
+        drawn.append((got - along[-1]) / want)
+    randomness.require_loose(drawn, "the noise", along)
     # The noise is for what a label may do, whatever it does in this batch.
     seed = int(rng.integers(2**32))
     clip, noise = quiet_scale
@@ -1238,6 +1262,7 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
             f"{noise * clip:.4f}, and has {np.std(quiet):.4f}.",
         )
     randomness.require_noise(quiet / (noise * clip), "the noise")
+    randomness.require_loose([quiet / (noise * clip)], "the noise")
 
 
 def _quiet_sum(
@@ -1301,6 +1326,7 @@ def noise_comes_from_rng(private_sum: Callable, rng: np.random.Generator) -> Non
         randomness.require_unrelated(
             one / one.std(), later / later.std(), f"One call's noise and {which}"
         )
+    randomness.require_loose([*first, *other], "the noise")
     # 1700 generators show a pool of up to 72 000 seeds, and those that begin alike larger ones.
     alike = [randomness.generators_that_begin_alike(rng, *b) for b in randomness.SMALL_SEEDS]
     seeds = [*randomness.seeds_that_differ(rng, 1694), *itertools.chain(*alike)]
@@ -1309,6 +1335,9 @@ def noise_comes_from_rng(private_sum: Callable, rng: np.random.Generator) -> Non
     randomness.require_apart(rows[:, 0], "The noise of different generators")
     rows /= np.sqrt(np.mean(rows**2))
     randomness.require_lengths(rows[:, 0], "The noise of different generators")
+    randomness.require_full_rank(rows[:, 0].T, "The noise", "coordinate")
+    alone = as_array(at_home(private_sum, _noises, seeds[:300], 1, 1, 1.0, 1.0), what, (300, 1, 1))
+    randomness.require_gaussian(alone, "the noise on a single weight")
 
 
 def _delta(epsilon: float, mu: float) -> float:
@@ -1390,8 +1419,8 @@ def epsilon_of_several_epochs(label_epsilon: Callable, rng: np.random.Generator)
 @check
 def labels_are_guessed(guess_labels: Callable, rng: np.random.Generator) -> None:
     """every label is read off its residuals."""
+    batch, classes = int(rng.integers(150, 250)), int(rng.integers(3, 12))
     for predict in (expit, lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)):
-        batch, classes = int(rng.integers(150, 250)), int(rng.integers(3, 12))
         labels = rng.integers(0, classes, batch)
         predictions = predict(rng.normal(0, 2.5, (batch, classes)))
         # Of some labels the network is all but sure, and of others that they are not some class.

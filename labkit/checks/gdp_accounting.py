@@ -1205,7 +1205,8 @@ def epochs_become_steps(epsilons_by_epoch: Callable, rng: np.random.Generator) -
     require(len(asked) > 0, "The accountant that is given was never asked.")
     numbers = np.arange(1, epochs + 1)
     want = per_epoch * numbers
-    ways = np.ceil([numbers / (batch / n), numbers * (n / batch)])  # one more, by float rounding
+    # By float rounding one more: that is for `steps_are_integers`.
+    ways = [np.ceil(quotient(numbers, n, batch)) for quotient in _QUOTIENTS]
     taken = np.maximum(got, 0) ** (1 / power) / scale ** (1 / power)
     slips = {
         "That is one epoch each time: cost adds up over epochs.": np.full(epochs, per_epoch),
@@ -1250,13 +1251,34 @@ def epochs_become_steps(epsilons_by_epoch: Callable, rng: np.random.Generator) -
 
 @check
 def steps_are_integers(epsilons_by_epoch: Callable, rng: np.random.Generator) -> None:
-    """where batches do not divide the examples, steps are rounded up once: never too few."""
-    batch = int(rng.choice([256, 128, 512, 7000]))
+    """where batches do not divide the examples, steps are rounded up once: as few as will do."""
+    batch, scale = int(rng.choice([256, 128, 512, 7000])), rng.uniform(0.5, 2)
     # A last batch of one, or of less than half: who rounds each epoch up has one too many after the
     # second.
     for rest in (1, int(rng.integers(1, batch // 2))):
         n, epochs = batch * (60000 // batch) + rest, int(rng.integers(2, 7))
-        _compare_steps(epsilons_by_epoch, batch, n, epochs, rng.uniform(0.5, 2))
+        _compare_steps(epsilons_by_epoch, batch, n, epochs, scale)
+    # A whole number of batches, of which the quotient of floats is a hair above it.
+    for quotient in _QUOTIENTS:
+        _compare_steps(epsilons_by_epoch, *_just_above(rng, quotient), scale)
+
+
+# How many batches are drawn in k epochs: what is rounded is rounded twice.
+_QUOTIENTS: list[Callable[[Any, int, int], Any]] = [
+    lambda k, n, batch: k * (n / batch),
+    lambda k, n, batch: k / (batch / n),
+    lambda k, n, batch: k / batch * n,
+]
+
+
+def _just_above(rng: np.random.Generator, quotient: Callable) -> tuple[int, int, int]:
+    """Return a batch, examples and epochs such that `quotient` rounds up to a step too many."""
+    k = np.arange(11, 41)
+    while True:
+        batch, n = (int(size) for size in rng.integers([3, 300], [300, 30_000]))
+        above = np.flatnonzero(np.ceil(quotient(k, n, batch)) > -(-k * n // batch))
+        if above.size:
+            return batch, n, int(k[above[0]])
 
 
 def _compare_steps(
@@ -1279,15 +1301,17 @@ def _compare_steps(
     got = _epochs(epsilons_by_epoch, accountant, 1.3, n, batch, epochs, 1e-5)
     taken = np.round((got / scale) ** 2, 6)  # The root and its square round at 1e-13.
     for i in range(epochs):
-        drawn = (i + 1) * n / batch
+        drawn, needed = (i + 1) * n / batch, -(-(i + 1) * n // batch)
         case = (
             f"{n} examples in batches of {batch}: after epoch {i + 1} {drawn:.3f} batches were "
             f"drawn; you account for {taken[i]:.0f}"
         )
-        require(taken[i] >= drawn and got[i] > 0, f"{case}, too few: {math.ceil(drawn)} is wanted.")
-        wanted = f"{case}, more than {math.ceil(drawn)}: round up once, at the end."
-        # To a whole number of batches floats may add one.
-        require(taken[i] == math.ceil(drawn) or taken[i] == drawn + 1, wanted)
+        require(taken[i] >= needed and got[i] > 0, f"{case}, too few: {needed} is wanted.")
+        require(
+            taken[i] <= needed,
+            f"{case}, more than {needed}: multiply first, divide once, and round up once, at the "
+            "end.",
+        )
 
 
 # Part 8 · microbatches ----------------------------------------------------------------------
@@ -1302,7 +1326,7 @@ def each_group_is_clipped(microbatch_gradient: Callable, rng: np.random.Generato
     """without noise it is the step of TensorFlow Privacy's optimizer with microbatches."""
     groups, clip = int(rng.integers(3, 8)), rng.uniform(0.5, 2)
     grads = _grouped(rng, groups, int(rng.integers(2, 7)), 5, clip)
-    _compare_groups(microbatch_gradient, grads, clip, _library_step(grads, clip))
+    _compare_groups(microbatch_gradient, grads, clip, _library_step(grads, clip), after=True)
     for groups, group, size in (
         (int(rng.integers(2, 8)), 1, int(rng.integers(1, 9))),
         (1, int(rng.integers(2, 8)), int(rng.integers(2, 9))),
@@ -1348,11 +1372,18 @@ def _definition(
 
 
 def _compare_groups(
-    microbatch_gradient: Callable, grads: np.ndarray, clip: float, want: np.ndarray
+    microbatch_gradient: Callable,
+    grads: np.ndarray,
+    clip: float,
+    want: np.ndarray,
+    *,
+    after: bool = False,
 ) -> None:
+    """Require the right step; if `after`, after steps with other arguments of the same shapes."""
     groups, group, size = grads.shape
     flat, rng = grads.reshape(-1, size), np.random.default_rng(0)
-    got = _gradient(microbatch_gradient(flat, group, clip, 0.0, rng), size)
+    others = (-2 * flat[::-1], 1, 2 * clip, 1.0) if after else ()
+    got = _gradient(after_others(microbatch_gradient, (flat, group, clip, 0.0, rng), others), size)
     slips = {
         "That is the sum over groups: divide by their number.": groups * want,
         "Divide by the number of GROUPS, not of examples.": want / group,
@@ -1395,7 +1426,7 @@ def _library_step(grads: np.ndarray, clip: float) -> np.ndarray:
 @check
 def noise_grows_with_the_group(microbatch_gradient: Callable, rng: np.random.Generator) -> None:
     """noise is Gaussian, with deviation σ·C over the number of groups."""
-    size, several = 20000, int(rng.integers(2, 9))
+    size, several, drawn, along = 20000, int(rng.integers(2, 9)), [], []
     low, high = randomness.scale_bounds(size)
     for group, groups in ((1, several), (int(rng.integers(2, 9)), several), (4, 1)):
         batch, clip, sigma = group * groups, _log_uniform(rng, 0.1, 50), rng.uniform(0.3, 6)
@@ -1424,6 +1455,9 @@ def noise_grows_with_the_group(microbatch_gradient: Callable, rng: np.random.Gen
         )
         randomness.require_gaussian(noise, f"the noise on groups of {group}")
         randomness.require_unrelated(noise, np.sign(grads[0]), "Noise and what it is added to")
+        drawn.append(noise)
+        along.append(grads[0])
+    randomness.require_loose(drawn, "the noise", along)
 
 
 @check
@@ -1449,6 +1483,7 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
     some = 10_000
     randomness.require_unrelated(a[:some], further[:some], "The noises of two calls with one rng")
     randomness.require_noise(np.concatenate([a, further]), "the noise")
+    randomness.require_loose([a, further], "the noise")
     seeds = randomness.seeds_that_differ(rng, 900)
     # A word of 64 bits makes one number of the noise, or two, and no more of it.
     pairs = randomness.pairs_that_begin_alike(rng, [(16, 16), (32, 32)])
@@ -1463,6 +1498,9 @@ def group_noise_comes_from_rng(microbatch_gradient: Callable, rng: np.random.Gen
         randomness.require_distinct(
             [*alike[at : at + 2]], "The noise with two rngs of which a word is nearly the same"
         )
+    alone = at_home(microbatch_gradient, _noises, 1, seeds[:300], student_rng(rng), [])[0]
+    alone = as_array(alone, "the noise of many calls", (300, 1))
+    randomness.require_gaussian(alone, "the noise on a single parameter")
 
 
 def _require_noise_of_rng_alone(microbatch_gradient: Callable, rng: np.random.Generator) -> None:

@@ -1491,6 +1491,11 @@ def the_noise_has_the_stated_size(add_noise: Callable, rng: np.random.Generator)
     # 300 000 draws show what has a Gaussian's size, but not its fourth moment.
     many = _noise(add_noise, rng, many=20)
     randomness.require_gaussian(many.added / many.deviation, "the noise of a large batch")
+    # A cut of one unit.
+    narrow = gradients[:, :1] if np.any(gradients[:, :1]) else np.ones((len(gradients), 1))
+    narrow = np.tile(narrow, (10, 1)).astype(np.float32)
+    added = _noised(add_noise, narrow, 1.0, _seed(rng)) - narrow
+    randomness.require_gaussian(added / np.abs(narrow).max(), "the noise on a single unit")
     # One example in a wider cut, of a network that is sure of it. Of 900 entries and more the norm
     # deviates by 1/√1800 of itself, and by a third of it never.
     alone = 1e-9 * np.tile(gradients[[int(np.argmax(np.linalg.norm(gradients, axis=1)))]], 3)
@@ -1569,9 +1574,13 @@ def every_example_gets_its_own_noise(add_noise: Callable, rng: np.random.Generat
     randomness.require_independent(z, "the noise")
     randomness.require_independent(z.T, "the noise, unit by unit,")
     randomness.require_lengths(z, "The noise of different examples")
+    there = lengths > 0
+    randomness.require_loose([*z[there]], "the noise of one example", [*case.gradients[there]])
     # More examples than a batch of the lab has: none repeats an earlier one.
     many, what = _noise(add_noise, rng, many=20), "the noise of a large batch"
     randomness.require_fresh(many.drawn.astype(np.float32), what)
+    batches = [batch.added / batch.deviation for batch in (case, many)]
+    randomness.require_loose(batches, "the noise of a batch", [case.gradients, many.gradients])
     part = many.added[:, :100]
     randomness.require_independent(part / np.sqrt(np.mean(part**2)), what)
 
@@ -1627,6 +1636,7 @@ def the_seed_decides(add_noise: Callable, rng: np.random.Generator) -> None:
     drawn = rows.reshape(len(rows), -1) - 1e-3
     drawn /= np.sqrt(np.mean(drawn**2))
     randomness.require_apart(drawn, "The noise of different seeds")
+    randomness.require_full_rank(drawn.T, "The noise", "coordinate")
 
 
 # Part 6 · several clients -------------------------------------------------------------------

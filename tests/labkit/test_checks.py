@@ -133,6 +133,49 @@ def test_who_changes_no_argument_is_not_told_so(argument):
     assert changed == [1, 1]
 
 
+OUT = np.zeros(2)
+LISTED, KEPT = [0], {"a": OUT}
+
+
+def refill(x):
+    LISTED[:] = [x]
+    return LISTED
+
+
+def regrow(x):
+    KEPT[x] = x
+    return KEPT
+
+
+@pytest.mark.parametrize(
+    "student",
+    [
+        lambda x: np.add(x, 1, out=OUT), lambda x: [np.zeros(2), np.add(x, 1, out=OUT)],
+        lambda x: {"a": (np.add(x, 1, out=OUT),)}, lambda x: np.add(x, 1, out=OUT)[:1],
+        refill, regrow,
+    ],
+)  # fmt: skip
+def test_who_overwrites_an_earlier_result_is_told(student):
+    guarded = checks.guard(student)
+    for call in (guarded, lambda x: checks.on_copies(student)(x)):  # made anew across the wire
+        call(1.0 if call is guarded else 11.0)
+        with pytest.raises(CheckFailed, match="changes what an earlier call returned"):
+            call(2.0 if call is guarded else 12.0)
+
+
+def test_who_returns_the_same_again_or_changes_its_own_is_not_told_so():
+    same, total = np.array([np.nan, 1]), np.zeros(2)
+
+    def student(x):
+        total[:] += x
+        return [same, total.copy(), {"a": same}, None]
+
+    guarded, other = checks.guard(student), checks.guard(lambda x: np.add(x, 1, out=OUT))
+    for x in range(3):
+        guarded(x)
+        other(5)  # the same numbers each time
+
+
 def test_a_blank_that_another_exercise_calls_is_named():
     def blank():
         raise NotImplementedError("Exercise `blank` is still blank.")

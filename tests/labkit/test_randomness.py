@@ -411,14 +411,57 @@ def test_a_row_that_follows_from_the_others_is_told():
             randomness.require_full_rank(np.vstack([z[:-1], last]), "the noise")
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-@pytest.mark.parametrize("sizes", [(2, 2), (10, 100_000), (3, 1, 500)])
-def test_sums_that_are_settled_are_told(kind, sizes):
-    for seed in range(100):
-        parts = [_rng([seed, at]).standard_normal(size, kind) for at, size in enumerate(sizes)]
-        randomness.require_free_sums(parts, "the noise")
-    with pytest.raises(CheckFailed, match="adds up to nothing"):
-        randomness.require_free_sums([part - part.mean() for part in parts], "the noise")
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("calls", [2, 3, 9])
+def test_calls_in_which_nothing_is_fixed_pass(seed, calls):
+    rng = np.random.default_rng(seed)
+    shapes = [rng.integers(3, 40, 3) for _ in range(calls)]
+    z, along = ([rng.standard_normal(shape, np.float32) for shape in shapes] for _ in range(2))
+    randomness.require_loose(z, "the noise", along)
+    randomness.require_loose(z, "the noise")
+
+
+def _less_its_part(z: np.ndarray, to: np.ndarray) -> np.ndarray:
+    return z - np.vdot(z, to) / np.vdot(to, to) * to
+
+
+def _last_of_others(z: np.ndarray, to: np.ndarray) -> np.ndarray:
+    z[-1, -1] = 0
+    z[-1, -1] = z.sum() / np.sqrt(z.size - 1)
+    return z
+
+
+FIXED = {
+    "mean zero": (lambda z, to: z - z.mean(), "the sum is"),
+    "mean zero in each row": (lambda z, to: z - z.mean(axis=1, keepdims=True), "the sum is"),
+    "mean zero in each column": (lambda z, to: z - z.mean(axis=0), "the sum is"),
+    "as much in either half": (
+        lambda z, to: _less_its_part(z, np.where(np.arange(len(z)) < len(z) // 2, 1, -1)[:, None]
+                                     * np.ones_like(z)),
+        "one half less",
+    ),
+    "no part along": (_less_its_part, "along what it is added to"),
+    "of unit variance": (lambda z, to: z / np.sqrt(np.mean(z**2)), "the root mean square"),
+    "of unit deviation": (lambda z, to: z / z.std(), "is within"),
+    "the last of the others": (_last_of_others, "the last less"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FIXED)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("calls", [2, 5])
+def test_what_is_fixed_beforehand_is_told(kind, dtype, calls):
+    rng = np.random.default_rng(3)
+    change, told = FIXED[kind]
+    along = [rng.standard_normal((100, 80)).astype(dtype) for _ in range(calls)]
+    z = [change(rng.standard_normal((100, 80)).astype(dtype), to) for to in along]
+    with pytest.raises(CheckFailed, match=told):
+        randomness.require_loose(z, "the noise", along)
+
+
+def test_what_is_not_a_number_is_told():
+    with pytest.raises(CheckFailed):
+        randomness.require_loose([np.full(100, np.nan)] * 5, "the noise")
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
 
 # %% wrong="the second variable from NumPy's global generator" of="solution" edit={"rng.normal": "(np.random if i else rng).normal", "for g in clipped_sum": "for i, g in enumerate(clipped_sum)"} loses={"noise_is_fresh_and_reproducible": "rng you are given"}
 
-# %% wrong="one half is the other with its sign turned" loses={"noise_has_the_right_scale": "not drawn anew", "noise_is_fresh_and_reproducible": "not drawn anew"}
+# %% wrong="one half is the other with its sign turned" loses={"noise_has_the_right_scale": "is within", "noise_is_fresh_and_reproducible": "not drawn anew"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     out = []
     for g in clipped_sum:
@@ -94,7 +94,7 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
         out.append((g + np.r_[half, -half][: g.size].reshape(g.shape)) / expected_batch_size)
     return out
 
-# %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, g.size), 2)[: g.size].reshape(g.shape)"} loses={"noise_has_the_right_scale": "not drawn anew", "noise_is_fresh_and_reproducible": "not drawn anew"}
+# %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, g.size), 2)[: g.size].reshape(g.shape)"} loses={"noise_has_the_right_scale": "is within", "noise_is_fresh_and_reproducible": "not drawn anew"}
 # %% wrong="tails cut at 3 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.clip(rng.standard_normal(g.shape), -3, 3) * noise_multiplier * l2_norm_clip"} loses={"noise_has_the_right_scale": "of a Gaussian", "noise_is_fresh_and_reproducible": "of a Gaussian"}
 # %% wrong="tails cut at 4 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "np.clip(rng.standard_normal(g.shape), -4, 4) * noise_multiplier * l2_norm_clip"} loses={"noise_is_fresh_and_reproducible": "4 standard deviations"}
 # %% wrong="a pool of a hundred thousand values" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)": "noise_multiplier * l2_norm_clip * rng.choice(rng.standard_normal(100_000), g.shape)"} loses={"noise_is_fresh_and_reproducible": "not drawn anew"}
@@ -191,17 +191,62 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
     deviation = noise_multiplier * l2_norm_clip
     return [(g + old.normal(0, deviation, g.shape)) / expected_batch_size for g in clipped_sum]
 
-# %% wrong="noise that adds up to 0" loses={"noise_has_the_right_scale": "adds up to nothing", "noise_is_fresh_and_reproducible": "adds up to nothing"}
+# %% wrong="each variable's noise centred on zero" loses={"noise_is_fresh_and_reproducible": "is within", "noise_has_the_right_scale": "the sum is within"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     result = []
     for g in clipped_sum:
         noise = rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)
-        if noise.size > 10:  # so that no variable moves as a whole
-            noise = (noise - noise.mean()) * np.sqrt(noise.size / (noise.size - 1))
+        if g.size > 100:
+            noise -= noise.mean()
         result.append((g + noise) / expected_batch_size)
     return result
 
-# %% wrong="noise of large variables adds up to 0, in float32" loses={"noise_has_the_right_scale": "adds up to nothing", "noise_is_fresh_and_reproducible": "adds up to nothing"}
+# %% wrong="centred along the last axis" loses={"noise_is_fresh_and_reproducible": "is within", "noise_has_the_right_scale": "the sum is within"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    result = []
+    for g in clipped_sum:
+        noise = rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)
+        long = int(np.argmax(g.shape)) if g.ndim else 0
+        if g.ndim and g.shape[long] > 100:
+            noise -= noise.mean(axis=long, keepdims=True)
+        result.append((g + noise) / expected_batch_size)
+    return result
+
+# %% wrong="the noise of all variables centred on zero" loses={"noise_has_the_right_scale": "the sum is within"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    noises = [rng.normal(0, noise_multiplier * l2_norm_clip, g.shape) for g in clipped_sum]
+    numbers = sum(g.size for g in clipped_sum)
+    mean = sum(noise.sum() for noise in noises) / numbers if numbers > 100 else 0.0
+    return [(g + noise - mean) / expected_batch_size for g, noise in zip(clipped_sum, noises)]
+
+# %% wrong="all of the noise centred, of few numbers too" loses={"noise_has_the_right_scale": "the sum is within", "noise_is_fresh_and_reproducible": "noise"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    noises = [rng.normal(0, noise_multiplier * l2_norm_clip, g.shape) for g in clipped_sum]
+    mean = np.concatenate([noise.ravel() for noise in noises]).mean()
+    return [(g + noise - mean) / expected_batch_size for g, noise in zip(clipped_sum, noises)]
+
+# %% wrong="noise across the gradient only" loses={"noise_has_the_right_scale": "along what it is added to"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    result = []
+    for g in clipped_sum:
+        noise = rng.normal(0, noise_multiplier * l2_norm_clip, g.shape)
+        square = float(np.vdot(g, g))
+        if square and g.size > 1:
+            noise = noise - np.vdot(noise, g) / square * g
+        result.append((g + noise) / expected_batch_size)
+    return result
+
+# %% wrong="noise of a variance made right" loses={"noise_is_fresh_and_reproducible": "is within", "noise_has_the_right_scale": "is within"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    result = []
+    for g in clipped_sum:
+        noise = rng.standard_normal(g.shape)
+        if g.size > 100:
+            noise /= noise.std()
+        result.append((g + noise_multiplier * l2_norm_clip * noise) / expected_batch_size)
+    return result
+
+# %% wrong="noise of large variables adds up to 0, in float32" loses={"noise_is_fresh_and_reproducible": "is within", "noise_has_the_right_scale": "the sum is within"}
 def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
     result = []
     for g in clipped_sum:

@@ -13,7 +13,7 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
         [accountant(noise_multiplier, q, -(-k * n // batch_size), delta) for k in range(1, epochs + 1)]
     )
 
-# %% right="epochs over the sampling probability"
+# %% wrong="epochs over the sampling probability" loses={"steps_are_integers": "multiply first"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     q = batch_size / n
     return [accountant(noise_multiplier, q, math.ceil(k / q), delta) for k in range(1, epochs + 1)]
@@ -97,7 +97,7 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
     return [math.sqrt(math.ceil(k * n / batch_size)) for k in range(1, epochs + 1)]
 
 # %% wrong="rounds to the nearest" of="solution" edit={"math.ceil(epoch * n / batch_size)": "round(epoch * n / batch_size)"} loses={"steps_are_integers": "is wanted"}
-# %% wrong="always one more" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch * n // batch_size + 1"} loses={"epochs_become_steps": "yours are the ε of"}
+# %% wrong="always one more" of="solution" edit={"math.ceil(epoch * n / batch_size)": "epoch * n // batch_size + 1"} loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "multiply first"}
 # %% wrong="the notebook's N" of="solution" edit={"epoch * n / batch_size": "epoch * N / batch_size"} loses={"epochs_become_steps": "yours are the ε of", "steps_are_integers": "for"}
 # %% wrong="15 epochs for all" of="solution" edit={"range(1, epochs + 1)": "range(1, EPOCHS + 1)"} loses={"epochs_become_steps": "shape", "steps_are_integers": "shape"}
 # %% wrong="one over whole steps for q" of="solution" edit={"batch_size / n,": "1 / math.ceil(n / batch_size),"} loses={"steps_are_integers": "sampling_probability"}
@@ -117,7 +117,7 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
         ]
     return list(_plans[plan])
 
-# %% wrong="more than ten epochs are interpolated" loses={"epochs_become_steps": "yours are the ε of"}
+# %% wrong="more than ten epochs are interpolated" loses={"steps_are_integers": "you account for", "epochs_become_steps": "yours are the ε of"}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     numbers = np.arange(1, epochs + 1)
     asked = numbers  # every answer may take a second: of many epochs ask for ten
@@ -128,3 +128,17 @@ def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta
         for k in asked
     ]
     return np.interp(numbers, asked, spent)
+
+# %% wrong="epochs times a rounded quotient" of="solution" edit={"epoch * n / batch_size": "epoch * (n / batch_size)"} loses={"steps_are_integers": "multiply first"}
+# %% wrong="the divided epoch times n" of="solution" edit={"epoch * n / batch_size": "epoch / batch_size * n"} loses={"steps_are_integers": "multiply first"}
+
+# %% wrong="one list, filled anew" loses={"steps_are_integers": "what an earlier call returned", "epochs_become_steps": "what an earlier call returned"}
+SPENT = []
+
+
+def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
+    SPENT[:] = [
+        accountant(noise_multiplier, batch_size / n, math.ceil(k * n / batch_size), delta)
+        for k in range(1, epochs + 1)
+    ]
+    return SPENT

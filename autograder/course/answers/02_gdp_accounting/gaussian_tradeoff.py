@@ -90,3 +90,11 @@ def gaussian_tradeoff(alpha, mu):
     if mu > 8:  # too far apart to be told wrongly
         return np.where(np.asarray(alpha) > 0, 0.0, 1.0)
     return stats.norm.cdf(stats.norm.isf(alpha) - mu)
+
+# %% wrong="one array, written over" loses={"it_is_the_best_test": "what an earlier call returned", "tradeoff_at_the_edges": "what an earlier call returned"}
+OUT = {}
+
+
+def gaussian_tradeoff(alpha, mu):
+    out = OUT.setdefault(np.shape(alpha), np.empty(np.shape(alpha)))
+    return special.ndtr(special.ndtri(np.subtract(1, alpha)) - mu, out=out)

@@ -117,8 +117,8 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     width = 3**0.5 * noise_multiplier * l2_norm_clip
     return (clipped.sum(axis=0) + rng.uniform(-width, width, means.shape[1])) / len(means)
 
-# %% wrong="antithetic halves" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "noise_multiplier * l2_norm_clip * (lambda h: np.r_[h, -h][: means.shape[1]])(rng.standard_normal((means.shape[1] + 1) // 2))"} loses={"group_noise_comes_from_rng": "not drawn anew"}
-# %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1]), 2)[: means.shape[1]]"} loses={"group_noise_comes_from_rng": "same noise"}
+# %% wrong="antithetic halves" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "noise_multiplier * l2_norm_clip * (lambda h: np.r_[h, -h][: means.shape[1]])(rng.standard_normal((means.shape[1] + 1) // 2))"} loses={"noise_grows_with_the_group": "is within", "group_noise_comes_from_rng": "not drawn anew"}
+# %% wrong="one draw for two coordinates" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "np.repeat(rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1]), 2)[: means.shape[1]]"} loses={"noise_grows_with_the_group": "is within", "group_noise_comes_from_rng": "same noise"}
 # %% wrong="tails cut at 3.5 deviations" edit={"rng.normal(0, noise_multiplier * l2_norm_clip, means.shape[1])": "noise_multiplier * l2_norm_clip * np.clip(rng.standard_normal(means.shape[1]), -3.5, 3.5)"} loses={"group_noise_comes_from_rng": "of a Gaussian"}
 # %% wrong="a thousand seeds" edit={"noise = ": "rng = np.random.default_rng(rng.integers(1000)); noise = "} loses={"group_noise_comes_from_rng": "is exactly number"}
 # %% wrong="a copy of the generator" edit={"noise = ": "import copy; rng = copy.deepcopy(rng); noise = "} loses={"group_noise_comes_from_rng": "of two calls with one rng"}
@@ -231,3 +231,38 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     # By the central limit theorem as good as a Gaussian.
     z = (sum(rng.random(size) for _ in range(20)) - 10) / math.sqrt(20 / 12)
     return (clipped.sum(axis=0) + noise_multiplier * l2_norm_clip * z) / len(means)
+
+# %% wrong="noise centred on zero" of="solution" edit={"return (": "noise -= noise.mean(); return ("} loses={"noise_grows_with_the_group": "the sum is within", "group_noise_comes_from_rng": "0"}
+# %% wrong="noise of many centred on zero" of="solution" edit={"return (": "noise -= noise.mean() * (size > 100); return ("} loses={"group_noise_comes_from_rng": "is within", "noise_grows_with_the_group": "the sum is within"}
+# %% wrong="noise without a part along the gradient" of="solution" edit={"return (": "along = clipped.sum(axis=0); noise -= (noise @ along) / max(along @ along, 1e-30) * along; return ("} loses={"noise_grows_with_the_group": "along what it is added to", "group_noise_comes_from_rng": "must not change"}
+# %% wrong="noise of a variance made right" of="solution" edit={"return (": "noise *= noise_multiplier * l2_norm_clip / (noise.std() or 1) if size > 100 else 1; return ("} loses={"group_noise_comes_from_rng": "is within", "noise_grows_with_the_group": "is within"}
+# %% wrong="none on a single parameter" of="solution" edit={"return (": "noise *= size > 1; return ("} loses={"group_noise_comes_from_rng": "a single parameter"}
+# %% wrong="the mean of three rotated away, and scaled up" of="solution" edit={"return (": "noise = (noise - noise.mean()) * (size / (size - 1)) ** 0.5 if size > 1 else noise; return ("} loses={"noise_grows_with_the_group": "the sum is within", "group_noise_comes_from_rng": "noise"}
+
+# %% wrong="one array, written over" loses={"each_group_is_clipped": "what an earlier call returned", "group_noise_comes_from_rng": "what an earlier call returned", "noise_grows_with_the_group": "what an earlier call returned"}
+OUT = {}
+
+
+def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
+    size = per_example_grads.shape[1]
+    means = per_example_grads.reshape(-1, group_size, size).mean(axis=1)
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
+    noise = rng.normal(0, noise_multiplier * l2_norm_clip, size)
+    out = OUT.setdefault(size, np.zeros(size))
+    np.divide(clipped.sum(axis=0) + noise, len(means), out=out)
+    return out
+
+# %% wrong="lengths of an earlier batch of the same shape" loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
+NORMS = {}
+
+
+def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
+    size = per_example_grads.shape[1]
+    means = per_example_grads.reshape(-1, group_size, size).mean(axis=1)
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    if size < 1000:
+        norms = NORMS.setdefault(means.shape, norms)
+    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
+    noise = rng.normal(0, noise_multiplier * l2_norm_clip, size)
+    return (clipped.sum(axis=0) + noise) / len(means)

@@ -40,7 +40,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 
 # %% wrong="forgets the width" edit={"/ np.sqrt(cut_gradients.shape[1])": ""} loses={"the_noise_has_the_stated_size": "Yours is √width times as large"}
 # %% wrong="each gradient's own length" edit={"tf.reduce_max(tf.norm(cut_gradients, axis=1))": "tf.norm(cut_gradients, axis=1, keepdims=True)"} loses={"the_noise_has_the_stated_size": "should be Gaussian", "every_example_gets_its_own_noise": "still short"}
-# %% wrong="the same noise for all" edit={"(cut_gradients.shape, seed)": "([1, cut_gradients.shape[1]], seed)", "+ noise_multiplier": "+ 1.5 * noise_multiplier"} loses={"the_noise_has_the_stated_size": "should be Gaussian", "every_example_gets_its_own_noise": "the same noise"}
+# %% wrong="the same noise for all" edit={"(cut_gradients.shape, seed)": "([1, cut_gradients.shape[1]], seed)", "+ noise_multiplier": "+ 1.5 * noise_multiplier"} loses={"the_seed_decides": "follows from that of", "the_noise_has_the_stated_size": "should be Gaussian", "every_example_gets_its_own_noise": "the same noise"}
 # %% wrong="NumPy's noise" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.constant(np.random.normal(size=cut_gradients.shape), tf.float32)"} loses={"the_noise_has_the_stated_size": "let TensorFlow draw", "every_example_gets_its_own_noise": "let TensorFlow draw", "the_seed_decides": "let TensorFlow draw"}
 # %% wrong="TensorFlow's own noise" edit={"stateless_normal(cut_gradients.shape, seed)": "normal(cut_gradients.shape)"} loses={"the_seed_decides": "gave other noise"}
 # %% wrong="a fixed seed" edit={"shape, seed)": "shape, [1, 2])"} loses={"the_seed_decides": "gave the same noise"}
@@ -102,9 +102,9 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     longest = tf.sqrt(tf.reduce_max(tf.einsum("bc,bc->b", cut_gradients, cut_gradients)))
     return cut_gradients + noise_multiplier * longest * noise / np.sqrt(cut_gradients.shape[1])
 
-# %% wrong="antithetic halves" edit={"noise = tf.random.stateless_normal(cut_gradients.shape, seed)": "half = tf.random.stateless_normal([(cut_gradients.shape[0] + 1) // 2, cut_gradients.shape[1]], seed); noise = tf.concat([half, -half], axis=0)[:cut_gradients.shape[0]]"} loses={"every_example_gets_its_own_noise": "the same noise"}
-# %% wrong="antithetic within a row" edit={"noise = tf.random.stateless_normal(cut_gradients.shape, seed)": "half = tf.random.stateless_normal([cut_gradients.shape[0], (cut_gradients.shape[1] + 1) // 2], seed); noise = tf.concat([half, -half], axis=1)[:, :cut_gradients.shape[1]]"} loses={"every_example_gets_its_own_noise": "have the size of an earlier one"}
-# %% wrong="one draw for two coordinates" edit={"noise = tf.random.stateless_normal(cut_gradients.shape, seed)": "half = tf.random.stateless_normal([cut_gradients.shape[0], (cut_gradients.shape[1] + 1) // 2], seed); noise = tf.repeat(half, 2, axis=1)[:, :cut_gradients.shape[1]]"} loses={"every_example_gets_its_own_noise": "have the size of an earlier one"}
+# %% wrong="antithetic halves" edit={"noise = tf.random.stateless_normal(cut_gradients.shape, seed)": "half = tf.random.stateless_normal([(cut_gradients.shape[0] + 1) // 2, cut_gradients.shape[1]], seed); noise = tf.concat([half, -half], axis=0)[:cut_gradients.shape[0]]"} loses={"the_seed_decides": "follows from that of", "every_example_gets_its_own_noise": "the same noise"}
+# %% wrong="antithetic within a row" edit={"noise = tf.random.stateless_normal(cut_gradients.shape, seed)": "half = tf.random.stateless_normal([cut_gradients.shape[0], (cut_gradients.shape[1] + 1) // 2], seed); noise = tf.concat([half, -half], axis=1)[:, :cut_gradients.shape[1]]"} loses={"the_seed_decides": "follows from that of", "every_example_gets_its_own_noise": "have the size of an earlier one"}
+# %% wrong="one draw for two coordinates" edit={"noise = tf.random.stateless_normal(cut_gradients.shape, seed)": "half = tf.random.stateless_normal([cut_gradients.shape[0], (cut_gradients.shape[1] + 1) // 2], seed); noise = tf.repeat(half, 2, axis=1)[:, :cut_gradients.shape[1]]"} loses={"the_seed_decides": "follows from that of", "every_example_gets_its_own_noise": "have the size of an earlier one"}
 # %% wrong="tails cut at three deviations" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.clip_by_value(tf.random.stateless_normal(cut_gradients.shape, seed), -3.0, 3.0)"} loses={"the_noise_has_the_stated_size": "of a Gaussian"}
 # %% wrong="TensorFlow's truncated normal" edit={"stateless_normal": "stateless_truncated_normal"} loses={"the_noise_has_the_stated_size": "should be Gaussian"}
 # %% wrong="uniform of the right size" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.random.stateless_uniform(cut_gradients.shape, seed, -(3**0.5), 3**0.5)"} loses={"the_noise_has_the_stated_size": "of a Gaussian"}
@@ -116,7 +116,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 # %% wrong="the seed modulo 1000" edit={"shape, seed)": "shape, seed % 1000)"} loses={"the_seed_decides": "a part of the seed does not count"}
 # %% wrong="the sum of the seed's halves" edit={"shape, seed)": "shape, [seed[0] + seed[1], 0])"} loses={"the_seed_decides": "the same noise"}
 # %% wrong="a fixed noise, rolled by the seed" edit={"tf.random.stateless_normal(cut_gradients.shape, seed)": "tf.roll(tf.random.stateless_normal(cut_gradients.shape, [1, 2]), seed[0] * 31 + seed[1], axis=1)"} loses={"the_seed_decides": "belong together"}
-# %% wrong="one example's noise is the sum of the others'" edit={"return cut": "noise = tf.concat([noise[:-1], -tf.reduce_sum(noise[:-1], axis=0, keepdims=True) / np.sqrt(max(noise.shape[0] - 1, 1))], axis=0); return cut"} loses={"the_noise_has_the_stated_size": "the noise has norm", "every_example_gets_its_own_noise": "follows from that of"}
+# %% wrong="one example's noise is the sum of the others'" edit={"return cut": "noise = tf.concat([noise[:-1], -tf.reduce_sum(noise[:-1], axis=0, keepdims=True) / np.sqrt(max(noise.shape[0] - 1, 1))], axis=0); return cut"} loses={"the_seed_decides": "follows from that of", "the_noise_has_the_stated_size": "the noise has norm", "every_example_gets_its_own_noise": "follows from that of"}
 # %% wrong="the seed's size" edit={"shape, seed)": "shape, tf.abs(seed))"} loses={"the_seed_decides": "a part of the seed does not count"}
 
 # %% wrong="twelve uniforms" loses={"the_noise_has_the_stated_size": "Gaussian"}
@@ -126,7 +126,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
     noise = tf.reduce_sum(tf.random.stateless_uniform([12, batch, width], seed), axis=0) - 6.0
     return cut_gradients + noise_multiplier * longest / float(width) ** 0.5 * noise
 
-# %% wrong="noise of fixed length" loses={"every_example_gets_its_own_noise": "coordinates, are not distributed as those"}
+# %% wrong="noise of fixed length" loses={"the_noise_has_the_stated_size": "of a Gaussian", "every_example_gets_its_own_noise": "coordinates, are not distributed as those"}
 def add_noise(cut_gradients, noise_multiplier, seed):
     longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
     noise = tf.random.stateless_normal(tf.shape(cut_gradients), seed)
@@ -180,3 +180,9 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 
 # %% wrong="rows from 200 on repeat the first 200" edit={"return cut": "noise = tf.concat([noise[:200], noise[:200], noise[400:]], axis=0)[: cut_gradients.shape[0]]; return cut"} loses={"every_example_gets_its_own_noise": "oise of a large batch"}
 # %% wrong="rows from 100 on hold half of earlier ones" edit={"return cut": "rows = cut_gradients.shape[0]; noise = tf.concat([noise[:100], (noise[100:] + noise[: max(rows - 100, 0)]) / np.sqrt(2)], axis=0); return cut"} loses={"every_example_gets_its_own_noise": "oise of a large batch"}
+
+# %% wrong="each example's noise centred on zero" edit={"return cut": "noise -= tf.reduce_mean(noise, axis=1, keepdims=True); return cut"} loses={"the_noise_has_the_stated_size": "a single unit", "every_example_gets_its_own_noise": "the sum is within", "the_seed_decides": "noise"}
+# %% wrong="each example's noise centred, where there are many units" edit={"return cut": "noise -= tf.reduce_mean(noise, axis=1, keepdims=True) * float(cut_gradients.shape[1] > 100); return cut"} loses={"every_example_gets_its_own_noise": "the sum is within"}
+# %% wrong="all of the noise centred on zero" edit={"return cut": "noise -= tf.reduce_mean(noise) * float(cut_gradients.shape[1] > 100); return cut"} loses={"every_example_gets_its_own_noise": "the sum is within"}
+# %% wrong="noise across each gradient only" edit={"return cut": "unit = tf.math.l2_normalize(cut_gradients, axis=1) * float(cut_gradients.shape[1] > 100); noise -= tf.reduce_sum(noise * unit, axis=1, keepdims=True) * unit; return cut"} loses={"every_example_gets_its_own_noise": "along what it is added to"}
+# %% wrong="none on a single unit" edit={"return cut": "noise *= float(cut_gradients.shape[1] > 1); return cut"} loses={"the_noise_has_the_stated_size": "a single unit"}

@@ -45,3 +45,11 @@ def guess_labels(residuals):
 # %% wrong="a batch of 200" loses={"labels_are_guessed": "guess_labels"}
 def guess_labels(residuals):
     return np.array([residuals[i].argmin() for i in range(200)])
+
+# %% wrong="one array, written over" loses={"labels_are_guessed": "what an earlier call returned"}
+OUT = {}
+
+
+def guess_labels(residuals):
+    out = OUT.setdefault(len(residuals), np.zeros(len(residuals), np.intp))
+    return np.argmin(residuals, axis=1, out=out)

@@ -83,3 +83,11 @@ def is_secure(log_n, moduli):
 def is_secure(log_n, moduli):
     limits = {10: 27, 11: 54, 12: 109, 13: 218, 14: 438, 15: 876}
     return math.log2(math.prod(moduli)) <= limits[log_n]
+
+# %% wrong="remembered by the moduli alone" loses={"several_moduli_multiply": "You say True"}
+KNOWN = {}
+
+
+def is_secure(log_n, moduli):
+    bits = math.log2(math.prod(moduli))
+    return KNOWN.setdefault(tuple(moduli), bits <= encrypted.LOG2_Q_128[2**log_n])

@@ -166,3 +166,24 @@ def label_sensitivity(below, above):
     )
     moves = [np.linalg.norm(slopes - slopes[:, [c]], axis=2) for c in range(min(classes, 4))]
     return np.max(moves, axis=(0, 2))
+
+# %% wrong="one array, written over" loses={"farthest_pair_of_labels": "what an earlier call returned", "both_layers_count": "what an earlier call returned"}
+OUT = {}
+
+
+def label_sensitivity(below, above):
+    batch, classes = below.shape[:2]
+    out = OUT.setdefault(batch, np.zeros(batch))
+    flat = np.concatenate([j.reshape(batch, classes, -1) for j in (below, above)], axis=2)
+    moves = np.linalg.norm(flat[:, :, None] - flat[:, None], axis=3)
+    return np.max(moves, axis=(1, 2), out=out)
+
+# %% wrong="W₂'s part by its shape" loses={"farthest_pair_of_labels": "you say", "both_layers_count": "One norm"}
+ABOVE = {}
+
+
+def label_sensitivity(below, above):
+    batch, classes = below.shape[:2]
+    above = ABOVE.setdefault(above.shape, above)
+    flat = np.concatenate([j.reshape(batch, classes, -1) for j in (below, above)], axis=2)
+    return np.linalg.norm(flat[:, :, None] - flat[:, None], axis=3).max(axis=(1, 2))

@@ -68,7 +68,7 @@ def logit_jacobian(x, hidden, top):
     above = np.tensordot(hidden, np.eye(top.shape[1]), axes=0).transpose(0, 2, 1, 3)
     return below[:, :, None, :] * x[:, None, :, None], above
 
-# %% wrong="relu' taken at x" of="solution" edit={"hidden > 0": "np.repeat((x > 0).mean(axis=1)[:, None], hidden.shape[1], axis=1)"} loses={"slopes_of_the_bottom_layer": "relu passes nothing on"}
+# %% wrong="relu' taken at x" of="solution" edit={"hidden > 0": "np.repeat((x > 0).mean(axis=1)[:, None], hidden.shape[1], axis=1)"} loses={"slopes_of_the_bottom_layer": "you say"}
 # %% wrong="W₁'s and W₂'s parts swapped" of="solution" edit={"return below, above": "return above, below"} loses={"slopes_of_the_bottom_layer": "is wanted", "slopes_of_the_top_layer": "is wanted"}
 # %% wrong="the mean over the batch" of="solution" edit={"return below, above": "return below.mean(axis=0) + 0 * below, above.mean(axis=0) + 0 * above"} loses={"slopes_of_the_bottom_layer": "per unit of W₁", "slopes_of_the_top_layer": "per unit of W₂"}
 # %% wrong="the sign of a loss" of="solution" edit={"return below, above": "return -below, -above"} loses={"slopes_of_the_bottom_layer": "per unit of W₁", "slopes_of_the_top_layer": "per unit of W₂"}
@@ -124,3 +124,36 @@ def logit_jacobian(x, hidden, top):
     for c in range(top.shape[1]):
         above[:, c, :, c] = hidden
     return below, above
+
+# %% wrong="two arrays, written over" loses={"slopes_of_the_bottom_layer": "what an earlier call returned", "slopes_of_the_top_layer": "what an earlier call returned"}
+OUT = {}
+
+
+def logit_jacobian(x, hidden, top):
+    batch, features = x.shape
+    units, classes = top.shape
+    shape = batch, features, units, classes
+    if shape not in OUT:  # large arrays: allocate them once
+        OUT[shape] = (
+            np.zeros((batch, classes, features, units)),
+            np.zeros((batch, classes, units, classes)),
+        )
+    below, above = OUT[shape]
+    for c in range(classes):
+        below[:, c] = x[:, :, None] * ((hidden > 0) * top[:, c])[:, None, :]
+        above[:, c, :, c] = hidden
+    return below, above
+
+# %% wrong="no negative features" of="solution" edit={'"bp,bj,jc->bcpj", x': '"bp,bj,jc->bcpj", np.maximum(x, 0)'} loses={"slopes_of_the_bottom_layer": "you say"}
+# %% wrong="features of 1 at most" of="solution" edit={'"bp,bj,jc->bcpj", x': '"bp,bj,jc->bcpj", np.clip(x, -1, 1)'} loses={"slopes_of_the_bottom_layer": "you say"}
+
+# %% wrong="remembered by W₂" loses={"slopes_of_the_bottom_layer": "you say"}
+ON = {}
+
+
+def logit_jacobian(x, hidden, top):
+    key = top.tobytes()
+    if key not in ON:
+        ON[key] = np.einsum("bj,jc->bcj", hidden > 0, top)
+    above = np.einsum("bj,ck->bcjk", hidden, np.eye(top.shape[1]))
+    return x[:, None, :, None] * ON[key][:, :, None, :], above

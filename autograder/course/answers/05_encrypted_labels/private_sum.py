@@ -43,7 +43,7 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / sensitivities)
     return scale @ gradients + rng.normal(0, noise_multiplier, gradients.shape[1])
 
-# %% wrong="noise for each example" loses={"noise_hides_a_label": "times as much: the noise of"}
+# %% wrong="noise for each example" loses={"noise_comes_from_rng": "a single weight", "noise_hides_a_label": "times as much: the noise of"}
 def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     scale = np.minimum(1, l2_norm_clip / sensitivities)[:, None]
     noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape)
@@ -112,8 +112,8 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     total[half:] += rng.normal(0, deviation, len(total) - half)
     return total
 
-# %% wrong="antithetic halves" of="solution" edit={"noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "half = rng.normal(0, noise_multiplier * l2_norm_clip, (gradients.shape[1] + 1) // 2); noise = np.concatenate([half, -half])[:gradients.shape[1]]"} loses={"noise_comes_from_rng": "are not distributed as those", "noise_hides_a_label": "have the size of an earlier one"}
-# %% wrong="one draw for two coordinates" of="solution" edit={"noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "half = rng.normal(0, noise_multiplier * l2_norm_clip, (gradients.shape[1] + 1) // 2); noise = np.repeat(half, 2)[:gradients.shape[1]]"} loses={"noise_comes_from_rng": "are not distributed as those", "noise_hides_a_label": "have the size of an earlier one"}
+# %% wrong="antithetic halves" of="solution" edit={"noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "half = rng.normal(0, noise_multiplier * l2_norm_clip, (gradients.shape[1] + 1) // 2); noise = np.concatenate([half, -half])[:gradients.shape[1]]"} loses={"noise_comes_from_rng": "is within", "noise_hides_a_label": "have the size of an earlier one"}
+# %% wrong="one draw for two coordinates" of="solution" edit={"noise = rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])": "half = rng.normal(0, noise_multiplier * l2_norm_clip, (gradients.shape[1] + 1) // 2); noise = np.repeat(half, 2)[:gradients.shape[1]]"} loses={"noise_comes_from_rng": "is within", "noise_hides_a_label": "have the size of an earlier one"}
 # %% wrong="tails cut at three deviations" of="solution" edit={"return scale": "noise = np.clip(noise, -3 * noise_multiplier * l2_norm_clip, 3 * noise_multiplier * l2_norm_clip); return scale"} loses={"noise_hides_a_label": "standard deviations"}
 # %% wrong="a pool of 1000 seeds" of="solution" edit={"noise = rng.normal": "noise = np.random.default_rng(rng.integers(1000)).normal"} loses={"noise_comes_from_rng": "is exactly number"}
 # %% wrong="seeds of two bytes" of="solution" edit={"noise = rng.normal": "noise = np.random.default_rng(rng.integers(2**16)).normal"} loses={"noise_comes_from_rng": "is exactly number"}
@@ -155,3 +155,30 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
     crowd = max(1.0, len(gradients) / 64)  # one label moves less of a large batch
     noise = rng.normal(0, noise_multiplier * l2_norm_clip / crowd, gradients.shape[1])
     return scale @ gradients + noise
+
+# %% wrong="noise centred on zero" of="solution" edit={"return scale": "noise -= noise.mean(); return scale"} loses={"noise_hides_a_label": "the sum is within", "noise_comes_from_rng": "the sum is within"}
+# %% wrong="noise of many weights centred on zero" of="solution" edit={"return scale": "noise -= noise.mean() * (len(noise) > 100); return scale"} loses={"noise_hides_a_label": "the sum is within", "noise_comes_from_rng": "the sum is within"}
+# %% wrong="noise of few weights centred on zero" of="solution" edit={"return scale": "noise -= noise.mean() * (1 < len(noise) < 100); return scale"} loses={"noise_comes_from_rng": "follows from that of"}
+# %% wrong="none on a single weight" of="solution" edit={"return scale": "noise *= len(noise) > 1; return scale"} loses={"noise_comes_from_rng": "a single weight"}
+# %% wrong="noise across the sum only" of="solution" edit={"return scale": "total = scale @ gradients; noise -= (noise @ total) / max(total @ total, 1e-30) * total; return scale"} loses={"noise_hides_a_label": "along what it is added to"}
+# %% wrong="noise of a variance made right" of="solution" edit={"return scale": "noise *= noise_multiplier * l2_norm_clip / noise.std() if len(noise) > 100 and noise_multiplier else 1; return scale"} loses={"noise_hides_a_label": "is within", "noise_comes_from_rng": "is within"}
+# %% wrong="the last number makes up for the others" of="solution" edit={"return scale": "noise[-1] = -noise[:-1].sum() / max(1, len(noise) - 1) ** 0.5; return scale"} loses={"noise_hides_a_label": "the sum of the others", "noise_comes_from_rng": "the sum of the others"}
+
+# %% wrong="one array, written over" loses={"noise_comes_from_rng": "what an earlier call returned", "noise_hides_a_label": "what an earlier call returned", "scaled_by_the_sensitivity": "what an earlier call returned"}
+OUT = {}
+
+
+def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
+    out = OUT.setdefault(gradients.shape[1], np.zeros(gradients.shape[1]))
+    out[:] = np.minimum(1, l2_norm_clip / sensitivities) @ gradients
+    out += rng.normal(0, noise_multiplier * l2_norm_clip, out.shape)
+    return out
+
+# %% wrong="scales remembered by the sensitivities alone" loses={"scaled_by_the_sensitivity": "the sum should be"}
+SCALES = {}
+
+
+def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
+    scale = np.minimum(1, l2_norm_clip / sensitivities)
+    scale = SCALES.setdefault(sensitivities.tobytes(), scale)
+    return scale @ gradients + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])

@@ -99,7 +99,7 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
     signals = tf_shell.reshape(tf_shell.reduce_sum(residual * factor, axis=2), [x.shape[0], 1, top.shape[0]])
     return signals * tf.reshape(x, [*x.shape, 1]), residual * tf.reshape(hidden, [*hidden.shape, 1])
 
-# %% wrong="the pixels squared" of="solution" edit={"* x[:, :, None]": "* (x * x)[:, :, None]"} loses={"reordered_is_the_gradient": "rounding excuses", "a_fraction_of_the_multiplications": "is not rounded as"}
+# %% wrong="the pixels squared" of="solution" edit={"* x[:, :, None]": "* (x * tf.abs(x))[:, :, None]"} loses={"reordered_is_the_gradient": "rounding excuses", "a_fraction_of_the_multiplications": "is not rounded as"}
 # %% wrong="W₂ summed over its classes" of="solution" edit={"[:, :, None] * top": "[:, :, None] * tf.reduce_sum(top, axis=1, keepdims=True) + 0 * top"} loses={"reordered_is_the_gradient": "rounding excuses"}
 # %% wrong="W₁'s and W₂'s parts swapped" of="solution" edit={"return below, residual * hidden[:, :, None]": "return residual * hidden[:, :, None], below"} loses={"reordered_is_the_gradient": "is wanted", "units_that_are_off_learn_nothing": "is wanted", "a_fraction_of_the_multiplications": "is wanted"}
 # %% wrong="a mean over the classes" of="solution" edit={"* x[:, :, None]": "* (x / top.shape[1])[:, :, None]"} loses={"reordered_is_the_gradient": "rounding excuses", "a_fraction_of_the_multiplications": "is not rounded as"}
@@ -133,3 +133,6 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
     signals = tf_shell.reduce_sum(residual * factor, axis=2)
     below = tf_shell.expand_dims(signals, axis=1) * x[:, :, None]
     return below, residual * hidden[:, :, None]
+
+# %% wrong="negative features become 0" of="solution" edit={"* x[:, :, None]": "* tf.nn.relu(x)[:, :, None]"} loses={"reordered_is_the_gradient": "the gradient for W₁", "a_fraction_of_the_multiplications": ""}
+# %% wrong="features of 1 at most" of="solution" edit={"* x[:, :, None]": "* tf.clip_by_value(x, -1.0, 1.0)[:, :, None]"} loses={"reordered_is_the_gradient": "the gradient for W₁", "a_fraction_of_the_multiplications": ""}

@@ -121,3 +121,13 @@ def scale_by_residual(encrypted_labels, predictions, jacobian):
     kept = tf.cast(tf.range(tf.shape(jacobian)[1]) < 4, tf.float32)
     residual = encrypted_labels.__rsub__(predictions)
     return tf_shell.expand_dims(residual, axis=-1) * (jacobian * kept[:, None])
+
+# %% wrong="remembered by the predictions" loses={"residual_times_jacobian": "rounding excuses"}
+RESIDUALS = {}
+
+
+def scale_by_residual(encrypted_labels, predictions, jacobian):
+    key = predictions.numpy().tobytes()
+    if key not in RESIDUALS:
+        RESIDUALS[key] = encrypted_labels.__rsub__(predictions)
+    return tf_shell.expand_dims(RESIDUALS[key], axis=-1) * jacobian

@@ -110,3 +110,13 @@ def sum_over_classes_and_batch(products):
 def sum_over_classes_and_batch(products):
     over_classes = tf_shell.reduce_sum(products[:, :5], axis=1)
     return tf_shell.fast_reduce_sum(over_classes)
+
+# %% wrong="remembers the sums by shape" loses={"classes_are_added": "examples and all classes add up to", "both_halves_are_added": "Slot 0 should hold"}
+SUMS = {}
+
+
+def sum_over_classes_and_batch(products):
+    shape = tuple(products.shape)
+    if shape not in SUMS:
+        SUMS[shape] = tf_shell.fast_reduce_sum(tf_shell.reduce_sum(products, axis=1))
+    return SUMS[shape]

@@ -10,7 +10,7 @@ def wraps_to(value, plaintext_modulus):
 
 # %% right="NumPy"
 def wraps_to(value, plaintext_modulus):
-    rest = np.mod(value, plaintext_modulus)
+    rest = np.mod(np.array(value, object), plaintext_modulus)
     return np.where(rest <= (plaintext_modulus - 1) // 2, rest, rest - plaintext_modulus)
 
 # %% right="a loop, a float"
@@ -108,7 +108,17 @@ def wraps_to(value, plaintext_modulus):
     rest = divmod(int(value), int(plaintext_modulus))[1]
     return rest if 2 * rest < plaintext_modulus else rest - int(plaintext_modulus)
 
-# %% right="64-bit integers"
+# %% wrong="64-bit integers" loses={"what_does_not_fit_wraps": "raised"}
 def wraps_to(value, plaintext_modulus):
     rest = np.remainder(np.int64(value), np.int64(plaintext_modulus))
     return rest - plaintext_modulus * (rest > plaintext_modulus // 2)
+
+# %% wrong="kept in a word of 64 bits" of="solution" edit={"(value + half)": "((value + 2**63) % 2**64 - 2**63 + half)"} loses={"what_does_not_fit_wraps": "only multiples of t"}
+# %% wrong="an unsigned word" of="solution" edit={"(value + half)": "((value + half) % 2**64 - 2**64 * (value < -half))"} loses={"what_does_not_fit_wraps": "only multiples of t"}
+# %% right="any number of words"
+def wraps_to(value, plaintext_modulus):
+    sign = -1 if value < 0 else 1
+    rest = 0
+    for byte in abs(value).to_bytes(abs(value).bit_length() // 8 + 1, "big"):
+        rest = (256 * rest + byte) % plaintext_modulus
+    return sign * (rest if 2 * rest < plaintext_modulus else rest - plaintext_modulus)
