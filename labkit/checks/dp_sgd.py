@@ -510,11 +510,11 @@ def noise_has_the_right_scale(noisy_mean: Callable, rng: np.random.Generator) ->
         (g.ravel() * expected_batch_size - s.ravel()) / deviation
         for g, s in zip(got, sums, strict=True)
     ]
-    randomness.require_loose(parts, "the noise of one variable", sums)
     total = np.concatenate([s.ravel() for s in sums])
     z = np.concatenate(parts)
-    randomness.require_loose([whole, z], "the noise of all variables", [to, total])
     _require_scale(z, l2_norm_clip, noise_multiplier, expected_batch_size)
+    randomness.require_loose(parts, "the noise of one variable", sums)
+    randomness.require_loose([whole, z], "the noise of all variables", [to, total])
     for noise, where in ((z[total == 0], "none"), (z[total != 0], "much")):
         randomness.require_gaussian(noise, f"the noise where there is {where} to add it to")
     randomness.require_fresh(z[total == 0], f"the noise of {len(sums)} variables")

@@ -232,7 +232,7 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     z = (sum(rng.random(size) for _ in range(20)) - 10) / math.sqrt(20 / 12)
     return (clipped.sum(axis=0) + noise_multiplier * l2_norm_clip * z) / len(means)
 
-# %% wrong="noise centred on zero" of="solution" edit={"return (": "noise -= noise.mean(); return ("} loses={"noise_grows_with_the_group": "the sum is within", "group_noise_comes_from_rng": "0"}
+# %% wrong="noise centred on zero" of="solution" edit={"return (": "noise -= noise.mean(); return ("} loses={"noise_grows_with_the_group": "the sum is within", "group_noise_comes_from_rng": "is within"}
 # %% wrong="noise of many centred on zero" of="solution" edit={"return (": "noise -= noise.mean() * (size > 100); return ("} loses={"group_noise_comes_from_rng": "is within", "noise_grows_with_the_group": "the sum is within"}
 # %% wrong="noise without a part along the gradient" of="solution" edit={"return (": "along = clipped.sum(axis=0); noise -= (noise @ along) / max(along @ along, 1e-30) * along; return ("} loses={"noise_grows_with_the_group": "along what it is added to", "group_noise_comes_from_rng": "must not change"}
 # %% wrong="noise of a variance made right" of="solution" edit={"return (": "noise *= noise_multiplier * l2_norm_clip / (noise.std() or 1) if size > 100 else 1; return ("} loses={"group_noise_comes_from_rng": "is within", "noise_grows_with_the_group": "is within"}
