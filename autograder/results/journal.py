@@ -59,10 +59,10 @@ class Journal:
     def __init__(self, output: Path, lab: str, version: str) -> None:
         """Open the journal of a lab; `version` names the code that runs and judges submissions."""
         self._output, self._lab, self._version = output, lab, version
-        self._folder = output / "journal"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder = output / "journal"
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._last: dict[str, Kept] = {}
-        for path in self._folder.glob("*.json"):
+        for path in self.folder.glob("*.json"):
             entry = self._read(path)
             if entry is not None:
                 self._note(entry)
@@ -78,7 +78,7 @@ class Journal:
 
     def find(self, key: str) -> Kept | None:
         """Return an entry, unless there is none or its executed notebook is not in place."""
-        entry = self._read(self._folder / f"{key}.json")
+        entry = self._read(self.folder / f"{key}.json")
         if entry is None:
             return None
         try:
@@ -110,7 +110,7 @@ class Journal:
         entry = Kept(outcome, number, hashlib.sha256(text).hexdigest(), checks, own, answers)
         said = asdict(entry) | {"lab": self._lab}
         del said["outcome"]["scores"]  # which are arithmetic
-        write_whole(self._folder / f"{key}.json", json.dumps(said).encode())
+        write_whole(self.folder / f"{key}.json", json.dumps(said).encode())
         self._note(entry)
 
     def put(self, outcome: Outcome, notebook: NotebookNode) -> None:
