@@ -1,7 +1,7 @@
 """A round of secure aggregation against Flower's primitives and TFF's simulation, in one run.
 
     python -m benchmarks.secure_aggregation [--clients 100] [--length 100000] [--dropouts 10]
-        [--rounds 3] [--seed 0] [--limit 60]
+        [--rounds 3] [--seed 0] [--limit 45]
 
 All pairs of clients share masks, or each has its neighbours in a regular graph; then five times as
 many clients on a graph. Every sum is compared with the plain one bit for bit. Times are of all
@@ -28,7 +28,7 @@ from labkit import secagg
 
 GROWTH = [25, 50, 100]
 SLOW_ROUNDS = 1
-LIMIT = 60  # seconds of a peer's round
+LIMIT = 45  # seconds of a peer's round
 
 
 def neighbours(clients: int) -> int:

@@ -69,7 +69,7 @@ def main() -> None:
         whole[f"lab {lab}"] = [seconds]
     starts = measure.interleaved(
         {f"lab {lab}": partial(start, lab) for lab in arguments.labs},
-        arguments.starts, warm=1,
+        arguments.starts, warm=0,
     )  # fmt: skip
     base = f"lab {arguments.labs[0]}"
     total = sum(seconds for (seconds,) in whole.values())

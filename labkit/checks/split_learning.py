@@ -1222,6 +1222,21 @@ def labels_follow_the_direction(direction_attack: Callable, rng: np.random.Gener
         f"Of 10 gradients of {gradients.shape[1]} numbers, which have a cosine of 0.8 with one of "
         f"20 known ones and of 0.75 with another, {right} get the label of the nearest one.",
     )
+    # In all directions; none so near to two known ones that rounding, in float32 too, could decide.
+    gradients, known = rng.normal(0, 1, (200, 12)), rng.normal(0, 1, (6, 12))
+    directions, known = (
+        each / np.linalg.norm(each, axis=1, keepdims=True) for each in (gradients, known)
+    )
+    *_, second, first = np.sort(directions @ known.T, axis=1).T
+    gradients, names = gradients[first - second > 1e-3], rng.permutation(100)[:6]
+    together = _labels(direction_attack, gradients, known, names)[:20]
+    alone = [_labels(direction_attack, each[None], known, names)[0] for each in gradients[:20]]
+    others = np.count_nonzero(together != alone)
+    require(
+        others == 0,
+        f"Of 20 gradients among {len(gradients)}, {others} get another label than when they are "
+        "given alone: whatever the others are, a label is that of the nearest known gradient.",
+    )
 
 
 @check

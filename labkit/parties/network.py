@@ -13,6 +13,7 @@ from typing import Any
 
 from labkit import notebook
 from labkit.parties.party import Party
+from labkit.processes.child import uninterrupted
 from labkit.processes.errors import AddressError, PartyError, Refusal
 from labkit.processes.ledger import NOTEBOOK, Crossing, Ledger
 from labkit.processes.peer import Peer, parse_address
@@ -97,9 +98,11 @@ class Parties:
         if self.members:
             raise PartyError("These parties are started already.")
         self._ledger.wires.clear()
-        self._end_those_of_the_last_run(sys._getframe(1))
+        with uninterrupted():
+            self._end_those_of_the_last_run(sys._getframe(1))
         with contextlib.ExitStack() as undo:
-            peers = self._peers(undo)
+            with uninterrupted():
+                peers = self._peers(undo)
             for peer in peers:
                 try:
                     peer.ask({"do": "count"}, seconds=self.timeout, doing="saying hello")
@@ -147,12 +150,16 @@ class Parties:
 
     def close(self) -> None:
         """End the parties' processes, or disconnect; what they held for this notebook is gone."""
-        members, self.members = self.members, ()
+        with uninterrupted():
+            members, self.members = self.members, ()
+            for party in members:
+                if party.pid is not None:
+                    party.close()
         for party in members:
             if party.pid is None:  # it goes on
                 with contextlib.suppress(PartyError):
                     party.discard_all()
-            party.close()
+                party.close()
 
     @property
     def crossings(self) -> list[Crossing]:

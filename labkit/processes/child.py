@@ -2,10 +2,11 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 # PR_SET_PDEATHSIG (1): the kernel sends this signal when the THREAD that started the process ends.
@@ -21,6 +22,26 @@ if os.getppid() == int(sys.argv[1]):
 """
 
 
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off until the block has ended, so that nothing that it starts is lost on the way.
+
+    Only the main thread is ever interrupted: elsewhere there is nothing to do.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    came: list[tuple] = []
+    signal.signal(signal.SIGINT, lambda *about: came.append(about))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            before(*came[0])
+
+
 class Child(subprocess.Popen):
     """`subprocess.Popen` for a program that must not outlive this process.
 
@@ -33,12 +54,13 @@ class Child(subprocess.Popen):
         started = threading.Event()
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL} | options
         thread = threading.Thread(target=self._start, args=(args, streams, started), daemon=True)
-        thread.start()
+        self._error: BaseException | None = None
         try:
-            started.wait()
+            with uninterrupted():
+                thread.start()
+                started.wait()
         except BaseException:  # Ctrl-C: nobody will own it
-            started.wait()
-            if self._error is None:
+            if started.is_set() and self._error is None:
                 self.kill()
             raise
         if self._error is not None:
@@ -46,7 +68,6 @@ class Child(subprocess.Popen):
 
     def _start(self, args, options, started):
         """Start the program, and keep the thread that it is tied to until it has ended."""
-        self._error = None
         try:
             super().__init__(
                 [sys.executable, "-IS", "-c", _DIE_WITH_PARENT, str(os.getpid()), *args],

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from labkit.processes import errors
-from labkit.processes.child import Child
+from labkit.processes.child import Child, uninterrupted
 from labkit.processes.errors import AddressError, PartyError, PartyLost, PartyTimeout, Refusal
 from labkit.processes.ledger import NOTEBOOK, Ledger
 from labkit.processes.wire import Part, Stranger, Wire, greet, pack, unpack
@@ -71,7 +71,7 @@ def start(
             # It may have ended: seen later.
             with contextlib.suppress(BrokenPipeError), child.stdin as stdin:
                 stdin.write(json.dumps(given | {"settings": settings}).encode() + b"\n")
-        except BaseException:  # Ctrl-C: nobody has it
+        except BaseException:  # nobody has it
             child.kill()
             raise
     return child
@@ -117,9 +117,10 @@ class Peer:
         # Not a pipe: one that nobody reads fills up, and stops who writes.
         peer._log = tempfile.TemporaryFile()  # noqa: SIM115, closed with the peer
         try:
-            peer._child = start(name, module, settings, peer._key, listener, peer._log)
-            # Ends it where nobody calls close(): when Python does, or frees this.
-            weakref.finalize(peer, _kill, peer._child, os.getpid())
+            with uninterrupted():
+                peer._child = start(name, module, settings, peer._key, listener, peer._log)
+                # Ends it where nobody calls close(): when Python does, or frees this.
+                weakref.finalize(peer, _kill, peer._child, os.getpid())
         except BaseException:
             peer.close()
             raise

@@ -151,6 +151,41 @@ def test_a_cell_that_starts_parties_leaves_none_behind_when_it_is_run_again_or_s
     assert len(children(kernel)) == 2
 
 
+# The places where a party is about to be somebody's, or to end.
+@pytest.mark.parametrize(
+    "where",
+    [
+        "threading.Thread.start",
+        "weakref.finalize.__init__",
+        "Child.kill",
+        "Peer.close",
+        "Parties._peers",
+    ],
+)
+def test_an_interrupt_in_the_middle_of_a_start_leaves_no_party_behind(kernel, where):
+    assert run(kernel, PARTIES)[0] is None
+    patch = f"""
+    import signal, threading, weakref
+    from labkit.parties.network import Parties
+    from labkit.processes.child import Child
+    from labkit.processes.peer import Peer
+    real = {where}
+    def interrupted(*args, **options):
+        result = real(*args, **options)
+        if threading.current_thread() is threading.main_thread():
+            {where} = real
+            signal.raise_signal(signal.SIGINT)
+        return result
+    {where} = interrupted
+    """
+    assert run(kernel, patch)[0] is None
+    error, _ = run(kernel, PARTIES)
+    assert error is not None and error["ename"] == "KeyboardInterrupt"
+    assert len(children(kernel)) in (0, 2)
+    assert run(kernel, PARTIES)[0] is None
+    assert len(children(kernel)) == 2
+
+
 def test_after_a_party_was_killed_the_cell_that_its_error_names_helps(kernel):
     assert run(kernel, PARTIES)[0] is None
     error, _ = run(kernel, "import os, signal; os.kill(alice.pid, signal.SIGKILL); x * 2")

@@ -101,7 +101,7 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
 # %% wrong="no length is below 1e-3" of="solution" edit={"known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)": "known_gradients / np.maximum(np.linalg.norm(known_gradients, axis=1, keepdims=True), 1e-3)"} loses={"lengths_do_not_mislead": "% of the labels change: divide each by its"}
 # %% wrong="no angle beyond 90°" of="the smallest angle" edit={"unit[1].T, -1, 1)": "unit[1].T, 0, 1)"} loses={"labels_follow_the_direction": "cosine"}
 
-# %% wrong="labels in a byte" loses={"labels_follow_the_direction": "you say"}
+# %% wrong="labels in a byte" loses={"labels_follow_the_direction": " labels "}
 def direction_attack(cut_gradients, known_gradients, known_labels):
     unit = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
     guesses = np.asarray(known_labels)[np.argmax(cut_gradients @ unit.T, axis=1)]
@@ -109,3 +109,14 @@ def direction_attack(cut_gradients, known_gradients, known_labels):
 
 # %% wrong="a millionth added to the lengths" of="solution" edit={"np.linalg.norm(known_gradients, axis=1, keepdims=True)": "(np.linalg.norm(known_gradients, axis=1, keepdims=True) + 1e-6)"} loses={"lengths_do_not_mislead": "of length 2e-6"}
 # %% wrong="the first hundred units" of="solution" edit={"directions = ": "cut_gradients, known_gradients = cut_gradients[:, :100], known_gradients[:, :100]; directions = "} loses={"labels_follow_the_direction": "get the label of the nearest one"}
+
+# %% wrong="learns from its own guesses on the way" loses={"labels_follow_the_direction": "another label than when they are given alone"}
+def direction_attack(cut_gradients, known_gradients, known_labels):
+    centres = known_gradients / np.linalg.norm(known_gradients, axis=1, keepdims=True)
+    places = []
+    for gradient in cut_gradients:
+        unit = gradient / np.linalg.norm(gradient)
+        place = np.argmax(centres @ unit / np.linalg.norm(centres, axis=1))
+        centres[place] += unit
+        places.append(place)
+    return known_labels[np.array(places, dtype=int)]
