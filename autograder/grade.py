@@ -172,7 +172,8 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
                     folder.forget(output, student)
 
             master = masters / f"{name}.py"
-            _grade(arguments, master, held, (found, aside, joined), expected, begin)
+            unmet = choices.unmet(found, chosen)
+            _grade(arguments, master, held, (found, aside, joined), expected, begin, unmet)
 
 
 def _counted(
@@ -201,6 +202,7 @@ def _grade(
     handed_in: "tuple[list[Collected], list[Aside], Joined]",
     expected: dict[str, float] | None,
     begin: Callable[[], None],
+    unmet: Sequence[str],
 ) -> None:
     """Grade what was collected, and say what came of it."""
     from autograder.results import gradebook
@@ -223,7 +225,7 @@ def _grade(
         lab, result.outcomes, result.grades, expected, found=result.found, aside=result.aside,
         joined=result.joined,
     )  # fmt: skip
-    print(f"\n{text}\n\n{_summary(result, settings, output)}")
+    print(f"\n{text}\n\n{_summary(result, settings, output, unmet)}")
     if expected is not None:
         points = {each.student: sum(each.scores.values()) for each in result.outcomes}
         wrong = [name for name in points if not math.isclose(points[name], expected[name])]
@@ -231,14 +233,29 @@ def _grade(
             sys.exit(f"These sample submissions did not get the expected points: {wrong}")
 
 
-def _summary(result: "Result", settings: "Settings", output: Path) -> str:
+def _summary(
+    result: "Result", settings: "Settings", output: Path, unmet: Sequence[str] = ()
+) -> str:
     """Return what a run came to; the last line counts everybody and every file."""
-    from autograder.results.table import MOST_NAME, shown
-
     lines = []
     if result.left_out:
-        left_out = ", ".join(shown(student, MOST_NAME) for student in result.left_out)
-        lines.append(f"Not graded, as asked: {left_out}")
+        lines.append(f"Not graded, as asked: {_named(result.left_out)}")
+    if result.not_final:
+        lines.append(
+            f"Not final, and left out of what LMSs import: {_named(result.not_final)}. The same "
+            "command grades them anew, if their reason does not say otherwise."
+        )
+    if result.doubtful:
+        lines.append(
+            "Of another number, perhaps, and left out of what LMSs import: "
+            f"{_named(result.doubtful)}. --file STUDENT=FILE says whose a file is."
+        )
+    if unmet:
+        more = _some(len(unmet) - choices.MAX_NAMED, "more")
+        lines.append(
+            f"Chosen before, but no such student has such a file (see {output / choices.NAME}): "
+            f"{', '.join([*unmet[: choices.MAX_NAMED], *more])}"
+        )
     if settings.due is not None:
         said = {each.student for each in result.found if each.late}  # by the LMS
         times = {student: grade.seconds_late for student, grade in result.grades.items()}
@@ -264,6 +281,12 @@ def _summary(result: "Result", settings: "Settings", output: Path) -> str:
     ]
     lines.append(f"Written to {output}/: {', '.join(counts)}.")
     return "\n".join(lines)
+
+
+def _named(students: Sequence[str]) -> str:
+    from autograder.results.table import MOST_NAME, shown
+
+    return ", ".join(shown(student, MOST_NAME) for student in students)
 
 
 def _some(count: int, what: str) -> list[str]:

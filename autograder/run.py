@@ -6,7 +6,6 @@ other one's grade.
 """
 
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -26,12 +25,12 @@ from autograder.judge.judge import Graded, Order, Submission, Terms, judge, refu
 from autograder.judge.outcome import Outcome, merged, scored
 from autograder.labs.build import release
 from autograder.labs.master import Lab
-from autograder.results import course, gradebook, report
+from autograder.progress import ProgressLine
+from autograder.results import course, exports, gradebook, report
 from autograder.results.begun import Begun
 from autograder.results.folder import Held
-from autograder.results.journal import Journal
+from autograder.results.journal import Journal, Origin
 from autograder.results.late import has_policy
-from autograder.results.table import MOST_NAME, shown
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
 from autograder.sandbox.kernel import UNSTARTABLE, MachineFull
@@ -43,6 +42,7 @@ ENDED_TWICE = (
     "the grader was ended twice while it graded this, at last with no other beside it: a new file, "
     "or --regrade, tries it again"
 )
+NOT_FINAL = "this is not final, and left out of what LMSs import"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ class Result:
     """The class after a run: who has which outcome and grade, and who has not been graded.
 
     `aside` are the files that are nobody's, and `joined` says who is who on the class list.
-    `policy` is whether being late costs points.
+    `policy` is whether being late costs points. `not_final` are those of whom the next run makes
+    another grade, unless their reason says otherwise.
     """
 
     found: list[Read]
@@ -94,6 +95,13 @@ class Result:
     aside: list[Aside] = field(default_factory=list)
     joined: Joined = field(default_factory=Joined)
     policy: bool = False
+    not_final: list[str] = field(default_factory=list)
+
+    @property
+    def doubtful(self) -> list[str]:
+        """Who has a grade, and may be somebody else."""
+        found = [each for each in self.found if exports.is_doubtful(each, self.joined)]
+        return [each.student for each in found if each.student in self.grades]
 
     @property
     def strangers(self) -> list[str]:
@@ -147,10 +155,13 @@ def grade_all(
     plan = _plan(read, set(settings.only), lab, journal, settings)
     # What follows is about the notebooks as they were executed.
     read = [replace(each, notebook=None) for each in read]
+    read = [journal.as_graded(each) if each.student in plan.earlier else each for each in read]
     if plan.known:
         print(f"{len(plan.known)} of {len(read)} were graded before.")
-    outcomes = plan.known | _run(plan, lab, journal, settings, begin)
-    return _record(lab, read, outcomes, journal, output, db_url, settings, aside, joined)
+    graded, not_final = _run(plan, lab, journal, settings, begin)
+    return _record(
+        lab, read, plan.known | graded, not_final, journal, output, db_url, settings, aside, joined
+    )
 
 
 # --- plan -----------------------------------------------------------------------------------------
@@ -161,13 +172,18 @@ class Plan:
     """Whom to grade, by the journal's key; and the outcomes that stand, by student.
 
     `before` are verdicts that stand, of those of whom other checks are judged. `checks` are the
-    versions of the lab's checks.
+    versions of the lab's checks. `origins` are the files of those to grade; `unread` are those of
+    them whose files this machine could not read, and `earlier` those who keep an earlier outcome,
+    whatever they have handed in since.
     """
 
     checks: dict[str, str]
     wanted: dict[str, Submission] = field(default_factory=dict)
     known: dict[str, Outcome] = field(default_factory=dict)
     before: dict[str, Outcome] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    earlier: set[str] = field(default_factory=set)
 
 
 def _read(lab: Lab, found: list[Collected], settings: Settings) -> list[Read]:
@@ -201,13 +217,17 @@ def _plan(read: list[Read], only: set[str], lab: Lab, journal: Journal, settings
         key = journal.key(submission, settings.terms)
         chosen = not only or each.student in only
         chosen &= not (settings.since and (each.handed_in or settings.since) < settings.since)
-        kept = journal.find(key)
+        kept = None if each.unread else journal.find(key)
         known = kept.standing(plan.checks, each.repairs) if kept else None
         lacking = kept.lacking(plan.checks) if kept and kept.outcome.status == "graded" else ()
         if kept and kept.outcome.status != "graded" and kept.lacking(plan.checks):
             known = None  # which stopped before the last check, or never began
         if known is None and not chosen:
             known = journal.last(each.student)
+            plan.earlier.update([each.student] if known else [])
+        plan.origins[each.student] = Origin.of(each)
+        if each.unread:
+            plan.unread.add(each.student)
         if chosen and (settings.regrade or known is None):
             plan.wanted[key] = submission
         elif chosen and known is not None and lacking:
@@ -223,8 +243,12 @@ def _plan(read: list[Read], only: set[str], lab: Lab, journal: Journal, settings
 
 def _run(
     plan: Plan, lab: Lab, journal: Journal, settings: Settings, begin: Callable[[], None]
-) -> dict[str, Outcome]:
-    """Grade whom the plan says; keep each outcome as soon as it is there."""
+) -> tuple[dict[str, Outcome], set[str]]:
+    """Grade whom the plan says; keep each outcome as soon as it is there.
+
+    Returns:
+        the outcomes, and whose are not final.
+    """
     keys = {submission.student: key for key, submission in plan.wanted.items()}
     # On a cluster others grade than this machine, and who ends its workers is given up in the end.
     begun = Begun(journal.folder, {} if settings.executor == "dask" else keys)
@@ -236,28 +260,29 @@ def _run(
     ]
     refused = [each for each in wanted if each.notebook is None]
     readable = [each for each in wanted if each.notebook is not None]
-    progress = _Progress(len(plan.wanted), lab.points)
+    progress = ProgressLine(len(plan.wanted), lab.points)
     outcomes: dict[str, Outcome] = {}
+    not_final: set[str] = set()
 
     def keep(submission: Submission, graded: Graded, final: bool = True) -> None:
         graded = _with_what_stands(submission, graded, plan, lab, journal)
         if final:
             key = keys[submission.student]
-            outcome = _kept(journal, key, submission, graded, lab, settings.terms, plan.checks)
-        else:
-            outcome = graded[0]
+            graded, final = _kept(journal, key, submission, graded, lab, settings.terms, plan)
+        if not final:
             journal.put(*graded)
-        outcomes[submission.student] = outcome
-        progress.show(outcome)
+            not_final.add(submission.student)
+        outcomes[submission.student] = graded[0]
+        progress.show(graded[0])
 
     with _ready(lab, settings) if readable else nullcontext() as kernels, closing(begun):
         begin()
         for submission in refused:
-            final = submission.refused != ENDED_TWICE
+            final = submission.student not in plan.unread and submission.refused != ENDED_TWICE
             keep(submission, refuse(submission, lab, settings.terms), final)
         for submission, graded, final in _graded(readable, lab, settings, kernels, begun):
             keep(submission, graded, final)
-    return outcomes
+    return outcomes, not_final
 
 
 @contextmanager
@@ -392,51 +417,27 @@ def _kept(
     graded: Graded,
     lab: Lab,
     terms: Terms,
-    checks: dict[str, str],
-) -> Outcome:
+    plan: Plan,
+) -> tuple[Graded, bool]:
     """Keep an outcome; one that cannot be kept is refused for now, and graded again next time.
+
+    Returns:
+        the outcome and its notebook, and whether they are kept.
 
     Raises:
         OSError: the disk is full or cannot be written, which is no fault of this submission's.
     """
     outcome, notebook = graded
     try:
-        journal.keep(key, outcome, notebook, checks, len(submission.repairs))
+        own, origin = len(submission.repairs), plan.origins[submission.student]
+        journal.keep(key, outcome, notebook, plan.checks, own, origin)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in OF_THE_DISK:
             raise
         reason = f"could not be graded: {type(error).__name__}: {error}"
         refused = Submission(submission.student, None, submission.repairs, reason)
-        outcome, notebook = refuse(refused, lab, terms)
-        journal.put(outcome, notebook)
-    return outcome
-
-
-class _Progress:
-    """One line a submission: how many, how fast, how long still, how many could not be graded."""
-
-    def __init__(self, total: int, points: float) -> None:
-        self._total, self._points = total, points
-        self._began, self._done, self._failed = time.monotonic(), 0, 0
-
-    def show(self, outcome: Outcome) -> None:
-        self._done += 1
-        self._failed += outcome.status != "graded"
-        seconds = max(time.monotonic() - self._began, 1e-9)
-        left = seconds / self._done * (self._total - self._done)
-        points = f"{sum(outcome.scores.values()):g} of {self._points:g}"
-        print(
-            f"[{self._done}/{self._total}] {self._done / seconds * 60:.1f} a minute, "
-            f"{_duration(left)} left, {self._failed} failed  "
-            f"{shown(outcome.student, MOST_NAME)}: {points}",
-            flush=True,
-        )
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+        return refuse(refused, lab, terms), False
+    return graded, True
 
 
 # --- record ---------------------------------------------------------------------------------------
@@ -446,6 +447,7 @@ def _record(
     lab: Lab,
     read: list[Read],
     outcomes: dict[str, Outcome],
+    not_final: set[str],
     journal: Journal,
     output: Path,
     db_url: str,
@@ -460,6 +462,7 @@ def _record(
             outcome = outcomes[each.student]
             notes = [*filter(None, [joined.notes.get(each.student)]), *each.notes]
             notes = [note for note in notes if note not in outcome.repairs]
+            notes = [NOT_FINAL, *notes] if each.student in not_final else notes
             in_order.append(replace(outcome, repairs=[*notes, *outcome.repairs]))
     grades, problems = gradebook.record(
         lab, db_url, in_order,
@@ -475,7 +478,7 @@ def _record(
     policy = has_policy(gradebook.course_config(Path.cwd()))
     report.write(
         lab, read, in_order, grades, output, answers=journal.answers, aside=aside, joined=joined,
-        assignment=settings.assignment,
+        assignment=settings.assignment, not_final=not_final,
     )  # fmt: skip
     left_out = [each.student for each in read if each.student not in outcomes]
-    return Result(read, in_order, grades, left_out, list(aside), joined, policy)
+    return Result(read, in_order, grades, left_out, list(aside), joined, policy, sorted(not_final))

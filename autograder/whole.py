@@ -1,8 +1,12 @@
 """Files that are written whole or not at all, whatever ends the writing."""
 
+import errno
 import os
 from functools import partial
 from pathlib import Path
+
+# Of file systems, such as folders shared with a virtual machine, that do so to files only.
+_NOT_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
@@ -24,6 +28,9 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
+    except OSError as error:  # the file is in its place
+        if error.errno not in _NOT_OF_FOLDERS:
+            raise
     finally:
         os.close(folder)
 

@@ -1,11 +1,12 @@
 """Which submissions a run grades: some students', those since a time, late ones, again."""
 
+import json
 import os
 
 import pytest
 from nbgrader.api import Gradebook
 
-from tests.tiny import answered, grade, graded_now, start, write_class
+from tests.tiny import answered, double, entries, grade, graded_now, start, write_class
 
 pytestmark = pytest.mark.grader
 
@@ -48,6 +49,42 @@ def test_in_parts_late_and_again(tmp_path):
     assert late["ann"] == 0 and late["cem"] == 1_000_000_000 + 2 * 86400 - 1_000_123_200
     # nbgrader's own default: to be late costs nothing.
     assert found["cem"]["late_penalty"] == "0"
+
+
+def test_an_earlier_grade_has_the_time_and_the_file_that_it_was_given_for(tmp_path):
+    """Whatever has been handed in since; also where an earlier version kept the outcome."""
+    folder, output = write_class(tmp_path / "in", ann={}, bob={}), tmp_path / "out"
+    due, hour = ("--due", "2001-09-10T12:00Z"), 3600
+    for name in ("ann", "bob"):
+        hand_in(folder / f"{name}.ipynb", 1_000_000_000)
+    first, _ = grade(folder, output, *due)
+    (folder / "bob").mkdir()
+    (folder / "bob.ipynb").rename(folder / "bob" / "second.ipynb")
+    (folder / "bob" / "second.ipynb").write_text(answered(double=double("return 0")), "utf-8")
+    hand_in(folder / "bob" / "second.ipynb", 1_000_000_000 + 100 * hour)
+    about = ("score", "late", "hours_late", "file", "handed_in")
+    for version in ("this", "an earlier one"):
+        if version != "this":
+            for name, text in entries(output).items():
+                said = json.loads(text)
+                assert said.pop("origin")["graded"]
+                (output / "journal" / name).write_text(json.dumps(said))
+        for more in (("--only", "ann"), ("--since", "2100-01-01")):
+            found, stdout = grade(folder, output, *due, *more)
+            assert graded_now(stdout) == []
+            known = about if version == "this" else about[:3]
+            assert [found["bob"][each] for each in known] == [first["bob"][each] for each in known]
+            assert "`second.ipynb` was not graded, as asked" in found["bob"]["repairs"]
+            page = (output / "feedback" / "bob.html").read_text("utf-8")
+            assert "File: second.ipynb" not in page and "was not graded, as asked" in page
+            stamp = (output / "submitted" / "bob" / "00_tiny" / "timestamp.txt").read_text()
+            assert stamp.startswith("2001-09-09 01:46:40")
+            # Of whom nothing else is there, nothing is said.
+            assert "as asked" not in found["ann"]["repairs"] or version != "this"
+    found, stdout = grade(folder, output, *due)
+    assert graded_now(stdout) == ["bob"]
+    assert [found["bob"][each] for each in about[1:4]] == ["yes", "65.78", "second.ipynb"]
+    assert "as asked" not in found["bob"]["repairs"]
 
 
 def test_who_is_not_there_is_named(tmp_path):

@@ -144,6 +144,15 @@ def applied(
     )
 
 
+def unmet(found: Sequence[Collected], choices: dict[str, str]) -> list[str]:
+    """Return the choices for whom there is no submission, as `--file` took them, in one line each.
+
+    Of a student who has one, the notes say what became of the choice.
+    """
+    there = {each.student for each in found}
+    return [f"{shown(key)}={shown(path)}" for key, path in choices.items() if key not in there]
+
+
 def _given(
     student: Collected,
     path: str,
@@ -157,13 +166,16 @@ def _given(
         names = {entry.shown, shown(entry.path)}
         if path in names or any(entry.is_archive and path.startswith(f"{n}/") for n in names):
             wanted = path.replace(shown(entry.path), entry.shown, 1) if entry.path else path
-            return {student.student: replace(student, wanted=wanted)}
+            # Were another number to be read in its name, a person has said whose it is.
+            return {student.student: replace(student, wanted=wanted, others=())}
     for other in by_key.values():
         for entry in other.entries:
             if path not in (shown(entry.path), entry.path):
                 continue
-            unknown = joined.listed and other.student not in joined.people
-            if other.lms or not (other.nobody or unknown):
+            unknown = other.student not in joined.people and (
+                bool(other.others) or (joined.listed and not other.lms)
+            )
+            if not (unknown or (other.nobody and not other.lms)):
                 raise BadUsage(f"--file: {shown(path)} is {other.name}'s ({other.student})")
             moved = replace(
                 student, entries=(*student.entries, entry), wanted=entry.shown,

@@ -30,7 +30,8 @@ class Collected:
     `student` is the key: unique, safe as the name of a file, and the same whoever else is there; in
     an LMS it is the number that the LMS knows the student by, and no name. `name` is what people
     call the student, a clean line. `lms` is "canvas", "moodle", … or "", `lms_id` the number there,
-    and `also` what else the LMS knows the student by. `late` is what it says, where it does.
+    and `also` what else the LMS knows the student by; `others` are numbers that can be read in its
+    place, so that it may be another's. `late` is what the LMS says, where it does.
 
     `entries` are the files as they were handed in, and `notes` say what was made of their names.
     `wanted` is the file that a person has chosen, if so. `nobody` means that only a file's name
@@ -47,6 +48,7 @@ class Collected:
     late: bool = False
     wanted: str = ""
     nobody: bool = False
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class _HandedIn:
     also: tuple[str, ...] = ()
     late: bool = False
     nobody: bool = False
+    others: set[str] = field(default_factory=set)
     attempts: set[datetime] = field(default_factory=set)
 
 
@@ -116,6 +119,7 @@ def collect(
             also=student.also,
             late=student.late,
             nobody=student.nobody,
+            others=tuple(sorted(student.others)),
         )
         for each, student in students.items()
     ]
@@ -209,7 +213,12 @@ class _Senders:
         )
         tops = {entry.parts[0] for entry in entries}
         read = [way(top) for top in tops for way in (lms.moodle, lms.canvas)]
-        self._sure = {(each.lms, each.lms_id) for each in read if each and not each.doubtful}
+        self._sure = {(each.lms, each.lms_id) for each in read if each and not each.others}
+        # Who is called so, by each number that is not sure.
+        self._called: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for sender in read:
+            if sender and sender.others:
+                self._called[sender.lms, sender.lms_id].add(sender.name)
         self._logins: dict[str, str] = {}
         self._heads: dict[str, str] = {}  # what stands before the attempts of those logins
         for entry, login, name in self._headers(loose):
@@ -274,8 +283,9 @@ class _Senders:
         return [self._apart(sender, name) if sender else Sender("", "", shown_as)]
 
     def _apart(self, sender: Sender, name: str) -> Sender:
-        """Keep what may be another's from joining the files that are a number's for sure."""
-        if sender.doubtful and (sender.lms, sender.lms_id) in self._sure:
+        """Keep what may be another's from joining what is a number's for sure, or may be, too."""
+        number = sender.lms, sender.lms_id
+        if sender.others and (number in self._sure or len(self._called[number]) > 1):
             return replace(sender, lms_id=f"{sender.lms_id} ({name})", name=name)
         return sender
 
@@ -356,7 +366,8 @@ def _marked(entry: Entry, sender: Sender, student: _HandedIn, top: str) -> Entry
     if sender.late:
         student.late = True
         student.notes.append("Canvas marked it as late")
-    if sender.doubtful:
+    if sender.others:
+        student.others.update(sender.others)
         student.notes.append(
             f"`{shown(top)}` can be read in more than one way, each with a number: see whose it is"
         )

@@ -55,8 +55,8 @@ class Sender:
     """Who handed in a file or a folder, as the LMS says: its number, and what it calls people.
 
     `file` is what the student called it; "" for a folder. `also` are other names that the LMS knows
-    the student by. `attempt` is the time of one of several, of which the newest counts. `doubtful`
-    means that another number can be read in the name.
+    the student by. `attempt` is the time of one of several, of which the newest counts. `others`
+    are other numbers that can be read in the name.
     """
 
     lms: str
@@ -66,7 +66,7 @@ class Sender:
     attempt: datetime | None = None
     late: bool = False
     also: tuple[str, ...] = ()
-    doubtful: bool = False
+    others: tuple[str, ...] = ()
 
 
 def moodle(name: str) -> Sender | None:
@@ -74,14 +74,14 @@ def moodle(name: str) -> Sender | None:
     match = MOODLE.fullmatch(name)
     if match is None:
         return None
-    file, doubtful = match["file"] or "", _another(match, MOODLE_AGAIN)
-    return Sender("moodle", match["lms_id"], match["name"], file, doubtful=doubtful)
+    others = _others(match, MOODLE_AGAIN)
+    return Sender("moodle", match["lms_id"], match["name"], match["file"] or "", others=others)
 
 
-def _another(match: re.Match, again: re.Pattern) -> bool:
-    """Whether a name can be read as one of another number, too."""
+def _others(match: re.Match, again: re.Pattern) -> tuple[str, ...]:
+    """Return the other numbers that a name can be read as one of."""
     found = again.finditer(match.string, match.end("lms_id"))
-    return any(each["lms_id"] != match["lms_id"] for each in found)
+    return tuple(each["lms_id"] for each in found if each["lms_id"] != match["lms_id"])
 
 
 def canvas(name: str) -> Sender | None:
@@ -91,9 +91,9 @@ def canvas(name: str) -> Sender | None:
         return None
     # Those graded anonymously have no name, which could read as a number.
     who = match.groupdict().get("name")
-    doubtful = who is not None and _another(match, CANVAS_AGAIN)
+    others = () if who is None else _others(match, CANVAS_AGAIN)
     late, number = bool(match["late"]), match["lms_id"]
-    return Sender("canvas", number, who or number, match["file"], late=late, doubtful=doubtful)
+    return Sender("canvas", number, who or number, match["file"], late=late, others=others)
 
 
 def brightspace(name: str) -> Sender | None:

@@ -30,6 +30,7 @@ from autograder.intake.collect import Collected
 from autograder.intake.files import Entry
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
+from autograder.workers.lacking import SHORT, lacking
 
 START_SECONDS = 180
 # A student's whole time, with that of a process that does not even say that it was too long.
@@ -47,7 +48,8 @@ class Read:
     """A student, and what was read of the files: the clean notebook, or the reason for none.
 
     `graded` names the file that counted, `notes` say what was chosen, and `repairs` what was
-    changed to get the notebook. The rest is as in `Collected`.
+    changed to get the notebook. `unread` means that what reads gave no word of it, for which this
+    machine may be at fault. The rest is as in `Collected`.
     """
 
     student: str
@@ -61,12 +63,14 @@ class Read:
     notes: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
     late: bool = False
+    others: tuple[str, ...] = ()
+    unread: bool = False
 
     @classmethod
     def of(cls, student: Collected, **more: Any) -> "Read":
         """Return what was read of a student's files."""
         known = student.student, student.name, student.lms, student.lms_id
-        return cls(*known, late=student.late, **more)
+        return cls(*known, late=student.late, others=student.others, **more)
 
 
 class NoReader(RuntimeError):
@@ -95,7 +99,8 @@ def read(
     """
     archives = {e.source[0] for each in found for e in each.entries if isinstance(e.source, tuple)}
     start = partial(_Reader, lab, release, kind, next(iter(archives), None))
-    with start() as reader, ThreadPoolExecutor(min(jobs, MAX_JOBS)) as threads:
+    # Where the run is stopped, the reader ends first, and no thread waits for an answer.
+    with ThreadPoolExecutor(min(jobs, MAX_JOBS)) as threads, start() as reader:
         first = list(threads.map(lambda each: _one(each, reader, release), found))
     return [
         _alone(student, start, release) if read is None else read
@@ -125,14 +130,14 @@ def _alone(student: Collected, start: Callable[[], "_Reader"], release: Notebook
         with start() as reader:
             return _read(student, reader, release)
     except (_Silent, NoReader) as error:
-        return Read.of(student, notes=tuple(student.notes), reason=str(error))
+        return Read.of(student, notes=tuple(student.notes), reason=str(error), unread=True)
 
 
 def _read(student: Collected, reader: "_Reader", release: NotebookNode) -> Read:
     """Return what was read of a student's files.
 
     Raises:
-        _Silent: what read them gave no word.
+        _Silent: what read them gave no word, or this machine lacked something.
         NoReader: what reads does not start again.
     """
     notes = list(student.notes)
@@ -145,6 +150,8 @@ def _read(student: Collected, reader: "_Reader", release: NotebookNode) -> Read:
     except (_Silent, NoReader):
         raise
     except Exception as error:  # whatever one student's files can do, it is done to nobody else
+        if (lacked := lacking(error)).startswith(SHORT):
+            raise _Silent(clean.line(lacked, 500)) from None
         reason = clean.line(f"it could not be read: {type(error).__name__}: {error}", 500)
         return Read.of(student, notes=tuple(notes), reason=reason)
 
@@ -192,6 +199,8 @@ def _described(entry: Entry, opened: bool, fds: list[int], stack: ExitStack) -> 
             stack.callback(os.close, fds[-1])
             fd = len(fds) - 1
         except OSError as error:
+            if lacking(error).startswith(SHORT):
+                raise
             refused = f"it cannot be read: {error.strerror or error}"
     return {
         "parts": [part[:1000] for part in entry.parts[:50]],
@@ -253,13 +262,15 @@ class _Reader:
         self._lock = threading.Lock()
         self._process: subprocess.Popen  # these two come with _start
         self._control: socket.socket
-        self._generation = 0
+        self._generation, self._closed = 0, False
 
     def __enter__(self) -> "_Reader":
         self._start()
         return self
 
     def __exit__(self, *_: Any) -> None:
+        # Without the lock: a thread may hold it that waits for the program's start.
+        self._closed = True
         self._end()
 
     def ask(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any]:
@@ -325,6 +336,9 @@ class _Reader:
                 pass_fds=fds, start_new_session=True,
             )  # fmt: skip
             theirs.close()
+            if self._closed:
+                self._end()
+                raise NoReader("what reads submissions is needed no more")
             self._control.settimeout(START_SECONDS)
             try:
                 self._control.sendall(self._hello)

@@ -75,6 +75,12 @@ class Person:
             return key_of(lms, known)
         return key_of("", self.login or self.number or self.email or self.name)
 
+    def own_key(self, lms: str) -> str:
+        """Return a key that nobody else on a list has, made of all that it knows of this person."""
+        key = self.key(lms)
+        known = (self.name, self.login, self.number, self.canvas, self.moodle, self.email)
+        return key_of("", key, "/".join([key, "", *known, self.section, self.github, ""]))
+
 
 @dataclass(frozen=True)
 class Roster:
@@ -249,8 +255,10 @@ def join(found: Sequence[Collected], roster: Roster | None) -> Joined:
     people: dict[str, Person] = {}
     notes: dict[str, str] = {}
     left = list(roster.people)
+    listed = {name for person in left for name in _in_the_lms(person)}
+    known = [each for each in found if not each.nobody and not _may_be_anothers(each, listed)]
     for how, ours, theirs in _WAYS:
-        free = [each for each in found if each.student not in people and not each.nobody]
+        free = [each for each in known if each.student not in people]
         for person, each in _pairs(left, ours, free, theirs):
             people[each.student] = person
             left.remove(person)
@@ -258,14 +266,23 @@ def join(found: Sequence[Collected], roster: Roster | None) -> Joined:
                 notes[each.student] = how
     lms = Counter(each.lms for each in found).most_common(1)[0][0] if found else ""
     taken = {each.student for each in found}
+    called = Counter(person.key(lms) for person in roster.people)
     missing: dict[str, Person] = {}
-    for number, person in enumerate(left):
+    for person in left:
         key = person.key(lms)
-        if key in taken:  # somebody's who is not known to be this one
-            key = key_of("", f"{key} {number}/")
+        # A namesake's, or somebody's who is not known to be this one.
+        if called[key] > 1 or key in taken:
+            key = person.own_key(lms)
+        while key in missing:  # two who differ in their time alone
+            key = key_of("", key, f"{key}/")
         missing[key] = person
-        taken.add(key)
     return Joined(people, missing, notes, True, roster.assignments)
+
+
+def _may_be_anothers(each: Collected, listed: set[tuple[str, str]]) -> bool:
+    """Whether a number may be another's: of those that can be read, the list has not it alone."""
+    read = {(each.lms, number) for number in (each.lms_id, *each.others)}
+    return bool(each.others) and read & listed != {(each.lms, each.lms_id)}
 
 
 def _pairs(

@@ -62,8 +62,13 @@ def merged(before: Outcome, after: Outcome, checks: Iterable[str]) -> Outcome:
     anew = set(checks)
     return replace(
         after,
-        passed=[*(name for name in before.passed if name not in anew), *after.passed],
-        messages={k: v for k, v in before.messages.items() if k not in anew} | after.messages,
+        passed=[
+            *(name for name in before.passed if name not in anew),
+            *(name for name in after.passed if name in anew),
+        ],
+        # A grading that broke has a reason for every check.
+        messages={k: v for k, v in before.messages.items() if k not in anew}
+        | {k: v for k, v in after.messages.items() if k in anew},
         flags=list(dict.fromkeys([*before.flags, *after.flags])),
         seconds=round(before.seconds + after.seconds, 2),
     )

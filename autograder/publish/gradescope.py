@@ -138,7 +138,11 @@ def run(root: Path, masters: Path) -> None:
 
 
 def _graded(lab: Lab, submission: Path, kind: str, folder: Path) -> str:
-    """Return the results.json of what one student handed in."""
+    """Return the results.json of what one student handed in.
+
+    Raises:
+        NoAutograder: nothing of the student's was at fault.
+    """
     # Whose it is, Gradescope knows; a file that says so in its exports is none here.
     ignored = shutil.ignore_patterns(METADATA)
     shutil.copytree(submission, folder / "class" / STUDENT, symlinks=True, ignore=ignored)
@@ -146,7 +150,9 @@ def _graded(lab: Lab, submission: Path, kind: str, folder: Path) -> str:
     if [each.student for each in found] != [STUDENT]:
         raise NoAutograder("the submission's files are taken for several students'")
     with held(folder / "graded") as output:
-        grade_all(lab, found, output, Settings(sandbox=kind))
+        result = grade_all(lab, found, output, Settings(sandbox=kind))
+    if result.not_final:
+        raise NoAutograder(result.outcomes[0].reason)
     return (folder / "graded" / "gradescope" / STUDENT / "results.json").read_text("utf-8")
 
 

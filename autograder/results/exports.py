@@ -121,6 +121,11 @@ def assignment(lab: Lab, asked: str | None, columns: Sequence[str]) -> str:
     return meant[0] if meant else asked
 
 
+def is_doubtful(each: Read, joined: Joined) -> bool:
+    """Whether the number by which an LMS knows a student may be another's."""
+    return bool(each.others) and each.student not in joined.people
+
+
 def write_canvas(
     lab: Lab,
     found: list[Read],

@@ -10,17 +10,47 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
 from autograder.intake.answers import SKIP, is_demonstration, is_own
 from autograder.intake.cells import is_grade, is_solution
+from autograder.intake.reading import Read
 from autograder.judge.judge import Submission, Terms
 from autograder.judge.outcome import Outcome
+from autograder.sandbox.inside import clean
 from autograder.whole import write_whole
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The file that was graded, and what was said of it; the names are `Read`'s."""
+
+    graded: str = ""
+    handed_in: datetime | None = None
+    late: bool = False
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, read: Read) -> "Origin":
+        """Return it of what was read of a student's files."""
+        return cls(read.graded, read.handed_in, read.late, read.notes)
+
+    @classmethod
+    def kept(cls, said: dict[str, Any]) -> "Origin":
+        """Return it as an entry says it."""
+        time, notes = said["handed_in"], said["notes"]
+        return cls(
+            clean.line(str(said["graded"])),
+            None if time is None else datetime.fromisoformat(time).astimezone(UTC),
+            bool(said["late"]),
+            tuple(clean.line(str(note)) for note in notes),
+        )
 
 
 @dataclass(frozen=True)
@@ -28,7 +58,8 @@ class Kept:
     """An outcome that is kept: `checks` says by which version of each its verdicts were given.
 
     `own` is how many of the repairs are not the execution's, but what was read of the file.
-    `answers` are the sources that were graded, by exercise.
+    `answers` are the sources that were graded, by exercise, and `origin` is the file with them;
+    earlier versions did not keep it.
     """
 
     outcome: Outcome
@@ -37,6 +68,7 @@ class Kept:
     checks: dict[str, str]
     own: int = 0
     answers: dict[str, str] = field(default_factory=dict, repr=False)
+    origin: Origin | None = None
 
     def standing(self, checks: dict[str, str], repairs: Sequence[str]) -> Outcome:
         """Return the outcome of those checks that are what they were; with a new file's repairs."""
@@ -102,15 +134,19 @@ class Journal:
         notebook: NotebookNode,
         checks: dict[str, str],
         own: int = 0,
+        origin: Origin | None = None,
     ) -> None:
         """Keep an outcome and its notebook, on the disk and not only on its way there."""
         text = self._write(outcome.student, notebook)
         number = 1 + max((entry.number for entry in self._last.values()), default=0)
         answers = {cell.id: cell.source for cell in notebook.cells if is_solution(cell)}
-        entry = Kept(outcome, number, hashlib.sha256(text).hexdigest(), checks, own, answers)
+        hashed = hashlib.sha256(text).hexdigest()
+        entry = Kept(outcome, number, hashed, checks, own, answers, origin)
         said = asdict(entry) | {"lab": self._lab}
         del said["outcome"]["scores"]  # which are arithmetic
-        write_whole(self.folder / f"{key}.json", json.dumps(said).encode())
+        write_whole(
+            self.folder / f"{key}.json", json.dumps(said, default=datetime.isoformat).encode()
+        )
         self._note(entry)
 
     def put(self, outcome: Outcome, notebook: NotebookNode) -> None:
@@ -128,6 +164,18 @@ class Journal:
         """Return a student's answers, by exercise, as they were last graded."""
         return self._last[student].answers if student in self._last else {}
 
+    def as_graded(self, each: Read) -> Read:
+        """Return a student with the file that the newest outcome is of, and a note of another."""
+        then = self._last[each.student].origin or Origin()
+        if replace(then, notes=each.notes) == Origin.of(each):
+            return each
+        now = f"`{each.graded}`" if each.graded else "what is there now"
+        note = f"the grade is an earlier run's: {now} was not graded, as asked"
+        return replace(
+            each, graded=then.graded, handed_in=then.handed_in, late=then.late,
+            notes=(*then.notes, note),
+        )  # fmt: skip
+
     def _read(self, path: Path) -> Kept | None:
         """Return an entry of this lab; or None, if it is none that can be read."""
         try:
@@ -141,6 +189,7 @@ class Journal:
                 {str(name): str(check) for name, check in said["checks"].items()},
                 int(said["own"]),
                 {str(name): str(source) for name, source in said.get("answers", {}).items()},
+                Origin.kept(said["origin"]) if said.get("origin") else None,
             )
         except Exception:  # whatever became of the file
             return None

@@ -7,7 +7,7 @@ says so, and costs no other.
 import re
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,7 @@ def write(
     aside: Sequence[Aside] = (),
     joined: Joined = exports.NOBODY,
     assignment: str | None = None,
+    not_final: Collection[str] = (),
 ) -> None:
     """Fill the output folder with pages and tables for the students that have been graded.
 
@@ -58,6 +59,8 @@ def write(
         aside: files that belong to nobody's submission.
         joined: who is who on the class list, and who handed in nothing.
         assignment: the lab's column in Canvas's gradebook; None for its title.
+        not_final: who is graded anew by the next run. What an LMS imports has nothing of theirs,
+            and nothing of those whose number may be another's.
 
     Raises:
         OSError: a file cannot be written.
@@ -73,27 +76,31 @@ def write(
         about = lab, collected[student], outcome, grade
         page = _made(partial(_page, feedback, *about, hints, answers), _no_page)
         write_whole(output / "feedback" / f"{student}.html", page)
-        results = _made(partial(exports.gradescope, lab, outcome, grade), exports.no_gradescope)
         path = output / "gradescope" / student / "results.json"
+        if student in not_final:
+            path.unlink(missing_ok=True)
+            continue
+        results = _made(partial(exports.gradescope, lab, outcome, grade), exports.no_gradescope)
         path.parent.mkdir(exist_ok=True)
         write_whole(path, results)
     overview = pages.template("overview.html.j2")
     figures = _overview(lab, found, outcomes, grades, joined)
     text = overview.render(lab=lab, aside=aside, joined=joined, **figures)
     write_whole(output / "overview.html", text.encode("utf-8"))
-    everybody = lab, found, outcomes, grades
-    exports.write_table(*everybody, output / "grades.csv", aside=aside, joined=joined)
-    exports.write_canvas(
-        lab, found, grades, output / "canvas.csv", joined=joined, column=assignment
+    exports.write_table(
+        lab, found, outcomes, grades, output / "grades.csv", aside=aside, joined=joined
     )
-    exports.write_moodle(*everybody, output / "moodle.csv", joined=joined)
-    exports.write_moodle_feedback(found, grades, output)
+    sure = [each for each in found if not exports.is_doubtful(each, joined)]
+    sure = [each for each in sure if each.student not in not_final]
+    exports.write_canvas(lab, sure, grades, output / "canvas.csv", joined=joined, column=assignment)
+    exports.write_moodle(lab, sure, outcomes, grades, output / "moodle.csv", joined=joined)
+    exports.write_moodle_feedback(sure, grades, output)
     column, used = assignment or lab.title, {each.lms for each in found}
     for lms, write in (
         ("blackboard", exports.write_blackboard), ("brightspace", exports.write_brightspace),
     ):  # fmt: skip
         if lms in used:
-            write(found, grades, output / f"{lms}.csv", joined=joined, column=column)
+            write(sure, grades, output / f"{lms}.csv", joined=joined, column=column)
 
 
 def _made(make: Callable[[], str], instead: Callable[[str], str]) -> bytes:

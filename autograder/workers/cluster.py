@@ -95,7 +95,11 @@ class _Deal:
                 time.sleep(LOOK_SECONDS)
 
     def _able(self, present: dict[str, int]) -> dict[str, int]:
-        """Return the workers that may be sent orders, with their threads; say if there is none."""
+        """Return the workers that may be sent orders, with their threads; say if there is none.
+
+        One that has left may come back to its address as another one, brought up to date.
+        """
+        self._unable = {worker: why for worker, why in self._unable.items() if worker in present}
         able = {worker: n for worker, n in present.items() if worker not in self._unable}
         if present and not able and not self._answered:
             worker, why = next(iter(self._unable.items()))

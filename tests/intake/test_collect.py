@@ -148,6 +148,25 @@ def test_a_name_that_reads_as_anothers_costs_the_other_nothing(found, own, other
 
 
 @pytest.mark.parametrize(
+    "one, other",
+    [
+        ("leeann_55_70_2026_11_26.ipynb", "a_55_88_x_123_9_00_tiny.ipynb"),
+        ("A_55_assignsubmission_file_B_77_assignsubmission_file_x.ipynb",
+         "C_55_assignsubmission_file_9_assignsubmission_file_x.ipynb"),
+    ],
+)  # fmt: skip
+def test_of_two_names_that_may_be_anothers_none_joins_the_other(found, one, other):
+    result = found({one: "hers", other: "newer"})
+    assert sorted(contents(result).values()) == ["hers", "newer"]
+
+
+def test_two_files_of_a_name_that_may_be_anothers_are_one_students(tmp_path):
+    names = ("leeann_55_70_2026_11_26.ipynb", "leeann_55_71_2026_11_25.ipynb")
+    write(tmp_path, dict.fromkeys(names, "hers"))
+    assert [each.student for each in collect(tmp_path, LAB)[0]] == ["canvas-55"]
+
+
+@pytest.mark.parametrize(
     "name, key, said",
     [
         ("leeann_55_70_00_tiny.ipynb", "canvas-55", False),

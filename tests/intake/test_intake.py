@@ -1,13 +1,18 @@
 """Whatever is handed in: a grade or a refusal with a reason, and every file in exactly one row."""
 
+import errno
 import io
 import json
 import os
 import random
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+import traceback
 import zipfile
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -124,6 +129,65 @@ def test_whoever_ends_the_reader_each_time_costs_nobody_else_anything(tmp_path, 
     ann, mallory = found["ann"], found["mallory"]
     assert ann.notebook is not None and not ann.reason
     assert mallory.notebook is None and "ended" in mallory.reason
+    assert mallory.unread and not ann.unread
+
+
+def test_who_stops_while_files_are_read_waits_for_no_answer(tmp_path, monkeypatch):
+    """Nothing is read any more, and no program that reads is left, or started anew."""
+    folder = write_class(tmp_path / "in", **{name: {} for name in "abcd"})
+    start, started, waited = reading._Reader._start, [], []
+
+    def starting(self):
+        try:
+            start(self)
+        finally:
+            started.append(self._process)
+
+    main = threading.main_thread().ident
+
+    def waits():
+        frames = traceback.walk_stack(sys._current_frames()[main])
+        return any(frame.f_code.co_name == "result" for frame, _ in frames)
+
+    def never_answered(self, job, fds):
+        while self._process.poll() is None and not waits():  # and begins no other thread
+            time.sleep(0.01)
+        signal.pthread_kill(main, signal.SIGUSR1)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(20)
+            waited.append("until it had ended")
+        raise reading._Silent("what reads has ended")
+
+    monkeypatch.setattr(reading._Reader, "_start", starting)
+    monkeypatch.setattr(reading._Reader, "_asked", never_answered)
+    before = signal.signal(signal.SIGUSR1, stopped)
+    try:
+        with pytest.raises(SystemExit):
+            read(folder)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert waited and set(waited) == {"until it had ended"}
+    assert started and all(process.poll() is not None for process in started)
+
+
+@pytest.mark.parametrize("number, final", [(errno.EMFILE, False), (errno.ELOOP, True)])
+def test_what_this_machine_lacks_is_no_student_s_fault(tmp_path, monkeypatch, number, final):
+    really, folder = files.open_regular, write_class(tmp_path / "in", ann={}, bob={})
+
+    def opened(path, depth):
+        if path.name == "ann.ipynb":
+            raise OSError(number, os.strerror(number))
+        return really(path, depth)
+
+    monkeypatch.setattr(files, "open_regular", opened)
+    found, _ = read(folder)
+    assert os.strerror(number) in found["ann"].reason
+    assert found["ann"].unread != final and not found["bob"].reason
+
+
+def stopped(number, _):
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def what_reads_now():

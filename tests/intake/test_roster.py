@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from unicodedata import category
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from autograder.intake import choices, roster
 from autograder.intake.collect import BadUsage, Collected, collect
+from autograder.intake.files import Entry
 from autograder.intake.roster import Joined, Person
 from tests.intake.handed_in import LAB, write
 
@@ -198,6 +200,64 @@ def test_any_table_is_a_list_or_one_clear_line(tmp_path_factory, rows, data):
         )
 
 
+TWINS = [Person("Ann Lee", section="A"), Person("Ann Lee", section="B")]
+OTHERS = [Person(f"Bo {n}") for n in range(3)]
+
+
+def keys(people, *handed_in):
+    found = [Collected(name, name) for name in ("a file", *handed_in)]
+    missing = roster.join(found, roster.Roster(tuple(people))).missing
+    return {person: key for key, person in missing.items()}
+
+
+def test_the_key_of_who_is_missing_depends_on_nobody_else():
+    before = keys([*OTHERS, *TWINS])
+    assert len(set(before.values())) == 5
+    for people, handed_in in (
+        ([*TWINS, *OTHERS], []), ([*reversed(TWINS), *OTHERS[:2]], []),
+        ([*OTHERS, Person("Ann Lee", section="C"), *TWINS], []), ([*OTHERS, *TWINS], ["Bo 0"]),
+        ([*OTHERS, *TWINS], ["Bo 0", "Bo 2", "Ann Lee"]),
+    ):  # fmt: skip
+        now = keys(people, *handed_in)
+        assert {**before, **now} == {**now, **before} and now.keys() >= set(TWINS)
+    late = replace(TWINS[0], handed_in=datetime(2026, 11, 26, tzinfo=UTC))
+    assert len({*keys([*TWINS, late]).values()}) == 3
+
+
+# Mallory, whose number is 123, calls herself so that Canvas writes the first one.
+DOUBTFUL = "a_77_88_x_123_9_00_tiny.ipynb"
+DATED = "leeann_77_88_2026_11_26.ipynb"
+SURE = "leeann_77_88_00_tiny.ipynb"
+
+
+@pytest.mark.parametrize(
+    "file, numbers, who",
+    [
+        (DOUBTFUL, ["77", "123"], None), (DOUBTFUL, ["123"], None), (DOUBTFUL, ["5"], None),
+        # Of the numbers that can be read one is in this class.
+        (DOUBTFUL, ["77", "5"], "77"), (DATED, ["77", "123"], "77"),
+    ],
+)  # fmt: skip
+def test_a_number_that_may_be_anothers_is_nobodys(tmp_path, file, numbers, who):
+    write(tmp_path, {file: "x", "boo_5_6_00_tiny.ipynb": "x"})
+    found, _ = collect(tmp_path, LAB)
+    people = [Person(number, canvas=number) for number in numbers]
+    joined = roster.join(found, roster.Roster(tuple(people)))
+    assert joined.people.get("canvas-77", Person()).name == (who or "")
+
+
+def test_a_person_says_whose_a_file_is_that_may_be_anothers(tmp_path):
+    text = CANVAS.replace("4711", "77").replace("4712", "123")
+    found, who = given_files(tmp_path, [DOUBTFUL], f"Ann Lee={DOUBTFUL}", text=text)
+    assert [who.with_those_of(found).person(each.student).name for each in found] == ["Ann Lee"]
+    assert not found[0].others and found[0].wanted
+    found, _ = given_files(tmp_path / "again", [DOUBTFUL], f"canvas-77={DOUBTFUL}")
+    assert [(each.lms_id, each.others) for each in found] == [("77", ())]
+    # But nobody gives away what is somebody's for sure.
+    with pytest.raises(BadUsage, match="is leeann's"):
+        given_files(tmp_path / "sure", [SURE, DOUBTFUL], f"Bo Kim={SURE}", text=text)
+
+
 # --- which file counts ----------------------------------------------------------------------------
 
 
@@ -251,6 +311,26 @@ def test_choices_are_kept_and_one_that_is_gone_is_a_note(tmp_path):
     (tmp_path / "choices.csv").write_bytes(b"\xff\0")
     with pytest.raises(BadUsage, match="cannot be read"):
         choices.kept(tmp_path)
+
+
+def test_a_choice_for_a_namesake_holds_when_others_hand_in():
+    file = Collected("a file", nobody=True, entries=(Entry(("x.ipynb",), path="x.ipynb"),))
+    listed, second = roster.Roster((*OTHERS, *TWINS)), keys([*OTHERS, *TWINS])[TWINS[1]]
+    chosen = {second: "x.ipynb"}
+    for others in ([], [Collected("Bo 0", "Bo 0")]):
+        found = [file, *others]
+        after = choices.applied(found, [], roster.join(found, listed), chosen, {})
+        assert [each.student for each in after if each.wanted] == [second]
+        assert choices.unmet(after, chosen) == []
+
+
+def test_a_choice_without_a_student_or_a_file_is_said():
+    found = [Collected("ann", "ann", entries=(Entry(("a.ipynb",), path="a.ipynb"),))]
+    who = roster.join(found, roster.Roster((*OTHERS, Person("Ann Lee", "ann"))))
+    chosen = {"ann": "gone.ipynb", "Bo 1": "gone too.ipynb", "who has\nleft": "a.ipynb"}
+    after = choices.applied(found, [], who, chosen, {})
+    assert choices.unmet(after, chosen) == ["Bo 1=gone too.ipynb", "who has left=a.ipynb"]
+    assert "not there any more" in after[0].notes[0]
 
 
 def test_what_an_earlier_version_left_cut_off_is_one_clear_line(tmp_path):

@@ -10,9 +10,13 @@ import zipfile
 
 import pytest
 
+from autograder.intake import reading
 from autograder.labs import MASTERS
 from autograder.publish import gradescope
 from autograder.sandbox import confine
+from autograder.sandbox.kernel import UNSTARTABLE
+from autograder.workers import processes
+from autograder.workers.lacking import SHORT
 from tests.tiny import FIXTURES, TINY, answered, double
 
 MASTER = FIXTURES / "masters" / "00_tiny.py"
@@ -133,6 +137,32 @@ def test_without_a_sandbox_nothing_runs_and_there_is_no_grade(how, made, tmp_pat
         assert "is not installed" in done.stderr
     assert done.returncode == 1 and results is None and not mark.exists()
     assert "Nothing graded: " in done.stderr and f"--sandbox {confine.NONE}" in done.stderr
+
+
+@pytest.mark.grader
+@pytest.mark.parametrize("lacks", ["to grade", "a kernel", "to read"])
+def test_where_the_container_was_at_fault_there_is_no_grade(tmp_path, monkeypatch, lacks):
+    """Nothing is graded anew there: a 0 would be for good."""
+    unstartable = f"{processes.ENDED} exit status 1: x.Unstartable: {UNSTARTABLE}: no room"
+    problem = {"to grade": f"{SHORT} here: [Errno 11] x", "a kernel": unstartable}.get(lacks)
+    really = processes.each
+
+    def each(function, orders, *more):
+        for order, graded, said in really(function, orders, *more):
+            own = problem and order.submission.student != "solution"
+            yield order, None if own else graded, problem if own else said
+
+    def killed(self, job, fds):
+        return {"killed": "the system ended what read it, as it does when memory runs out"}
+
+    monkeypatch.setattr(processes, "each", each)
+    if lacks == "to read":
+        monkeypatch.setattr(reading._Reader, "_asked", killed)
+    (tmp_path / "submission").mkdir()
+    (tmp_path / "submission" / "00_tiny.ipynb").write_text(answered(), "utf-8")
+    (tmp_path / "work").mkdir()
+    with pytest.raises(gradescope.NoAutograder, match=r"no room|Errno 11|memory runs out"):
+        gradescope._graded(TINY, tmp_path / "submission", "bwrap", tmp_path / "work")
 
 
 @pytest.mark.grader

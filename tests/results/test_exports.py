@@ -153,6 +153,20 @@ def test_moodle_gets_nothing_for_a_number_that_may_be_anothers(tmp_path):
     assert not (tmp_path / "moodle-feedback.zip").exists()
 
 
+@pytest.mark.parametrize("lms", ["canvas", "moodle"])
+def test_nothing_is_imported_for_whoever_may_be_another(tmp_path, lms):
+    each = replace(FOUND[0], lms=lms, others=("4712",))
+    for joined, there in ((JOINED, True), (Joined(), False)):
+        output = tmp_path / str(there)
+        output.mkdir()
+        report.write(TINY, [each], OUTCOMES[:1], GRADES, output, answers=lambda student: {},
+                     joined=joined)  # fmt: skip
+        assert next(iter(table_of(output))) == each.student
+        assert ("4711" in (output / "canvas.csv").read_text("utf-8")) == there
+        assert (len(rows(output / "moodle.csv")) == 2) == there
+        assert (output / "moodle-feedback.zip").exists() == (there and lms == "moodle")
+
+
 def test_moodles_worksheet_has_the_lists_numbers(output):
     head, *students = rows(output / "moodle.csv")
     by_name = {row[1]: dict(zip(head, row, strict=True)) for row in students}

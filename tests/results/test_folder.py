@@ -1,13 +1,17 @@
 """The folder that the grader writes to: one grader's at a time, and nobody else's."""
 
+import errno
 import os
+import stat
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from autograder.results.folder import FIRST_LINE, held
 from autograder.similarity import __main__ as similarity
+from autograder.whole import write_whole
 from tests.tiny import FIXTURES, answered, grade, start, write_class
 
 pytestmark = pytest.mark.grader
@@ -105,6 +109,24 @@ def test_no_file_is_written_in_place(graded):
         opened.clear()
     assert {".roster.csv.half", ".choices.csv.half", ".00_tiny.ipynb.half"} < names
     assert {name for name in names if not name.endswith(".half")} == {".lock"}
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_where_no_folder_can_be_synced_files_are_written_all_the_same(
+    tmp_path, monkeypatch, number
+):
+    sync = os.fsync
+
+    def of_files_only(fd):
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", of_files_only)
+    # A disk that fails is said to.
+    with pytest.raises(OSError) if number == errno.EIO else nullcontext():
+        write_whole(tmp_path / "x", b"new")
+    assert (tmp_path / "x").read_bytes() == b"new"
 
 
 def test_what_was_handed_in_is_never_written_over(tmp_path):

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder import grade as grader
-from autograder import run
+from autograder import progress
 from autograder.intake import choices
 from autograder.intake.collect import Aside
 from autograder.intake.files import shown
@@ -188,7 +188,7 @@ def _columns(head):
 def test_progress_is_one_line_a_submission(text):
     stdout = io.StringIO()
     with redirect_stdout(stdout):
-        run._Progress(1, 10).show(graded(text, student=text))
+        progress.ProgressLine(1, 10).show(graded(text, student=text))
     (line,) = stdout.getvalue().split("\n")[:-1]
     assert is_one_clean_line(line) and len(line) < 200 and line.endswith(": 0 of 10")
 

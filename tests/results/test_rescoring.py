@@ -10,7 +10,7 @@ from nbgrader.api import Gradebook
 from autograder.intake.reading import Read
 from autograder.intake.rebuild import rebuild
 from autograder.judge import version
-from autograder.judge.judge import Order, Submission, Terms, judge
+from autograder.judge.judge import Order, Submission, Terms, judge, refuse
 from autograder.judge.outcome import Outcome, merged, scored
 from autograder.labs import build
 from autograder.labs.master import read_lab
@@ -104,6 +104,14 @@ def test_a_check_that_is_new_or_other_is_judged_alone(tmp_path, journal):
     whole = scored(merged(before, after, submission.checks), lab.checks)
     assert whole.scores == {"doubles_integers": 2, "doubles_fractions": 0, "pythagoras": 5,
                             "is_a_number": 4}  # fmt: skip
+
+
+def test_a_grading_that_broke_says_nothing_of_checks_that_stand():
+    before = Outcome("ann", "graded", "", passed=PASSED, messages={"doubles_fractions": "no"})
+    broken, _ = refuse(Submission("ann", None, refused="it broke"), TINY, Terms())
+    after = merged(before, broken, ["pythagoras"])
+    assert after.passed == PASSED[:1] and after.reason == "it broke"
+    assert after.messages == {"doubles_fractions": "no", "pythagoras": "NotRun: it broke"}
 
 
 def test_only_the_checks_that_are_asked_for_are_judged():

@@ -31,6 +31,33 @@ def _with(config, more):
     return config
 
 
+def test_who_may_be_another_and_what_was_chosen_in_vain_is_said(tmp_path):
+    folder, output = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    doubtful = "a_11_88_x_12_9_00_tiny.ipynb"  # it can be read as Bo Kim's, and as Ann Lee's
+    for name in (doubtful, "cruzcy_14_2_00_tiny.ipynb"):
+        (folder / name).write_text(answered(), "utf-8")
+    (tmp_path / "class.csv").write_text(ROSTER, "utf-8")
+    output.mkdir()
+    (output / "choices.csv").write_text('"student","file"\n"Bo Kim 3-0","old.ipynb"\n')
+    more = ("--roster", tmp_path / "class.csv", "--file", "bkim2=cruz.ipynb")
+    with pytest.raises(SystemExit, match=r"no file cruz.ipynb"):
+        grade(folder, output, *more)
+    found, stdout = grade(folder, output, *more[:2])
+    assert (found["canvas-11"]["score"], found["canvas-11"]["name"]) == ("10", "a")
+    assert [row["name"] for row in found.values() if row["status"] == "missing"].count("Ann Lee")
+    said = " ".join(stdout.split())
+    assert "perhaps, and left out of what LMSs import: canvas-11. --file" in said
+    assert "no such student has such a file" in said and "Bo Kim 3-0=old.ipynb" in said
+    assert [row[1] for row in imported(output)] == ["14"]
+    found, stdout = grade(folder, output, "--file", f"bkim={doubtful}")
+    assert {row[1] for row in imported(output)} == {"12", "14"} and "perhaps" not in stdout
+
+
+def imported(output):
+    return list(csv.reader((output / "canvas.csv").read_text("utf-8").splitlines()))[2:]
+
+
 def test_a_term(tmp_path, monkeypatch):
     folder, output, masters = tmp_path / "in", tmp_path / "out", tmp_path / "masters"
     folder.mkdir()

@@ -314,6 +314,18 @@ def test_a_process_in_which_no_kernel_starts_any_more_is_tried_anew(monkeypatch)
     assert isinstance(answer, RuntimeError) and UNSTARTABLE in str(answer)
 
 
+def test_who_has_left_may_come_back_able(capsys):
+    """Its address is the same: it was brought up to date."""
+    deal = cluster._Deal(None, "tcp://here", [])
+    both, other = {"tcp://one:1": 2, "tcp://two:1": 1}, {"tcp://two:1": 1}
+    deal._leave_out("tcp://one:1", Unusable("another version"))
+    assert deal._able(both) == deal._able(other) == other
+    assert deal._able(both) == both
+    deal._leave_out("tcp://one:1", Unusable("another version"))
+    assert deal._able(both) == other
+    assert capsys.readouterr().out.count("is left out") == 2
+
+
 class Machines:
     """A client that sees these workers, and then that the scheduler has gone."""
 

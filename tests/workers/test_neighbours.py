@@ -1,6 +1,8 @@
 """What one submission does to the process that grades it, or to the machine, costs no other one."""
 
+import errno
 import gc
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +13,8 @@ import psutil
 import pytest
 
 from autograder.judge.judge import judge
+from autograder.results.journal import Journal
+from autograder.run import NOT_FINAL
 from autograder.sandbox import provisioner
 from autograder.sandbox.kernel import UNSTARTABLE, TimedOut
 from autograder.workers import cluster, processes
@@ -217,9 +221,47 @@ def test_what_broke_by_the_machine_is_graded_anew(tmp_path, ends, problem):
     ways |= {"ann": [problem, problem]}
     folder = write_class(tmp_path / "in", ann={})
     for number, score in enumerate(("0", "10")):
-        rows, _ = grade(folder, tmp_path / "out")
+        rows, stdout = grade(folder, tmp_path / "out")
         assert rows["ann"]["score"] == score
         assert len(together) == 2 + number
+        # Nobody takes that 0 for a grade.
+        final = score == "10"
+        assert is_imported(tmp_path / "out", "ann") == {final}
+        assert ("Not final, and left out of what LMSs import: ann. The same " in stdout) != final
+        assert (NOT_FINAL in rows["ann"]["repairs"]) != final
+
+
+def test_a_grade_that_was_final_is_none_when_it_is_not(tmp_path, ends):
+    ways, _ = ends
+    folder = write_class(tmp_path / "in", ann={}, bob={})
+    grade(folder, tmp_path / "out")
+    ways |= {"ann": [f"{SHORT} here: x"] * 2}
+    grade(folder, tmp_path / "out", "--regrade")
+    assert is_imported(tmp_path / "out", "ann") == {False}
+    assert is_imported(tmp_path / "out", "bob") == {True}
+
+
+def test_what_cannot_be_kept_is_not_final(tmp_path, monkeypatch):
+    keep = Journal.keep
+
+    def kept(self, key, outcome, *more):
+        if outcome.student == "ann":
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        keep(self, key, outcome, *more)
+
+    monkeypatch.setattr(Journal, "keep", kept)
+    rows, stdout = grade(write_class(tmp_path / "in", ann={}, bob={}), tmp_path / "out")
+    assert "Not final, and left out of what LMSs import: ann." in stdout
+    assert "could not be graded: OSError" in rows["ann"]["reason"]
+    assert is_imported(tmp_path / "out", "ann") == {False}
+    assert is_imported(tmp_path / "out", "bob") == {True}
+
+
+def is_imported(output, student):
+    """Return whether what is imported elsewhere has a student: all of it, or none."""
+    canvas, moodle = ((output / f"{lms}.csv").read_text("utf-8") for lms in ("canvas", "moodle"))
+    results = output / "gradescope" / student / "results.json"
+    return {f'"{student}"' in canvas, f'"{student}"' in moodle, results.exists()}
 
 
 def test_a_disk_that_cannot_be_written_where_it_is_graded_ends_the_run(tmp_path, ends):
