@@ -28,7 +28,7 @@ import reprlib
 import sys
 import textwrap
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any, Protocol, cast
 
@@ -46,6 +46,8 @@ __all__ = [
     "at_home",
     "check",
     "fresh_rng",
+    "in_turn",
+    "kept",
     "likely",
     "on_copies",
     "reason",
@@ -125,6 +127,62 @@ def after_others(student: Callable[..., Any], arguments: Sequence, others: Seque
     for at, other in enumerate(others):
         student(*arguments[:at], other, *arguments[at + 1 :])
     return student(*arguments)
+
+
+def in_turn(student: Callable[..., Any], *calls: Sequence) -> list[Any]:
+    """Return `student(*call)` for three calls or more, none of which changes what others returned.
+
+    The last has the arrays, lists and dictionaries of the first, filled anew: what is remembered
+    must go by what they hold.
+    """
+    return list(at_home(student, _in_turn, list(calls)))
+
+
+def _in_turn(student: "Guarded", calls: list[Sequence]) -> list[Any]:
+    first, *others, last = calls
+    given = _copied(first)
+
+    def made() -> Iterator[Any]:
+        yield student.in_place(*given)
+        for call in others:
+            yield student(*call)
+
+    return [*kept(student, made()), student.in_place(*map(_put, last, given))]
+
+
+def kept(student: Callable[..., Any], results: Iterable) -> list[Any]:
+    """Return results of a student's function, and require that each is left as it is by the next.
+
+    Args:
+        student: the function.
+        results: makes each where it is asked for it. Of those that a check has in another process
+            than the function (see `at_home`) there is nothing to see.
+    """
+    pairs = [(result, _copied(result)) for result in results]
+    require(
+        all(_unchanged(result, copied) for result, copied in pairs),
+        f"A call of `{student.__name__}` changes what an earlier call returned, which the notebook "
+        "may still use: return something new each time.",
+    )
+    return [copied for _, copied in pairs]
+
+
+def _put(new: Any, old: Any) -> Any:
+    """Return a copy of `new`, in an older array, list or dictionary if it fits."""
+    copied = _copied(new)
+    if type(new) is not type(old):
+        return copied
+    if isinstance(new, np.ndarray) and (new.shape, new.dtype) == (old.shape, old.dtype):
+        old[...] = new
+        return old
+    if type(new) is list:
+        old[:] = copied
+        return old
+    if type(new) is dict:
+        old.clear()
+        old.update(copied)
+        return old
+    return copied
 
 
 @functools.cache

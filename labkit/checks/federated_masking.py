@@ -28,6 +28,8 @@ from labkit.checks import (
     as_number,
     at_home,
     check,
+    in_turn,
+    kept,
     randomness,
     require,
     shown,
@@ -91,10 +93,17 @@ def gradient_of_a_batch_is_the_mean(gradient: Callable, rng: np.random.Generator
     """a batch's gradient is the mean of its images' gradients."""
     large = _batch(rng, 8, 784)  # as the lab's
     large[-1][:] = rng.integers(2)  # all images show the same digit
-    _require_mean(gradient, *large)
+    got, other, *_ = _require_mean(gradient, *large)
+    _require_made_of_the_batch(large[1], got, other)
     weights, x, y = _batch(rng, int(rng.integers(2, 10)))
     x[rng.integers(len(x))] = 0  # a blank image is an image
-    singles = _require_mean(gradient, weights, x, y)
+    got, other, *singles = _require_mean(gradient, weights, x, y)
+    _require_made_of_the_batch(x, got, other)
+    # Where the prediction is sure and right its error is exactly 0, and the image counts.
+    for label, size in ((1, 50), (0, -500)):
+        direction, sure, labels = _batch(rng, int(rng.integers(3, 9)))
+        labels[:], labels[0] = label, 1 - label
+        _require_mean(gradient, size * np.abs(direction), sure, labels)
     # The same images again and again, one after the other, not all equally often: who leaves some
     # out, or counts each once, has another mean. A float32 sum of so many is exact to 6e-5.
     share = np.arange(1, len(y) + 1) / np.arange(1, len(y) + 1).sum()
@@ -114,10 +123,14 @@ def gradient_of_a_batch_is_the_mean(gradient: Callable, rng: np.random.Generator
 def _require_mean(
     gradient: Callable, weights: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> list[np.ndarray]:
-    """Require that a batch's gradient is the mean of its images' gradients, and return those."""
+    """Require that a batch's gradient is the mean of its images'.
+
+    Return it, the one with all labels changed, and those of the images.
+    """
     what = "the result of `gradient`"
-    got = as_array(gradient(weights, x, y), what, weights.shape)
-    singles = [as_array(gradient(weights, x[i : i + 1], y[i : i + 1]), what) for i in range(len(y))]
+    calls = [(weights, x[i : i + 1], y[i : i + 1]) for i in range(len(y))]
+    results = in_turn(gradient, (weights, x, y), *calls, (weights, x, 1 - y))
+    got, *singles, other = (as_array(result, what, weights.shape) for result in results)
     want = np.mean(singles, axis=0)
     hint = ""
     if np.allclose(got, want * len(y), atol=ROUNDING):
@@ -128,10 +141,16 @@ def _require_mean(
         f"each taken alone: it is {np.linalg.norm(got):.4f} long, and the mean "
         f"{np.linalg.norm(want):.4f}.{hint}",
     )
-    # What is the same for every batch is its own mean. Whatever the model and the loss, a gradient
-    # is a sum of multiples of the images, which are fewer than the pixels, and labels count.
+    return [got, other, *singles]
+
+
+def _require_made_of_the_batch(x: np.ndarray, got: np.ndarray, other: np.ndarray) -> None:
+    """Require a gradient that depends on images and labels: all else is its own mean.
+
+    Whatever the model and the loss, it is a sum of multiples of the images, which are fewer than
+    the pixels.
+    """
     inside = x.T @ np.linalg.lstsq(x @ x.T, x @ got, rcond=None)[0]
-    other = as_array(gradient(weights, x, 1 - y), what, weights.shape)
     require(
         bool(
             np.abs(got - inside).max() <= ROUNDING
@@ -140,7 +159,6 @@ def _require_mean(
         "It is a mean, but of what? A gradient is a sum of multiples of the images, and with all "
         "labels changed it is another one.",
     )
-    return singles
 
 
 # Part 3 · a round, and what it reads --------------------------------------------------------
@@ -152,9 +170,13 @@ def _a_model(rng: np.random.Generator) -> Callable:
     b = rng.uniform(1, 2)  # bent: its mean at two points is not that at the point between them
 
     def gradient(weights, x, y):
-        return a * x.T @ (np.tanh(b * (x @ weights)) - c * y) / len(y)
+        return _bent(weights, x, y, a, b, c)
 
     return gradient
+
+
+def _bent(weights: Any, x: Any, y: Any, a: float, b: float, c: float) -> Any:
+    return a * x.T @ (np.tanh(b * (x @ weights)) - c * y) / len(y)
 
 
 def _parties(
@@ -189,6 +211,58 @@ def a_round_is_a_centralised_step(federated_round: Callable, rng: np.random.Gene
             weights = rng.normal(0, 1, pixels) * (rng.random(pixels) < 0.7)
             model, learning_rate = _a_model(rng), rng.uniform(0.2, 3)
             _require_centralised_step(federated_round, parties, model, weights, learning_rate)
+    _require_step_of_shared_arrays(federated_round, rng)
+
+
+def _require_step_of_shared_arrays(federated_round: Callable, rng: np.random.Generator) -> None:
+    """Require centralised steps where parties share arrays, and gradients are kept."""
+    (x, y), other = _parties(rng, rng.integers(3, 30, 2))
+    a, b, c, learning_rate = rng.uniform(1, 2, 4)
+    one, two = rng.normal(0, 1, (2, x.shape[1]))
+    parties = _sharing_parties(x, y, other)
+    images, labels = (np.concatenate(column) for column in zip(*parties, strict=True))
+    sent = [one, two, one]
+    results = at_home(federated_round, _rounds, sent, x, y, other, (a, b, c), learning_rate)
+    for at, (weights, got) in enumerate(zip(sent, results, strict=True), 1):
+        got = as_array(got, "the result of `federated_round`", weights.shape)
+        want = weights - learning_rate * _bent(weights, images, labels, a, b, c)
+        require(
+            bool(np.allclose(got, want, atol=ROUNDING)),
+            f"{len(parties)} parties, of which some hold the same images, some the same labels, "
+            "and one blank images. `gradient` keeps what it returns, and returns it again if it is "
+            f"asked the same. The weights after round {at} are "
+            f"{np.abs(got - want).max():.4f} away from a step on all the data together.",
+        )
+
+
+def _sharing_parties(x: np.ndarray, y: np.ndarray, other: tuple) -> list:
+    pair = x, y
+    return [pair, (x, 1 - y), pair, (1 - x, y), (0 * x, y), other]
+
+
+def _rounds(
+    federated_round: Guarded,
+    sent: list[np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+    other: tuple,
+    factors: tuple,
+    learning_rate: float,
+) -> list:
+    """Return the weights after a round for each of those sent, in one array, where it is called."""
+    known: dict[tuple, np.ndarray] = {}
+
+    def gradient(weights, x, y):
+        asked = tuple(np.asarray(value, np.float64).tobytes() for value in (weights, x, y))
+        return known.setdefault(asked, _bent(weights, x, y, *factors))
+
+    weights, parties = np.empty_like(sent[0]), _sharing_parties(x, y, other)
+
+    def new(each):
+        weights[:] = each
+        return federated_round.in_place(weights, parties, gradient, learning_rate)
+
+    return kept(federated_round, map(new, sent))
 
 
 def _require_centralised_step(
@@ -377,6 +451,10 @@ def _recording_reader(
             total += sum(np.sum(0 * looked_at[name]) for name in sorted({*order} - {*names}))
         for name in names:
             values = looked_at[name]
+            if how == "place":
+                values = np.ravel([*data.values()][_SOURCES.index(name)])
+            if how == "gate":  # whose values are 0 closes the way for the others
+                values = values * np.mean(looked_at[names[0]])
             if how == "comparison":
                 values = (values > 0.5).astype(np.float64)
             if how == "first examples":
@@ -447,6 +525,8 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
     cases += [("comparison", ["party 10: labels", "registry: labels"])]  # which are far from ½
     cases += [("order", rng.permutation(_SOURCES)[:2].tolist())]
     cases += [("which agree", ["party 10: labels", "registry: labels"])]
+    # Labels of which all are 1, and what comes before and after them.
+    cases += [("gate", ["party 11: labels", name]) for name in (images[0], images[-1])]
     # Nobody can tell which one it is without a look at what the computation does.
     alone = ["registry: images"]
     cases.insert(int(rng.integers(len(cases) + 1)), ("all values", alone))
@@ -473,6 +553,8 @@ def whatever_is_read_is_found(reads: Callable, rng: np.random.Generator) -> None
             "which agree": " It reads which labels of one are those of the other: where both are "
             "changed at once they still are.",
             "comparison": " It reads which of the values are above ½.",
+            "gate": f" It multiplies by the mean of {names[0]!r}: where that is 0, the other makes "
+            "no difference. Compare with the result of the data as they were given.",
             "order": " The result holds the same numbers, in an order that depends on them.",
         }[how]
         hint = _never_tried(missed, calls, data) or _not_a_number(calls)
@@ -502,8 +584,10 @@ def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None
     some = rng.permutation(images)[:1].tolist()
     cases: list[tuple[str, list[str]]] = [("all values", []), ("all values", some)]
     cases += [("all values", ["party 10: images"]), ("times 0", some), ("times 0", [])]
+    cases += [("place", some), ("gate", ["party 12: labels", images[0]])]
     for how, names in cases:
         compute, calls = _recording_reader(names, rng, how)
+        names = names[:1] if how == "gate" else names  # closed: all of its labels are 0
         got = _reads(reads, compute, data)
         wrongly = sorted(got - set(names))
         at_once = max(
@@ -519,35 +603,59 @@ def nobody_is_accused_wrongly(reads: Callable, rng: np.random.Generator) -> None
         elif at_once == 0:
             hint = " No array was ever changed: one may be looked at and make no difference."
         hint = hint or _not_a_number(calls)
+        if how == "place":
+            hint = " It takes an array by its place: leave the names in their order."
+        times = how in ("times 0", "gate") and ", which it takes times 0"
         require(
             not wrongly,
             f"The result depends on {names or 'nothing'}, and `reads` also names "
-            f"{wrongly[:3]}{', which it takes times 0' if how == 'times 0' else ''}.{hint}",
+            f"{wrongly[:3]}{times or ''}.{hint}",
         )
         require(
-            set(names) <= got,
+            set(names) <= got or how == "gate",
             f"Whoever names nothing accuses nobody: the result depends on all values of {names}, "
             "and `reads` does not say so.",
         )
     # A party's images are a part of the registry's, and two names stand for one array.
     data["party 11: images"] = data["registry: images"][:40].copy()
     data["party 12: images"] = data["party 10: images"].copy()
-    compute = _reader(["party 10: images", "registry: images"], rng, "all values")
-    got = _names(at_home(reads, _read_where_shared, compute, data))
-    require(
-        got == {"party 10: images", "registry: images"},
-        "The computation reads 'party 10: images' and 'registry: images'. 'party 12: images' is "
-        "the former array under another name, and 'party 11: images' the beginning of the latter; "
-        f"`reads` names {sorted(got)}. Who writes into an array changes it under each of its "
-        "names: make a new one in its place.",
-    )
+    both, one = ["party 10: images", "registry: images"], ["party 10: images"]
+    computes = [_reader(names, rng, "all values") for names in (both, one)]
+    results = at_home(reads, _read_where_shared, computes, data)
+    for names, result in zip((both, one, both), results, strict=True):
+        got = _names(result)
+        require(
+            got == set(names),
+            f"The computation reads {names}. 'party 12: images' is the former array under another "
+            "name, and 'party 11: images' the beginning of 'registry: images'; `reads` names "
+            f"{sorted(got)}. Who writes into an array changes it under each of its names: make a "
+            "new one in its place. And who writes into what the computation returned changes what "
+            "it may return again.",
+        )
 
 
-def _read_where_shared(reads: Guarded, compute: Callable, data: dict) -> Any:
-    """Return what `reads` returns of data in which some arrays are others, or parts of them."""
+def _read_where_shared(reads: Guarded, computes: list[Callable], data: dict) -> list:
+    """Return what `reads` returns of data in which some arrays are others, or parts of them.
+
+    Of each computation, and of the first again; they keep what they return, and return it again.
+    """
     data["party 11: images"] = data["registry: images"][: len(data["party 11: images"])]
     data["party 12: images"] = data["party 10: images"]
-    return reads.in_place(compute, data)
+    one, two = map(_keeping, computes)
+    return kept(reads, (reads.in_place(compute, data) for compute in (one, two, one)))
+
+
+def _keeping(compute: Callable) -> Callable:
+    """Return a computation that returns the same array again of the same data."""
+    known: dict[tuple, np.ndarray] = {}
+
+    def keeping(data):
+        asked = tuple(np.asarray(values, np.float64).tobytes() for values in data.values())
+        if asked not in known:
+            known[asked] = compute(data)
+        return known[asked]
+
+    return keeping
 
 
 @check
@@ -619,9 +727,8 @@ def _image_and_gradient(
     return image, image * error * (1 if label == 0 else -1)
 
 
-def _inverted(invert_gradient: Callable, grad: np.ndarray, label: int) -> np.ndarray:
-    what = "the result of `invert_gradient`"
-    got = as_array(invert_gradient(grad), what, (784,), finite=False)
+def _inverted(result: Any, grad: np.ndarray, label: int) -> np.ndarray:
+    got = as_array(result, "the result of `invert_gradient`", (784,), finite=False)
     bad = int(np.count_nonzero(~np.isfinite(got)))
     with np.errstate(all="ignore"):
         divided = np.abs(grad / grad.max())
@@ -646,9 +753,11 @@ def _correlation(got: np.ndarray, image: np.ndarray) -> float:
 @check
 def the_image_comes_back(invert_gradient: Callable, rng: np.random.Generator) -> None:
     """from the gradient of one image the image is recovered, whatever its label."""
-    for label, sure in itertools.product((0, 1), (False, True)):
-        image, grad = _image_and_gradient(rng, label, sure)
-        got = _inverted(invert_gradient, grad, label)
+    kinds = list(itertools.product((0, 1), (False, True)))
+    pairs = [_image_and_gradient(rng, label, sure) for label, sure in kinds]
+    results = in_turn(invert_gradient, *((grad,) for _, grad in pairs))
+    for (label, _), (image, grad), result in zip(kinds, pairs, results, strict=True):
+        got = _inverted(result, grad, label)
         correlation = _correlation(got, image)
         hint = ""
         if correlation < -0.9:
@@ -669,7 +778,7 @@ def pixels_run_from_0_to_1(invert_gradient: Callable, rng: np.random.Generator) 
     """paper is 0 and the darkest ink is 1, whatever the gradient's size."""
     for label, sure in itertools.product((0, 1), (False, True)):
         image, grad = _image_and_gradient(rng, label, sure)
-        got = _inverted(invert_gradient, grad, label)
+        got = _inverted(invert_gradient(grad), grad, label)
         require(
             abs(got.max() - 1) <= ROUNDING and abs(got.min()) <= ROUNDING,
             f"For an image with label {label}, whose gradient's largest entry is "
@@ -693,7 +802,8 @@ def pixels_run_from_0_to_1(invert_gradient: Callable, rng: np.random.Generator) 
 
 
 def _pairs(ids: Iterable[int]) -> list[tuple[int, int]]:
-    ids = sorted(ids)
+    """Return all pairs, the smaller id first: equal ints, and other objects than the ids given."""
+    ids = [int(str(i)) for i in sorted(ids)]
     return [(i, j) for i in ids for j in ids if i < j]
 
 
@@ -707,10 +817,14 @@ def _uint32(value: Any, what: str, length: int) -> np.ndarray:
     return got
 
 
-def _ids(rng: np.random.Generator, parties: int, below: int = 60) -> list[int]:
-    """Return ids, 0 among them, in any order, with gaps between them."""
-    others = 1 + rng.choice(below - 1, parties - 1, replace=False)
-    return [int(i) for i in rng.permutation([0, *others])]
+def _ids(rng: np.random.Generator, parties: int) -> list[int]:
+    """Return ids, 0 among them, in any order, with gaps between them.
+
+    Two, if there are so many, are one number in float32, and negative ones in int32.
+    """
+    large = 2**31 + 256 * int(rng.integers(2**23))
+    others = [large, large + 1, *(1 + rng.choice(2000, parties, replace=False))]
+    return [int(i) for i in rng.permutation([0, *others[: parties - 1]])]
 
 
 def _shuffled(rng: np.random.Generator, mapping: Mapping) -> dict:
@@ -731,14 +845,15 @@ def _with_zeros(rng: np.random.Generator, grads: Mapping[int, np.ndarray]) -> di
 def masks_cancel_in_the_sum(mask_gradient: Callable, rng: np.random.Generator) -> None:
     """the sum over all parties is that of the gradients; each alone is hidden."""
     for kind in ("float64", "float32"):
-        parties = _ids(rng, int(rng.integers(4, 7)), 2000)
+        parties = _ids(rng, int(rng.integers(4, 7)))
         _require_cancelled(mask_gradient, rng, parties, int(rng.integers(1100, 1700)), kind)
     # More pairs than the lab's ten parties have.
-    crowd, length = _ids(rng, int(rng.integers(11, 13)), 2000), int(rng.integers(20, 60))
+    crowd, length = _ids(rng, int(rng.integers(11, 13))), int(rng.integers(20, 60))
     masks = _shuffled(rng, {pair: rng.normal(0, 50, length) for pair in _pairs(crowd)})
     grads = {p: rng.normal(0, 1, length) for p in crowd[:3]}
     what = "the result of `mask_gradient`"
-    masked = {p: as_array(mask_gradient(grads[p], p, masks), what, (length,)) for p in grads}
+    results = in_turn(mask_gradient, *((grad, p, masks) for p, grad in grads.items()))
+    masked = {p: as_array(got, what, (length,)) for p, got in zip(grads, results, strict=True)}
     _require_moved(mask_gradient, rng, grads, masks, masked, 1e-9)
 
 
@@ -826,6 +941,7 @@ def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> No
     """of each pair the smaller id adds the mask and the larger one subtracts it."""
     what = "the result of `mask_gradient`"
     i, j = sorted(_ids(rng, 2))
+    [pair] = _pairs((i, j))
     length = int(rng.integers(1, 9))
     grad, mask = rng.normal(0, 1, (2, length))
     whole, whole_mask = rng.integers(0, 2**32, (2, length), dtype=np.uint32)
@@ -833,7 +949,7 @@ def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> No
     grad[zeros], whole[zeros] = 0, 0
     for party, sign, verb in ((i, 1, "adds"), (j, -1, "subtracts")):
         for kind, rounding in (("float64", 1e-9), ("float32", 1e-5)):
-            made = mask_gradient(grad.astype(kind), party, {(i, j): mask.astype(kind)})
+            made = mask_gradient(grad.astype(kind), party, {pair: mask.astype(kind)})
             got = as_array(made, what, (length,))
             require(
                 bool(np.allclose(got - grad, sign * mask, atol=rounding)),
@@ -846,7 +962,7 @@ def the_smaller_id_adds(mask_gradient: Callable, rng: np.random.Generator) -> No
                 f"Of a {kind} gradient and {kind} masks `mask_gradient` makes "
                 f"{np.asarray(made).dtype}: what is sent is of the gradient's dtype.",
             )
-        again = as_array(mask_gradient(whole, party, {(i, j): whole_mask}), what, (length,))
+        again = as_array(mask_gradient(whole, party, {pair: whole_mask}), what, (length,))
         moved = np.mod(sign * (again - whole), 2.0**32)  # exact: integers below 2^53
         hint = ""
         if not np.array_equal(moved, whole_mask):
@@ -881,10 +997,10 @@ def exact_modulo_2_to_the_32(mask_gradient: Callable, rng: np.random.Generator) 
         wrong == 0,
         f"Modulo 2^32 the sum of the masked gradients is wrong in {wrong} of {length} places.",
     )
-    bare = _uint32(mask_gradient(grads[parties[0]], 60, masks), what, length)
+    bare = _uint32(mask_gradient(grads[parties[0]], 2001, masks), what, length)
     require(
         bool(np.array_equal(bare, grads[parties[0]])),
-        f"Party 60 has none of the masks of parties {parties}, and sends another vector than its "
+        f"Party 2001 has none of the masks of parties {parties}, and sends another vector than its "
         "own.",
     )
     changes = {pair: rng.integers(0, 2**32, length, dtype=np.uint32) for pair in masks}
@@ -913,28 +1029,29 @@ def _left_on_the_victim(
     copied_keys: Callable, rng: np.random.Generator, below: int, above: int
 ) -> None:
     """Require that `first_attempt` leaves nothing on a victim with so many honest ids around it."""
+    many = 2 * (below + above) + 1
     # Of one to six digits each: as text they are in another order.
     some = np.unique(np.floor(10 ** rng.uniform(0, 6, 300)).astype(int))
-    ids = sorted(int(i) for i in rng.choice(some, 2 * (below + above) + 1, replace=False))
-    victim = ids[below + above]
-    smaller = [int(i) for i in rng.permutation(ids[: below + above])]
-    larger = [int(i) for i in rng.permutation(ids[below + above + 1 :])]
-    honest = [*smaller[:below], *larger[:above], victim]
-    colluders = [int(i) for i in rng.permutation([*smaller[below:], *larger[above:]])]
-    for _ in range(2):  # the keys are new in every round
-        _require_bare(copied_keys, rng, honest, colluders)
+    spread = rng.choice(some, many, replace=False).tolist()
+    # Neighbours: in float32 they are one number, and in int32 the larger half of them is negative.
+    for ids in (spread, [2**31 - many // 2 + i for i in range(many)]):
+        smaller, [victim], larger = np.split(np.sort(ids), [below + above, below + above + 1])
+        smaller, larger = rng.permutation(smaller).tolist(), rng.permutation(larger).tolist()
+        honest = [*smaller[:below], *larger[:above], int(victim)]
+        colluders = rng.permutation([*smaller[below:], *larger[above:]]).tolist()
+        private = [_keys(rng, honest)[0] for _ in range(3)]  # the keys are new in every round
+        calls = [(int(victim), _public(rng, keys), colluders) for keys in private]
+        for keys, call, got in zip(private, calls, in_turn(copied_keys, *calls), strict=True):
+            _require_bare(got, keys, *call)
 
 
 def _require_bare(
-    copied_keys: Callable, rng: np.random.Generator, honest: list[int], colluders: list[int]
+    got: Any, private: dict, victim: int, public: dict[int, bytes], colluders: list[int]
 ) -> None:
-    """Require that `first_attempt` leaves nothing on the victim, the last of the honest parties."""
-    victim = honest[-1]
-    private = {i: secagg.PrivateKey(rng.bytes(32)) for i in rng.permutation(honest).tolist()}
-    public = {i: key.public for i, key in private.items()}
-    got = copied_keys(victim, public, colluders)
+    """Require that `first_attempt` leaves nothing on the victim."""
+    honest = [*public.keys() - {victim}]
     require(got is not None, "`copied_keys` returned None. Did you forget `return`?")
-    story = f"Victim {victim}, other honest parties {sorted(honest[:-1])}, colluders "
+    story = f"Victim {victim}, other honest parties {sorted(honest)}, colluders "
     story += f"{sorted(colluders)}: "
     require(
         isinstance(got, Mapping) and set(got) == set(colluders),
@@ -946,7 +1063,7 @@ def _require_bare(
         f"{story}a public key is 32 bytes, such as those in `public_keys`.",
     )
     copied: dict[bytes, int] = {}
-    for other, key in [(i, public[i]) for i in honest[:-1]] + list(got.items()):
+    for other, key in [(i, public[i]) for i in honest] + list(got.items()):
         seed = private[victim].agree(key, b"round 0")
         copied[seed] = copied.get(seed, 0) + (1 if victim < other else -1)
     # Of other seeds 2^−256 agree.
@@ -976,7 +1093,11 @@ def a_victim_among_many_is_bare(copied_keys: Callable, rng: np.random.Generator)
 
 def _keys(rng: np.random.Generator, ids: Iterable[int]) -> tuple[dict, dict]:
     private = {i: secagg.PrivateKey(rng.bytes(32)) for i in ids}
-    return private, _shuffled(rng, {i: key.public for i, key in private.items()})
+    return private, _public(rng, private)
+
+
+def _public(rng: np.random.Generator, private: Mapping) -> dict[int, bytes]:
+    return _shuffled(rng, {i: key.public for i, key in private.items()})
 
 
 class _Agreeing(secagg.PrivateKey):
@@ -1031,15 +1152,18 @@ def _listened(
     pairwise_mask: Callable, agree: Callable, calls: list[tuple], times: int
 ) -> tuple[list[Any], list[list[bytes]]]:
     """Return the masks of several calls, and each one's contexts, where it is called."""
-    masks, contexts = [], []
+    contexts: list[list[bytes]] = []
     heard: list[bytes] = []
     keys = {data: _Agreeing(data, agree, heard) for data in {data for _, data, *_ in calls}}
-    for party, data, *args in calls * times:
+
+    def made(party, data, *args):
         heard.clear()
         # A new object each time: who remembers what a key agrees on need not ask it again.
-        masks.append(pairwise_mask(party, copy.copy(keys[data]), *args))
+        mask = pairwise_mask(party, copy.copy(keys[data]), *args)
         contexts.append([*heard])
-    return masks, contexts
+        return mask
+
+    return kept(pairwise_mask, itertools.starmap(made, calls * times)), contexts
 
 
 class _Masks(list):
@@ -1054,7 +1178,8 @@ class _Masks(list):
 
 def _masks(pairwise_mask: Callable, agree: Callable, calls: list[tuple], times: int = 1) -> _Masks:
     """Return the masks of calls (party, its key, public keys, round, length), in one visit."""
-    plain = [(party, bytes(key), *args) for party, key, *args in calls]
+    # An id that is equal to that among the keys, and another object.
+    plain = [(int(str(party)), bytes(key), *args) for party, key, *args in calls]
     made, contexts = at_home(pairwise_mask, _listened, agree, plain, times)
     lengths = [length for *_, length in plain] * times
     what = "the result of `pairwise_mask`"
@@ -1118,7 +1243,7 @@ def _require_agreement(
 @check
 def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """over all parties the masks add up to 0 modulo 2^32, and the smaller id adds."""
-    private, public = _keys(rng, _ids(rng, int(rng.integers(2, 9)), 1000))
+    private, public = _keys(rng, _ids(rng, int(rng.integers(3, 9))))
     round_number, another = _round(rng), _round(rng)
     length = int(rng.integers(785, 1024))  # more than the lab's
     given = [(i, private[i], _shuffled(rng, public), round_number, length) for i in private]
@@ -1133,7 +1258,7 @@ def all_pair_masks_cancel(pairwise_mask: Callable, rng: np.random.Generator) -> 
     )
     # Of 0 and another one, and of two whose digits are in another order than they.
     tens = int(rng.integers(2, 10)), int(rng.integers(10, 20))
-    for ids in (_ids(rng, 2, 1000), tens):
+    for ids in (_ids(rng, 2), tens):
         _require_smaller_adds(pairwise_mask, rng, another, length // 8, *_keys(rng, ids))
 
 
@@ -1178,7 +1303,7 @@ def _require_smaller_adds(
 @check
 def every_other_party_counts(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """each of the others adds to the mask: one honest one is enough to hide you."""
-    private, public = _keys(rng, _ids(rng, int(rng.integers(5, 10)), 1000))
+    private, public = _keys(rng, _ids(rng, int(rng.integers(5, 10))))
     party = int(rng.choice(list(private)))
     given, salt = (party, private[party], public, _round(rng), 800), rng.bytes(16)
     before, again = _masks(pairwise_mask, _agreement(salt), [given, given])
@@ -1205,7 +1330,7 @@ def _require_again(mask: np.ndarray, again: np.ndarray) -> None:
 @check
 def every_round_has_fresh_masks(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """masks of different rounds have nothing in common, and a round's can be made again."""
-    private, public = _keys(rng, _ids(rng, 3, 1000))
+    private, public = _keys(rng, _ids(rng, 3))
     party = int(rng.choice(list(private)))
     keys = party, private[party], public
     one = _round(rng)
@@ -1292,7 +1417,7 @@ def _require_own_difference(one: int, two: int, first: np.ndarray, second: np.nd
 @check
 def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """who lacks the private key can neither compute the mask nor guess a bit of it."""
-    private, public = _keys(rng, _ids(rng, 4, 1000))
+    private, public = _keys(rng, _ids(rng, 4))
     party = int(rng.choice(list(private)))
     # Longer than the lab's, so that it shows whether what stands behind is made otherwise.
     given = party, private[party], public, _round(rng), int(rng.integers(4500, 5000))
@@ -1324,6 +1449,7 @@ def a_mask_needs_a_private_key(pairwise_mask: Callable, rng: np.random.Generator
     rows = np.stack(_masks(pairwise_mask, agree, [call], len(seeds)))
     for part in (rows[:, :16], rows[:, -16:]):
         randomness.require_seed_bytes(np.ascontiguousarray(part), "the mask")
+    randomness.require_no_known_sum(rows, "the mask")
     elsewhere = at_home(pairwise_mask, _elsewhere, same, party, bytes(private[party]), *given[2:])
     unseeded, hashed = as_array(elsewhere, "masks", (2, len(mask)))
     require(
@@ -1450,7 +1576,7 @@ def _salted(own_hash: Callable, value: Any) -> int:
 @check
 def no_two_pairs_share_a_mask(pairwise_mask: Callable, rng: np.random.Generator) -> None:
     """a copied key cancels nothing, and who was told another key has another mask."""
-    private, public = _keys(rng, _ids(rng, 5, 1000))
+    private, public = _keys(rng, _ids(rng, 5))
     round_number, agree = _round(rng), _agreement(rng.bytes(16))
     # The victim's id is the smaller one of all its pairs, or the larger one.
     for victim in (max(private), min(private)):
@@ -1674,10 +1800,10 @@ def _related(a: np.ndarray, b: np.ndarray, which: str) -> str:
 
 
 def _masked_sum(
-    rng: np.random.Generator, parties: int, dropouts: int, length: int
+    rng: np.random.Generator, ids: list[int], dropouts: int, length: int
 ) -> tuple[dict, np.ndarray]:
     """What a server has after some dropped out: `unmask`'s arguments, and the right sum."""
-    ids = _ids(rng, parties, 2000)
+    ids = list(ids)
     # Party 0 is a party like any other: it survives, or it drops out, too.
     ids.remove(0)
     ids = [0, *ids] if dropouts > 1 else [*ids, 0]
@@ -1701,10 +1827,20 @@ def _masked_sum(
     return arguments, vectors.sum(axis=0, dtype=np.uint32)
 
 
-def _unmasked(unmask: Callable, arguments: dict) -> np.ndarray:
-    got = unmask(*arguments.values())
-    as_array(got, "the result of `unmask`", arguments["masked_sum"].shape)
-    return np.array(got)
+def _unmasked(
+    unmask: Callable, rng: np.random.Generator, sizes: Iterable[tuple[int, int, int]]
+) -> Iterable[tuple[dict, np.ndarray, np.ndarray]]:
+    """Yield arguments, the right sum, and what `unmask` gives, for parties, dropouts and length.
+
+    The first ones come again, with other seeds and vectors, and as they were.
+    """
+    cases = [(_ids(rng, parties), dropouts, length) for parties, dropouts, length in sizes]
+    sums = [_masked_sum(rng, *case) for case in (*cases, cases[0])]
+    sums.append(sums[0])
+    results = in_turn(unmask, *(tuple(arguments.values()) for arguments, _ in sums))
+    for (arguments, want), result in zip(sums, results, strict=True):
+        as_array(result, "the result of `unmask`", want.shape)
+        yield arguments, want, np.array(result)
 
 
 def _same(got: np.ndarray, want: np.ndarray) -> bool:
@@ -1715,13 +1851,12 @@ def _same(got: np.ndarray, want: np.ndarray) -> bool:
 def self_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
     """when nobody dropped out, removing the self masks gives the sum."""
     few, many = int(rng.integers(2, 7)), int(rng.integers(20, 40))
-    for length, parties in (
-        (int(rng.integers(1, 60)), few),
-        (int(rng.integers(10_000, 20_000)), few),
-        (30, many),
-    ):
-        arguments, want = _masked_sum(rng, parties, 0, length)
-        got = _unmasked(unmask, arguments)
+    sizes = [
+        (few, 0, int(rng.integers(1, 60))),
+        (few, 0, int(rng.integers(10_000, 20_000))),
+        (many, 0, 30),
+    ]
+    for arguments, want, got in _unmasked(unmask, rng, sizes):
         hint = ""
         if _same(got, arguments["masked_sum"]):
             hint = (
@@ -1742,12 +1877,12 @@ def self_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
 @check
 def dropouts_masks_come_off(unmask: Callable, rng: np.random.Generator) -> None:
     """the pair masks that the dropouts left uncancelled are removed, with the right sign."""
-    # The last: fewer survive than drop out.
-    for dropouts, longest, survivors in ((1, 60, 3), (3, 20_000, 1), (12, 60, 2), (2, 60, 15)):
-        length = int(rng.integers(longest // 4, longest))
-        parties = dropouts + survivors + int(rng.integers(5))
-        arguments, want = _masked_sum(rng, parties, dropouts, length)
-        got = _unmasked(unmask, arguments)
+    # Now and then fewer survive than drop out.
+    sizes = [
+        (dropouts + survivors + int(rng.integers(5)), dropouts, int(rng.integers(most // 4, most)))
+        for dropouts, most, survivors in ((1, 60, 3), (3, 20_000, 1), (12, 60, 2), (2, 60, 15))
+    ]
+    for arguments, want, got in _unmasked(unmask, rng, sizes):
         require(
             _same(got, want),
             f"Survivors {arguments['survivors']}, dropped {arguments['dropped']}: `unmask` gives "
@@ -1770,7 +1905,7 @@ def _verdict(result: Any) -> list[bool]:
 
 def _all_verdicts(what_happens: Callable, cases: list[tuple[int, int, int, int]]) -> list[Any]:
     """Return what `what_happens` says of every case, where it is called."""
-    return [what_happens(*case) for case in cases]
+    return kept(what_happens, itertools.starmap(what_happens, cases))
 
 
 def _cases(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:

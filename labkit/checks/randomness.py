@@ -567,6 +567,34 @@ def require_seed_bytes(outputs: np.ndarray, what: str, length: int = 32) -> None
         require_distinct([byte[0], *byte[1 + length :]], f"{what} of different seeds")
 
 
+def require_no_known_sum(words: np.ndarray, what: str) -> None:
+    """Require that of no entries of a mask the sum is known, modulo 2 or a power of it.
+
+    The lowest bits of each entry's bytes, beside a 1, are independent unless some of them have the
+    same sum in all masks. Of n columns and n + 40 rows of random bits they are, but for a
+    probability of 2^−40 a byte.
+
+    Args:
+        words: uint32, [masks, entries], 41 masks more than entries at least.
+        what: their name in the message.
+    """
+    entries = words.shape[1]
+    for byte in range(4):
+        columns = np.insert(words >> 8 * byte & 1, 0, 1, axis=1).astype(np.uint8)
+        leading: dict[int, int] = {}  # rows, by their length in bits: no two have the same
+        for packed in np.packbits(columns[: entries + 41], axis=1):
+            row = int.from_bytes(packed.tobytes())
+            while (length := row.bit_length()) in leading:
+                row ^= leading[length]
+            if row:
+                leading[length] = row
+        require(
+            len(leading) == entries + 1,
+            f"Of some of the {entries} entries of {what} the sum is known, in the lowest bit of "
+            f"byte {byte} at least: whoever adds up what was sent has that sum of the gradient's.",
+        )
+
+
 def _binomial_tails(counts: Any, n: int, p: Any) -> Any:
     """Return the smaller of the chances of at most, and of at least, so many of n coins."""
     return np.minimum(stats.binom.cdf(counts, n, p), stats.binom.sf(counts - 1, n, p))

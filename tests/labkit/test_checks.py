@@ -257,6 +257,26 @@ def test_everything_that_is_handed_over_is_a_copy():
     assert whole.all()
 
 
+def test_calls_in_turn_leave_results_and_go_by_contents():
+    calls = [(np.full(3, value), [{"a": value}]) for value in (1.0, 2.0, 3.0)]
+    known = {}
+
+    def overwriting(x, _):
+        known.setdefault("array", np.empty(3))[:] = x
+        return known["array"]
+
+    def by_identity(x, y):
+        return known.setdefault((id(x), id(y)), (x, y, x[0]))[2]
+
+    with pytest.raises(CheckFailed, match="`overwriting` changes what an earlier call returned"):
+        checks.in_turn(checks.guard(overwriting), *calls)
+    assert checks.in_turn(checks.guard(by_identity), *calls)[2] == 1
+    assert [x[0] for x in checks.in_turn(checks.guard(lambda x, _: x), *calls)] == [1, 2, 3]
+    assert checks.in_turn(checks.guard(lambda _, y: y[0]["a"]), *calls) == [1, 2, 3]
+    with pytest.raises(CheckFailed, match="changes its argument `more`"):
+        checks.in_turn(checks.guard(lambda x, more: more.pop()), *calls)
+
+
 def test_in_place_means_the_arguments_themselves():
     kept = np.ones(2)
     checks.guard(lambda x: x.fill(0)).in_place(kept)

@@ -408,3 +408,18 @@ def test_a_row_that_follows_from_the_others_is_told():
     for last in (-z[:-1].sum(axis=0) / 59**0.5, z[0], (z[3] - z[5]) / 2**0.5):
         with pytest.raises(CheckFailed, match="follows from"):
             randomness.require_full_rank(np.vstack([z[:-1], last]), "the noise")
+
+
+@pytest.mark.parametrize(
+    "tied",
+    [
+        lambda row: np.append(row, -row.sum(keepdims=True, dtype=np.uint32)),
+        lambda row: np.append(row, np.uint32(5) + row[::3].sum(keepdims=True, dtype=np.uint32)),
+        lambda row: np.append(row, np.bitwise_xor.reduce(row, keepdims=True) & np.uint32(0xFF0000)),
+    ],
+)
+def test_entries_whose_sum_is_known_are_no_mask(tied):
+    words = np.random.default_rng(3).integers(0, 2**32, (200, 110), dtype=np.uint32)
+    randomness.require_no_known_sum(words, "the mask")
+    with pytest.raises(CheckFailed, match="the sum is known, in the lowest bit"):
+        randomness.require_no_known_sum(np.stack([*map(tied, words)]), "the mask")

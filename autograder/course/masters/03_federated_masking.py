@@ -16,7 +16,7 @@
 #
 # **How it works.** Each exercise is one function with a blank; the checks below it try it on fresh random
 # inputs and say which property is missing. Your function must leave
-# the arrays, lists and dictionaries that it gets unchanged: other cells use them. A check needs only the set-up cells and its own exercise, so
+# the arrays, lists and dictionaries that it gets, from functions that it calls too, unchanged: others use them. A check needs only the set-up cells and its own exercise, so
 # you can skip one and come back; the cells that show results also use what you wrote before. After a
 # restart of the kernel, run the set-up cells again. Stuck? Open the hint.
 
@@ -260,7 +260,8 @@ def reads(compute, data):
     """Return the names of the arrays that compute(data) depends on.
 
     Args:
-        compute: a deterministic function of a dictionary like `data`, which returns an array.
+        compute: a deterministic function of a dictionary like `data`, with the same names in the
+            same order, which returns an array.
         data: a dictionary, name → array with values from 0 to 1: images, or labels 0 and 1. One
             array may have several names, or be a part of another's, and some are read-only: write
             into none. When you return, the dictionary is as it was.
@@ -447,7 +448,7 @@ def mask_gradient(grad, party, masks):
 
     Args:
         grad: [length], floats, or uint32 modulo 2^32. It is not changed: the party still needs it.
-        party: this party's id.
+        party: this party's id; ids are from 0 to 2^32 − 1.
         masks: a dictionary, (i, j) with i < j → the mask of that pair, of grad's shape and dtype.
 
     Returns:
@@ -863,7 +864,7 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
 
     Args:
         masked_sum: [length], uint32, the sum modulo 2^32 of what the survivors sent.
-        survivors: a list of ids.
+        survivors: a list of ids, which are from 0 to 2^32 − 1.
         dropped: a list of ids.
         self_seeds: a dictionary, survivor → the seed of its self mask.
         pair_seeds: a dictionary, (smaller id, larger id) → seed, of the pairs of which one survived

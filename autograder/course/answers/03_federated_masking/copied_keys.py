@@ -152,3 +152,38 @@ def copied_keys(victim, public_keys, colluders):
     smaller = sorted((o for o in others if order(o) < order(victim)), key=order)
     larger = sorted((o for o in others if order(o) > order(victim)), key=order)
     return {c: public_keys[o] for c, o in zip(below + above, larger + smaller)}
+
+# %% wrong="ids compared as float32" loses={"one_copy_bares_one_of_three": "for each colluder and for nobody else", "a_victim_among_many_is_bare": "for each colluder and for nobody else"}
+def copied_keys(victim, public_keys, colluders):
+    def sides(ids):
+        ids = np.array(sorted(ids))
+        low = ids.astype(np.float32) < np.float32(victim)
+        return ids[low].tolist(), ids[~low].tolist()
+
+    honest_below, honest_above = sides(set(public_keys) - {victim})
+    colluders_below, colluders_above = sides(colluders)
+    pairs = [*zip(colluders_below, honest_above), *zip(colluders_above, honest_below)]
+    return {colluder: public_keys[honest] for colluder, honest in pairs}
+
+# %% wrong="ids compared as int32" loses={"one_copy_bares_one_of_three": "for each colluder and for nobody else", "a_victim_among_many_is_bare": "for each colluder and for nobody else"}
+def copied_keys(victim, public_keys, colluders):
+    def below(i):
+        return np.array(i).astype(np.int32) < np.array(victim).astype(np.int32)
+
+    honest = public_keys.keys() - {victim}
+    pairs = [
+        *zip([c for c in colluders if below(c)], [o for o in honest if not below(o)]),
+        *zip([c for c in colluders if not below(c)], [o for o in honest if below(o)]),
+    ]
+    return {colluder: public_keys[other] for colluder, other in pairs}
+
+# %% wrong="the victim's id by which object it is" of="solution" edit={"public_keys.keys() - {victim}": "[o for o in public_keys if o is not victim]"} loses={"one_copy_bares_one_of_three": "stay on the victim", "a_victim_among_many_is_bare": "stay on the victim"}
+
+# %% wrong="one dictionary again and again" loses={"one_copy_bares_one_of_three": "changes what an earlier call returned", "a_victim_among_many_is_bare": "changes what an earlier call returned"}
+ANNOUNCED = {}
+
+def copied_keys(victim, public_keys, colluders):
+    others = sorted(public_keys.keys() - {victim}, key=lambda other: (other < victim, other))
+    ANNOUNCED.clear()
+    ANNOUNCED.update((c, public_keys[o]) for c, o in zip(sorted(colluders), others))
+    return ANNOUNCED

@@ -190,3 +190,52 @@ def federated_round(weights, parties, gradient, learning_rate):
     return weights - step * total / sum(len(y) for _, y in parties)
 
 # %% wrong="float32, by the sizes squared" of="float32" edit={"np.float32(len(x)) * gradient": "np.float32(len(x) ** 2) * gradient", "sum(len(x) for x, _ in parties)": "sum(len(x) ** 2 for x, _ in parties)"} loses={"a_round_is_a_centralised_step": "the data together."}
+
+# %% wrong="gradients by which array the images are" loses={"a_round_is_a_centralised_step": "some hold the same images"}
+def federated_round(weights, parties, gradient, learning_rate):
+    collected = {}
+    for x, y in parties:
+        collected[id(x)] = len(y), gradient(weights, x, y)
+    examples = sum(size for size, _ in collected.values())
+    step = sum(size / examples * grad for size, grad in collected.values())
+    return weights - learning_rate * step
+
+# %% wrong="each pair once" loses={"a_round_is_a_centralised_step": "some hold the same images"}
+def federated_round(weights, parties, gradient, learning_rate):
+    collected = {(id(x), id(y)): (len(y), gradient(weights, x, y)) for x, y in parties}
+    total = sum(size * grad for size, grad in collected.values())
+    return weights - learning_rate * total / sum(size for size, _ in collected.values())
+
+# %% wrong="scales in place what `gradient` returned" loses={"a_round_is_a_centralised_step": "returns it again"}
+def federated_round(weights, parties, gradient, learning_rate):
+    total, examples = np.zeros(len(weights)), 0
+    for x, y in parties:
+        grad = gradient(weights, x, y)
+        grad *= len(y)
+        total += grad
+        examples += len(y)
+    return weights - learning_rate * total / examples
+
+# %% wrong="adds up into the first gradient" loses={"a_round_is_a_centralised_step": "returns it again"}
+def federated_round(weights, parties, gradient, learning_rate):
+    (x, y), *others = parties
+    mean, seen = gradient(weights, x, y), len(y)
+    for x, y in others:
+        seen += len(y)
+        mean += (gradient(weights, x, y) - mean) * len(y) / seen
+    return weights - learning_rate * mean
+
+# %% wrong="who has a gradient of 0 does not count" loses={"a_round_is_a_centralised_step": "one blank images"}
+def federated_round(weights, parties, gradient, learning_rate):
+    grads = [(len(y), gradient(weights, x, y)) for x, y in parties]
+    n = sum(size for size, grad in grads if np.any(grad))
+    return weights - learning_rate * sum(size * grad for size, grad in grads) / n
+
+# %% wrong="returns one array again and again" loses={"a_round_is_a_centralised_step": "changes what an earlier call returned"}
+NEW = {}
+
+def federated_round(weights, parties, gradient, learning_rate):
+    new = NEW.setdefault(len(weights), np.empty(len(weights)))
+    total = sum(len(y) * gradient(weights, x, y) for x, y in parties)
+    new[:] = weights - learning_rate * total / sum(len(y) for _, y in parties)
+    return new

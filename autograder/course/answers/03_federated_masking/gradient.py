@@ -109,3 +109,23 @@ def gradient(weights, x, y):
     for pixel in range(min(28, len(weights))):
         slopes[pixel] = np.mean(errors * x[:, pixel])
     return slopes
+
+# %% wrong="divides by the number of errors that are not 0" of="solution" edit={"return (predict(weights, x) - y) @ x / len(x)": "error = predict(weights, x) - y\n    return error @ x / max(np.count_nonzero(error), 1)"} loses={"gradient_of_a_batch_is_the_mean": "is not the mean"}
+
+# %% wrong="returns one array again and again" loses={"gradient_of_a_batch_is_the_mean": "changes what an earlier call returned"}
+BUFFERS = {}
+
+def gradient(weights, x, y):
+    out = BUFFERS.setdefault(x.shape[1], np.empty(x.shape[1]))
+    np.matmul(predict(weights, x) - y, x, out=out)
+    out /= len(x)
+    return out
+
+# %% wrong="remembers by which arrays it was called with" loses={"gradient_of_a_batch_is_the_mean": "labels changed it is another one"}
+KNOWN = {}
+
+def gradient(weights, x, y):
+    arrays = id(weights), id(x), id(y)
+    if arrays not in KNOWN:
+        KNOWN[arrays] = weights, x, y, (predict(weights, x) - y) @ x / len(x)
+    return KNOWN[arrays][-1]

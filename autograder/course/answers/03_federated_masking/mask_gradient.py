@@ -234,3 +234,31 @@ def mask_gradient(grad, party, masks):
         elif party == larger:
             masked[some] -= mask[some]
     return masked
+
+# %% wrong="ids compared by which object they are" of="solution" edit={"party == smaller": "party is smaller", "party == larger": "party is larger"} loses={"masks_cancel_in_the_sum": "sum is off by", "the_smaller_id_adds": "subtracts the mask", "exact_modulo_2_to_the_32": "sent its bare gradient"}
+# %% wrong="ids in float32" of="solution" edit={"party == smaller": "np.float32(party) == np.float32(smaller)", "party == larger": "np.float32(party) == np.float32(larger)"} loses={"masks_cancel_in_the_sum": "sum is off by", "exact_modulo_2_to_the_32": "sum of the masked gradients is wrong"}
+
+# %% wrong="returns one array again and again" loses={"masks_cancel_in_the_sum": "changes what an earlier call returned"}
+SENT = {}
+
+def mask_gradient(grad, party, masks):
+    sent = SENT.setdefault((grad.dtype, len(grad)), np.empty_like(grad))
+    sent[:] = grad
+    for (i, j), mask in masks.items():
+        if party == i:
+            sent += mask
+        elif party == j:
+            sent -= mask
+    return sent
+
+# %% wrong="remembers the sum of a party's masks" loses={"masks_cancel_in_the_sum": "what hides a gradient", "exact_modulo_2_to_the_32": "what hides a gradient", "the_smaller_id_adds": "adds the mask"}
+TOTALS = {}
+
+def mask_gradient(grad, party, masks):
+    if (party, *masks) not in TOTALS:
+        total = np.zeros_like(grad)
+        for (i, j), mask in masks.items():
+            if party in (i, j):
+                total = total + mask if party == i else total - mask
+        TOTALS[party, *masks] = total
+    return grad + TOTALS[party, *masks].astype(grad.dtype)

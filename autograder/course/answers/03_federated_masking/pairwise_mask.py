@@ -250,7 +250,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
             total = total + mask if party < other else total - mask
     return total
 
-# %% wrong="8 bits" edit={" + ends), length)": " + ends), length) % np.uint32(256)"} loses={"a_mask_needs_a_private_key": "not uniform over 32 bits", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
+# %% wrong="14 bits" edit={" + ends), length)": " + ends), length) % np.uint32(2**14)"} loses={"a_mask_needs_a_private_key": "not uniform over 32 bits", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
 # %% wrong="16 bits" edit={" + ends), length)": " + ends), length) >> np.uint32(16)"} loses={"a_mask_needs_a_private_key": "not uniform over 32 bits", "every_round_has_fresh_masks": "belong together", "no_two_pairs_share_a_mask": "belong together"}
 # %% wrong="31 bits" edit={" + ends), length)": " + ends), length) >> np.uint32(1)"} loses={"a_mask_needs_a_private_key": "bit 31 set"}
 # %% wrong="even numbers" edit={" + ends), length)": " + ends), length) & np.uint32(0xFFFFFFFE)"} loses={"a_mask_needs_a_private_key": "bit 0 set"}
@@ -285,8 +285,8 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
     return total
 
 # %% wrong="times an odd number of the round's" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"mask\" + ends), length) * np.uint32(2 * round_number % 2**32 + 1)"} loses={"every_round_has_fresh_masks": "masks of rounds"}
-# %% wrong="one shared secret, and the ids added to it" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number), length) + np.uint32(party + other)"} loses={"no_two_pairs_share_a_mask": "two do not hide what they should"}
-# %% wrong="one shared secret, times the ids" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number), length) * np.uint32(2 * (party + other) + 1)"} loses={"no_two_pairs_share_a_mask": "two do not hide what they should"}
+# %% wrong="one shared secret, and the ids added to it" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number), length) + np.uint32((party + other) % 2**32)"} loses={"no_two_pairs_share_a_mask": "two do not hide what they should"}
+# %% wrong="one shared secret, times the ids" edit={"mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number + ends), length)": "mask = secagg.expand(private_key.agree(key, b\"%d\" % round_number), length) * np.uint32((2 * (party + other) + 1) % 2**32)"} loses={"no_two_pairs_share_a_mask": "two do not hide what they should"}
 # %% wrong="the beginning of each key" edit={"public_keys[i] for i": "public_keys[i][:8] for i"} loses={"no_two_pairs_share_a_mask": "put both public keys into the context"}
 
 # %% wrong="a public number for each round, added to one mask" loses={"every_round_has_fresh_masks": "Whatever the seed", "a_mask_needs_a_private_key": "go by no seed"}
@@ -529,3 +529,40 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 # %% wrong="of the ids the last four digits only, behind the 40th entry" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        ends = b''.join(b' %d ' % (end % 10_000) + public_keys[end] for end in sorted((party, other)))\n        tail = private_key.agree(public_keys[other], b'tail %d' % round_number + ends)\n        mask[40:] = secagg.expand(tail, length)[40:]"} loses={"no_two_pairs_share_a_mask": "has the same mask with"}
 # %% wrong="ids in three bytes" of="solution" edit={"b\" %d \" % end": "b\" %d \" % (end % 2**24)"} loses={"no_two_pairs_share_a_mask": "both whole ids"}
 # %% wrong="a public tail in each round, behind the 40th entry" of="solution" edit={"def pairwise_mask": "import hashlib\n\ndef pairwise_mask", "mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        once = secagg.expand(private_key.agree(public_keys[other], ends), length)\n        public = secagg.expand(hashlib.sha256(b'round %d' % round_number + ends).digest(), length)\n        mask[40:] = once[40:] + public[40:]"} loses={"every_round_has_fresh_masks": "Whatever the seed"}
+
+# %% wrong="ids compared as float32" of="solution" edit={"party < other": "np.float32(party) < np.float32(other)"} loses={"all_pair_masks_cancel": "something else than 0"}
+# %% wrong="ids compared as int32" of="solution" edit={"party < other": "np.array(party).astype(np.int32) < np.array(other).astype(np.int32)"} loses={"all_pair_masks_cancel": "SUBTRACTED the mask"}
+# %% wrong="one's own id by which object it is" of="ids and keys, joined" edit={"other != party": "other is not party"} loses={"all_pair_masks_cancel": "with itself"}
+
+# %% wrong="adds up into a remembered mask" loses={"every_other_party_counts": "changes what an earlier call returned", "every_round_has_fresh_masks": "changes what an earlier call returned", "a_mask_needs_a_private_key": "changes what an earlier call returned"}
+SIGNED = {}
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    masks = []
+    for other in sorted(public_keys.keys() - {party}):
+        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
+        seed = private_key.agree(public_keys[other], b"round %d" % round_number + ends)
+        key = seed, length, party < other
+        if key not in SIGNED:
+            mask = secagg.expand(seed, length)
+            SIGNED[key] = mask if party < other else np.zeros(length, np.uint32) - mask
+        masks.append(SIGNED[key])
+    total, *others = masks
+    for mask in others:
+        total += mask
+    return total
+
+# %% wrong="returns one array again and again" loses={"all_pair_masks_cancel": "changes what an earlier call returned", "every_round_has_fresh_masks": "changes what an earlier call returned", "a_mask_needs_a_private_key": "changes what an earlier call returned", "no_two_pairs_share_a_mask": "changes what an earlier call returned"}
+TOTALS = {}
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = TOTALS.setdefault(length, np.empty(length, np.uint32))
+    total[:] = 0
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
+        mask = secagg.expand(private_key.agree(public_keys[other], b"round %d" % round_number + ends), length)
+        total += mask if party < other else np.zeros(length, np.uint32) - mask
+    return total
+
+# %% wrong="entries that add up to 0" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[-1:] -= mask.sum(dtype=np.uint32, keepdims=True)"} loses={"a_mask_needs_a_private_key": "the sum is known"}
+# %% wrong="a checksum for the last entry" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[-1:] ^= np.bitwise_xor.reduce(mask, keepdims=True)"} loses={"a_mask_needs_a_private_key": "the sum is known"}

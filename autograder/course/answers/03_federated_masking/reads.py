@@ -281,3 +281,68 @@ def reads(compute, data):
         return search(names[:half]) | search(names[half:])
 
     return search(list(data))
+
+# %% wrong="earlier changes stay, each compared with the one before" loses={"whatever_is_read_is_found": "Compare with the result of the data as they were given"}
+def reads(compute, data):
+    current = dict(data)
+    before, found = compute(current), set()
+    for name in data:
+        current[name] = 1 - current[name]
+        after = compute(current)
+        if not np.array_equal(before, after):
+            found.add(name)
+        before = after
+    return found
+
+# %% wrong="the same, from the last to the first" loses={"whatever_is_read_is_found": "Compare with the result of the data as they were given", "nobody_is_accused_wrongly": "ONE array at a time"}
+def reads(compute, data):
+    current = dict(data)
+    before, found = compute(current), set()
+    for name in reversed(data):
+        current[name] = 1 - current[name]
+        after = compute(current)
+        if not np.array_equal(before, after):
+            found.add(name)
+        before = after
+    return found
+
+# %% wrong="the changed array moves to the end" loses={"nobody_is_accused_wrongly": "by its place"}
+def reads(compute, data):
+    before, found = compute(data), set()
+    for name in data:
+        changed = {other: array for other, array in data.items() if other != name}
+        changed[name] = 1 - data[name]
+        if not np.array_equal(before, compute(changed)):
+            found.add(name)
+    return found
+
+# %% wrong="names in the order of the alphabet" loses={"nobody_is_accused_wrongly": "by its place"}
+def reads(compute, data):
+    before, found = compute(data), set()
+    for name in sorted(data):
+        changed = {other: data[other] for other in sorted(data, reverse=True)}
+        changed[name] = 1 - data[name]
+        if not np.array_equal(before, compute(changed)):
+            found.add(name)
+    return found
+
+# %% wrong="one set again and again" loses={"nobody_is_accused_wrongly": "changes what an earlier call returned"}
+FOUND = set()
+
+def reads(compute, data):
+    before = compute(data)
+    FOUND.clear()
+    for name in data:
+        if not np.array_equal(before, compute(data | {name: 1 - data[name]})):
+            FOUND.add(name)
+    return FOUND
+
+# %% wrong="subtracts in place" loses={"nobody_is_accused_wrongly": "writes into what the computation returned"}
+def reads(compute, data):
+    before, found = np.array(compute(data)), set()
+    for name in data:
+        moved = compute(data | {name: 1 - data[name]})
+        moved -= before
+        if np.any(moved):
+            found.add(name)
+    return found

@@ -178,3 +178,49 @@ def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
         mask = secagg.expand(seed, len(head))
         head += np.uint32(0) - mask if i in survivors else mask
     return total
+
+# %% wrong="adds up into a remembered mask" loses={"self_masks_come_off": "and the sum is", "dropouts_masks_come_off": "and the sum is"}
+EXPANDED = {}
+
+def expanded(seed, length):
+    if (seed, length) not in EXPANDED:
+        EXPANDED[seed, length] = secagg.expand(seed, length)
+    return EXPANDED[seed, length]
+
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    length = len(masked_sum)
+    first, *others = [expanded(self_seeds[party], length) for party in survivors]
+    for mask in others:
+        first += mask
+    total = masked_sum - first
+    for (smaller, _), seed in pair_seeds.items():
+        mask = expanded(seed, length)
+        total = total - mask if smaller in survivors else total + mask
+    return total
+
+# %% wrong="remembers masks by whose they are" loses={"self_masks_come_off": "and the sum is", "dropouts_masks_come_off": "and the sum is"}
+MASKS = {}
+
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total, length = masked_sum, len(masked_sum)
+    for whose, seed in [*self_seeds.items(), *pair_seeds.items()]:
+        mask = MASKS.setdefault((whose, length), secagg.expand(seed, length))
+        added = not isinstance(whose, tuple) or whose[0] in survivors
+        total = total - mask if added else total + mask
+    return total
+
+# %% wrong="returns one array again and again" loses={"self_masks_come_off": "changes what an earlier call returned", "dropouts_masks_come_off": "changes what an earlier call returned"}
+SUMS = {}
+
+def unmask(masked_sum, survivors, dropped, self_seeds, pair_seeds):
+    total = SUMS.setdefault(len(masked_sum), np.empty_like(masked_sum))
+    total[:] = masked_sum
+    for seed in self_seeds.values():
+        total -= secagg.expand(seed, len(total))
+    for (smaller, _), seed in pair_seeds.items():
+        mask = secagg.expand(seed, len(total))
+        total += np.zeros_like(mask) - mask if smaller in survivors else mask
+    return total
+
+# %% wrong="ids in float32" of="solution" edit={"smaller in survivors": "np.float32(smaller) in np.float32(survivors)"} loses={"dropouts_masks_come_off": "and the sum is"}
+# %% wrong="ids compared by which object they are" of="solution" edit={"smaller in survivors": "any(smaller is party for party in survivors)"} loses={"dropouts_masks_come_off": "and the sum is"}
