@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from autograder.intake.roster import Joined, Roster
     from autograder.labs.master import Lab
     from autograder.run import Result, Settings
+
+
+# A person's, a system's that shuts down, and that of a terminal that is closed.
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,8 +77,10 @@ def main(argv: Sequence[str] | None = None, masters: Path = MASTERS) -> None:
     add("--cell-seconds", type=int, help="time limit for a cell")
     add("--notebook-seconds", type=int, help="time limit for a notebook")
     arguments = parser.parse_args(argv)
-    signal.signal(signal.SIGINT, _stop)
-    signal.signal(signal.SIGTERM, _stop)
+    for number in STOPS:
+        ignored = signal.getsignal(number) is signal.SIG_IGN
+        if not (ignored and number == signal.SIGHUP):  # as `nohup` has it
+            signal.signal(number, _stop)
     # A terminal or a log that cannot show a student's name is no reason to stop.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -122,9 +129,10 @@ def _time(option: str, text: str | None) -> datetime | None:
 def _stop(number: int, _) -> None:
     # Unwinding ends the kernels; a second signal (make and `timeout` both pass one on) must not
     # stop that.
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in STOPS:
         signal.signal(each, signal.SIG_IGN)
-    print("Stopped: what was graded is kept. The same command goes on.", file=sys.stderr)
+    with suppress(OSError):  # the terminal may have gone
+        print("Stopped: what was graded is kept. The same command goes on.", file=sys.stderr)
     sys.exit(128 + number)
 
 

@@ -27,6 +27,7 @@ from autograder.labs.build import release
 from autograder.labs.master import Lab
 from autograder.progress import ProgressLine
 from autograder.results import course, exports, gradebook, report
+from autograder.results.begun import Begun
 from autograder.results.folder import Held
 from autograder.results.journal import Journal, Origin
 from autograder.results.late import has_policy
@@ -37,6 +38,10 @@ from autograder.workers import cluster, processes
 from autograder.workers.lacking import DISK, OF_THE_DISK
 from autograder.workers.ready import Unusable, ready
 
+ENDED_TWICE = (
+    "the grader was ended twice while it graded this, at last with no other beside it: a new file, "
+    "or --regrade, tries it again"
+)
 NOT_FINAL = "this is not final, and left out of what LMSs import"
 
 
@@ -245,8 +250,16 @@ def _run(
         the outcomes, and whose are not final.
     """
     keys = {submission.student: key for key, submission in plan.wanted.items()}
-    refused = [each for each in plan.wanted.values() if each.notebook is None]
-    readable = [each for each in plan.wanted.values() if each.notebook is not None]
+    # On a cluster others grade than this machine, and who ends its workers is given up in the end.
+    begun = Begun(journal.folder, {} if settings.executor == "dask" else keys)
+    wanted = [
+        replace(each, notebook=None, refused=ENDED_TWICE)
+        if begun.times(each.student) > 1 and not settings.regrade
+        else each
+        for each in plan.wanted.values()
+    ]
+    refused = [each for each in wanted if each.notebook is None]
+    readable = [each for each in wanted if each.notebook is not None]
     progress = ProgressLine(len(plan.wanted), lab.points)
     outcomes: dict[str, Outcome] = {}
     not_final: set[str] = set()
@@ -262,12 +275,12 @@ def _run(
         outcomes[submission.student] = graded[0]
         progress.show(graded[0])
 
-    with _ready(lab, settings) if readable else nullcontext() as kernels:
+    with _ready(lab, settings) if readable else nullcontext() as kernels, closing(begun):
         begin()
         for submission in refused:
-            final = submission.student not in plan.unread
+            final = submission.student not in plan.unread and submission.refused != ENDED_TWICE
             keep(submission, refuse(submission, lab, settings.terms), final)
-        for submission, graded, final in _graded(readable, lab, settings, kernels):
+        for submission, graded, final in _graded(readable, lab, settings, kernels, begun):
             keep(submission, graded, final)
     return outcomes, not_final
 
@@ -294,33 +307,42 @@ def _usable() -> Iterator[None]:
 
 
 def _graded(
-    submissions: list[Submission], lab: Lab, settings: Settings, kernels: Path | None
+    submissions: list[Submission],
+    lab: Lab,
+    settings: Settings,
+    kernels: Path | None,
+    begun: Begun,
 ) -> Iterator[tuple[Submission, Graded, bool]]:
     """Grade where the settings say; where a process breaks, refuse the submission for that.
 
     What took too long is refused at once. What broke otherwise, or lost checks while memory ran
     out, is graded again when no other is graded beside it, and the checks draw the same. What that
     gives counts; what breaks again is refused: for good, unless the machine was at fault, for which
-    a next run grades it anew. On a cluster none is known to be alone.
+    a next run grades it anew. On a cluster none is known to be alone. Who was graded while a run
+    before was ended, neither by a person nor by an error, is graded last, alone.
 
     Yields:
         (submission, what grading it gave, whether that is final).
     """
     # Whoever breaks its grading draws no better numbers by that.
     submissions = [replace(each, seed=seed_of(each.seed, settings.terms)) for each in submissions]
+    last = [each for each in submissions if begun.times(each.student)]
+    first = [each for each in submissions if not begun.times(each.student)]
     again = []
-    for submission, graded, problem in _attempts(submissions, lab, settings, kernels, beside=True):
+    for submission, graded, problem in _attempts(first, lab, settings, kernels, begun, beside=True):
         if graded is not None or problem.startswith(processes.TOO_LONG):
             yield submission, graded or _broken(submission, problem, lab, settings.terms), True
         else:  # it may be what another one did to this machine
             again.append(submission)
     if again:
         print(f"{len(again)} could not be graded beside others: each once more, alone.", flush=True)
+    if last:
+        print(f"{len(last)} were being graded as a run was ended: each now, alone.", flush=True)
     shared = settings.executor == "dask"
     machines = (UNSTARTABLE, MachineFull.__name__) if shared else (UNSTARTABLE,)
-    for alone in again:
+    for alone in again + last:
         for submission, graded, problem in _attempts(
-            [alone], lab, settings, kernels, beside=shared
+            [alone], lab, settings, kernels, begun, beside=shared
         ):
             own = problem.startswith((processes.ENDED, processes.TOO_LONG))
             own &= not any(each in problem for each in machines)
@@ -333,6 +355,7 @@ def _attempts(
     lab: Lab,
     settings: Settings,
     kernels: Path | None,
+    begun: Begun,
     *,
     beside: bool = False,
 ) -> Iterator[tuple[Submission, Graded | None, str]]:
@@ -342,17 +365,26 @@ def _attempts(
         OSError: the disk cannot be written where it was graded, or no process be started here.
     """
     terms = settings.terms
-    orders = [Order(submission, lab, terms, kernels, beside) for submission in submissions]
-    if settings.executor == "dask":
+    dask = settings.executor == "dask"
+    jobs = 1 if dask else min(settings.jobs, len(submissions))  # there it is not known
+
+    def orders() -> Iterator[Order]:
+        """Yield each as it is taken, which is when it begins."""
+        for submission in submissions:
+            begun.begin(submission.student)
+            yield Order(submission, lab, terms, kernels, beside, jobs)
+
+    if dask:
         assert settings.scheduler is not None
-        ended = cluster.each(orders, settings.scheduler)
+        ended = cluster.each(orders(), settings.scheduler)
     else:
-        ended = processes.each(judge, orders, settings.jobs, terms.patience)
+        ended = processes.each(judge, orders(), settings.jobs, terms.patience)
     with closing(ended):
         for order, graded, problem in ended:
             if problem.startswith(DISK):
                 raise OSError(problem)
             yield order.submission, graded, problem
+            begun.end(order.submission.student)
 
 
 def _broken(submission: Submission, problem: str, lab: Lab, terms: Terms) -> Graded:

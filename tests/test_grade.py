@@ -15,7 +15,7 @@ import psutil
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.grade import main
+from autograder.grade import STOPS, main
 from autograder.labs import MASTERS, build
 from autograder.results import gradebook as gradebooks
 from autograder.results.gradebook import make_course
@@ -176,7 +176,7 @@ def test_what_a_submission_started_has_ended(graded):
 # --- stopping -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [*STOPS, signal.SIGKILL])
 def test_a_stopped_grader_leaves_no_process(tmp_path, number):
     mark = str(tmp_path)
     endless = DAEMON.format(mark=mark) + "while True:\n    pass"
@@ -198,6 +198,9 @@ def test_a_stopped_grader_leaves_no_process(tmp_path, number):
     assert "Traceback" not in stderr
     assert all(has_ended(process.pid) for process in family)
     assert not marked(mark)
+    # The next run knows whom it was ended with; not of who stopped it.
+    left = list((tmp_path / "out" / "journal").glob("*.begun-*"))
+    assert len(left) == (number == signal.SIGKILL)
 
 
 # --- sample classes -------------------------------------------------------------------------------

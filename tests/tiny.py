@@ -15,7 +15,7 @@ from unittest import mock
 
 import nbformat
 
-from autograder.grade import main
+from autograder.grade import STOPS, main
 from autograder.intake.answers import SKIP
 from autograder.intake.cells import is_locked
 from autograder.labs import ROOT, build
@@ -118,7 +118,7 @@ _require = functools.cache(confine.require)  # the sandbox that works here goes 
 
 def grade(submissions, output, *more, masters=FIXTURES / "masters"):
     """Grade to the end, in this process; return the rows and what was printed."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in STOPS}
     line = ["--lab", "00_tiny", "--submissions", submissions, "--output", output, *more]
     stdout, stderr = io.StringIO(), io.StringIO()
     try:

@@ -32,7 +32,16 @@ from autograder.intake.answers import SKIP
 from autograder.intake.cells import is_grade, is_setup, is_solution
 from autograder.judge.integrity import Report
 from autograder.sandbox.inside import clean
-from autograder.sandbox.kernel import CUT, INTERRUPT_SECONDS, Died, Kernel, Run, TimedOut
+from autograder.sandbox.kernel import (
+    CUT,
+    INTERRUPT_SECONDS,
+    UNSTARTABLE,
+    Died,
+    Kernel,
+    Run,
+    TimedOut,
+    Unstartable,
+)
 from autograder.sandbox.pool import prepared
 from autograder.sandbox.provisioner import KernelSettings
 
@@ -266,14 +275,21 @@ class _Kernels:
     def _set_up(self, judge: Kernel) -> None:
         self._ready(judge, "")
         for cell in self._setup[len(self._prepared) :]:
-            run = judge.run(cell.source, self._times.start)
+            run = self._begun(judge, cell.source)
             if run.error is not None:
                 raise RuntimeError(f"set-up cell `{cell.metadata.id}` fails: {run.error.evalue}")
 
     def _ready(self, kernel: Kernel, first: str) -> Run:
-        # Where no kernel starts, it is no submission's fault: it ends the grading.
         kernel.ready(self._times.start)
-        return kernel.run(f"{first}\n{self._seeding('start')}", self._times.start, silent=True)
+        return self._begun(kernel, f"{first}\n{self._seeding('start')}", silent=True)
+
+    def _begun(self, kernel: Kernel, source: str, *, silent: bool = False) -> Run:
+        """Run what comes before all that is the student's: its end is no submission's fault."""
+        try:
+            return kernel.run(source, self._times.start, silent=silent)
+        except (Died, TimedOut) as error:
+            why = str(error) or "it ended, or took too long, before anything was run in it"
+            raise Unstartable(f"{UNSTARTABLE}: {why}") from None
 
     def _end_student(self) -> None:
         if self._student is not None:

@@ -22,7 +22,8 @@ from autograder.judge.outcome import MAX_REASON, Outcome, scored
 from autograder.labs.build import release
 from autograder.labs.master import Lab
 from autograder.sandbox.inside import clean
-from autograder.sandbox.kernel import MachineFull, ended_for_memory
+from autograder.sandbox.kernel import MachineFull
+from autograder.sandbox.memory import bounded, ended_for_memory
 from autograder.sandbox.pool import answers
 from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 
@@ -77,7 +78,8 @@ class Order:
 
     `pool` is the socket of a pool whose kernels hold the lab's imports (see sandbox/pool.py); if it
     has ended, each kernel imports them itself. `beside` means that others may be graded meanwhile:
-    then no check that is lost is lost for good, if memory has run out.
+    then no check that is lost is lost for good, if memory has run out. As many as `jobs` share the
+    machine's memory.
     """
 
     submission: Submission
@@ -85,6 +87,7 @@ class Order:
     terms: Terms
     pool: Path | None = None
     beside: bool = False
+    jobs: int = 1
 
 
 Graded = tuple[Outcome, NotebookNode]
@@ -106,6 +109,7 @@ def judge(order: Order) -> Graded:
     began, ended = time.monotonic(), ended_for_memory()
     submission, lab, terms = order.submission, order.lab, order.terms
     pool = order.pool if order.pool and answers(order.pool) else None
+    limits = bounded(terms.limits, order.jobs)
     notebook = _with_hidden_tests(submission, lab)
     plain_slow_cells(notebook)
     seed = seed_of(submission.seed, terms)
@@ -115,8 +119,10 @@ def judge(order: Order) -> Graded:
             folder=pool.parent if pool else stack.enter_context(short_folder()),
             kind=terms.sandbox,
             pool=pool,
-            limits=terms.limits,
+            limits=limits,
             environment=environment(terms.threads),
+            beside=order.beside,
+            shared=limits != bounded(terms.limits),
         )
         execution = execute(notebook, settings, seed, terms.times)
     outcome = _outcome(submission, lab, notebook, execution)

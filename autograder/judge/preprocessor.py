@@ -10,7 +10,8 @@ from traitlets import Integer
 
 from autograder.judge.execution import NOWHERE, Times, execute, not_run, runs
 from autograder.sandbox.confine import require
-from autograder.sandbox.provisioner import KernelSettings, short_folder
+from autograder.sandbox.memory import bounded
+from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 
 
 class GuardedExecute(NbGraderPreprocessor):
@@ -30,7 +31,8 @@ class GuardedExecute(NbGraderPreprocessor):
             # Nobody who writes a submission knows it.
             seed = secrets.randbelow(1 << 48) if self.seed is None else self.seed
             with short_folder() as folder:
-                settings = KernelSettings(folder, environment={"LABKIT_BUDGET": "quick"})
+                limits, environment = bounded(Limits()), {"LABKIT_BUDGET": "quick"}
+                settings = KernelSettings(folder, limits=limits, environment=environment)
                 execute(nb, settings, seed, Times())
         nb.metadata.kernelspec = dict(NOWHERE)
         return nb, resources

@@ -91,10 +91,10 @@ class Journal:
     def __init__(self, output: Path, lab: str, version: str) -> None:
         """Open the journal of a lab; `version` names the code that runs and judges submissions."""
         self._output, self._lab, self._version = output, lab, version
-        self._folder = output / "journal"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder = output / "journal"
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._last: dict[str, Kept] = {}
-        for path in self._folder.glob("*.json"):
+        for path in self.folder.glob("*.json"):
             entry = self._read(path)
             if entry is not None:
                 self._note(entry)
@@ -110,7 +110,7 @@ class Journal:
 
     def find(self, key: str) -> Kept | None:
         """Return an entry, unless there is none or its executed notebook is not in place."""
-        entry = self._read(self._folder / f"{key}.json")
+        entry = self._read(self.folder / f"{key}.json")
         if entry is None:
             return None
         try:
@@ -145,7 +145,7 @@ class Journal:
         said = asdict(entry) | {"lab": self._lab}
         del said["outcome"]["scores"]  # which are arithmetic
         write_whole(
-            self._folder / f"{key}.json", json.dumps(said, default=datetime.isoformat).encode()
+            self.folder / f"{key}.json", json.dumps(said, default=datetime.isoformat).encode()
         )
         self._note(entry)
 

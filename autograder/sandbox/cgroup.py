@@ -61,13 +61,17 @@ class Cgroup:
         return [os.open(folder / "cgroup.procs", os.O_WRONLY) for folder in self._distinct()]
 
     def excess(self) -> str:
-        """Return, in words, whether something had to be killed for its use of memory."""
+        """Return, in words, whether something had to be killed for its use of memory.
+
+        Linux counts who was killed as the machine's memory ran out, too: then it was not this
+        group that was full (`oom`, which version 1 does not count).
+        """
         for file in ("memory.events", "memory.oom_control"):
             with suppress(OSError):
                 text = (self._folders["memory"] / file).read_text()
                 counts = dict(line.split(maxsplit=1) for line in text.splitlines())
-                if int(counts.get("oom_kill", 0)) > 0:
-                    return f"it used more than {self._limits.memory / (1 << 30):.3g} GB of memory"
+                if int(counts.get("oom_kill", 0)) > 0 and int(counts.get("oom", 1)) > 0:
+                    return self._limits.too_much_memory
         return ""
 
     def remove(self, patience: float = 2) -> None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import nbformat
 import zmq
@@ -13,6 +12,7 @@ from nbformat import NotebookNode
 
 from autograder.sandbox import provisioner
 from autograder.sandbox.inert import inert_output
+from autograder.sandbox.memory import ended_for_memory
 from autograder.sandbox.provisioner import KernelSettings
 
 MOST_OUTPUT_BYTES = 1 << 20  # that are kept of one run's output
@@ -71,7 +71,7 @@ class Kernel:
 
     def __init__(self, settings: KernelSettings, link: socket.socket):
         """Start it; `link` is its end of a connection to another (see inside/wire.py)."""
-        self._bytes = 0
+        self._bytes, self._settings = 0, settings
         self._ended_before = ended_for_memory()
         self._runs: dict[str, Run] = {}
         self._manager = provisioner.start(settings, link)
@@ -160,13 +160,12 @@ class Kernel:
 
         Raises:
             Died: nothing more will come.
-            MachineFull: that may be another one's fault.
+            MachineFull: that may be the fault of another one that is graded beside it.
         """
         ready = self._poller.poll(int(1000 * seconds))
         if not ready and not self.alive:
-            of = self._provisioner
-            if of.may_be_killed and not of.reason and ended_for_memory() > self._ended_before:
-                raise MachineFull("the machine's memory ran out meanwhile")
+            if self._settings.beside and (problem := self._may_be_anothers()):
+                raise MachineFull(problem)
             raise Died(self._provisioner.reason)
         for each, _ in ready:
             for _ in range(100):  # others want their turn too
@@ -178,6 +177,15 @@ class Kernel:
             self._provisioner.reason = f"it wrote more than {MOST_BYTES >> 20} MB of output"
             self.end()
             raise Died(self._provisioner.reason)
+
+    def _may_be_anothers(self) -> str:
+        """Return why its end may be no fault of its own, though not if it is the only one."""
+        of, settings = self._provisioner, self._settings
+        if settings.shared and of.reason == settings.limits.too_much_memory:
+            return f"{of.reason}, and may have more alone"
+        if of.may_be_killed and not of.reason and ended_for_memory() > self._ended_before:
+            return "the machine's memory ran out meanwhile"
+        return ""
 
     def _take(self, frames: list[bytes]) -> None:
         size = sum(map(len, frames))
@@ -202,14 +210,6 @@ class Kernel:
         self._client.stop_channels()
         self._provisioner.end()
         self._manager.context.destroy(linger=0)
-
-
-def ended_for_memory() -> int:
-    """Return how many processes Linux has ended here, as it says, because memory ran out."""
-    with suppress(OSError, ValueError):
-        lines = Path("/proc/vmstat").read_text("ascii").splitlines()
-        return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
-    return 0
 
 
 def _record(run: Run, kind: str, content: dict, message: dict, size: int) -> None:

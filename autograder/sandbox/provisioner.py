@@ -45,7 +45,8 @@ class KernelSettings:
 
     `folder` is for their sockets, which they are handed and never see; its path must be short.
     `pool` is the socket of a pool (see pool.py), or None for kernels that import everything
-    themselves.
+    themselves. `beside` means that others may be graded meanwhile, and `shared` that its limit of
+    memory is less for that: what such a kernel ends for may be no fault of its own.
     """
 
     folder: Path
@@ -53,6 +54,8 @@ class KernelSettings:
     pool: Path | None = None
     limits: Limits = field(default_factory=Limits)
     environment: dict[str, str] = field(default_factory=dict)
+    beside: bool = False
+    shared: bool = False
 
     @property
     def name(self) -> str:

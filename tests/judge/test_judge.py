@@ -2,6 +2,7 @@
 
 import copy
 import time
+from itertools import count
 
 import nbformat
 import pytest
@@ -14,9 +15,10 @@ from autograder.judge.execution import Times
 from autograder.judge.judge import Order, Submission, Terms, judge
 from autograder.labs import build
 from autograder.labs.master import read_lab
-from autograder.sandbox import confine
+from autograder.sandbox import confine, memory
+from autograder.sandbox import kernel as kernel_module
 from autograder.sandbox.confine import NONE
-from autograder.sandbox.kernel import MachineFull, TimedOut
+from autograder.sandbox.kernel import Died, Kernel, MachineFull, TimedOut, Unstartable
 from autograder.workers.ready import Unusable, ready
 from tests.hostile import MASTERS, solved
 from tests.tiny import TINY, answered
@@ -89,12 +91,13 @@ def test_a_solution_that_fails_here_stops_the_class(tmp_path):
 # --- a kernel that is replaced --------------------------------------------------------------------
 
 
-def judged_tiny(cells=(), cell=120, beside=False, **answers):
+def judged_tiny(cells=(), cell=120, beside=False, jobs=1, **answers):
     notebook = nbformat.reads(answered(**answers), as_version=4)
     notebook.cells[1:1] = [nbformat.v4.new_code_cell(source) for source in cells]
     rebuilt = rebuild(build.as_text(notebook).encode(), build.release(TINY))
     terms = Terms(times=Times(cell=cell))
-    return judge(Order(Submission("x", rebuilt.notebook), TINY, terms, beside=beside))[0]
+    order = Order(Submission("x", rebuilt.notebook), TINY, terms, beside=beside, jobs=jobs)
+    return judge(order)[0]
 
 
 def test_a_helper_of_ones_own_is_there_again_after_the_kernel_died():
@@ -171,6 +174,54 @@ def test_what_is_lost_while_memory_ran_out_is_not_lost_for_good(ran_out, source)
     assert judged_tiny(cell=5, double=source).status == "graded"
     ran_out(0)
     assert judged_tiny(cell=5, beside=True, double=source).messages
+
+
+def test_alone_whom_linux_ends_loses_the_check_and_not_the_lab(monkeypatch):
+    counts = count(7)
+    monkeypatch.setattr(kernel_module, "ended_for_memory", lambda: next(counts))
+    ends = "import os\n\ndef double(x):\n    os.kill(os.getpid(), 9)"
+    with pytest.raises(MachineFull):
+        judged_tiny(beside=True, double=ends)
+    outcome = judged_tiny(double=ends)
+    assert outcome.scores == {"doubles_integers": 0, "doubles_fractions": 0, "pythagoras": 5}
+    assert "the kernel died: by itself, or by a signal" in outcome.messages["doubles_integers"]
+
+
+HOARD = """
+import time
+kept = []
+def double(x):
+    if x != int(x):
+        for _ in range(40):
+            kept.append(b"x" * (16 << 20))
+            time.sleep(0.05)
+    return 2 * x
+"""
+
+
+def test_who_takes_what_a_small_machine_has_is_told_so(monkeypatch):
+    """Before Linux chooses; beside others, who has a share, that is not lost for good."""
+    monkeypatch.setattr(memory, "LEAST", 0)
+    monkeypatch.setattr(memory, "total", lambda: 640 << 20)
+    outcome = judged_tiny(double=HOARD)
+    assert outcome.scores == {"doubles_integers": 2, "doubles_fractions": 0, "pythagoras": 5}
+    assert "it used more than 0.469 GB of memory" in outcome.messages["doubles_fractions"]
+    # The only one of a class, too. (Linux counts whom a control group of one's own has ended.)
+    monkeypatch.setattr(judge_module, "ended_for_memory", lambda: 7)
+    assert judged_tiny(double=HOARD, beside=True).scores == outcome.scores
+    monkeypatch.setattr(memory, "total", lambda: 1280 << 20)
+    with pytest.raises(MachineFull, match="memory, and may have more alone"):
+        judged_tiny(double=HOARD, beside=True, jobs=2)
+
+
+@pytest.mark.parametrize("error", [Died(""), TimedOut()], ids=repr)
+def test_a_kernel_that_ends_before_anything_of_the_students_costs_nobody(monkeypatch, error):
+    def run(kernel, source, seconds, silent=False):
+        raise error
+
+    monkeypatch.setattr(Kernel, "run", run)
+    with pytest.raises(Unstartable, match="before anything was run in it"):
+        judged_tiny()
 
 
 def test_what_is_right_is_right_whatever_ran_out(ran_out):

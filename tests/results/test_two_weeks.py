@@ -142,7 +142,7 @@ class Course:
 def known_verdicts(monkeypatch):
     """Judge without running anything: what is tried is all that is around it."""
 
-    def attempts(submissions, lab, settings, kernels, *, beside=False):
+    def attempts(submissions, lab, settings, kernels, begun, *, beside=False):
         for submission in submissions:
             answers = {cell.id: cell.source for cell in submission.notebook.cells}
             (lost,) = {

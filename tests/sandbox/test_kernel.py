@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from autograder.sandbox.confine import NONE
-from autograder.sandbox.kernel import Died, MachineFull, TimedOut, ended_for_memory
+from autograder.sandbox.kernel import Died, MachineFull, TimedOut
+from autograder.sandbox.memory import ended_for_memory
 from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 from tests.hostile import CASES, ESCAPED, reach, solved
 from tests.kernels import kernel_in, places, said
@@ -46,32 +47,47 @@ def test_it_can_be_interrupted(kernel):
     assert kernel.wait(run, 60).error.ename == "KeyboardInterrupt"
 
 
-def test_its_end_is_noticed(kernel, monkeypatch):
-    # Other tests have Linux end processes for their memory. Of its own accord it ended, but that is
-    # not known of one in a pool.
-    if kernel._provisioner._process is None:
-        monkeypatch.setattr("autograder.sandbox.kernel.ended_for_memory", lambda: 0)
-    with pytest.raises(Died):
-        kernel.run("import os; os._exit(3)", 60)
-    assert not kernel.alive
+def test_its_end_is_noticed(place, monkeypatch):
+    with kernel_in(replace(place, beside=True)) as kernel:
+        # Other tests have Linux end processes for their memory. Of its own accord it ended, but
+        # that is not known of one in a pool.
+        if kernel._provisioner._process is None:
+            monkeypatch.setattr("autograder.sandbox.kernel.ended_for_memory", lambda: 0)
+        with pytest.raises(Died):
+            kernel.run("import os; os._exit(3)", 60)
+        assert not kernel.alive
 
 
-def test_whose_end_may_be_a_neighbours_fault_has_not_died_by_itself(kernel, monkeypatch):
+@pytest.mark.parametrize(("beside", "ends"), [(True, MachineFull), (False, Died)])
+def test_whose_end_may_be_a_neighbours_fault_has_not_died_by_itself(
+    place, beside, ends, monkeypatch
+):
     """Linux ends a process when memory runs out, and not always that of who took it."""
-    now = ended_for_memory()
-    monkeypatch.setattr("autograder.sandbox.kernel.ended_for_memory", lambda: now + 1)
-    with pytest.raises(MachineFull):
-        kernel.run("import os; os.kill(os.getpid(), 9)", 60)
+    with kernel_in(replace(place, beside=beside)) as kernel:
+        now = ended_for_memory()
+        monkeypatch.setattr("autograder.sandbox.kernel.ended_for_memory", lambda: now + 1)
+        with pytest.raises(ends):
+            kernel.run("import os; os.kill(os.getpid(), 9)", 60)
 
 
-def test_who_was_ended_for_its_own_memory_has_died(place, monkeypatch):
-    with kernel_in(replace(place, limits=Limits(memory=400 << 20))) as kernel:
+@pytest.mark.parametrize(("shared", "ends"), [(True, MachineFull), (False, Died)])
+def test_who_was_ended_for_its_own_memory_has_died(place, shared, ends, monkeypatch):
+    """But not who had a share of it only."""
+    limits = Limits(memory=400 << 20, mapped=1 << 30)
+    with kernel_in(replace(place, limits=limits, beside=True, shared=shared)) as kernel:
         now = ended_for_memory()
         monkeypatch.setattr("autograder.sandbox.kernel.ended_for_memory", lambda: now + 1)
         if place.kind == NONE:
             pytest.skip("nothing is limited there")
-        with pytest.raises(Died, match="of memory"):
+        with pytest.raises(ends, match="of memory"):
             kernel.run(HOARDS["of children"], 60)
+
+
+def test_what_a_process_maps_has_a_limit_of_its_own(place):
+    limits = Limits(memory=400 << 20, mapped=3 << 30)
+    with kernel_in(replace(place, limits=limits)) as kernel:
+        most = said(kernel, "import resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0])")
+        assert place.kind == NONE or int(most) == 3 << 30
 
 
 def test_what_it_sends_is_bounded(kernel):

@@ -395,6 +395,9 @@ def test_a_killing_is_told_in_both_versions(tmp_path):
         assert group.excess() == ""
         (tmp_path / "lab" / file).write_text("low 0\noom_kill 12\n")
         assert group.excess() == "it used more than 1 GB of memory"
+        # The machine's memory ran out, or that of the group around it.
+        (tmp_path / "lab" / file).write_text("low 0\noom 0\noom_kill 12\n")
+        assert group.excess() == ""
         (tmp_path / "lab" / file).unlink()
 
 

@@ -131,6 +131,7 @@ def ends(monkeypatch):
 
     def each(function, orders, *more):
         assert function is judge
+        orders = list(orders)
         students = [order.submission.student for order in orders]
         together.extend([] if students == ["solution"] else [students])
         for order, graded, problem in really(function, orders, *more):
@@ -174,6 +175,7 @@ def test_alone_no_other_is_graded_beside_it(tmp_path, ends, monkeypatch):
     each = processes.each
 
     def noting(function, given, *more):
+        given = list(given)
         orders.extend((order.submission.student, order.beside) for order in given)
         return each(function, given, *more)
 
@@ -193,6 +195,7 @@ def test_on_a_cluster_nobody_is_alone(tmp_path, ends, monkeypatch):
     folder, beside = write_class(tmp_path / "in", ann={}), []
 
     def each(orders, scheduler):
+        orders = list(orders)
         beside.extend(order.beside for order in orders)
         return processes.each(judge, orders, 1, 300)
 
@@ -281,6 +284,7 @@ def test_who_breaks_its_grading_draws_no_other_numbers(tmp_path, ends, monkeypat
     each = processes.each
 
     def noting(function, orders, *more):
+        orders = list(orders)
         for order in orders:
             seeds.setdefault(order.submission.student, []).append(order.submission.seed)
         return each(function, orders, *more)

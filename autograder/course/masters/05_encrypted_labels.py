@@ -1104,7 +1104,7 @@ print(f"TensorBoard: %load_ext tensorboard, then %tensorboard --logdir {logs}")
 
 # %%
 def label_dp_step(model, clip):
-    """A compiled step (x, y, noise deviation, seed): each example scaled as in part 5, and noise on the sum."""
+    """A compiled step (x, y, noise deviation, seed): examples scaled, and noise on the sum."""
     w1, b1, w2, b2 = model.trainable_variables
 
     @tf.function(autograph=False)
@@ -1117,15 +1117,17 @@ def label_dp_step(model, clip):
         error = tf.sigmoid(hidden @ w2 + b2) - tf.one_hot(y, 10)
         error *= tf.minimum(1.0, clip / moves)[:, None]
         signal = (error @ tf.transpose(w2)) * on
-        sums = [tf.transpose(x) @ signal, tf.reduce_sum(signal, 0), tf.transpose(hidden) @ error, tf.reduce_sum(error, 0)]
+        sums = [tf.transpose(x) @ signal, tf.reduce_sum(signal, 0)]
+        sums += [tf.transpose(hidden) @ error, tf.reduce_sum(error, 0)]
         seeds = tf.unstack(tf.random.split(seed, 4))
         # These normals end at 5.7 deviations (lab 01): good for a comparison, not for a release.
-        noisy = [g + deviation * tf.random.stateless_normal(g.shape, s) for g, s in zip(sums, seeds)]
+        drawn = [tf.random.stateless_normal(g.shape, s) for g, s in zip(sums, seeds)]
+        noisy = [g + deviation * z for g, z in zip(sums, drawn)]
         model.optimizer.apply_gradients(zip(noisy, [w1, b1, w2, b2]))
 
     return step
 
-
+# %%
 _, private_history = train(
     encrypted.LabelPrivacy(CLIP, NOISE), budget(full=5, quick=1), cosines=False
 )
@@ -1169,8 +1171,8 @@ plots.lines(
     title="One epoch on encrypted labels",
     alt="Test accuracy by batch. Encrypted and plaintext training stay close to each other and "
     "rise "
-    "from 0.1 to above 0.82; the published run is close by; with label DP the curve, of which the first few batches were "
-    "encrypted too, ends lower.",
+    "from 0.1 to above 0.82; the published run is close by; with label DP the curve, of which "
+    "the first few batches were encrypted too, ends lower.",
 )
 
 # %% [markdown]

@@ -42,18 +42,30 @@ class Limits:
     """What one kernel, with everything that it starts, may use.
 
     `memory` and `disk` are in bytes (`disk` is memory too: a tmpfs), `cpu_seconds` are those of one
-    process, `processes` count threads.
+    process, `processes` count threads. `mapped` is how much a process may map, used or not; 0 for
+    as much as `memory`.
     """
 
     memory: int = 6 << 30
     disk: int = 512 << 20
     cpu_seconds: int = 900
     processes: int = 512
+    mapped: int = 0
 
     @property
     def most_processes(self) -> int:
         """How many Linux lets it have: a few more, so that who has too many is seen, and ended."""
         return self.processes + 16
+
+    @property
+    def most_mapped(self) -> int:
+        """How many bytes a process may map for itself."""
+        return self.mapped or self.memory
+
+    @property
+    def too_much_memory(self) -> str:
+        """What is said of who has used more than `memory`."""
+        return f"it used more than {self.memory / (1 << 30):.3g} GB of memory"
 
 
 def _call(name: str, *arguments) -> None:
@@ -197,7 +209,7 @@ def limit(limits: Limits) -> None:
     most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most_files = 1024 if most_files == resource.RLIM_INFINITY else min(1024, most_files // 4)
     for what, most in (
-        (resource.RLIMIT_DATA, limits.memory),
+        (resource.RLIMIT_DATA, limits.most_mapped),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
         (resource.RLIMIT_FSIZE, limits.disk),
         (resource.RLIMIT_NOFILE, most_files),

@@ -99,7 +99,7 @@ def _look(root: int, limits: Limits) -> tuple[str, bool]:
         # Who forks without end makes that reading take seconds, and has many more by then.
         if too_many := _too_many(family(root), limits):
             return too_many, True
-        return f"it used more than {limits.memory / (1 << 30):.3g} GB of memory", certain
+        return limits.too_much_memory, certain
     return "", True
 
 
