@@ -22,7 +22,6 @@ import itertools
 import linecache
 import math
 import numbers
-import operator
 import os
 import re
 import reprlib
@@ -154,6 +153,16 @@ def _in_turn(student: "Guarded", calls: list[Sequence]) -> list[Any]:
     return [*kept(student, made()), student.in_place(*map(_put, last, given))]
 
 
+def _require_unwritten(student: Callable[..., Any], pairs: Iterable[tuple[Any, Any]]) -> None:
+    """Require that results of a function are as their copies are."""
+    name = getattr(student, "__name__", "your function")
+    require(
+        all(_unchanged(result, copied) for result, copied in pairs),
+        f"A call of `{name}` changes what an earlier call returned, which the notebook may still "
+        "use: return something new each time.",
+    )
+
+
 def kept(student: Callable[..., Any], results: Iterable) -> list[Any]:
     """Return results of a student's function, and require that each is left as it is by the next.
 
@@ -163,11 +172,7 @@ def kept(student: Callable[..., Any], results: Iterable) -> list[Any]:
             than the function (see `at_home`) there is nothing to see.
     """
     pairs = [(result, _copied(result)) for result in results]
-    require(
-        all(_unchanged(result, copied) for result, copied in pairs),
-        f"A call of `{student.__name__}` changes what an earlier call returned, which the notebook "
-        "may still use: return something new each time.",
-    )
+    _require_unwritten(student, pairs)
     return [copied for _, copied in pairs]
 
 
@@ -311,42 +316,16 @@ def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-# The function that was called last, and what it returned with what that held then.
-_last: tuple[Any, list[tuple[Any, Any]]] = (None, [])
+# The function that was called last, what it returned, and a copy of that.
+_last: tuple[Any, Any, Any] = (None, None, None)
 
 
 def _require_kept(function: Callable[..., Any], result: Any) -> None:
     """Require that what `function` returned the last time is as it was; keep `result` in mind."""
     global _last
-    last, kept = _last
-    require(
-        last is not function or all(_holds(value, held) for value, held in kept),
-        f"A call of `{getattr(function, '__name__', shown(function))}` changes what an earlier "
-        "call returned, which the notebook may still use: return something new each time.",
-    )
-    _last = function, _holding(result)
-
-
-def _holding(value: Any, depth: int = 3) -> list[tuple[Any, Any]]:
-    """Return the arrays, lists and dictionaries in a result, each with what it holds."""
-    if isinstance(value, np.ndarray):
-        return [(value, value.copy())]
-    if type(value) not in (list, tuple, dict) or depth == 0:
-        return []
-    items = _items(value)
-    few = items[:1000]  # the rest of so many are numbers
-    return [(value, items), *(pair for item in few for pair in _holding(item, depth - 1))]
-
-
-def _holds(value: Any, held: Any) -> bool:
-    if isinstance(value, np.ndarray):
-        return _unchanged(value, held)
-    items = _items(value)
-    return len(items) == len(held) and all(map(operator.is_, items, held))
-
-
-def _items(value: list | tuple | dict) -> list:
-    return [*value, *value.values()] if isinstance(value, dict) else list(value)
+    last, *pair = _last
+    _last = function, result, _copied(result)
+    _require_unwritten(function, [(pair[0], pair[1])] if last is function else [])
 
 
 def _unchanged(now: Any, before: Any) -> bool:

@@ -864,8 +864,8 @@ for target in tracked(budget(full=[0.5, 1.0, 4.0], quick=[1.0]), "looking for σ
 # ### Exercise 9 · `epsilons_by_epoch` (easy, 6 minutes)
 #
 # How much has been spent after each epoch? After $k$ epochs, $k \cdot n$ / `batch_size` steps are done,
-# rounded up once at the end (never account for fewer steps than you take, nor for more: a whole number stays as it is, but `n / batch_size`
-# is rounded, and $k$ times that may be a hair above it).
+# rounded up once at the end: account neither for fewer steps than you take nor for more. (Multiply before you
+# divide: `n / batch_size` is rounded already, and $k$ times that may lie a hair above a whole number.)
 #
 # <details><summary>Hint</summary>
 #
