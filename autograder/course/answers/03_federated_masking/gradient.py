@@ -112,7 +112,7 @@ def gradient(weights, x, y):
 
 # %% wrong="divides by the number of errors that are not 0" of="solution" edit={"return (predict(weights, x) - y) @ x / len(x)": "error = predict(weights, x) - y\n    return error @ x / max(np.count_nonzero(error), 1)"} loses={"gradient_of_a_batch_is_the_mean": "is not the mean"}
 
-# %% wrong="returns one array again and again" loses={"gradient_of_a_batch_is_the_mean": "changes what an earlier call returned"}
+# %% wrong="returns one array again and again" loses={"gradient_is_the_slope_of_the_loss": "changes what an earlier call returned", "gradient_of_a_batch_is_the_mean": "changes what an earlier call returned"}
 BUFFERS = {}
 
 def gradient(weights, x, y):

@@ -80,7 +80,7 @@ def invert_gradient(grad):
 # %% wrong="float32 from the beginning" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.abs(np.float32(grad)) / np.abs(np.float32(grad)).max()"} loses={"the_image_comes_back": "For an image with label 0", "pixels_run_from_0_to_1": "For an image with label 0"}
 # %% wrong="the square root of the gradient" of="solution" edit={"np.abs(grad) / np.abs(grad).max()": "np.sqrt(grad / np.abs(grad).max()) ** 2"} loses={"the_image_comes_back": "of your 784 pixels are NaN or infinite.", "pixels_run_from_0_to_1": "NaN or infinite."}
 
-# %% wrong="returns one array again and again" loses={"the_image_comes_back": "changes what an earlier call returned"}
+# %% wrong="returns one array again and again" loses={"the_image_comes_back": "changes what an earlier call returned", "pixels_run_from_0_to_1": "changes what an earlier call returned"}
 IMAGE = np.empty(784)
 
 def invert_gradient(grad):
