@@ -323,9 +323,10 @@ _last: tuple[Any, Any, Any] = (None, None, None)
 def _require_kept(function: Callable[..., Any], result: Any) -> None:
     """Require that what `function` returned the last time is as it was; keep `result` in mind."""
     global _last
+    student = getattr(function, "__wrapped__", function)  # guarded or not
     last, *pair = _last
-    _last = function, result, _copied(result)
-    _require_unwritten(function, [(pair[0], pair[1])] if last is function else [])
+    _last = student, result, _copied(result)
+    _require_unwritten(function, [(pair[0], pair[1])] if last is student else [])
 
 
 def _unchanged(now: Any, before: Any) -> bool:

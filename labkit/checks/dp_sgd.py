@@ -125,7 +125,7 @@ def advantage_at_the_extremes(attack_advantage: Callable, rng: np.random.Generat
         (np.zeros(3), losses + 0.01, 1.0, "the members' losses are all 0, and no others are"),
         (
             np.full(3, 2.0),
-            np.full(2, 2 + 1e-12),
+            np.full(2, 2 + 1e-14),
             1.0,
             "the members' losses are 2, all others above",
         ),

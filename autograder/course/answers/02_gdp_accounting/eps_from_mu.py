@@ -171,7 +171,7 @@ def eps_from_mu(mu, delta, delta_of):
 # %% wrong="a single doubling" of="solution" edit={"while excess(high) > 0:": "if excess(high) > 0:"} loses={"eps_inverts_delta": "go further up", "eps_at_the_extremes": "go further up"}
 # %% wrong="never ε = 0" of="solution" edit={"return 0.0": "return 1e-3"} loses={"eps_at_the_extremes": "even ε = 0"}
 # %% wrong="the notebook's δ" of="solution" edit={"delta_of(epsilon, mu) - delta": "delta_of(epsilon, mu) - DELTA"} loses={"eps_inverts_delta": "δ", "eps_at_the_extremes": "δ", "eps_refuses_nonsense": "it should fall"}
-# %% wrong="0.01 at least" of="solution" edit={"optimize.brentq(excess, 0.0, high)": "max(0.01, optimize.brentq(excess, 0.0, high))"} loses={"eps_at_the_extremes": "It must be δ"}
+# %% wrong="1e-4 at least" of="solution" edit={"optimize.brentq(excess, 0.0, high)": "max(1e-4, optimize.brentq(excess, 0.0, high))"} loses={"eps_at_the_extremes": "It must be δ"}
 
 # %% wrong="remembers, whatever the function" loses={"eps_inverts_delta": "Use the function that is passed in", "eps_at_the_extremes": "Use the function that is passed in"}
 _found = {}

@@ -111,6 +111,7 @@ _plans = {}
 def epsilons_by_epoch(accountant, noise_multiplier, n, batch_size, epochs, delta):
     plan = noise_multiplier, n, batch_size, epochs, delta
     if plan not in _plans:
+        _plans.clear()
         _plans[plan] = [
             accountant(noise_multiplier, batch_size / n, math.ceil(k * n / batch_size), delta)
             for k in range(1, epochs + 1)

@@ -100,7 +100,7 @@ def reordered_gradient(encrypted_residual, x, hidden, top):
     return signals * tf.reshape(x, [*x.shape, 1]), residual * tf.reshape(hidden, [*hidden.shape, 1])
 
 # %% wrong="the pixels squared" of="solution" edit={"* x[:, :, None]": "* (x * tf.abs(x))[:, :, None]"} loses={"reordered_is_the_gradient": "rounding excuses", "a_fraction_of_the_multiplications": "is not rounded as"}
-# %% wrong="W₂ summed over its classes" of="solution" edit={"[:, :, None] * top": "[:, :, None] * tf.reduce_sum(top, axis=1, keepdims=True) + 0 * top"} loses={"reordered_is_the_gradient": "rounding excuses"}
+# %% wrong="W₂'s sizes summed over its classes" of="solution" edit={"[:, :, None] * top": "[:, :, None] * tf.reduce_sum(tf.abs(top), axis=1, keepdims=True) + 0 * top"} loses={"reordered_is_the_gradient": "rounding excuses"}
 # %% wrong="W₁'s and W₂'s parts swapped" of="solution" edit={"return below, residual * hidden[:, :, None]": "return residual * hidden[:, :, None], below"} loses={"reordered_is_the_gradient": "is wanted", "units_that_are_off_learn_nothing": "is wanted", "a_fraction_of_the_multiplications": "is wanted"}
 # %% wrong="a mean over the classes" of="solution" edit={"* x[:, :, None]": "* (x / top.shape[1])[:, :, None]"} loses={"reordered_is_the_gradient": "rounding excuses", "a_fraction_of_the_multiplications": "is not rounded as"}
 # %% wrong="summed over the batch" of="solution" edit={"return below": "return tf_shell.fast_reduce_sum(below)"} loses={"reordered_is_the_gradient": "rounding excuses", "units_that_are_off_learn_nothing": "decrypts to", "a_fraction_of_the_multiplications": "is not each example's own"}
