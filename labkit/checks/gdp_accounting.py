@@ -1431,9 +1431,9 @@ def noise_grows_with_the_group(microbatch_gradient: Callable, rng: np.random.Gen
     for group, groups in ((1, several), (int(rng.integers(2, 9)), several), (4, 1)):
         batch, clip, sigma = group * groups, _log_uniform(rng, 0.1, 50), rng.uniform(0.3, 6)
         want = sigma * clip / groups
-        # Gradients within the clip: who scales noise by them shows.
+        # Gradients within the clip, and their sum: who scales noise by them shows.
         grads = np.zeros((batch, size), np.float32)
-        grads[:] = clip / math.sqrt(size) * rng.choice([-1, 1], size)
+        grads[:] = clip / 10 / math.sqrt(size) * rng.choice([-1, 1], size)
         result = microbatch_gradient(grads, group, clip, sigma, student_rng(rng))
         noise = (_gradient(result, size) - grads[0]) / want
         ratio = float(np.sqrt(np.mean(noise**2)))

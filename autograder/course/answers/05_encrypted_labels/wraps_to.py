@@ -95,7 +95,7 @@ def wraps_to(value, plaintext_modulus):
             value += plaintext_modulus
     return value
 
-# %% wrong="remembered by the number alone" loses={"what_does_not_fit_wraps": "only multiples of t"}
+# %% wrong="remembered by the number alone" loses={"what_does_not_fit_wraps": "`wraps_to"}
 _known = {}
 
 
