@@ -13,10 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+_GROUPS, _OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 # Lab 05 in full mode peaks at 1.9 GB; JupyterLab, TensorFlow Federated's worker and the system
 # need the rest.
@@ -85,14 +87,31 @@ def _packages() -> Found:
 
 
 def _memory() -> Found:
-    lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-    total = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemTotal"))
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with_limit = Path(limit)
-        if with_limit.exists() and (said := with_limit.read_text("ascii").strip()).isdigit():
-            total = min(total, int(said))
+    total = total_memory()
     remedy = f"give the machine or container {LEAST_MEMORY >> 30} GB"
     return f"{total / (1 << 30):.1f} GB", "" if total >= LEAST_MEMORY else remedy
+
+
+def total_memory() -> int:
+    """Return how many bytes the machine has, or the smallest control group that this is in."""
+    lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    found = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemTotal"))
+    return min([found, *_of_groups()])
+
+
+def _of_groups() -> Iterator[int]:
+    """Yield the limits of the control groups that this process is in, in both versions."""
+    with suppress(OSError):
+        for line in _OWN_GROUPS.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            folder, file = _GROUPS, "memory.max"
+            if controllers:
+                folder, file = folder / "memory", "memory.limit_in_bytes"
+            if "memory" in controllers.split(",") or not controllers:
+                inner = folder / path.lstrip("/")
+                for group in (inner, *inner.parents):
+                    with suppress(OSError, ValueError):  # it has none, or is not to be seen here
+                        yield int((group / file).read_text())  # "max" is no number
 
 
 def _cores() -> Found:

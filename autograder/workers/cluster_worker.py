@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,8 @@ from autograder.workers.lacking import DISK, SHORT, lacking
 from autograder.workers.ready import Unusable, ready
 
 Answer = tuple[Graded | None, str]
+
+LOOK_SECONDS = 1.0  # how long a process may grade on for nobody
 
 # --- in the Dask worker ---------------------------------------------------------------------------
 
@@ -49,9 +51,11 @@ def grade(sent: bytes, version: str, seconds: float) -> Answer:
         process = _start()
     assert process.stdin is not None and process.stdout is not None
     deadline = time.monotonic() + seconds
-    late = threading.Timer(seconds, process.kill)
-    late.daemon = True
-    late.start()
+    answered = threading.Event()
+    watch = threading.Thread(
+        target=_watch, args=(process, deadline, _wanted(), answered), daemon=True
+    )
+    watch.start()
     try:
         pickle.dump((version, sent), process.stdin)
         process.stdin.flush()
@@ -59,13 +63,43 @@ def grade(sent: bytes, version: str, seconds: float) -> Answer:
     except Exception as error:
         end = f"took more than {seconds:g} s" if time.monotonic() >= deadline else "has ended"
         answer = RuntimeError(f"the process that grades here {end}: {error}")
-    late.cancel()
+    answered.set()
+    watch.join()
     if isinstance(answer, Exception):
         process.kill()
         process.wait()
         raise answer
     _free.append(process)
     return answer
+
+
+def _watch(
+    process: subprocess.Popen,
+    deadline: float,
+    wanted: Callable[[], bool],
+    answered: threading.Event,
+) -> None:
+    """End the process that grades when its time is over, or nobody waits for its answer."""
+    while not answered.wait(LOOK_SECONDS):
+        if time.monotonic() >= deadline or not wanted():
+            process.kill()
+            return
+
+
+def _wanted() -> Callable[[], bool]:
+    """Return what says whether somebody waits for the task that this thread runs.
+
+    When a grader is stopped or killed, Dask's scheduler forgets its tasks and tells their workers.
+    These end no thread: they only note that the task is cancelled.
+    """
+    from distributed import get_worker
+
+    try:
+        worker = get_worker()
+    except ValueError:  # this is no worker
+        return lambda: True
+    task = worker.state.tasks[worker.get_current_task()]
+    return lambda: task.state != "cancelled"
 
 
 def _start() -> subprocess.Popen:

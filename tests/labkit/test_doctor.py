@@ -64,6 +64,29 @@ def test_a_folder_that_cannot_be_written_is_named(quick, monkeypatch, capsys, tm
     assert f"let user {os.geteuid()} write into {tmp_path}/none" in "\n".join(lines)
 
 
+@pytest.mark.parametrize(
+    ("own", "folder", "file"),
+    [
+        ("0::/", ".", "memory.max"),
+        ("0::/user.slice/one.scope", "user.slice", "memory.max"),
+        ("1:cpu,memory:/docker/one\n0::/", "memory/docker/one", "memory.limit_in_bytes"),
+        ("1:cpu,memory:/docker/one", "memory", "memory.limit_in_bytes"),  # as it is seen within
+    ],
+)
+def test_a_control_groups_limit_is_the_machines_size(monkeypatch, tmp_path, own, folder, file):
+    """The grader asks the same function."""
+    (tmp_path / "own").write_text(own)
+    monkeypatch.setattr(doctor, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(doctor, "_GROUPS", tmp_path)
+    whole = doctor.total_memory()
+    assert whole > 1 << 29
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for said, total in (("max\n", whole), (f"{1 << 62}\n", whole), (f"{3 << 29}\n", 3 << 29)):
+        (tmp_path / folder / file).write_text(said)
+        assert doctor.total_memory() == total
+    assert doctor._memory() == ("1.5 GB", "give the machine or container 4 GB")
+
+
 @pytest.mark.pythons
 def test_it_runs_without_an_environment(tmp_path):
     """So it can tell what an environment lacks."""

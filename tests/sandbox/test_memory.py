@@ -6,6 +6,7 @@ import pytest
 
 from autograder.sandbox import cgroup, memory
 from autograder.sandbox.provisioner import Limits
+from labkit import doctor
 
 GB = 1 << 30
 
@@ -16,46 +17,26 @@ GB = 1 << 30
      (4 * GB, 2, memory.LEAST), (2 * GB, 1, memory.LEAST)],
 )  # fmt: skip
 def test_a_kernels_limit_is_what_the_machine_has_for_each(monkeypatch, total, jobs, most):
-    monkeypatch.setattr(memory, "total", lambda: total)
+    monkeypatch.setattr(memory, "total_memory", lambda: total)
     limits = memory.bounded(Limits(), jobs)
     assert limits.memory == most and limits.most_mapped == 6 * GB
     assert memory.bounded(Limits(memory=GB), jobs).memory == GB
 
 
-@pytest.fixture
-def groups(monkeypatch, tmp_path):
-    """Have the files of control groups in a folder, and be in those of a text."""
-
-    def groups(text):
-        (tmp_path / "own").write_text(text)
-        monkeypatch.setattr(memory, "_GROUPS", tmp_path / "own")
-        monkeypatch.setattr(cgroup, "ROOT", tmp_path)
-        return tmp_path
-
-    return groups
+def test_a_control_groups_limit_is_the_machines_size(monkeypatch, tmp_path):
+    (tmp_path / "own").write_text("0::/one.scope")
+    (tmp_path / "memory.max").write_text(f"{64 * GB}")
+    monkeypatch.setattr(doctor, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(doctor, "_GROUPS", tmp_path)
+    most = memory.bounded(Limits()).memory
+    assert most == min(6 * GB, max(memory.LEAST, doctor.total_memory() * 3 // 4))
+    (tmp_path / "memory.max").write_text("5000")
+    assert memory.bounded(Limits()).memory == memory.LEAST
 
 
-@pytest.mark.parametrize(
-    ("own", "folder", "file"),
-    [
-        ("0::/", ".", "memory.max"),
-        ("0::/user.slice/one.scope", "user.slice", "memory.max"),
-        ("1:cpu,memory:/docker/one\n0::/", "memory/docker/one", "memory.limit_in_bytes"),
-        ("1:cpu,memory:/docker/one", "memory", "memory.limit_in_bytes"),  # as it is seen within
-    ],
-)
-def test_a_control_groups_limit_is_the_machines_size(groups, own, folder, file):
-    root = groups(own)
-    whole = memory.total()
-    assert whole > GB // 2
-    (root / folder).mkdir(parents=True, exist_ok=True)
-    for said, total in (("max\n", whole), (f"{1 << 62}\n", whole), ("5000\n", 5000)):
-        (root / folder / file).write_text(said)
-        assert memory.total() == total
-
-
-def test_in_a_container_nobody_elses_end_is_counted(groups):
-    root = groups("0::/")
+def test_in_a_container_nobody_elses_end_is_counted(monkeypatch, tmp_path):
+    root = tmp_path
+    monkeypatch.setattr(cgroup, "ROOT", root)
     lines = Path("/proc/vmstat").read_text().splitlines()
     (machine,) = [int(line.split()[1]) for line in lines if line.startswith("oom_kill ")]
     assert memory.ended_for_memory() >= machine

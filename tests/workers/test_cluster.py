@@ -24,7 +24,7 @@ from autograder.workers import cluster, cluster_worker, ready
 from autograder.workers.lacking import DISK
 from autograder.workers.ready import Unusable, own_solution
 from tests.processes import has_ended, stop, wait_for
-from tests.tiny import RIGHT, SLOW, TINY, entries, graded_now, rows, start, write_class
+from tests.tiny import RIGHT, SLOW, TINY, double, entries, graded_now, rows, start, write_class
 
 pytestmark = pytest.mark.grader
 LONG = True
@@ -62,6 +62,34 @@ def test_a_cluster_grades_over_tls_and_a_killed_worker_costs_nothing(tmp_path):
     assert all(found[name].items() >= RIGHT.items() for name in students)
     assert found["broken"]["status"] == "broken"
     assert len(entries(output)) == len(students) + 1
+
+
+def test_what_nobody_waits_for_any_more_is_ended(tmp_path):
+    """Whether its grader was stopped or killed; the worker goes on, and grades for the next one."""
+    number = f"86400.{os.getpid()}"
+    forever = double("import subprocess", f"subprocess.run(['sleep', '{number}'])", "return 2 * x")
+    folder = write_class(tmp_path / "in", ann={"double": forever})
+
+    def sleeping():
+        found = psutil.process_iter(["cmdline"])
+        return [each for each in found if each.info["cmdline"] == ["sleep", number]]
+
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None,
+        local_directory=str(tmp_path / "dask"),
+    ) as cluster:  # fmt: skip
+        (worker,) = [psutil.Process(worker.pid) for worker in cluster.workers.values()]
+        line = "--executor", "dask", "--scheduler", cluster.scheduler_address, "--submissions"
+        for by, status in ((signal.SIGINT, 128 + signal.SIGINT), (signal.SIGKILL, -signal.SIGKILL)):
+            run = start(*line, folder, "--output", tmp_path / "out")
+            wait_for(lambda run=run: sleeping() or run.poll() is not None, within=300)
+            family = worker.children(recursive=True)
+            assert sleeping() and {each.pid for each in sleeping()} < {each.pid for each in family}
+            run.send_signal(by)
+            run.communicate(timeout=60)
+            assert run.returncode == status
+            assert all(has_ended(process.pid) for process in family) and not sleeping()
+            assert worker.is_running() and not entries(tmp_path / "out")
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tls://127.0.0.1:1", "nonsense://x"])
