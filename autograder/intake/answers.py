@@ -20,8 +20,10 @@ SKIP = "skip-execution"
 OWN = "extra-"  # is how the ids of the student's own cells begin
 # How much of an edited text is shown.
 MAX_PROSE = 100_000
-# Of more cells in a row than this, one is made: each costs the grader a hundredth of a second.
+# Of more cells in a row than this, one is made, and of each row where there are more in all: each
+# costs the grader a hundredth of a second, and nbgrader's formgrader as much.
 MAX_ROW = 100
+MAX_OWN = 500
 
 
 @dataclass
@@ -63,7 +65,8 @@ class Answers:
 
     def _own_cells(self, anchor: str, names: Iterator[str]) -> list[NotebookNode]:
         row = [clean.source(source) for source in self.own.get(anchor, ())]
-        if len(row) > MAX_ROW:
+        many = sum(map(len, self.own.values())) > MAX_OWN
+        if len(row) > (1 if many else MAX_ROW):
             row = [_one_of(row)]
         return [_code(next(names), source) for source in row]
 

@@ -233,7 +233,7 @@ class _Senders:
             if entry.name == lms.METADATA and not entry.refused:
                 try:
                     with files.beginnings() as content:
-                        self._gradescope = lms.gradescope(content(entry, lms.MAX_METADATA))
+                        self._gradescope = lms.gradescope(content(entry, lms.MAX_METADATA + 1))
                 except ValueError as error:
                     raise BadUsage(clean.line(str(error))) from None
         numbers = defaultdict(set)

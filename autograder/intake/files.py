@@ -86,7 +86,8 @@ class Entry:
 
 def shown(name: str) -> str:
     """Return the name of a file as one clean line."""
-    return clean.line(unicodedata.normalize("NFC", name), 200)
+    # Of many marks on one letter this takes the square of their number.
+    return clean.line(unicodedata.normalize("NFC", name[:1000]), 200)
 
 
 def is_litter(parts: Iterable[str]) -> bool:

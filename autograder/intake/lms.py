@@ -47,7 +47,7 @@ HEADER = re.compile(
 METADATA = "submission_metadata.yml"  # of Gradescope's export, beside its folders
 GRADESCOPE = re.compile(r"submission_[0-9]+")
 GRADESCOPES_EXPORT = re.compile(r"assignment_[0-9]+_export.*", re.DOTALL)
-MAX_METADATA = 32 << 20
+MAX_METADATA = 256 << 20  # what students' programs print is in it, too
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,13 @@ def gradescope(metadata: bytes) -> dict[str, tuple[list[Sender], datetime | None
     """Return the senders of each folder of Gradescope's export, and when it was handed in.
 
     Raises:
-        ValueError: it is not what Gradescope writes.
+        ValueError: it is not what Gradescope writes, or larger than `MAX_METADATA`.
     """
+    if len(metadata) > MAX_METADATA:
+        raise ValueError(
+            f"{METADATA} is larger than {MAX_METADATA >> 20} MB, more than is read: of each "
+            "submission only :submitters: and :created_at: are needed; take out :results:."
+        )
     try:
         # Texts only: no date that is none stops it.
         loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.intake import files, lms, names
-from autograder.intake.collect import collect
+from autograder.intake.collect import BadUsage, collect
 from tests.intake.handed_in import LAB, archive, chosen, contents, write
 
 seeded = settings(max_examples=100)
@@ -304,6 +304,14 @@ def test_no_name_takes_long_to_read(of):
     for ending in ("", "!", ".ipynb", "(1"):
         names.is_notebook(of * (250 // len(of)) + ending)
     assert time.process_time() - began < 0.2
+
+
+def test_metadata_that_is_too_large_is_not_called_false(tmp_path, monkeypatch):
+    monkeypatch.setattr(lms, "MAX_METADATA", 2000)
+    printed = "  :results:\n    :output: |\n" + "      x\n" * 1000
+    write(tmp_path, {"submission_metadata.yml": METADATA + printed, "submission_101/x.ipynb": ""})
+    with pytest.raises(BadUsage, match="larger than 0 MB.*take out :results:"):
+        collect(tmp_path, "00_tiny")
 
 
 @pytest.mark.parametrize("text", ["- x", "a: b", ": :", "x: {':submitters': 3}", "\t", "[[[[", ""])

@@ -334,6 +334,15 @@ def test_ten_thousand_cells_of_the_students_own_make_few():
     assert len(rebuilt.notebook.cells) < 2 * len(RELEASE.cells)
 
 
+def test_rows_of_the_students_own_beside_every_cell_make_few():
+    document = submission()
+    mine = [own(f"x{number} = {number}") for number in range(99)]
+    document["cells"] = [each for cell in document["cells"] for each in (cell, *mine)]
+    assert len(document["cells"]) > 500
+    rebuilt = rebuild(json.dumps(document).encode(), RELEASE)
+    assert len(rebuilt.notebook.cells) <= 2 * len(RELEASE.cells)
+
+
 def test_a_huge_cell_is_passed_on_unread():
     document = submission()
     document["cells"].insert(3, own("data = '" + "x" * 2**23 + "'"))
