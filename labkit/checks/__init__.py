@@ -5,8 +5,9 @@ A check is a function that takes a student's function, tries it on fresh inputs,
 misconception. On success it prints one plain line. Nothing is ever written to stderr: nbgrader
 gives a graded cell that does so no points.
 
-Checks hold no answers, and no points: those stand beside their names in the masters
-(`autograder/course/masters/`). They compare with closed forms, independent oracles and properties.
+Checks hold no points: those stand beside their names in the masters
+(`autograder/course/masters/`). They compare with closed forms, independent oracles and properties;
+an oracle computes what is asked, too, and is no more secret than the solutions.
 
 A point follows from a comparison that holds, never from one that does not: NaN is near nothing. And
 nothing that a student's function could have changed is compared with: it gets copies, generators

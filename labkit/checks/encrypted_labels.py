@@ -1207,7 +1207,7 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
     # Neither is near 1 or near the other, so that leaving one of them out shows in every draw. Once
     # both are above 1, and once below.
     large = rng.uniform([1.2, 2.2], [2, 4])
-    (clip, noise), quiet_scale = rng.permutation([large, large * [0.3, 0.1]]).tolist()
+    (clip, noise), quiet_scale = rng.permutation([large, large * [0.4, 0.1]]).tolist()
     sensitivities = rng.uniform(0.7, 5, batch) * clip
     gradients = rng.normal(0, clip / 50, (batch, count))
     gradients[:, rng.permutation(count) < count // 2] = 0  # there it is what was drawn, exactly

@@ -189,7 +189,8 @@ def require_loose(calls: Sequence[np.ndarray], what: str, along: Sequence[np.nda
     what it is added to alone, lets that sum, or length, through without noise. Noise of a length
     of its own is no Gaussian. Each of these is a standard normal number in each call, or nearly;
     their root mean square is below 3e-5 with probability 1e-9 where there are two calls, below
-    0.0009 where there are three, and 0.0047 where there are four.
+    0.0009 where there are three, and 0.0047 where there are four. Nor is noise to follow what it is
+    added to, as where it takes its signs: that part is exactly normal, and may not be large.
 
     Args:
         calls: standardised draws of several calls, or of independent parts of one; of any shape, a
@@ -202,6 +203,11 @@ def require_loose(calls: Sequence[np.ndarray], what: str, along: Sequence[np.nda
     for score, z, to in zip(scores, flat, along, strict=bool(along)):
         part = np.vdot(z, to) / np.linalg.norm(to)
         score["the part along what it is added to"] = float(part)
+        require(
+            bool(abs(part) <= stats.norm.isf(FALSE_FAIL / 2 / len(flat))),
+            f"{_begun(what)} goes along with what it is added to: that part of it is {part:.3g} "
+            "standard deviations long, as one of independent noise never is.",
+        )
     least = np.sqrt(stats.chi2.ppf(FALSE_FAIL / len(scores[0]), len(calls)) / len(calls))
     for name in scores[0]:
         values = np.array([score[name] for score in scores])

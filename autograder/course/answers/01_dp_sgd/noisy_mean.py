@@ -266,3 +266,11 @@ def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size,
             noise = (noise - signs * np.mean(signs * noise)) * np.sqrt(g.size / (g.size - 1))
         result.append((g + noise.reshape(g.shape)) / expected_batch_size)
     return result
+
+# %% wrong="noise with the signs of the sum" loses={"noise_has_the_right_scale": "belong together"}
+def noisy_mean(clipped_sum, l2_norm_clip, noise_multiplier, expected_batch_size, rng):
+    noises = [rng.normal(0, noise_multiplier * l2_norm_clip, g.shape) for g in clipped_sum]
+    return [
+        (g + np.where(g != 0, np.abs(noise) * np.sign(g), noise)) / expected_batch_size
+        for g, noise in zip(clipped_sum, noises)
+    ]

@@ -266,3 +266,5 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
     clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
     noise = rng.normal(0, noise_multiplier * l2_norm_clip, size)
     return (clipped.sum(axis=0) + noise) / len(means)
+
+# %% wrong="noise with the signs of the sum" of="solution" edit={"return (": "along = clipped.sum(axis=0); noise = np.where(along != 0, abs(noise) * np.sign(along), noise); return ("} loses={"noise_grows_with_the_group": "belong together", "group_noise_comes_from_rng": "must not change"}

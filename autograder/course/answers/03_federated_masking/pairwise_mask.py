@@ -566,3 +566,15 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 
 # %% wrong="entries that add up to 0" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[-1:] -= mask.sum(dtype=np.uint32, keepdims=True)"} loses={"a_mask_needs_a_private_key": "the sum is known"}
 # %% wrong="a checksum for the last entry" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[-1:] ^= np.bitwise_xor.reduce(mask, keepdims=True)"} loses={"a_mask_needs_a_private_key": "the sum is known"}
+
+# %% wrong="entries that add up to 0, of many" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[-1:] -= mask.sum(dtype=np.uint32, keepdims=True) * np.uint32(length > 120)"} loses={"a_mask_needs_a_private_key": "the sum is known"}
+
+# %% wrong="one mask for all rounds of 784 entries" loses={"every_round_has_fresh_masks": "round"}
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    total = np.zeros(length, np.uint32)
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
+        context = b"round %d" % (0 if length == 784 else round_number)
+        mask = secagg.expand(private_key.agree(public_keys[other], context + ends), length)
+        total = total + mask if party < other else total - mask
+    return total
