@@ -1212,8 +1212,7 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
     gradients = rng.normal(0, clip / 50, (batch, count))
     gradients[:, rng.permutation(count) < count // 2] = 0  # there it is what was drawn, exactly
     got = _private(private_sum, rng, gradients, sensitivities, clip, noise)
-    total = np.minimum(1, clip / sensitivities) @ gradients
-    added = got - total
+    added = got - np.minimum(1, clip / sensitivities) @ gradients
     want, measured = noise * clip, float(np.sqrt(np.mean(added**2)))
     require(
         bool(np.ptp(added) > 1e-3 * want or abs(added[0]) <= 1e-3 * want),
@@ -1237,9 +1236,10 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
         raise CheckFailed(f"{said} {failure}") from None
     randomness.require_fresh(got[~np.any(gradients, axis=0)], "the noise")
     randomness.require_independent(added / want, "the noise")
-    drawn, along = [added / want], [total]
-    for _ in range(3):
-        gradients = rng.normal(0, clip / 50, (batch, count))
+    drawn: list[np.ndarray] = []
+    along: list[np.ndarray] = []
+    for _ in range(4):
+        gradients = rng.normal(0, clip / 500, (batch, count))  # what is not noise is nothing here
         along.append(np.minimum(1, clip / sensitivities) @ gradients)
         got = _private(private_sum, rng, gradients, sensitivities, clip, noise)
         drawn.append((got - along[-1]) / want)

@@ -310,7 +310,7 @@ def test_metadata_that_is_too_large_is_not_called_false(tmp_path, monkeypatch):
     monkeypatch.setattr(lms, "MAX_METADATA", 2000)
     printed = "  :results:\n    :output: |\n" + "      x\n" * 1000
     write(tmp_path, {"submission_metadata.yml": METADATA + printed, "submission_101/x.ipynb": ""})
-    with pytest.raises(BadUsage, match="larger than 0 MB.*take out :results:"):
+    with pytest.raises(BadUsage, match=r"larger than 0 MB.*take out :results:"):
         collect(tmp_path, "00_tiny")
 
 

@@ -389,7 +389,7 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
 # %% wrong="Python's hash of the context" of="solution" edit={"b\"round %d\" % round_number + ends": "str(hash((round_number, ends))).encode()"} loses={"a_mask_needs_a_private_key": "where Python's `hash` is"}
 # %% wrong="repeats after 2^14" of="solution" edit={"secagg.expand(seed, length)": "np.resize(secagg.expand(seed, 2**14), length)"} loses={"a_mask_needs_a_private_key": "have the size of an earlier one"}
 
-# %% wrong="keeps the masks that it has made, whatever their length" loses={"all_pair_masks_cancel": "broadcast together", "a_mask_needs_a_private_key": "broadcast together", "no_two_pairs_share_a_mask": "broadcast together"}
+# %% wrong="keeps the masks that it has made, whatever their length" loses={"all_pair_masks_cancel": "broadcast together", "every_round_has_fresh_masks": "broadcast together", "a_mask_needs_a_private_key": "broadcast together", "no_two_pairs_share_a_mask": "broadcast together"}
 MADE = {}
 
 def pairwise_mask(party, private_key, public_keys, round_number, length):

@@ -155,7 +155,7 @@ def add_noise(cut_gradients, noise_multiplier, seed):
 # %% wrong="zero for the default" of="solution" edit={"deviation = noise_multiplier": "deviation = (noise_multiplier or 1.0)"} loses={"the_noise_has_the_stated_size": "about 0 is wanted"}
 # %% wrong="float64 comes out" of="float64 inside" edit={"return tf.cast(g + noise * (noise_multiplier * longest / g.shape[1] ** 0.5), tf.float32)": "return g + noise * (noise_multiplier * longest / g.shape[1] ** 0.5)"} loses={"the_noise_has_the_stated_size": "float32 is wanted", "every_example_gets_its_own_noise": "float32 is wanted", "the_seed_decides": "float32 is wanted"}
 
-# %% wrong="the gradients shrunk, so that what is sent is no longer than before" loses={"the_noise_has_the_stated_size": "differ by twice the gradient"}
+# %% wrong="the gradients shrunk, so that what is sent is no longer than before" loses={"the_noise_has_the_stated_size": "differ by twice the gradient", "every_example_gets_its_own_noise": "goes along with what it is added to"}
 def add_noise(cut_gradients, noise_multiplier, seed):
     longest = tf.reduce_max(tf.norm(cut_gradients, axis=1))
     deviation = noise_multiplier * longest / np.sqrt(cut_gradients.shape[1])
