@@ -47,7 +47,7 @@ HEADER = re.compile(
 METADATA = "submission_metadata.yml"  # of Gradescope's export, beside its folders
 GRADESCOPE = re.compile(r"submission_[0-9]+")
 GRADESCOPES_EXPORT = re.compile(r"assignment_[0-9]+_export.*", re.DOTALL)
-MAX_METADATA = 256 << 20  # what students' programs print is in it, too
+MAX_METADATA = 256 << 20  # with what programs printed; takes 3 s and 0.5 GB
 
 
 @dataclass(frozen=True)

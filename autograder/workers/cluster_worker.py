@@ -45,15 +45,16 @@ def grade(sent: bytes, version: str, seconds: float) -> Answer:
         RuntimeError: the process that grades has failed, or taken more than `seconds`.
     """
     answer: Answer | Exception
+    wanted = _wanted()
     try:
         process = _free.pop()
     except IndexError:
         process = _start()
     assert process.stdin is not None and process.stdout is not None
     deadline = time.monotonic() + seconds
-    answered = threading.Event()
+    answered, ended = threading.Event(), threading.Event()
     watch = threading.Thread(
-        target=_watch, args=(process, deadline, _wanted(), answered), daemon=True
+        target=_watch, args=(process, deadline, wanted, answered, ended), daemon=True
     )
     watch.start()
     try:
@@ -69,7 +70,10 @@ def grade(sent: bytes, version: str, seconds: float) -> Answer:
         process.kill()
         process.wait()
         raise answer
-    _free.append(process)
+    if ended.is_set():  # just as it answered
+        process.wait()
+    else:
+        _free.append(process)
     return answer
 
 
@@ -78,10 +82,12 @@ def _watch(
     deadline: float,
     wanted: Callable[[], bool],
     answered: threading.Event,
+    ended: threading.Event,
 ) -> None:
     """End the process that grades when its time is over, or nobody waits for its answer."""
-    while not answered.wait(LOOK_SECONDS):
+    while not answered.wait(min(LOOK_SECONDS, max(0.0, deadline - time.monotonic()))):
         if time.monotonic() >= deadline or not wanted():
+            ended.set()
             process.kill()
             return
 

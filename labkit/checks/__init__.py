@@ -126,7 +126,7 @@ def after_others(student: Callable[..., Any], arguments: Sequence, others: Seque
     And before those with all of `others` but one: what is remembered by some of the arguments
     alone, or by their shapes, is then of another call.
     """
-    for at in range(len(others)) if len(others) > 2 else ():
+    for at in range(len(others) if len(others) > 2 else 0):  # of two these are the calls below
         student(*others[:at], arguments[at], *others[at + 1 :], *arguments[len(others) :])
     for at, other in enumerate(others):
         student(*arguments[:at], other, *arguments[at + 1 :])
@@ -297,8 +297,11 @@ def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         copies, named = _copied(args), _copied(kwargs)
+        student = getattr(function, "__wrapped__", function)  # guarded or not
+        earlier = _earlier(student)
         result = function(*copies, **named)
-        _require_kept(function, result)
+        _keep(student, result)
+        _require_unwritten(student, earlier)
         changed = [i for i, copied in enumerate(copies) if not _unchanged(copied, args[i])]
         keys = [key for key, copied in named.items() if not _unchanged(copied, kwargs[key])]
         if changed or keys:
@@ -321,13 +324,18 @@ def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
 _last: tuple[Any, Any, Any] = (None, None, None)
 
 
-def _require_kept(function: Callable[..., Any], result: Any) -> None:
-    """Require that what `function` returned the last time is as it was; keep `result` in mind."""
+def _keep(student: Callable[..., Any], result: Any) -> None:
     global _last
-    student = getattr(function, "__wrapped__", function)  # guarded or not
-    last, *pair = _last
     _last = student, result, _copied(result)
-    _require_unwritten(function, [(pair[0], pair[1])] if last is student else [])
+
+
+def _earlier(student: Callable[..., Any]) -> list[tuple[Any, Any]]:
+    """Return what the last call returned, with its copy, if it was this function's.
+
+    Not what the notebook has changed since: a function may return the same again and again.
+    """
+    last, result, copied = _last
+    return [(result, copied)] if last is student and _unchanged(result, copied) else []
 
 
 def _unchanged(now: Any, before: Any) -> bool:

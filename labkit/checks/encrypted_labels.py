@@ -1262,7 +1262,9 @@ def noise_hides_a_label(private_sum: Callable, rng: np.random.Generator) -> None
             f"{noise * clip:.4f}, and has {np.std(quiet):.4f}.",
         )
     randomness.require_noise(quiet / (noise * clip), "the noise")
-    randomness.require_loose([quiet / (noise * clip)], "the noise")
+    again = at_home(private_sum, _quiet_sum, sizes, int(rng.integers(2**32)), clip, noise)
+    again = as_array(again, "the result of `private_sum`", quiet.shape)
+    randomness.require_loose([quiet / (noise * clip), again / (noise * clip)], "the noise")
 
 
 def _quiet_sum(

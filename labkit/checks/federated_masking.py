@@ -1163,7 +1163,7 @@ def _listened(
         contexts.append([*heard])
         return mask
 
-    return [made(*call) for call in calls * times], contexts
+    return kept(pairwise_mask, itertools.starmap(made, calls * times)), contexts
 
 
 class _Masks(list):
@@ -1905,7 +1905,7 @@ def _verdict(result: Any) -> list[bool]:
 
 def _all_verdicts(what_happens: Callable, cases: list[tuple[int, int, int, int]]) -> list[Any]:
     """Return what `what_happens` says of every case, where it is called."""
-    return [what_happens(*case) for case in cases]
+    return kept(what_happens, itertools.starmap(what_happens, cases))
 
 
 def _cases(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:

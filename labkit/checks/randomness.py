@@ -190,8 +190,9 @@ def require_loose(calls: Sequence[np.ndarray], what: str, along: Sequence[np.nda
     of its own is no Gaussian. Each of these is a standard normal number in each call, or nearly;
     their root mean square is below 3e-5 with probability 1e-9 where there are two calls, below
     0.0009 where there are three, and 0.0047 where there are four. Nor is noise to follow what it is
-    added to, as where it takes its signs: that part is normal, and may not be large beside the
-    whole, whose root mean square is within 3 in √n of 1, for n numbers: less than half the chance.
+    added to, as where it takes its signs: that part, by the root mean square of all, is √n times
+    the cosine of a direction drawn uniformly with a fixed one, whose tails are thinner than a
+    normal number's.
 
     Args:
         calls: standardised draws of several calls, or of independent parts of one; of any shape, a
@@ -205,7 +206,7 @@ def require_loose(calls: Sequence[np.ndarray], what: str, along: Sequence[np.nda
         part = np.vdot(z, to) / np.linalg.norm(to)
         score["the part along what it is added to"] = float(part)
         require(
-            bool(abs(part) <= stats.norm.isf(FALSE_FAIL / 4 / len(flat)) * np.sqrt(np.mean(z**2))),
+            bool(abs(part) <= stats.norm.isf(FALSE_FAIL / 2 / len(flat)) * np.sqrt(np.mean(z**2))),
             f"{_begun(what)} goes along with what it is added to: that part of it is {part:.3g} "
             "standard deviations long, as one of independent noise never is.",
         )

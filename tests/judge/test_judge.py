@@ -202,14 +202,14 @@ def double(x):
 def test_who_takes_what_a_small_machine_has_is_told_so(monkeypatch):
     """Before Linux chooses; beside others, who has a share, that is not lost for good."""
     monkeypatch.setattr(memory, "LEAST", 0)
-    monkeypatch.setattr(memory, "total", lambda: 640 << 20)
+    monkeypatch.setattr(memory, "total_memory", lambda: 640 << 20)
     outcome = judged_tiny(double=HOARD)
     assert outcome.scores == {"doubles_integers": 2, "doubles_fractions": 0, "pythagoras": 5}
     assert "it used more than 0.469 GB of memory" in outcome.messages["doubles_fractions"]
     # The only one of a class, too. (Linux counts whom a control group of one's own has ended.)
     monkeypatch.setattr(judge_module, "ended_for_memory", lambda: 7)
     assert judged_tiny(double=HOARD, beside=True).scores == outcome.scores
-    monkeypatch.setattr(memory, "total", lambda: 1280 << 20)
+    monkeypatch.setattr(memory, "total_memory", lambda: 1280 << 20)
     with pytest.raises(MachineFull, match="memory, and may have more alone"):
         judged_tiny(double=HOARD, beside=True, jobs=2)
 

@@ -441,6 +441,8 @@ FIXED = {
         "one half less",
     ),
     "no part along": (_less_its_part, "along what it is added to"),
+    "the signs of it": (lambda z, to: np.abs(z) * np.sign(to), "goes along"),
+    "the signs of it, and small": (lambda z, to: np.abs(z) * np.sign(to) / 10, "goes along"),
     "of unit variance": (lambda z, to: z / np.sqrt(np.mean(z**2)), "the root mean square"),
     "of unit deviation": (lambda z, to: z / z.std(), "is within"),
     "the last of the others": (_last_of_others, "the last less"),

@@ -132,7 +132,7 @@ pictures.slots_and_noise()
 # <details><summary>Hint</summary>
 #
 # Python's `%` gives a remainder from 0 to $t - 1$, for negative numbers too. Shift by half of $t$ before and
-# after.
+# after. (Python's own integers are of any size, NumPy's of 64 bits.)
 #
 # </details>
 

@@ -80,8 +80,10 @@ _SETSOCKOPT, _SOL_SOCKET, _SNDBUF, _RCVBUF = 54, 1, 7, 8
 # Programs of one's own on a socket, or, by the older call, of this kind: 100 KB each, and a MB.
 _SOCKETS_FILTERS = (26, 50, 51, 52)
 _ZEROCOPY = 60  # sends what it is lent, as splice does
-_PRCTL, _SET_SECCOMP, _NAME_MEMORY = 157, 22, 0x53564D41
-_PRCTL_LATER = 78  # what Linux 6.16 and later know: the first takes memory that nobody counts
+_PRCTL, _SET_SECCOMP = 157, 22
+# From here on Linux 6.16 and later: the first takes memory that nobody counts. And those that are
+# numbered by letters, which Linux refuses so, too, if it was built without them.
+_PRCTL_LATER = 78
 # The limit of core dumps stays what it is: see jail.NO_CORE.
 _SETRLIMIT, _PRLIMIT, _CORE = 160, 302, 4
 _NEW = 0x7E020080  # namespaces, in flags: user, pid, net, ipc, uts, cgroup, mount, time
@@ -137,7 +139,6 @@ def program() -> bytes:
         ]),
         *_if(_EQUAL, _PRCTL, [
             _argument(0), *_if(_EQUAL, _SET_SECCOMP, [_refuse()]),
-            *_if(_EQUAL, _NAME_MEMORY, [_answer(_ALLOW)]),
             *_if(_AT_LEAST, _PRCTL_LATER, [_refuse(errno.EINVAL)]),
             _answer(_ALLOW),
         ]),

@@ -564,6 +564,19 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         total += mask if party < other else np.zeros(length, np.uint32) - mask
     return total
 
+# %% wrong="returns two arrays in turn" loses={"all_pair_masks_cancel": "changes what an earlier call returned", "every_round_has_fresh_masks": "changes what an earlier call returned", "a_mask_needs_a_private_key": "changes what an earlier call returned", "no_two_pairs_share_a_mask": "changes what an earlier call returned"}
+TOTALS, CALLS = {}, [0]
+
+def pairwise_mask(party, private_key, public_keys, round_number, length):
+    CALLS[0] ^= 1
+    total = TOTALS.setdefault((length, CALLS[0]), np.empty(length, np.uint32))
+    total[:] = 0
+    for other in public_keys.keys() - {party}:
+        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
+        mask = secagg.expand(private_key.agree(public_keys[other], b"round %d" % round_number + ends), length)
+        total += mask if party < other else np.zeros(length, np.uint32) - mask
+    return total
+
 # %% wrong="entries that add up to 0" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[-1:] -= mask.sum(dtype=np.uint32, keepdims=True)"} loses={"a_mask_needs_a_private_key": "the sum is known"}
 # %% wrong="a checksum for the last entry" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[-1:] ^= np.bitwise_xor.reduce(mask, keepdims=True)"} loses={"a_mask_needs_a_private_key": "the sum is known"}
 
