@@ -172,39 +172,6 @@ def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
         low, high = (middle, high) if refuted(middle) else (low, middle)
     return low
 
-# %% wrong="remembered, whatever delta" loses={"lower_bound_of_a_lucky_guesser": "gives more canaries away"}
-_found = {}
+# %% wrong="remembered, whatever delta" of="solution" edit={"def epsilon_lower_bound": "_found = {}\n\n\ndef epsilon_lower_bound", "return low": "return _found.setdefault((correct, guesses, canaries, confidence), low)"} loses={"lower_bound_of_a_lucky_guesser": "gives more canaries away"}
 
-
-def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
-    key = correct, guesses, canaries, confidence
-
-    def refuted(epsilon):
-        return audit.p_value(correct, guesses, epsilon, delta, canaries) <= 1 - confidence
-
-    if key not in _found:
-        if not refuted(0.0):
-            return 0.0
-        low, high = 0.0, 20.0
-        while high - low > 1e-3:
-            middle = (low + high) / 2
-            low, high = (middle, high) if refuted(middle) else (low, middle)
-        _found[key] = low
-    return _found[key]
-
-# %% wrong="remembered, whatever the guesses" loses={"lower_bound_of_a_lucky_guesser": "they prove less"}
-_by_correct = {}
-
-
-def epsilon_lower_bound(correct, guesses, delta, canaries, confidence):
-    def refuted(epsilon):
-        return audit.p_value(correct, guesses, epsilon, delta, canaries) <= 1 - confidence
-
-    key = correct, delta, canaries, confidence
-    if key not in _by_correct:
-        low, high = 0.0, 20.0
-        while high - low > 1e-3:
-            middle = (low + high) / 2
-            low, high = (middle, high) if refuted(middle) else (low, middle)
-        _by_correct[key] = low
-    return _by_correct[key]
+# %% wrong="remembered, whatever the guesses" of="solution" edit={"def epsilon_lower_bound": "_found = {}\n\n\ndef epsilon_lower_bound", "return low": "return _found.setdefault((correct, delta, canaries, confidence), low)"} loses={"lower_bound_of_a_lucky_guesser": "they prove less"}

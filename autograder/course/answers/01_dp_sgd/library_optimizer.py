@@ -134,20 +134,7 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
         learning_rate=learning_rate,
     )
 
-# %% wrong="remembers, whatever the noise" loses={"its_step_clips_each_microbatch": "Make a new one", "its_noise_has_the_right_scale": "times learning_rate"}
-_made = {}
-
-
-def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
-    key = l2_norm_clip, num_microbatches, learning_rate
-    if key not in _made:
-        _made[key] = tensorflow_privacy.DPKerasSGDOptimizer(
-            l2_norm_clip=l2_norm_clip,
-            noise_multiplier=noise_multiplier,
-            num_microbatches=num_microbatches,
-            learning_rate=learning_rate,
-        )
-    return _made[key]
+# %% wrong="remembers, whatever the noise" of="solution" edit={"def library_optimizer": "_made = {}\n\n\ndef library_optimizer", "return tensorflow": "return _made.setdefault((l2_norm_clip, num_microbatches, learning_rate), tensorflow", "learning_rate=learning_rate,\n    )": "learning_rate=learning_rate,\n    ))"} loses={"its_step_clips_each_microbatch": "Make a new one", "its_noise_has_the_right_scale": "times learning_rate"}
 
 # %% wrong="a learning rate by a schedule" loses={"its_step_clips_each_microbatch": "times as far"}
 def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
@@ -158,20 +145,7 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
         learning_rate=tf.keras.optimizers.schedules.ExponentialDecay(learning_rate, 100, 0.9),
     )
 
-# %% wrong="one shared optimizer per settings" loses={"its_step_clips_each_microbatch": "Make a new one"}
-_optimizers = {}
-
-
-def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning_rate):
-    settings = (l2_norm_clip, noise_multiplier, num_microbatches, learning_rate)
-    if settings not in _optimizers:
-        _optimizers[settings] = tensorflow_privacy.DPKerasSGDOptimizer(
-            l2_norm_clip=l2_norm_clip,
-            noise_multiplier=noise_multiplier,
-            num_microbatches=num_microbatches,
-            learning_rate=learning_rate,
-        )
-    return _optimizers[settings]
+# %% wrong="one shared optimizer per settings" of="solution" edit={"def library_optimizer": "_made = {}\n\n\ndef library_optimizer", "return tensorflow": "return _made.setdefault((l2_norm_clip, noise_multiplier, num_microbatches, learning_rate), tensorflow", "learning_rate=learning_rate,\n    )": "learning_rate=learning_rate,\n    ))"} loses={"its_step_clips_each_microbatch": "Make a new one"}
 
 # %% wrong="one optimizer, set anew" loses={"its_step_clips_each_microbatch": "Make a new one", "its_noise_has_the_right_scale": "times learning_rate"}
 _optimizer = tensorflow_privacy.DPKerasSGDOptimizer(1.0, 1.0)

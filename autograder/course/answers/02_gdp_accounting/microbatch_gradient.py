@@ -239,19 +239,7 @@ def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multi
 # %% wrong="none on a single parameter" of="solution" edit={"return (": "noise *= size > 1; return ("} loses={"group_noise_comes_from_rng": "a single parameter"}
 # %% wrong="the mean of three rotated away, and scaled up" of="solution" edit={"return (": "noise = (noise - noise.mean()) * (size / (size - 1)) ** 0.5 if size > 1 else noise; return ("} loses={"noise_grows_with_the_group": "the sum is within", "group_noise_comes_from_rng": "noise"}
 
-# %% wrong="one array, written over" loses={"each_group_is_clipped": "what an earlier call returned", "group_noise_comes_from_rng": "what an earlier call returned", "noise_grows_with_the_group": "what an earlier call returned"}
-OUT = {}
-
-
-def microbatch_gradient(per_example_grads, group_size, l2_norm_clip, noise_multiplier, rng):
-    size = per_example_grads.shape[1]
-    means = per_example_grads.reshape(-1, group_size, size).mean(axis=1)
-    norms = np.linalg.norm(means, axis=1, keepdims=True)
-    clipped = means * (l2_norm_clip / np.maximum(norms, l2_norm_clip))
-    noise = rng.normal(0, noise_multiplier * l2_norm_clip, size)
-    out = OUT.setdefault(size, np.zeros(size))
-    np.divide(clipped.sum(axis=0) + noise, len(means), out=out)
-    return out
+# %% wrong="one array, written over" of="solution" edit={"def microbatch": "OUT = {}\n\n\ndef microbatch", "return (clipped.sum(axis=0) + noise) / len(means)": "return np.divide(clipped.sum(axis=0) + noise, len(means), out=OUT.setdefault(size, np.zeros(size)))"} loses={"each_group_is_clipped": "what an earlier call returned", "group_noise_comes_from_rng": "what an earlier call returned", "noise_grows_with_the_group": "what an earlier call returned"}
 
 # %% wrong="lengths of an earlier batch of the same shape" loses={"each_group_is_clipped": "TensorFlow Privacy's step"}
 NORMS = {}

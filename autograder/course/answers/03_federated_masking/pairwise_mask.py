@@ -552,42 +552,13 @@ def pairwise_mask(party, private_key, public_keys, round_number, length):
         total += mask
     return total
 
-# %% wrong="returns one array again and again" loses={"all_pair_masks_cancel": "changes what an earlier call returned", "every_other_party_counts": "changes what an earlier call returned", "every_round_has_fresh_masks": "changes what an earlier call returned", "a_mask_needs_a_private_key": "changes what an earlier call returned", "no_two_pairs_share_a_mask": "changes what an earlier call returned"}
-TOTALS = {}
+# %% wrong="returns one array again and again" of="solution" edit={"def pairwise_mask": "OUT = {}\n\n\ndef pairwise_mask", "return total": "return np.add(total, 0, out=OUT.setdefault(length, total.copy()))"} loses={"all_pair_masks_cancel": "changes what an earlier call returned", "every_other_party_counts": "changes what an earlier call returned", "every_round_has_fresh_masks": "changes what an earlier call returned", "a_mask_needs_a_private_key": "changes what an earlier call returned", "no_two_pairs_share_a_mask": "changes what an earlier call returned"}
 
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = TOTALS.setdefault(length, np.empty(length, np.uint32))
-    total[:] = 0
-    for other in public_keys.keys() - {party}:
-        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
-        mask = secagg.expand(private_key.agree(public_keys[other], b"round %d" % round_number + ends), length)
-        total += mask if party < other else np.zeros(length, np.uint32) - mask
-    return total
-
-# %% wrong="returns two arrays in turn" loses={"all_pair_masks_cancel": "changes what an earlier call returned", "every_round_has_fresh_masks": "changes what an earlier call returned", "a_mask_needs_a_private_key": "changes what an earlier call returned", "no_two_pairs_share_a_mask": "changes what an earlier call returned"}
-TOTALS, CALLS = {}, [0]
-
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    CALLS[0] ^= 1
-    total = TOTALS.setdefault((length, CALLS[0]), np.empty(length, np.uint32))
-    total[:] = 0
-    for other in public_keys.keys() - {party}:
-        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
-        mask = secagg.expand(private_key.agree(public_keys[other], b"round %d" % round_number + ends), length)
-        total += mask if party < other else np.zeros(length, np.uint32) - mask
-    return total
+# %% wrong="returns two arrays in turn" of="solution" edit={"def pairwise_mask": "OUT, CALLS = {}, [0]\n\n\ndef pairwise_mask", "return total": "CALLS[0] ^= 1\n    return np.add(total, 0, out=OUT.setdefault((length, *CALLS), total.copy()))"} loses={"all_pair_masks_cancel": "changes what an earlier call returned", "every_round_has_fresh_masks": "changes what an earlier call returned", "a_mask_needs_a_private_key": "changes what an earlier call returned", "no_two_pairs_share_a_mask": "changes what an earlier call returned"}
 
 # %% wrong="entries that add up to 0" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[-1:] -= mask.sum(dtype=np.uint32, keepdims=True)"} loses={"a_mask_needs_a_private_key": "the sum is known"}
 # %% wrong="a checksum for the last entry" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[-1:] ^= np.bitwise_xor.reduce(mask, keepdims=True)"} loses={"a_mask_needs_a_private_key": "the sum is known"}
 
 # %% wrong="entries that add up to 0, of many" of="solution" edit={"mask = secagg.expand(seed, length)": "mask = secagg.expand(seed, length)\n        mask[-1:] -= mask.sum(dtype=np.uint32, keepdims=True) * np.uint32(length > 120)"} loses={"a_mask_needs_a_private_key": "the sum is known"}
 
-# %% wrong="one mask for all rounds of 784 entries" loses={"every_round_has_fresh_masks": "round"}
-def pairwise_mask(party, private_key, public_keys, round_number, length):
-    total = np.zeros(length, np.uint32)
-    for other in public_keys.keys() - {party}:
-        ends = b"".join(b" %d " % end + public_keys[end] for end in sorted((party, other)))
-        context = b"round %d" % (0 if length == 784 else round_number)
-        mask = secagg.expand(private_key.agree(public_keys[other], context + ends), length)
-        total = total + mask if party < other else total - mask
-    return total
+# %% wrong="one mask for all rounds of 784 entries" of="solution" edit={"% round_number": "% (0 if length == 784 else round_number)"} loses={"every_round_has_fresh_masks": "round"}

@@ -158,20 +158,6 @@ def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
         labels.append(int(np.argmax(prediction - residual)))
     return labels
 
-# %% wrong="relu' of an earlier batch of the same shape" loses={"labels_come_out_of_a_sum": "with noise"}
-ON = {}
-
-
-def recover_labels(gradient, x, hidden, predictions, top, damping=0.0):
-    on = ON.setdefault(hidden.shape, hidden > 0)
-
-    def forward(y):
-        return x.T @ ((y @ top.T) * on)
-
-    def adjoint(g):
-        return ((x @ g) * on) @ top
-
-    y = encrypted.least_squares(forward, adjoint, forward(predictions) - gradient, damping)
-    return y.argmax(axis=1)
+# %% wrong="relu' of an earlier batch of the same shape" of="solution" edit={"def recover_labels": "ON = {}\n\n\ndef recover_labels", "on = hidden > 0": "on = ON.setdefault(hidden.shape, hidden > 0)"} loses={"labels_come_out_of_a_sum": "with noise"}
 
 # %% wrong="one array, written over" of="solution" edit={"def recover_labels": "OUT = {}\n\ndef recover_labels", "return y.argmax(axis=1)": "return y.argmax(axis=1, out=OUT.setdefault(len(y), np.zeros(len(y), np.intp)))"} loses={"labels_come_out_of_a_sum": "what an earlier call returned"}
