@@ -12,10 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labkit.doctor import GROUPS
+
 if TYPE_CHECKING:
     from autograder.sandbox.inside.jail import Limits
 
-ROOT = Path("/sys/fs/cgroup")
+ROOT = GROUPS
 # By version: the controller of each file, the file, and its value. Memory must be there. A group of
 # its own is all that `cpu` is for: a kernel has one share, however many processes it starts.
 _FILES = {

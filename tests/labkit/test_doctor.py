@@ -77,7 +77,7 @@ def test_a_control_groups_limit_is_the_machines_size(monkeypatch, tmp_path, own,
     """The grader asks the same function."""
     (tmp_path / "own").write_text(own)
     monkeypatch.setattr(doctor, "_OWN_GROUPS", tmp_path / "own")
-    monkeypatch.setattr(doctor, "_GROUPS", tmp_path)
+    monkeypatch.setattr(doctor, "GROUPS", tmp_path)
     whole = doctor.total_memory()
     assert whole > 1 << 29
     (tmp_path / folder).mkdir(parents=True, exist_ok=True)
