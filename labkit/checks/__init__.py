@@ -325,6 +325,7 @@ _last: tuple[Any, Any, Any] = (None, None, None)
 
 
 def _keep(student: Callable[..., Any], result: Any) -> None:
+    """Keep a result in mind until the next call."""
     global _last
     _last = student, result, _copied(result)
 

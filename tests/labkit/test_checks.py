@@ -180,6 +180,9 @@ def test_who_returns_the_same_again_or_changes_its_own_is_not_told_so():
     for x in range(3):
         guarded(x)
         other(5)  # the same numbers each time
+    guarded(3)
+    same[:] = 7  # by the notebook, between two checks
+    guarded(4)
 
 
 def test_a_blank_that_another_exercise_calls_is_named():

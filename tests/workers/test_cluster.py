@@ -290,6 +290,19 @@ def test_a_process_that_stands_still_is_ended():
     assert has_ended(process.pid) and not cluster_worker._free
 
 
+def test_a_process_that_is_ended_as_it_answers_grades_nobody_else(monkeypatch):
+    def late(stream):
+        process.wait()
+        return "graded", ""
+
+    process = cluster_worker._start()
+    monkeypatch.setattr(cluster_worker, "_start", lambda: process)
+    monkeypatch.setattr(cluster_worker, "_wanted", lambda: lambda: False)
+    monkeypatch.setattr(cluster_worker.pickle, "load", late)
+    assert cluster_worker.grade(tiny(), fingerprint(), 60) == ("graded", "")
+    assert not cluster_worker._free
+
+
 def test_a_process_that_breaks_is_an_error_of_that_submission():
     """The next one gets another process."""
     for _ in range(2):
