@@ -66,7 +66,7 @@ def library_optimizer(l2_norm_clip, noise_multiplier, num_microbatches, learning
 
 # %% wrong="forgets num_microbatches" of="solution" edit={"num_microbatches=num_microbatches,": ""} loses={"its_step_clips_each_microbatch": "num_microbatches does not reach", "its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="multiplies the noise by the clip once more" of="solution" edit={"noise_multiplier=noise_multiplier": "noise_multiplier=noise_multiplier * l2_norm_clip"} loses={"its_noise_has_the_right_scale": "times learning_rate"}
-# %% wrong="clip and noise swapped" of="solution" edit={"=l2_norm_clip": "=noise_multiplier", "noise_multiplier=noise_multiplier": "noise_multiplier=l2_norm_clip"} loses={"its_step_clips_each_microbatch": "under its own name"}
+# %% wrong="clip and noise swapped" of="solution" edit={"=l2_norm_clip": "=noise_multiplier", "noise_multiplier=noise_multiplier": "noise_multiplier=l2_norm_clip"} loses={"its_step_clips_each_microbatch": "under its own name", "its_noise_has_the_right_scale": "clip with noise, too"}
 # %% wrong="the clip set far too high" of="solution" edit={"l2_norm_clip=l2_norm_clip": "l2_norm_clip=1e6"} loses={"its_step_clips_each_microbatch": "l2_norm_clip does not reach", "its_noise_has_the_right_scale": "times learning_rate"}
 # %% wrong="the learning rate as fourth argument" edit={"learning_rate=learning_rate": "learning_rate"} loses={"its_step_clips_each_microbatch": "default", "its_noise_has_the_right_scale": "default"}
 # %% wrong="a fixed learning rate" of="solution" edit={"learning_rate=learning_rate": "learning_rate=0.15"} loses={"its_step_clips_each_microbatch": "times as far", "its_noise_has_the_right_scale": "times learning_rate"}
