@@ -226,6 +226,7 @@ def check(body: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(body)
     def run(student: Callable[..., Any], rng: np.random.Generator, trials: int = 1) -> None:
         with contextlib.redirect_stderr(sys.stdout), verdicts.judging(body, student):
+            forget_results()
             guarded = guard(student)
             for _ in range(trials):
                 try:
@@ -283,7 +284,8 @@ def guard(student: Callable[..., Any]) -> Guarded:
             ) from None
 
     in_place.__name__ = name
-    guarded = cast(Guarded, on_copies(in_place))
+    # What crosses to another process is a copy, and there `on_copies` calls it.
+    guarded = cast(Guarded, in_place if hasattr(student, "at_home") else on_copies(in_place))
     guarded.__wrapped__, guarded.in_place = student, in_place
     return guarded
 
@@ -298,10 +300,11 @@ def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         copies, named = _copied(args), _copied(kwargs)
         student = getattr(function, "__wrapped__", function)  # guarded or not
-        earlier = _earlier(student)
+        earlier = _last
         result = function(*copies, **named)
         _keep(student, result)
-        _require_unwritten(student, earlier)
+        if earlier and earlier[0] is student:
+            _require_unwritten(student, [earlier[1:]])
         changed = [i for i, copied in enumerate(copies) if not _unchanged(copied, args[i])]
         keys = [key for key, copied in named.items() if not _unchanged(copied, kwargs[key])]
         if changed or keys:
@@ -321,7 +324,7 @@ def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # The function that was called last, what it returned, and a copy of that.
-_last: tuple[Any, Any, Any] = (None, None, None)
+_last: tuple[Any, Any, Any] | None = None
 
 
 def _keep(student: Callable[..., Any], result: Any) -> None:
@@ -330,25 +333,31 @@ def _keep(student: Callable[..., Any], result: Any) -> None:
     _last = student, result, _copied(result)
 
 
-def _earlier(student: Callable[..., Any]) -> list[tuple[Any, Any]]:
-    """Return what the last call returned, with its copy, if it was this function's.
+def forget_results() -> None:
+    """Let the notebook do what it likes with what was returned so far: a check begins."""
+    global _last
+    _last = None
 
-    Not what the notebook has changed since: a function may return the same again and again.
-    """
-    last, result, copied = _last
-    return [(result, copied)] if last is student and _unchanged(result, copied) else []
+
+# Looked for first: most of what is passed is of these.
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, np.random.Generator})
 
 
 def _unchanged(now: Any, before: Any) -> bool:
     """Whether a copy by `_copied` still holds what it was made of."""
+    if now is before and type(before) in _PLAIN:
+        return True
     if isinstance(before, np.ndarray):
         if not isinstance(now, np.ndarray) or now.shape != before.shape:
             return False
         if before.dtype.hasobject:
             return _unchanged(now.ravel().tolist(), before.ravel().tolist())
-        if now.dtype.kind in "fc" and now.dtype == before.dtype:  # -0.0 is 0.0
-            return bool(np.array_equal(now, before, equal_nan=True))
-        return now.dtype == before.dtype and now.tobytes() == before.tobytes()
+        if now.dtype != before.dtype:
+            return False
+        if now.dtype.kind in "fc":  # -0.0 is 0.0
+            same = bool(np.all(now == before))
+            return same or bool(np.array_equal(now, before, equal_nan=True))
+        return now.tobytes() == before.tobytes()
     if isinstance(before, FunctionType):
         return True
     if isinstance(before, Mapping):
@@ -434,6 +443,8 @@ def shown(value: Any) -> str:
 
 def _copied(value: Any) -> Any:
     """Return a copy of arrays and containers, however nested; see `guard` for all else."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, np.ndarray):
         return copy.deepcopy(value) if value.dtype.hasobject else value.copy()
     if isinstance(value, tuple) and hasattr(value, "_make"):
