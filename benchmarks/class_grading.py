@@ -1,6 +1,6 @@
 """How fast a submission is graded: by labkit, by nbgrader's `autograde`, by Otter-Grader's `run`.
 
-    python -m benchmarks.class_grading [--class-size 8] [--rounds 1] [--labs 01_dp_sgd …]
+    python -m benchmarks.class_grading [--class-size 4] [--rounds 1] [--labs 01_dp_sgd …]
 
 In each round each lab has its turn, and in it each contender, in random order. We grade a class of
 that lab with the command's own function: in the sandbox, with two processes, gradebook and pages.
@@ -253,7 +253,7 @@ class Measured:
 def main() -> None:
     """Measure, print, and fail if scores differ."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--class-size", type=int, default=6)
+    parser.add_argument("--class-size", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--labs", nargs="+", default=LABS)
     parser.add_argument("--jobs", type=int, default=measure.cores())

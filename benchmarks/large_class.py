@@ -1,6 +1,6 @@
 """How the time of a class, and the coordinator's memory, grow with the class: on Dask.
 
-    python -m benchmarks.large_class [--sizes 20 80] [--workers 2]
+    python -m benchmarks.large_class [--sizes 15 60] [--workers 2]
 
 Classes are generated: the tests' tiny lab, without TensorFlow, with answers right and wrong in
 turn, so that what is measured is the grader and not the lab. Workers are processes of this machine,
@@ -34,7 +34,7 @@ from benchmarks import measure
 
 FIXTURES = ROOT / "tests" / "fixtures"
 LAB = read_lab(FIXTURES / "masters" / "00_tiny.py")
-SIZES = [20, 80]
+SIZES = [15, 60]
 
 
 def make_class(folder: Path, size: int) -> dict[str, float]:

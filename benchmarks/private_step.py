@@ -264,7 +264,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     table, versions = against_peers(arguments.batch, arguments.rounds, arguments.seed)
-    fewer = max(5, arguments.rounds // 2)
+    fewer = max(5, arguments.rounds // 3)
     tables = [
         table, slow(arguments.batch, arguments.seed), with_the_batch(fewer, arguments.seed),
         with_the_model(arguments.batch, fewer, arguments.seed),
