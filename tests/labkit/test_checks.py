@@ -401,6 +401,19 @@ def test_the_library_s_other_way_to_no_epsilon_costs_nothing():
         check.__wrapped__(eps_rdp, np.random.default_rng(seed))
 
 
+def test_where_orders_decide_alone_the_library_has_the_conversion_s_epsilon():
+    from dp_accounting import rdp
+
+    gdp, rng, alone = checks.gdp_accounting, np.random.default_rng(0), []
+    for _ in range(500):
+        orders, costs = rng.uniform(1.02, 60, 5), 10 ** rng.uniform(-6, 2, 5)
+        delta = 10 ** rng.uniform(-6, -0.1)
+        alone.append(gdp._by_orders_alone(costs, delta))
+        epsilon, _ = rdp.compute_epsilon(orders, costs, delta)
+        assert epsilon == pytest.approx(gdp._tight(costs, orders, delta) if alone[-1] else 0)
+    assert 100 < sum(alone) < 400
+
+
 def test_a_module_of_checks_needs_no_import_of_its_own():
     assert checks.gdp_accounting.__name__ == "labkit.checks.gdp_accounting"
     with pytest.raises(AttributeError, match="has no attribute 'no_lab'"):
