@@ -17,7 +17,7 @@ ROWS = {name: number for calls in syscalls.REFUSED.values() for name, number in 
 
 # Each prints what came of it; -1 is no valid argument of any.
 TRY = r"""
-import ctypes, errno, fcntl, json, mmap, os, socket
+import ctypes, errno, fcntl, json, mmap, os, socket, struct
 libc = ctypes.CDLL(None, use_errno=True)
 def call(number, *arguments):
     arguments = [ctypes.c_long(each) for each in arguments or (-1,) * 6]
@@ -62,6 +62,7 @@ tcp, udp = socket.SOCK_STREAM, socket.SOCK_DGRAM
 zero = os.open("/dev/zero", os.O_RDWR)
 root = os.open("/", os.O_RDONLY)
 own = open("/tmp/own", "w")
+patient = socket.socket()
 print(json.dumps({
     "clone into a user namespace": call(56, 0x10000000 | 17, 0, 0, 0, 0),
     "clone into a network namespace": call(56, 0x40000000 | 17, 0, 0, 0, 0),
@@ -87,6 +88,8 @@ print(json.dumps({
     "a port's filter": attempt(socket.socket().setsockopt, 1, 51, bytes(16)),
     "sending without a copy": attempt(socket.socket().setsockopt, 1, 60, 1),
     "what else a socket is told": attempt(socket.socket().setsockopt, 1, socket.SO_REUSEPORT, 1),
+    "patience": attempt(patient.setsockopt, 1, socket.SO_LINGER, struct.pack("ii", 1, 1 << 30)),
+    "what is kept of it": patient.getsockopt(1, socket.SO_LINGER, 8).hex(),
     "typing into a terminal": call(16, 0, 0x5412, 0),
     "typing, with more bits": call(16, 0, 0x5412 | 1 << 40, 0),
     "another personality": call(135, 0x0040000),
@@ -131,6 +134,7 @@ def test_a_row_is_refused(answers, name):
         "a table of futexes": "EINVAL", "prctl by letters": "EINVAL",
         "a port's filter": "EPERM", "sending without a copy": "EPERM",
         "what else a socket is told": "done",
+        "patience": "done", "what is kept of it": bytes(8).hex(),
         "typing, with more bits": "EPERM", "another personality": "EPERM",
         "its personality": "done",
         "a lease": "EPERM", "news of a folder": "EPERM", "a lock of an open file": "EPERM",

@@ -74,9 +74,10 @@ _THREAD, _FILES = 0x10000, 0x400  # in flags of clone
 # an open file. From the last on they are refused as unknown.
 _FCNTL, _SETLEASE, _NOTIFY, _OFD_SETLK, _OFD_SETLKW, _FCNTL_LATER = 72, 1024, 1026, 37, 38, 1039
 # Locks of a process are granted, and not kept: Linux counts them for nobody, and one may have
-# millions. Neither are larger buffers than a socket begins with.
+# millions. Neither are larger buffers than a socket begins with, nor is patience as it is closed:
+# whoever was sent the last handle to it, the grader included, would wait so long.
 _SETLK, _SETLKW = 6, 7
-_SETSOCKOPT, _SOL_SOCKET, _SNDBUF, _RCVBUF = 54, 1, 7, 8
+_SETSOCKOPT, _SOL_SOCKET, _SNDBUF, _RCVBUF, _LINGER = 54, 1, 7, 8, 13
 # Programs of one's own on a socket, or, by the older call, of this kind: 100 KB each, and a MB.
 _SOCKETS_FILTERS = (26, 50, 51, 52)
 _ZEROCOPY = 60  # sends what it is lent, as splice does
@@ -133,7 +134,7 @@ def program() -> bytes:
         *_if(_EQUAL, _SETSOCKOPT, [
             _argument(1), *_unless(_EQUAL, _SOL_SOCKET, [_answer(_ALLOW)]),
             _argument(2),
-            *(step for size in (_SNDBUF, _RCVBUF) for step in _if(_EQUAL, size, [_pretend()])),
+            *(s for kind in (_SNDBUF, _RCVBUF, _LINGER) for s in _if(_EQUAL, kind, [_pretend()])),
             *(s for kind in (*_SOCKETS_FILTERS, _ZEROCOPY) for s in _if(_EQUAL, kind, [_refuse()])),
             _answer(_ALLOW),
         ]),
