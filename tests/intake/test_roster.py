@@ -93,6 +93,14 @@ def test_what_each_form_says(tmp_path):
     assert listed(tmp_path, "Name\nAnn Lee\n").people == (Person("Ann Lee"),)
 
 
+def test_what_students_wrote_may_be_long_and_a_list_not(tmp_path, monkeypatch):
+    text = f'Name,Online text\nAnn Lee,"{"x" * 200_000}"\nBo Kim,\n'
+    assert [person.name for person in listed(tmp_path, text).people] == ["Ann Lee", "Bo Kim"]
+    monkeypatch.setattr(roster, "MAX_BYTES", 1 << 17)
+    with pytest.raises(BadUsage, match="has more than"):
+        listed(tmp_path, text)
+
+
 @pytest.mark.parametrize("text", ["", "x\ny\n", "Name\n", "Name,Login\n , \n", "a,b,c\n1,2,3\n"])
 def test_what_is_no_class_list_is_one_clear_line(tmp_path, text):
     with pytest.raises(BadUsage, match=r"--roster .* (has no column|lists nobody)") as caught:
