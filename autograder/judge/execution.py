@@ -118,12 +118,9 @@ class _Judge:
         self.link, theirs = socket.socketpair()
         self.kernel = Kernel(settings, theirs)
 
-    def connect(self) -> socket.socket:
-        """Return the student's end of a new connection."""
-        ours, theirs = socket.socketpair()
-        with ours:
-            socket.send_fds(self.link, [b"."], [ours.fileno()])
-        return theirs
+    def meet(self, connection: socket.socket) -> None:
+        """Hand it its end of a connection to the student's."""
+        socket.send_fds(self.link, [b"."], [connection.fileno()])
 
     def is_idle(self) -> bool:
         """Return whether its check, whose student's kernel has gone, comes to its end."""
@@ -139,11 +136,27 @@ class _Judge:
 
 
 class _Student:
-    """A kernel of the student's, and what has to say what its code changes."""
+    """A kernel of the student's, and what has to say what its code changes.
 
-    def __init__(self, settings: KernelSettings, link: socket.socket):
-        self.kernel = Kernel(settings, link)
+    The judge gets its end of the connection when a check begins: what a kernel has sent that ends
+    before, such as files, goes with it, and does not wait there.
+    """
+
+    def __init__(self, settings: KernelSettings):
+        self._judges, theirs = socket.socketpair()
+        self.kernel = Kernel(settings, theirs)
         self.report = Report()
+
+    def meet(self, judge: _Judge) -> None:
+        """Connect it with the judge, if that is not done."""
+        if self._judges.fileno() >= 0:
+            with suppress(OSError):  # that it has died shows when it is asked
+                judge.meet(self._judges)
+            self._judges.close()
+
+    def end(self) -> None:
+        self.kernel.end()
+        self._judges.close()
 
     def flags(self, seconds: float) -> list[str]:
         """Return what its guard reports.
@@ -246,7 +259,7 @@ class _Kernels:
         while self._student is None:
             if self._hopeless:
                 raise _Hopeless
-            student = self._student = _Student(self._settings, judge.connect())
+            student = self._student = _Student(self._settings)
             if new:  # both start at the same time
                 self._set_up(judge.kernel)
                 new = False
@@ -293,7 +306,7 @@ class _Kernels:
 
     def _end_student(self) -> None:
         if self._student is not None:
-            self._student.kernel.end()
+            self._student.end()
             self._student = None
 
     def _end_judge(self) -> None:
@@ -342,6 +355,7 @@ class _Kernels:
         """Run a check in the judge's kernel, with the student's answering its calls."""
         name, nonce = cell.metadata.id, secrets.token_hex(16)
         deadline = monotonic() + self._seconds_left()
+        student.meet(judge)
         serving = student.kernel.begin(f"{STUDENT}.serve(get_ipython().user_ns)", silent=True)
         patience = min(VERDICT_SECONDS, self._times.cell / 3)
         listener = _Listener(student, serving, patience, self._flags)
