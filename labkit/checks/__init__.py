@@ -14,6 +14,7 @@ nothing that a student's function could have changed is compared with: it gets c
 of its own, and answers from callbacks that are copies, too.
 """
 
+import collections
 import contextlib
 import copy
 import functools
@@ -29,7 +30,15 @@ import reprlib
 import sys
 import textwrap
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    ValuesView,
+)
 from types import FunctionType
 from typing import Any, Protocol, cast
 
@@ -300,11 +309,10 @@ def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         copies, named = _copied(args), _copied(kwargs)
         student = getattr(function, "__wrapped__", function)  # guarded or not
-        earlier = _last
+        earlier = [(result, copied) for of, result, copied in _last if of is student]
         result = function(*copies, **named)
         _keep(student, result)
-        if earlier and earlier[0] is student:
-            _require_unwritten(student, [earlier[1:]])
+        _require_unwritten(student, earlier)
         changed = [i for i, copied in enumerate(copies) if not _unchanged(copied, args[i])]
         keys = [key for key, copied in named.items() if not _unchanged(copied, kwargs[key])]
         if changed or keys:
@@ -323,20 +331,21 @@ def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-# The function that was called last, what it returned, and a copy of that.
-_last: tuple[Any, Any, Any] | None = None
+# Of the last calls the function, what it returned, and a copy of that: who fills one of several
+# buffers in turn has no more of them.
+_last: collections.deque[tuple[Any, Any, Any]] = collections.deque(maxlen=4)
 
 
 def _keep(student: Callable[..., Any], result: Any) -> None:
-    """Keep a result in mind until the next call."""
-    global _last
-    _last = student, result, _copied(result)
+    """Keep a result in mind for the next calls."""
+    copied = _copied(result)
+    if _unchanged(result, copied):  # not so of what is another at each look
+        _last.append((student, result, copied))
 
 
 def forget_results() -> None:
     """Let the notebook do what it likes with what was returned so far: a check begins."""
-    global _last
-    _last = None
+    _last.clear()
 
 
 # Looked for first: most of what is passed is of these.
@@ -363,9 +372,12 @@ def _unchanged(now: Any, before: Any) -> bool:
     if isinstance(before, Mapping):
         same = isinstance(now, Mapping) and now.keys() == before.keys()
         return same and all(_unchanged(now[key], before[key]) for key in before)
+    now, before = (
+        list(each) if isinstance(each, ValuesView | ItemsView) else each for each in (now, before)
+    )
     if type(now) is not type(before):
         return False
-    if isinstance(before, list | tuple):
+    if isinstance(before, list | tuple | collections.deque):
         return len(now) == len(before) and all(map(_unchanged, now, before))
     if isinstance(before, numbers.Number | str | bytes | bytearray | set | frozenset):
         return now is before or bool(now == before)
@@ -456,6 +468,10 @@ def _copied(value: Any) -> Any:
         return items if type(value) is dict else _refilled(value, items)
     if isinstance(value, bytearray):
         return value[:]
+    if isinstance(value, collections.deque):
+        return collections.deque(map(_copied, value), value.maxlen)
+    if isinstance(value, ValuesView | ItemsView):
+        return [_copied(item) for item in value]
     if isinstance(value, FunctionType) and (value.__closure__ or value.__defaults__):
         return _answering_copies(value)
     return value
@@ -466,7 +482,9 @@ def _refilled(mapping: Mapping, items: dict) -> Mapping:
     if not isinstance(mapping, dict):
         return items
     other = copy.copy(mapping)
-    other.update(items)
+    other.clear()
+    for key, item in items.items():  # a Counter's `update` adds
+        other[key] = item
     return other
 
 

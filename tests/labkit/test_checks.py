@@ -1,10 +1,12 @@
 """The machinery of the checks: what a student's mistakes turn into."""
 
+import collections
 import copy
+import itertools
 import subprocess
 import sys
 import warnings
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -152,14 +154,17 @@ def regrow(x):
     [
         lambda x: np.add(x, 1, out=OUT), lambda x: [np.zeros(2), np.add(x, 1, out=OUT)],
         lambda x: {"a": (np.add(x, 1, out=OUT),)}, lambda x: np.add(x, 1, out=OUT)[:1],
+        lambda x: collections.deque([np.add(x, 1, out=OUT)]),
+        lambda x: {"a": np.add(x, 1, out=OUT)}.values(),
+        lambda x: collections.Counter(a=np.add(x, 1, out=OUT)),
         refill, regrow,
     ],
 )  # fmt: skip
 def test_who_overwrites_an_earlier_result_is_told(student):
-    guarded, forget = checks.guard(student), checks.guard(lambda: None)
+    guarded = checks.guard(student)
     # Made anew for each call across the wire, guarded or not.
     for way in (guarded, checks.guard, checks.on_copies):
-        forget()
+        checks.forget_results()
         for x in (1.0, 2.0):
             call = way if way is guarded else way(student)
             if x == 1.0:
@@ -184,6 +189,36 @@ def test_who_returns_the_same_again_or_changes_its_own_is_not_told_so():
     same[:] = 7  # by the notebook, between two checks
     checks.forget_results()
     guarded(4)
+
+
+@pytest.mark.parametrize("buffers", [2, 3, 4])
+def test_who_fills_buffers_in_turn_is_told(buffers):
+    turns = itertools.cycle(np.zeros((buffers, 2)))
+    student = checks.guard(lambda x: np.add(x, 1, out=next(turns)))
+    checks.forget_results()
+    for x in range(buffers):
+        student(x)
+    with pytest.raises(CheckFailed, match="changes what an earlier call returned"):
+        student(buffers)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        collections.Counter, collections.OrderedDict, dict, MappingProxyType, dict.values,
+        dict.items, dict.keys, lambda x: collections.defaultdict(list, x), collections.ChainMap,
+        lambda x: collections.deque(x, maxlen=3), lambda x: frozenset(x), iter,
+    ],
+)  # fmt: skip
+def test_any_container_is_an_argument_and_a_result(made):
+    guarded = checks.guard(lambda x: (x, made({"a": 1, "b": 2, "c": 1})))
+    for _ in range(3):
+        given, result = guarded(made({"a": 1, "b": 2, "c": 1}))
+        if made is not iter:
+            wanted = sorted(made({"a": 1, "b": 2, "c": 1}))
+            assert sorted(given) == sorted(result) == wanted
+            if isinstance(given, collections.abc.Mapping):
+                assert dict(given) == {"a": 1, "b": 2, "c": 1}
 
 
 def test_between_two_checks_the_notebook_may_change_what_it_got():
