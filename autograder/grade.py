@@ -247,7 +247,7 @@ def _summary(
         )
     if result.doubtful:
         lines.append(
-            "Of another number, perhaps, and left out of what LMSs import: "
+            "Of another number or login, perhaps, and left out of what LMSs import: "
             f"{_named(result.doubtful)}. --file STUDENT=FILE says whose a file is."
         )
     if unmet:

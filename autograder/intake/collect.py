@@ -30,7 +30,7 @@ class Collected:
     `student` is the key: unique, safe as the name of a file, and the same whoever else is there; in
     an LMS it is the number that the LMS knows the student by, and no name. `name` is what people
     call the student, a clean line. `lms` is "canvas", "moodle", … or "", `lms_id` the number there,
-    and `also` what else the LMS knows the student by; `others` are numbers that can be read in its
+    and `also` what else the LMS knows the student by; `others` are what can be read in the number's
     place, so that it may be another's. `late` is what the LMS says, where it does.
 
     `entries` are the files as they were handed in, and `notes` say what was made of their names.
@@ -247,7 +247,7 @@ class _Senders:
             if sender := lms.blackboard(top, self._logins):
                 heads[sender.lms_id].add(lms.blackboards_head(top))
         self._crowded = {login for login, several in heads.items() if len(several) > 1}
-        self._assignment = lms.assignment(sorted(folders), lab)
+        self._assignments = lms.assignments(folders, lab)
         logins = Counter(sender.lms_id for top in folders if (sender := self._github(top)))
         self._several = {login for login, repositories in logins.items() if repositories > 1}
         # What a student chose may read as another LMS's part: one that wrote all names wrote it.
@@ -302,7 +302,7 @@ class _Senders:
         return sender
 
     def _github(self, name: str) -> Sender | None:
-        sender = lms.github(name, self._lab, self._assignment)
+        sender = lms.github(name, self._lab, self._assignments)
         if sender and sender.lms_id in self._several:  # whose each is nobody can tell
             return replace(sender, lms_id=f"{sender.lms_id} ({name})")
         return sender
@@ -369,7 +369,8 @@ def _marked(entry: Entry, sender: Sender, student: _HandedIn, top: str) -> Entry
     if sender.others:
         student.others.update(sender.others)
         student.notes.append(
-            f"`{shown(top)}` can be read in more than one way, each with a number: see whose it is"
+            f"`{shown(top)}` can be read in more than one way, each with a number or login: see "
+            "whose it is"
         )
     return entry
 

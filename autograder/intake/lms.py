@@ -6,7 +6,7 @@ part makes a name doubtful.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -56,7 +56,7 @@ class Sender:
 
     `file` is what the student called it; "" for a folder. `also` are other names that the LMS knows
     the student by. `attempt` is the time of one of several, of which the newest counts. `others`
-    are other numbers that can be read in the name.
+    are other numbers, or logins, that can be read in the name.
     """
 
     lms: str
@@ -129,24 +129,26 @@ def blackboards_head(name: str) -> str:
     return name[: match.start("time") - len("_attempt_")] if match else ""
 
 
-def github(name: str, lab: str, slug: str = "") -> Sender | None:
+def github(name: str, lab: str, slugs: Collection[str] = ()) -> Sender | None:
     """Read the name of a repository of GitHub Classroom's, `<assignment>-<login>`.
 
     The assignment is one that is called by the lab's number or name: lab-02, 02-gdp-accounting, ….
-    A login may begin as an assignment ends: `slug` says what the assignment is called, if known.
+    A login may begin as an assignment ends: `slugs` are what the assignment may be called, if
+    known. Of several the longest is likeliest; the logins that the rest leave are `others`.
     """
     readings = _repository(name, lab)
-    login = readings.get(slug) or (readings[max(readings, key=len)] if readings else "")
-    return Sender("github", login, login) if login else None
+    left = [slug for slug in readings if slug in slugs] or readings
+    logins = [readings[slug] for slug in sorted(left, key=len, reverse=True)]
+    return Sender("github", logins[0], logins[0], others=tuple(logins[1:])) if logins else None
 
 
-def assignment(repositories: Iterable[str], lab: str) -> str:
-    """Return what the assignment is called that all repositories are of; nothing, if that is open.
+def assignments(repositories: Iterable[str], lab: str) -> set[str]:
+    """Return what the assignment may be called that all repositories are of.
 
     A folder of another name says nothing.
     """
-    readings = [found for name in repositories if (found := _repository(name, lab))]
-    return max(set.intersection(*map(set, readings)), key=len, default="") if readings else ""
+    readings = [set(found) for name in repositories if (found := _repository(name, lab))]
+    return set.intersection(*readings) if readings else set()
 
 
 def _repository(name: str, lab: str) -> dict[str, str]:
@@ -161,10 +163,10 @@ def _repository(name: str, lab: str) -> dict[str, str]:
         match = re.fullmatch(
             rf"(?P<slug>{slug})-(?P<login>[a-z0-9](?:-?[a-z0-9]){{0,38}})", name, re.IGNORECASE
         )
-        # The folder of them all is no repository.
-        if match and match["login"].casefold() != "submissions":
+        if match:
             found[match["slug"].casefold()] = match["login"]
-    return found
+    # The folder of them all is no repository, however else its name reads.
+    return {} if "submissions" in map(str.casefold, found.values()) else found
 
 
 def gradescope(metadata: bytes) -> dict[str, tuple[list[Sender], datetime | None]]:

@@ -285,8 +285,8 @@ def join(found: Sequence[Collected], roster: Roster | None) -> Joined:
 
 def _may_be_anothers(each: Collected, listed: set[tuple[str, str]]) -> bool:
     """Whether a number may be another's: of those that can be read, the list has not it alone."""
-    read = {(each.lms, number) for number in (each.lms_id, *each.others)}
-    return bool(each.others) and read & listed != {(each.lms, each.lms_id)}
+    own, *others = ((each.lms, name.casefold()) for name in (each.lms_id, *each.others))
+    return bool(others) and {own, *others} & listed != {own}
 
 
 def _pairs(

@@ -44,6 +44,7 @@ from autograder.sandbox.kernel import (
 )
 from autograder.sandbox.pool import prepared
 from autograder.sandbox.provisioner import KernelSettings
+from autograder.sandbox.still import pixels
 
 # The ends of the calls between them, as their cells name them.
 STUDENT = "__import__('autograder.sandbox.inside.student', fromlist=['serve'])"
@@ -61,6 +62,9 @@ MOST_REPLACED = 10  # of a submission's kernels
 MOST_OUTPUT_BYTES = 8 << 20
 MOST_OUTPUTS = 2000
 MOST_DRAWINGS = 200  # at most a twentieth of a second of a browser's time each (sandbox/drawn.py)
+# Of all its pictures: Chromium, on two busy cores, took 3 to 8 s and 1 GB to show so many, by their
+# kind. A plot of Matplotlib's usual size has 300 000.
+MOST_PIXELS = 1 << 27
 # How long a verdict may take to arrive after the student's kernel has stopped serving calls, which
 # it does when the judge has no more: milliseconds, on a busy machine seconds.
 VERDICT_SECONDS = 10
@@ -190,7 +194,7 @@ class _Kernels:
         self._ran: list[NotebookNode] = []  # in the student's kernel
         self._replaced = 0  # kernels of the student's
         self._hopeless = ""  # why no cell can be run any more
-        self._bytes = self._outputs = self._drawings = 0  # of output so far
+        self._bytes = self._outputs = self._drawings = self._pixels = 0  # of output so far
         self.passed: list[str] = []  # the checks of which the judge says so
         self._flags: list[str] = []
         self._nonsense: list[str] = []  # the checks that were answered so
@@ -227,9 +231,12 @@ class _Kernels:
         for output in outputs:
             self._outputs += 1
             self._bytes += len(json.dumps(output, ensure_ascii=False).encode())
-            self._drawings += (a_drawing := "text/html" in output.get("data", {}))
+            data = output.get("data", {})
+            self._drawings += (a_drawing := "text/html" in data)
+            self._pixels += (of_picture := pixels(data.get("image/png", "")))
             room = self._bytes <= MOST_OUTPUT_BYTES and self._outputs <= MOST_OUTPUTS
-            if room and not (a_drawing and self._drawings > MOST_DRAWINGS):
+            room = room and not (a_drawing and self._drawings > MOST_DRAWINGS)
+            if room and not (of_picture and self._pixels > MOST_PIXELS):
                 yield output
             elif output.output_type == "error" and not failed:
                 yield _error(output.ename, clean.lines(output.evalue, 300), CUT.strip())

@@ -6,9 +6,6 @@ not filtered but made anew, of what is known to be text or a picture. Cells of m
 student's words are `clean.literal`.
 """
 
-import base64
-import binascii
-import struct
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
@@ -17,20 +14,19 @@ from nbformat.v4 import new_output
 
 from autograder.sandbox.drawn import drawn
 from autograder.sandbox.inside import clean
+from autograder.sandbox.still import still
 
 MOST_COLOURS = 2000  # in one traceback
 MOST_LINES = 1000  # of one traceback
-MOST_PIXELS = 1 << 25  # a picture of a few kB can unpack to gigabytes
-PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def inert_output(output: Mapping[str, Any]) -> NotebookNode | None:
     """Return a new output with what may stay of one that a kernel sent, or None if nothing may.
 
     There stay: of a stream, its text; of an error, its name and message as text, and its traceback
-    with colours; of what was displayed, its plain text, a PNG and a drawing (see `drawn`), each
-    written anew. Nothing else does: no metadata, no other kind of data (each comes with plain text
-    too), no other kind of output.
+    with colours; of what was displayed, its plain text, a PNG (see `still`) and a drawing (see
+    `drawn`), each written anew. Nothing else does: no metadata, no other kind of data (each comes
+    with plain text too), no other kind of output.
 
     Args:
         output: as nbformat's `output_from_msg` makes it, not validated: any type anywhere.
@@ -68,22 +64,11 @@ def _data(data: Any) -> dict[str, str]:
     if isinstance(data, Mapping):
         if _is_text(text := data.get("text/plain")):
             kept["text/plain"] = clean.output(text)
-        if _is_text(text := data.get("image/png")) and (picture := _png(text)):
+        if _is_text(text := data.get("image/png")) and (picture := still(text)):
             kept["image/png"] = picture
         if _is_text(text := data.get("text/html")) and (drawing := drawn(text)):
             kept["text/html"] = drawing
     return kept
-
-
-def _png(text: str) -> str:
-    """Return a PNG in base64 anew, or nothing if it is none, or too big to be shown."""
-    try:
-        picture = base64.b64decode(text.replace("\n", ""), validate=True)
-        width, height = struct.unpack_from(">II", picture, 16)
-    except (binascii.Error, ValueError, struct.error):
-        return ""
-    shown = picture.startswith(PNG) and picture[12:16] == b"IHDR"
-    return base64.b64encode(picture).decode() if shown and width * height <= MOST_PIXELS else ""
 
 
 def _is_text(value: Any) -> TypeGuard[str]:

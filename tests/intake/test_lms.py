@@ -329,7 +329,7 @@ def test_metadata_that_gradescope_does_not_write_is_one_clear_line(text):
         ("lab-03-annlee", "02_gdp_accounting", None), ("annlee", "02_gdp", None),
         ("lab-02-", "02_gdp", None), ("lab-02-ann_lee", "02_gdp", None), ("lab-02", "02_gdp", None),
         ("lab-02--x", "02_gdp", None), ("lab-022-x", "02_gdp", None),
-        ("lab-02-submissions", "02_gdp", None),
+        ("lab-02-submissions", "02_gdp", None), ("lab-02-gdp-Submissions", "02_gdp", None),
     ],
 )  # fmt: skip
 def test_github_classroom(folder, lab, login):

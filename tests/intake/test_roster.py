@@ -14,6 +14,7 @@ from autograder.intake import choices, roster
 from autograder.intake.collect import BadUsage, Collected, collect
 from autograder.intake.files import Entry
 from autograder.intake.roster import Joined, Person
+from autograder.results.exports import is_doubtful
 from tests.intake.handed_in import LAB, write
 
 CANVAS = """\
@@ -252,6 +253,76 @@ def test_a_number_that_may_be_anothers_is_nobodys(tmp_path, file, numbers, who):
     people = [Person(number, canvas=number) for number in numbers]
     joined = roster.join(found, roster.Roster(tuple(people)))
     assert joined.people.get("canvas-77", Person()).name == (who or "")
+
+
+@pytest.mark.parametrize(
+    "repositories, logins, who",
+    [
+        # The assignment is lab-00, and Mallory's login tiny-ann; or it is lab-00-tiny, and Ann's.
+        (["lab-00-tiny-ann"], ["ann", "tiny-ann"], None), (["lab-00-tiny-ann"], ["tiny-ann"], None),
+        (["lab-00-Tiny-ann"], ["ANN", "tiny-ann"], None), (["lab-00-tiny-ann"], ["bo"], None),
+        (["lab-00-tiny-ann", "lab-00-tiny-bo"], ["ann", "tiny-ann"], None),
+        (["lab-00-tiny-ann", "lab-0-bo"], ["ann", "tiny-ann"], None),
+        (["lab-00-tiny-Ann"], ["ann", "bo"], "ann"),
+        (["lab-00-tiny-ann", "lab-00-bo"], ["ann", "tiny-ann"], "tiny-ann"),
+    ],
+)  # fmt: skip
+def test_a_login_that_may_be_anothers_is_nobodys(tmp_path, repositories, logins, who):
+    write(tmp_path, {f"{repository}/00_tiny.ipynb": "x" for repository in repositories})
+    (each,) = [e for e in collect(tmp_path, LAB)[0] if "ann" in e.lms_id.lower()]
+    people = tuple(Person(login, github=login) for login in logins)
+    joined = roster.join([each], roster.Roster(people))
+    assert joined.people.get(each.student, Person()).name == (who or "")
+    assert is_doubtful(each, joined) == (who is None)
+
+
+ASSIGNMENTS = st.sampled_from(
+    ["lab-00", "Lab0", "hw-0", "lab-00-tiny", "Lab0-Tiny", "00-tiny", "tiny"]
+)
+BEGINNINGS = st.sampled_from(
+    ["", "", "tiny-", "Tiny-", "tiny-tiny-", "00-tiny-", "lab-00-", "lab-00-tiny-"]
+)
+HONEST = st.sampled_from(["ann", "bo", "Cy-Cruz", "a-tiny", "lab", "submissions-x", "7"])
+AT_GITHUB = st.builds("{}{}".format, BEGINNINGS, HONEST)
+
+
+def classroom(tmp_path_factory, assignment, logins):
+    """Return who is found in the repositories of those logins, by the login, and who they are."""
+    folder = tmp_path_factory.mktemp("class")
+    write(folder, {f"{assignment}-{login}/00_tiny.ipynb": login for login in logins})
+    found, aside = collect(folder, LAB)
+    assert not aside and all(len(each.entries) == 1 for each in found)
+    return {
+        each.entries[0].path.split("/")[0].removeprefix(f"{assignment}-"): each for each in found
+    }
+
+
+@settings(max_examples=200)
+@given(
+    ASSIGNMENTS, st.lists(AT_GITHUB, min_size=1, max_size=5, unique_by=str.casefold),
+    st.integers(1, 5),
+)  # fmt: skip
+def test_nobody_is_anybody_else_at_github(tmp_path_factory, assignment, logins, several):
+    handed_in = logins[:several]
+    found = classroom(tmp_path_factory, assignment, handed_in)
+    assert found.keys() == set(handed_in)
+    listed = roster.Roster(tuple(Person(login, github=login.upper()) for login in logins))
+    joined = roster.join(list(found.values()), listed)
+    for login, each in found.items():
+        assert is_doubtful(each, joined) or joined.people[each.student].name == login
+
+
+@settings(max_examples=100)
+@given(ASSIGNMENTS, st.lists(HONEST, min_size=1, unique=True))
+def test_an_honest_class_at_github_keeps_its_keys(tmp_path_factory, assignment, logins):
+    found = classroom(tmp_path_factory, assignment, logins)
+    assert {each.student for each in found.values()} == {f"github-{login}" for login in logins}
+    listed = roster.Roster(tuple(Person(login, github=login) for login in logins))
+    joined = roster.join(list(found.values()), listed)
+    assert {joined.people[each.student].name for each in found.values()} == set(logins)
+    # Without a list nobody is in doubt, but by an assignment that reads as another and a login.
+    unsure = [each for each in found.values() if is_doubtful(each, Joined())]
+    assert len(unsure) in ((len(found),) if assignment in ("lab-00-tiny", "Lab0-Tiny") else (0,))
 
 
 def test_a_person_says_whose_a_file_is_that_may_be_anothers(tmp_path):

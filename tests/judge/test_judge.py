@@ -21,6 +21,7 @@ from autograder.sandbox.confine import NONE
 from autograder.sandbox.kernel import Died, Kernel, MachineFull, TimedOut, Unstartable
 from autograder.workers.ready import Unusable, ready
 from tests.hostile import MASTERS, solved
+from tests.sandbox.test_still import DATA, END, as_text, head, png
 from tests.tiny import TINY, answered
 
 pytestmark = pytest.mark.grader
@@ -231,7 +232,7 @@ def test_what_is_right_is_right_whatever_ran_out(ran_out):
 
 def test_a_notebook_keeps_some_drawings_and_all_errors():
     kernels = object.__new__(execution._Kernels)
-    kernels._bytes = kernels._outputs = kernels._drawings = 0
+    kernels._bytes = kernels._outputs = kernels._drawings = kernels._pixels = 0
     drawing = new_output("display_data", data={"text/html": "<svg/>"})
     error = new_output("error", ename="E", evalue="why", traceback=[])
     most = execution.MOST_DRAWINGS
@@ -241,3 +242,18 @@ def test_a_notebook_keeps_some_drawings_and_all_errors():
     words, says, cut = kernels._kept([new_output("stream", text="words"), error, drawing])
     assert (words.text, says.evalue) == ("words", "why")
     assert cut.output_type == "stream"
+
+
+def test_a_notebook_keeps_pictures_of_so_many_pixels():
+    kernels = object.__new__(execution._Kernels)
+    kernels._bytes = kernels._outputs = kernels._drawings = kernels._pixels = 0
+    large, small = (
+        new_output("display_data", data={"image/png": as_text(png(head(size, size), DATA, END))})
+        for size in (4096, 1)
+    )
+    words = new_output("stream", text="words")
+    most = execution.MOST_PIXELS // 4096**2
+    assert list(kernels._kept([large] * (most - 1))) == [large] * (most - 1)
+    assert list(kernels._kept([large, words])) == [large, words]  # in the next cell
+    *kept, cut = kernels._kept([words, small, large])
+    assert (kept, cut.text) == ([words], kernel_module.CUT)

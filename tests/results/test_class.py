@@ -94,6 +94,18 @@ def test_pages_need_nothing_from_the_net_and_hide_what_is_hidden(output):
         assert '<html lang="en">' in text and "aria-label" in text
 
 
+def test_only_the_instructor_is_told_the_seed(output):
+    """Who knows it, knows what the checks will draw for whoever is graded with it."""
+    head, *students = read_csv(output / "grades.csv")
+    seeds = {seed for row in students if len(seed := row[head.index("seed")]) > 6}
+    theirs = [*(output / "feedback").iterdir(), *(output / "gradescope").rglob("*.json")]
+    theirs += [path for path in output.glob("*.csv") if path.name != "grades.csv"]
+    assert seeds and len(theirs) > 8
+    for path in theirs:
+        text = path.read_text("utf-8")
+        assert "seed" not in text and not any(seed in text for seed in seeds)
+
+
 def test_a_students_page_says_what_was_lost_and_why(output):
     page = (output / "feedback" / "canvas-222.html").read_text("utf-8")
     assert 'pythagoras: <b class="lost">not passed</b>' in page

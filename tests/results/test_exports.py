@@ -153,7 +153,7 @@ def test_moodle_gets_nothing_for_a_number_that_may_be_anothers(tmp_path):
     assert not (tmp_path / "moodle-feedback.zip").exists()
 
 
-@pytest.mark.parametrize("lms", ["canvas", "moodle"])
+@pytest.mark.parametrize("lms", ["canvas", "moodle", "github"])
 def test_nothing_is_imported_for_whoever_may_be_another(tmp_path, lms):
     each = replace(FOUND[0], lms=lms, others=("4712",))
     for joined, there in ((JOINED, True), (Joined(), False)):
