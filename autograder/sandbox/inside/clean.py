@@ -20,8 +20,8 @@ COLOUR = r"\x1b\[[0-9;]{0,20}m"
 MARKS = "".join(c for c in map(chr, range(0x300, 0x10000)) if category(c) in ("Mn", "Me"))
 # What may be in a student's key beside letters and digits. It names files and folders, and nbgrader
 # writes it into its pages, their scripts and addresses as it is, and looks for files by it: what is
-# a pattern there would be all students, or another one. Nor what other file systems refuse.
-IN_KEYS = " ._-+=@(),'"
+# a pattern there would be all students, or another one.
+IN_KEYS = " ._-+=@(),':"
 
 # What begins a formula (OWASP, "CSV injection"), in every form that becomes it: full width, small,
 # raised. Tabs and ends of lines, which begin one too, are no longer in a line that is clean.
