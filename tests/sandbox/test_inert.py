@@ -2,6 +2,7 @@
 
 import base64
 import json
+import struct
 import time
 from collections import Counter
 from pathlib import Path
@@ -22,6 +23,7 @@ from autograder.judge.judge import _note, plain_slow_cells
 from autograder.labs import build
 from autograder.sandbox.inert import inert_output
 from autograder.sandbox.inside import clean
+from autograder.sandbox.still import SIGNATURE
 from tests.hostile.texts import ATTACKS, seeded, texts
 from tests.pages import Structure
 from tests.tiny import TINY
@@ -149,6 +151,7 @@ def test_what_stays_of_an_output():
         "", "x", "é", PIXEL[:-4] + "!!!!", PIXEL[:20],
         base64.b64encode(b"\xff\xd8\xff" + bytes(40)).decode(),
         base64.b64encode(b"<svg onload=alert(1)>" + bytes(40)).decode(),
+        base64.b64encode(SIGNATURE + b"\0\0\0\rIHDR" + struct.pack(">II", 60_000, 60_000)).decode(),
     ],
 )  # fmt: skip
 def test_what_is_no_picture_is_not_kept(picture):

@@ -185,8 +185,4 @@ def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
 
 # %% wrong="noise with the signs of the sum" of="solution" edit={"return scale": "total = scale @ gradients; noise = np.where(total != 0, abs(noise) * np.sign(total), noise); return scale"} loses={"noise_hides_a_label": "goes along with what it is added to"}
 
-# %% wrong="the first 512 examples scaled, and no others" loses={"scaled_by_the_sensitivity": "away"}
-def private_sum(gradients, sensitivities, l2_norm_clip, noise_multiplier, rng):
-    scale = np.minimum(1, l2_norm_clip / sensitivities)
-    scale[512:] = 1
-    return scale @ gradients + rng.normal(0, noise_multiplier * l2_norm_clip, gradients.shape[1])
+# %% wrong="the first 512 examples scaled, and no others" of="solution" edit={"return scale": "scale[512:] = 1; return scale"} loses={"scaled_by_the_sensitivity": "away"}
