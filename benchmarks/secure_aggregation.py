@@ -81,8 +81,6 @@ def compare(
     """Return the times of the plain sum, ours and the peers'; `limits` says on which graphs."""
     x = np.random.default_rng(seed).integers(0, 2**32, (clients, length), dtype=np.uint32)
     degree = neighbours(clients)
-    degrees = {PAIRS: None, GRAPH: degree}
-    names = {PAIRS: PAIRS, GRAPH: f"{degree} neighbours each"}
     there = x[: clients - dropouts]
     contenders: dict[str, Callable] = {"plain sum": lambda: there.sum(axis=0, dtype=x.dtype)}
     left_out: dict[str, str] = {}
@@ -96,7 +94,8 @@ def compare(
     versions: dict[str, str] = {}
     with ExitStack() as stack:
         for graph, limit in limits.items():
-            kind, near = names[graph], degrees[graph]
+            near = None if graph == PAIRS else degree
+            kind = PAIRS if near is None else f"{degree} neighbours each"
             contenders[f"labkit, {kind}"] = partial(ours, clients, length, dropouts, near, seed)
             size = {"clients": clients, "length": length, "dropouts": dropouts}
             try:
@@ -120,7 +119,7 @@ def compare(
         seconds = measure.interleaved(contenders, rounds, seed, fewer=slow)
     seconds = {name: times for name, times in seconds.items() if name not in left_out}
     about = f"A sum of {clients} clients × {length} parameters, {dropouts} of them drop out"
-    base = f"labkit, {names[next(iter(limits))]}"
+    base = next(name for name in contenders if name.startswith("labkit"))
     return measure.Table(about, base, measure.timings(seconds, base), left_out), versions
 
 
