@@ -62,7 +62,7 @@ MOST_REPLACED = 10  # of a submission's kernels
 MOST_OUTPUT_BYTES = 8 << 20
 MOST_OUTPUTS = 2000
 MOST_DRAWINGS = 200  # at most a twentieth of a second of a browser's time each (sandbox/drawn.py)
-# Of all its pictures: Chromium, on two busy cores, took 3 to 8 s and 1 GB to show so many, by their
+# Of all its pictures: Chromium took 3 to 8 s of processor time and 1 GB to show so many, by their
 # kind. A plot of Matplotlib's usual size has 300 000.
 MOST_PIXELS = 1 << 27
 # How long a verdict may take to arrive after the student's kernel has stopped serving calls, which

@@ -302,7 +302,7 @@ def guard(student: Callable[..., Any]) -> Guarded:
 def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that calls `function` on copies; see `guard` for what is copied.
 
-    It raises `CheckFailed` if `function` has changed a copy, or what its last call had returned.
+    It raises `CheckFailed` if `function` has changed a copy, or what its last calls had returned.
     """
 
     @functools.wraps(function)
