@@ -298,7 +298,7 @@ def one_large_array_as_answer(notebook, folder):
     )
 
 
-@case(points=HALF, says={"doubles_integers": "it stopped answering"}, patient=True)
+@case(points=HALF, says={"doubles_integers": "it stopped answering"})
 def interrupts_itself(notebook, folder):
     """Raises what an interrupt raises; that ends what answers, and is no attack."""
     return notebook.answer("double", "def double(x):\n    raise KeyboardInterrupt")

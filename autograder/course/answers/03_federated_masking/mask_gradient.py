@@ -238,7 +238,7 @@ def mask_gradient(grad, party, masks):
 # %% wrong="ids compared by which object they are" of="solution" edit={"party == smaller": "party is smaller", "party == larger": "party is larger"} loses={"masks_cancel_in_the_sum": "sum is off by", "the_smaller_id_adds": "subtracts the mask", "exact_modulo_2_to_the_32": "sent its bare gradient"}
 # %% wrong="ids in float32" of="solution" edit={"party == smaller": "np.float32(party) == np.float32(smaller)", "party == larger": "np.float32(party) == np.float32(larger)"} loses={"masks_cancel_in_the_sum": "sum is off by", "exact_modulo_2_to_the_32": "sum of the masked gradients is wrong"}
 
-# %% wrong="returns one array again and again" loses={"masks_cancel_in_the_sum": "changes what an earlier call returned", "exact_modulo_2_to_the_32": "changes what an earlier call returned"}
+# %% wrong="returns one array again and again" loses={"masks_cancel_in_the_sum": "changes what an earlier call returned", "the_smaller_id_adds": "changes what an earlier call returned", "exact_modulo_2_to_the_32": "changes what an earlier call returned"}
 SENT = {}
 
 def mask_gradient(grad, party, masks):
