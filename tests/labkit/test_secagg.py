@@ -235,7 +235,7 @@ def test_the_sum_is_exact_for_every_dropout_set_up_to_the_threshold(clients, dty
     assert result.excluded == {}
 
 
-@pytest.mark.parametrize("clients", [50, 100, 200])
+@pytest.mark.parametrize("clients", [50, 100, pytest.param(200, marks=pytest.mark.labs)])
 def test_the_sum_of_many_is_exact_with_a_third_gone(clients):
     x = vectors(clients, 50)
     stages = itertools.cycle(["keys", "shares", "masked", "confirm", "reveal"])
