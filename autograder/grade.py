@@ -226,6 +226,11 @@ def _grade(
         joined=result.joined,
     )  # fmt: skip
     print(f"\n{text}\n\n{_summary(result, settings, output, unmet)}")
+    if result.unwritten:
+        sys.exit(
+            "Not everything of these students could be written, as their rows say: "
+            f"{_named(result.unwritten)}. The same command tries it again."
+        )
     if expected is not None:
         points = {each.student: sum(each.scores.values()) for each in result.outcomes}
         wrong = [name for name in points if not math.isclose(points[name], expected[name])]

@@ -5,6 +5,7 @@ where it was. A submission that breaks whatever looks at it is graded as broken,
 other one's grade.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -85,7 +86,8 @@ class Result:
 
     `aside` are the files that are nobody's, and `joined` says who is who on the class list.
     `policy` is whether being late costs points. `not_final` are those of whom the next run makes
-    another grade, unless their reason says otherwise.
+    another grade, unless their reason says otherwise; `unwritten` are those of whom something could
+    not be written, as their repairs or reason say.
     """
 
     found: list[Read]
@@ -96,6 +98,7 @@ class Result:
     joined: Joined = field(default_factory=Joined)
     policy: bool = False
     not_final: list[str] = field(default_factory=list)
+    unwritten: list[str] = field(default_factory=list)
 
     @property
     def doubtful(self) -> list[str]:
@@ -158,10 +161,11 @@ def grade_all(
     read = [journal.as_graded(each) if each.student in plan.earlier else each for each in read]
     if plan.known:
         print(f"{len(plan.known)} of {len(read)} were graded before.")
-    graded, not_final = _run(plan, lab, journal, settings, begin)
+    graded, not_final, unkept = _run(plan, lab, journal, settings, begin)
     return _record(
-        lab, read, plan.known | graded, not_final, journal, output, db_url, settings, aside, joined
-    )
+        lab, read, plan.known | graded, not_final, unkept, journal, output, db_url, settings,
+        aside, joined,
+    )  # fmt: skip
 
 
 # --- plan -----------------------------------------------------------------------------------------
@@ -243,11 +247,11 @@ def _plan(read: list[Read], only: set[str], lab: Lab, journal: Journal, settings
 
 def _run(
     plan: Plan, lab: Lab, journal: Journal, settings: Settings, begin: Callable[[], None]
-) -> tuple[dict[str, Outcome], set[str]]:
+) -> tuple[dict[str, Outcome], set[str], set[str]]:
     """Grade whom the plan says; keep each outcome as soon as it is there.
 
     Returns:
-        the outcomes, and whose are not final.
+        the outcomes, whose are not final, and whose of these could not be kept.
     """
     keys = {submission.student: key for key, submission in plan.wanted.items()}
     # On a cluster others grade than this machine, and who ends its workers is given up in the end.
@@ -263,12 +267,14 @@ def _run(
     progress = ProgressLine(len(plan.wanted), lab.points)
     outcomes: dict[str, Outcome] = {}
     not_final: set[str] = set()
+    unkept: set[str] = set()
 
     def keep(submission: Submission, graded: Graded, final: bool = True) -> None:
         graded = _with_what_stands(submission, graded, plan, lab, journal)
         if final:
             key = keys[submission.student]
             graded, final = _kept(journal, key, submission, graded, lab, settings.terms, plan)
+            unkept.update([] if final else [submission.student])
         if not final:
             journal.put(*graded)
             not_final.add(submission.student)
@@ -282,7 +288,7 @@ def _run(
             keep(submission, refuse(submission, lab, settings.terms), final)
         for submission, graded, final in _graded(readable, lab, settings, kernels, begun):
             keep(submission, graded, final)
-    return outcomes, not_final
+    return outcomes, not_final, unkept
 
 
 @contextmanager
@@ -425,14 +431,15 @@ def _kept(
         the outcome and its notebook, and whether they are kept.
 
     Raises:
-        OSError: the disk is full or cannot be written, which is no fault of this submission's.
+        OSError: the disk is full or read only, which is no fault of this submission's.
     """
     outcome, notebook = graded
     try:
         own, origin = len(submission.repairs), plan.origins[submission.student]
         journal.keep(key, outcome, notebook, plan.checks, own, origin)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+        # A place on the disk that fails may be this file's alone.
+        if isinstance(error, OSError) and error.errno in set(OF_THE_DISK) - {errno.EIO}:
             raise
         reason = f"could not be graded: {type(error).__name__}: {error}"
         refused = Submission(submission.student, None, submission.repairs, reason)
@@ -448,6 +455,7 @@ def _record(
     read: list[Read],
     outcomes: dict[str, Outcome],
     not_final: set[str],
+    unkept: set[str],
     journal: Journal,
     output: Path,
     db_url: str,
@@ -476,9 +484,12 @@ def _record(
             problem = clean.line(f"could not be recorded: {problems[outcome.student]}")
             outcome.repairs.insert(0, problem)
     policy = has_policy(gradebook.course_config(Path.cwd()))
-    report.write(
+    unwritten = report.write(
         lab, read, in_order, grades, output, answers=journal.answers, aside=aside, joined=joined,
         assignment=settings.assignment, not_final=not_final,
     )  # fmt: skip
     left_out = [each.student for each in read if each.student not in outcomes]
-    return Result(read, in_order, grades, left_out, list(aside), joined, policy, sorted(not_final))
+    return Result(
+        read, in_order, grades, left_out, list(aside), joined, policy, sorted(not_final),
+        sorted(unwritten | unkept | problems.keys()),
+    )  # fmt: skip

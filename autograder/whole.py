@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +14,16 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write a file so that whoever looks finds the old one or the new one, also after a crash.
 
     Raises:
-        OSError: it cannot be written; the old one stands.
+        OSError: it cannot be written; the old one stands. The error names the file.
     """
+    try:
+        _write_whole(path, content, mode)
+    except OSError as error:  # of a full disk it names none, of others what is half written
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+def _write_whole(path: Path, content: bytes, mode: int) -> None:
     half = path.with_name(f".{path.name[:100]}.half")
     try:
         with open(half, "wb", opener=partial(os.open, mode=mode)) as file:
@@ -23,7 +32,8 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
             os.fsync(file.fileno())
         half.replace(path)
     except BaseException:  # a signal's, too
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:

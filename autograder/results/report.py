@@ -1,7 +1,7 @@
 """What people read after grading: a page a student, and one about the class.
 
-Every page is one file that needs nothing from the net, and runs nothing. A page that cannot be made
-says so, and costs no other.
+Every page is one file that needs nothing from the net, and runs nothing. A student's that cannot be
+made says so; that, or that it cannot be written, is said in the student's row, and costs no other.
 """
 
 import re
@@ -46,13 +46,14 @@ def write(
     joined: Joined = exports.NOBODY,
     assignment: str | None = None,
     not_final: Collection[str] = (),
-) -> None:
+) -> set[str]:
     """Fill the output folder with pages and tables for the students that have been graded.
 
     Args:
         lab: the lab.
         found: what was collected.
-        outcomes: of those of them that have been graded.
+        outcomes: of those of them that have been graded. What cannot be written of a student's
+            becomes the first of the repairs, with the reason.
         grades: the gradebook's, for the same students.
         output: the folder.
         answers: gives a student's answers, by exercise, as they were graded.
@@ -62,54 +63,94 @@ def write(
         not_final: who is graded anew by the next run. What an LMS imports has nothing of theirs,
             and nothing of those whose number may be another's.
 
+    Returns:
+        of whom something could not be written.
+
     Raises:
-        OSError: a file cannot be written.
+        OSError: a file about the class cannot be written; whatever else can be has been.
     """
     feedback = pages.template("feedback.html.j2")
     hints = _hints(lab)
     found = [replace(e, name=joined.person(e.student).name or e.name) for e in found]
     collected = {each.student: each for each in found}
-    for folder in ("feedback", "gradescope"):
-        (output / folder).mkdir(exist_ok=True)
+    unwritten = set()
     for outcome in outcomes:
         student, grade = outcome.student, grades[outcome.student]
         about = lab, collected[student], outcome, grade
-        page = _made(partial(_page, feedback, *about, hints, answers), _no_page)
-        write_whole(output / "feedback" / f"{student}.html", page)
+        page = partial(_page, feedback, *about, hints, answers)
+        write_page = partial(_put, output / "feedback" / f"{student}.html", page, _no_page)
         path = output / "gradescope" / student / "results.json"
+        results = partial(exports.gradescope, lab, outcome, grade)
+        write_results = partial(_put, path, results, exports.no_gradescope)
         if student in not_final:
-            path.unlink(missing_ok=True)
-            continue
-        results = _made(partial(exports.gradescope, lab, outcome, grade), exports.no_gradescope)
-        path.parent.mkdir(exist_ok=True)
-        write_whole(path, results)
+            write_results = partial(path.unlink, missing_ok=True)
+        problems = [*_tried("its page", write_page), *_tried("its results.json", write_results)]
+        if problems:
+            outcome.repairs[:0] = problems
+            unwritten.add(student)
     overview = pages.template("overview.html.j2")
     figures = _overview(lab, found, outcomes, grades, joined)
     text = overview.render(lab=lab, aside=aside, joined=joined, **figures)
-    write_whole(output / "overview.html", text.encode("utf-8"))
-    exports.write_table(
-        lab, found, outcomes, grades, output / "grades.csv", aside=aside, joined=joined
-    )
     sure = [each for each in found if not exports.is_doubtful(each, joined)]
     sure = [each for each in sure if each.student not in not_final]
-    exports.write_canvas(lab, sure, grades, output / "canvas.csv", joined=joined, column=assignment)
-    exports.write_moodle(lab, sure, outcomes, grades, output / "moodle.csv", joined=joined)
-    exports.write_moodle_feedback(sure, grades, output)
+    whole = [each for each in sure if each.student not in unwritten]  # else the page is an old one
     column, used = assignment or lab.title, {each.lms for each in found}
-    for lms, write in (
+    files: list[Callable[[], None]] = [
+        partial(write_whole, output / "overview.html", text.encode("utf-8")),
+        partial(
+            exports.write_table, lab, found, outcomes, grades, output / "grades.csv",
+            aside=aside, joined=joined,
+        ),
+        partial(
+            exports.write_canvas, lab, sure, grades, output / "canvas.csv",
+            joined=joined, column=assignment,
+        ),
+        partial(
+            exports.write_moodle, lab, sure, outcomes, grades, output / "moodle.csv", joined=joined
+        ),
+        partial(exports.write_moodle_feedback, whole, grades, output),
+    ]  # fmt: skip
+    for lms, export in (
         ("blackboard", exports.write_blackboard), ("brightspace", exports.write_brightspace),
     ):  # fmt: skip
         if lms in used:
-            write(sure, grades, output / f"{lms}.csv", joined=joined, column=column)
+            path = output / f"{lms}.csv"
+            files.append(partial(export, sure, grades, path, joined=joined, column=column))
+    failed = []
+    for write_file in files:
+        try:
+            write_file()
+        except OSError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return unwritten
 
 
-def _made(make: Callable[[], str], instead: Callable[[str], str]) -> bytes:
-    """Return what is made for one student, or, if that fails, what stands in for it."""
+def _tried(what: str, write_file: Callable[[], None]) -> list[str]:
+    """Write something of one student's; return why that failed, in a line, if it did."""
     try:
-        return make().encode("utf-8")
-    except Exception as error:  # whatever a student's words or numbers bring about
+        write_file()
+    except Exception as error:  # whatever a student's words and numbers, or the disk, bring about
+        reason = getattr(error, "strerror", None) or error
+        return [clean.line(f"{what} could not be written: {type(error).__name__}: {reason}")]
+    return []
+
+
+def _put(path: Path, make: Callable[[], str], instead: Callable[[str], str]) -> None:
+    """Write what is made for one student, or, if that fails, what stands in for it.
+
+    Raises:
+        Exception: it could not be made, or not be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        content = make().encode("utf-8")
+    except Exception as error:
         reason = clean.line(f"This could not be written: {type(error).__name__}: {error}")
-        return instead(reason).encode("utf-8")
+        write_whole(path, instead(reason).encode("utf-8"))
+        raise
+    write_whole(path, content)
 
 
 # --- a student's page -----------------------------------------------------------------------------

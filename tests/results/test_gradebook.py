@@ -18,7 +18,7 @@ from autograder.judge.outcome import Outcome
 from autograder.results import gradebook
 from autograder.results.journal import Journal
 from autograder.sandbox import bubblewrap
-from tests.tiny import RIGHT, TINY, answered, grade, graded_now, start, write_class
+from tests.tiny import RIGHT, TINY, answered, grade, graded_now, rows, start, write_class
 
 pytestmark = pytest.mark.grader
 
@@ -136,7 +136,9 @@ def test_what_cannot_be_recorded_is_one_students(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Journal, "keep", keep_but_anns)
     monkeypatch.setattr(gradebook, "_record", record_but_bobs)
-    found, _ = grade(folder, tmp_path / "out")
+    with pytest.raises(SystemExit, match=r"as their rows say: ann, bob[.]"):
+        grade(folder, tmp_path / "out")
+    found = rows(tmp_path / "out")
     assert (found["ann"]["status"], found["cem"]["score"]) == ("broken", "10")
     assert "could not be graded: UnicodeEncodeError" in found["ann"]["reason"]
     assert "could not be recorded: KeyError" in found["bob"]["repairs"]
