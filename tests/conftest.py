@@ -2,6 +2,9 @@
 
 import os
 import re
+import signal
+import subprocess
+import sys
 
 # Before NumPy is imported, here and in what is started from here: side by side, threads of a matrix
 # product wait for each other's cores, and burn them meanwhile.
@@ -21,6 +24,36 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("suite")
+
+
+EXCEEDS = """
+import os, sys
+for door in sys.argv[1:]:
+    os.write(int(door), b"0")
+kept = bytearray(b"x") * (1 << 28)
+"""
+
+
+@pytest.fixture
+def exceed():
+    """Have Linux end a process, a neighbour's, for the limit of a control group of its own."""
+    from autograder.sandbox import cgroup
+    from autograder.sandbox.inside.jail import Limits
+
+    def exceed():
+        group = cgroup.make(Limits(memory=64 << 20))
+        doors = group.doors()
+        line = [sys.executable, "-IS", "-c", EXCEEDS, *map(str, doors)]
+        ended = subprocess.run(line, pass_fds=doors).returncode
+        for door in doors:
+            os.close(door)
+        assert (ended, group.excess() != "", group.hit()) == (-signal.SIGKILL, True, False)
+        group.remove()
+
+    if (group := cgroup.make(Limits())) is None:
+        pytest.skip("no control groups here")
+    group.remove()
+    return exceed
 
 
 # First: xdist reads the groups in the same hook.

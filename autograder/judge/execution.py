@@ -83,12 +83,14 @@ class Times:
 class Execution:
     """What executing a notebook has shown: the ids of the checks that have passed.
 
-    `flags` are what a person should look at; `stopped` is why not all cells were run, if so.
+    `flags` are what a person should look at; `stopped` is why not all cells were run, if so. `hit`
+    means that what did not pass may have been lost to others' use of memory.
     """
 
     passed: tuple[str, ...]
     flags: tuple[str, ...]
     stopped: str
+    hit: bool
 
 
 def execute(notebook: NotebookNode, settings: KernelSettings, seed: int, times: Times) -> Execution:
@@ -102,7 +104,8 @@ def execute(notebook: NotebookNode, settings: KernelSettings, seed: int, times: 
             stopped = stopped or kernels.execute(cell)
             if stopped:
                 cell.outputs = [not_run(stopped)]
-        return Execution(tuple(kernels.passed), tuple(kernels.flags()), stopped)
+        flags = tuple(kernels.flags())
+    return Execution(tuple(kernels.passed), flags, stopped, kernels.hit)
 
 
 def runs(cell: NotebookNode) -> bool:
@@ -196,6 +199,7 @@ class _Kernels:
         self._hopeless = ""  # why no cell can be run any more
         self._bytes = self._outputs = self._drawings = self._pixels = 0  # of output so far
         self.passed: list[str] = []  # the checks of which the judge says so
+        self.hit = False  # one of those that have ended
         self._flags: list[str] = []
         self._nonsense: list[str] = []  # the checks that were answered so
         self._student: _Student | None = None
@@ -314,11 +318,13 @@ class _Kernels:
     def _end_student(self) -> None:
         if self._student is not None:
             self._student.end()
+            self.hit |= self._student.kernel.was_hit()
             self._student = None
 
     def _end_judge(self) -> None:
         if self._judge is not None:
             self._judge.end()
+            self.hit |= self._judge.kernel.was_hit()
             self._judge = None
 
     def _seconds_left(self) -> float:

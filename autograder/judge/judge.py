@@ -23,7 +23,7 @@ from autograder.labs.build import release
 from autograder.labs.master import Lab
 from autograder.sandbox.inside import clean
 from autograder.sandbox.kernel import MachineFull
-from autograder.sandbox.memory import bounded, ended_for_memory
+from autograder.sandbox.memory import bounded
 from autograder.sandbox.pool import answers
 from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
 
@@ -106,7 +106,7 @@ def judge(order: Order) -> Graded:
         kernel.Unstartable: no kernel starts here, which is no submission's fault.
         kernel.MachineFull: what was lost, another's use of memory may have cost.
     """
-    began, ended = time.monotonic(), ended_for_memory()
+    began = time.monotonic()
     submission, lab, terms = order.submission, order.lab, order.terms
     pool = order.pool if order.pool and answers(order.pool) else None
     limits = bounded(terms.limits, order.jobs)
@@ -127,7 +127,7 @@ def judge(order: Order) -> Graded:
         execution = execute(notebook, settings, seed, terms.times)
     outcome = _outcome(submission, lab, notebook, execution)
     # What a kernel has started may be gone, too, as a party's process in lab 04, and only it knows.
-    if order.beside and outcome.messages and ended_for_memory() > ended:
+    if order.beside and outcome.messages and execution.hit:
         raise MachineFull("the machine's memory ran out meanwhile, and checks were lost")
     _tidy(notebook)
     outcome.seed, outcome.sandbox = seed, settings.name

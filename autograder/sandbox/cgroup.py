@@ -7,6 +7,7 @@ Where there are none for us (most containers, a login without delegation), `make
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -17,13 +18,13 @@ from labkit.doctor import GROUPS
 if TYPE_CHECKING:
     from autograder.sandbox.inside.jail import Limits
 
-ROOT = GROUPS
+ROOT, _OWN = GROUPS, Path("/proc/self/cgroup")
 # By version: the controller of each file, the file, and its value. Memory must be there. A group of
 # its own is all that `cpu` is for: a kernel has one share, however many processes it starts.
 _FILES = {
     1: [
         ("memory", "memory.limit_in_bytes", "{memory}"),
-        ("memory", "memory.memsw.limit_in_bytes", "{memory}"),
+        ("memory", "memory.memsw.limit_in_bytes", "{swapped}"),
         ("memory", "memory.kmem.tcp.limit_in_bytes", "{sockets}"),
         ("pids", "pids.max", "{processes}"),
     ],
@@ -41,10 +42,11 @@ class Cgroup:
 
     def __init__(self, version: int, folders: dict[str, Path], limits: "Limits"):
         """Make it; raises OSError where that is not possible."""
-        self._limits = limits
-        self._folders = folders
+        self._version, self._limits, self._folders = version, limits, folders
         sizes = {
             "memory": limits.memory,
+            # Were it full first, nothing would count that (memory.failcnt) on Linux 6.18.
+            "swapped": limits.memory + (1 << 20),
             "sockets": limits.memory // 16,
             "processes": limits.most_processes,
         }
@@ -63,18 +65,29 @@ class Cgroup:
         return [os.open(folder / "cgroup.procs", os.O_WRONLY) for folder in self._distinct()]
 
     def excess(self) -> str:
-        """Return, in words, whether something had to be killed for its use of memory.
+        """Return, in words, whether something had to be killed for its use of memory."""
+        return self._limits.too_much_memory if self._killed() and self._was_full() else ""
 
-        Linux counts who was killed as the machine's memory ran out, too: then it was not this
-        group that was full (`oom`, which version 1 does not count).
+    def hit(self) -> bool:
+        """Return whether Linux ended a process of it, though it never had all that it may have.
+
+        Then it was the machine's memory that ran out, or that of a group around it.
         """
-        for file in ("memory.events", "memory.oom_control"):
+        return self._killed() and not self._was_full()
+
+    def _killed(self) -> bool:
+        file = {1: "memory.oom_control", 2: "memory.events"}[self._version]
+        return counts(self._folders["memory"] / file).get("oom_kill", 0) > 0
+
+    def _was_full(self) -> bool:
+        folder = self._folders["memory"]
+        if self._version == 2:
+            return counts(folder / "memory.events").get("oom", 0) > 0
+        failed = 0
+        for file in ("memory.failcnt", "memory.memsw.failcnt"):
             with suppress(OSError):
-                text = (self._folders["memory"] / file).read_text()
-                counts = dict(line.split(maxsplit=1) for line in text.splitlines())
-                if int(counts.get("oom_kill", 0)) > 0 and int(counts.get("oom", 1)) > 0:
-                    return self._limits.too_much_memory
-        return ""
+                failed += int((folder / file).read_text())
+        return failed > 0
 
     def remove(self, patience: float = 2) -> None:
         """Remove it, when its processes have ended."""
@@ -101,12 +114,45 @@ def make(limits: "Limits") -> Cgroup | None:
     return None
 
 
+def around() -> Iterator[Path]:
+    """Yield the file, if there is one, that counts what happened in this process's own group.
+
+    Groups below it, and beside it, count for themselves.
+    """
+    with suppress(OSError):
+        own = [line.split(":", 2) for line in _OWN.read_text().splitlines()]
+        for _, controllers, path in own:
+            if "memory" in controllers.split(","):
+                folder, files = ROOT / "memory", ["memory.oom_control"]
+            elif not controllers:
+                folder, files = ROOT, ["memory.events.local", "memory.events"]
+            else:
+                continue
+            # In a container the groups above its own are not there; without a controller of its
+            # own, a process is counted above.
+            inner = folder / path.lstrip("/")
+            for group in (inner, *inner.parents):
+                yield from (group / file for file in files if (group / file).exists())
+                if group == folder:
+                    break
+
+
+def counts(file: Path) -> dict[str, int]:
+    """Return the numbers of such a file, by name; none, if it cannot be read."""
+    found = {}
+    with suppress(OSError, ValueError):
+        for line in file.read_text("ascii").splitlines():
+            name, number = line.split()
+            found[name] = int(number)
+    return found
+
+
 @cache
 def _parents() -> list[tuple[int, dict[str, Path]]]:
     """Return where control groups may be made, by version; remove what dead graders left there."""
     found: list[tuple[int, dict[str, Path]]] = []
     with suppress(OSError):
-        own = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+        own = [line.split(":", 2) for line in _OWN.read_text().splitlines()]
         first = {
             controller: ROOT / controller / path.lstrip("/")
             for _, controllers, path in own

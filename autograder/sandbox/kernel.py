@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 
 from autograder.sandbox import provisioner
 from autograder.sandbox.inert import inert_output
+from autograder.sandbox.inside import watch
 from autograder.sandbox.memory import ended_for_memory
 from autograder.sandbox.provisioner import KernelSettings
 
@@ -164,6 +165,7 @@ class Kernel:
         """
         ready = self._poller.poll(int(1000 * seconds))
         if not ready and not self.alive:
+            self._provisioner.end()  # by which all is known of why
             if self._settings.beside and (problem := self._may_be_anothers()):
                 raise MachineFull(problem)
             raise Died(self._provisioner.reason)
@@ -183,9 +185,22 @@ class Kernel:
         of, settings = self._provisioner, self._settings
         if settings.shared and of.reason == settings.limits.too_much_memory:
             return f"{of.reason}, and may have more alone"
-        if of.may_be_killed and not of.reason and ended_for_memory() > self._ended_before:
+        if of.reason.startswith(watch.UNWATCHED):
+            return of.reason
+        if not of.reason and (of.hit or of.killed) and self.was_hit():
             return "the machine's memory ran out meanwhile"
         return ""
+
+    def was_hit(self) -> bool:
+        """Return whether, before its end, it may have lost a process to others' use of memory.
+
+        Its own control group knows that of its processes: who exceeds a limit of their own hits
+        nobody else. What has no group is known from the group around it, or from the machine.
+        """
+        of = self._provisioner
+        if of.hit is False and not of.killed:
+            return False
+        return bool(of.hit) or ended_for_memory() > self._ended_before
 
     def _take(self, frames: list[bytes]) -> None:
         size = sum(map(len, frames))

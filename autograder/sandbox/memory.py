@@ -1,6 +1,5 @@
 """The machine's memory: how much of it a kernel may use, and whether it has run out."""
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,13 +22,12 @@ def bounded(limits: Limits, jobs: int = 1) -> Limits:
 
 
 def ended_for_memory() -> int:
-    """Return how many processes Linux has ended here, as it says, because memory ran out.
+    """Return how many processes Linux has ended, as it says, because memory ran out.
 
-    A container has a count of its own in version 2 of control groups; elsewhere it is the
-    machine's, a container's neighbours included.
+    They are those of the control group that this process is in, and kernels that have none of their
+    own. Where it is in none they are the machine's, a container's neighbours included.
     """
-    for file in (cgroup.ROOT / "memory.events", Path("/proc/vmstat")):
-        with suppress(OSError, ValueError):
-            lines = file.read_text("ascii").splitlines()
-            return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+    for file in (*cgroup.around(), Path("/proc/vmstat")):
+        if (ended := cgroup.counts(file).get("oom_kill")) is not None:
+            return ended
     return 0

@@ -105,7 +105,9 @@ class Provisioner(KernelProvisionerBase):
     _monitor: socket.socket | None = None
     _status: int | None = None
     _cgroup: cgroup.Cgroup | None = None
-    _ending = False
+    _ending = False  # by what is done here
+    # Whether Linux ended a process of its group for memory that others took; None without a group.
+    hit: bool | None = None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Say where it will be found."""
@@ -178,20 +180,21 @@ class Provisioner(KernelProvisionerBase):
             with suppress(subprocess.TimeoutExpired):
                 kernel.wait(watch.SECONDS)
                 return
-            reason = watch.excess(kernel.pid, self._limits)
+            reason = watch.problem(kernel.pid, self._limits)
             if reason:
-                self.reason = reason
+                self.reason, self._ending = reason, True
                 self._end_processes(kernel)
                 return
 
     def _end_processes(self, kernel: subprocess.Popen) -> None:
         # bubblewrap's children die with it. Without it they are ended one by one.
-        with suppress(psutil.NoSuchProcess):
+        family = []
+        with suppress(psutil.Error, OSError):  # too little may be left to look for them
             family = psutil.Process(kernel.pid).children(recursive=True)
-            kernel.kill()
-            for child in family:
-                with suppress(psutil.NoSuchProcess):
-                    child.kill()
+        kernel.kill()
+        for child in family:
+            with suppress(psutil.Error):
+                child.kill()
 
     @property
     def has_process(self) -> bool:
@@ -217,15 +220,16 @@ class Provisioner(KernelProvisionerBase):
         return self.has_process
 
     @property
-    def may_be_killed(self) -> bool:
-        """Whether its end may have been SIGKILL's: of one in a pool that is not known."""
-        return self._process is None or self._status in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    def killed(self) -> bool:
+        """Whether SIGKILL ended it, or what watches it, and not from here."""
+        return not self._ending and self._status in (-signal.SIGKILL, 128 + signal.SIGKILL)
 
     def _ended(self, monitor: socket.socket) -> None:
-        with suppress(OSError):
-            self.reason = monitor.recv(1000).decode() or self.reason
+        self._status = -signal.SIGKILL  # if it ends without a word
+        with suppress(OSError, ValueError):
+            said = json.loads(monitor.recv(1 << 16))
+            self.reason, self._status = said["reason"] or self.reason, said["status"]
         monitor.close()
-        self._status = 1
 
     async def poll(self) -> int | None:
         """Return None while the kernel is there."""
@@ -262,6 +266,7 @@ class Provisioner(KernelProvisionerBase):
     def end(self) -> None:
         """End the kernel with everything that it started, and remove its sockets."""
         if self.alive():
+            self._ending = True
             if self._process is not None:
                 self._end_processes(self._process)
             elif self._monitor is not None:
@@ -270,6 +275,7 @@ class Provisioner(KernelProvisionerBase):
             self._wait()
         if self._cgroup is not None:
             self.reason = self.reason or self._cgroup.excess()
+            self.hit = self._cgroup.hit()
             self._cgroup.remove()
             self._cgroup = None
         if self.folder is not None:

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from itertools import count
+from itertools import chain, count, repeat
 
 import nbformat
 import pytest
@@ -15,10 +15,11 @@ from autograder.judge.execution import Times
 from autograder.judge.judge import Order, Submission, Terms, judge
 from autograder.labs import build
 from autograder.labs.master import read_lab
-from autograder.sandbox import confine, memory
+from autograder.sandbox import cgroup, confine, memory
 from autograder.sandbox import kernel as kernel_module
 from autograder.sandbox.confine import NONE
 from autograder.sandbox.kernel import Died, Kernel, MachineFull, TimedOut, Unstartable
+from autograder.sandbox.provisioner import Limits
 from autograder.workers.ready import Unusable, ready
 from tests.hostile import MASTERS, solved
 from tests.sandbox.test_still import DATA, END, as_text, head, png
@@ -154,13 +155,19 @@ LOST = {
 }
 
 
-@pytest.fixture
-def ran_out(monkeypatch):
-    """Have Linux count so many processes more that it ended, when it is asked the second time."""
+@pytest.fixture(params=["in its own group", "without one"])
+def ran_out(request, monkeypatch):
+    """Have Linux count so many processes that it ended, after both kernels have started."""
+    grouped = request.param == "in its own group"
+    if grouped and cgroup.make(Limits()) is None:
+        pytest.skip("no control groups here")
 
     def ran_out(more):
-        counts = iter([7, 7 + more])
-        monkeypatch.setattr(judge_module, "ended_for_memory", lambda: next(counts))
+        counts = chain([7, 7], repeat(7 if grouped else 7 + more))
+        monkeypatch.setattr(kernel_module, "ended_for_memory", lambda: next(counts))
+        monkeypatch.setattr(cgroup.Cgroup, "hit", lambda _: more > 0)
+        if not grouped:
+            monkeypatch.setattr(cgroup, "make", lambda _: None)
 
     return ran_out
 
@@ -175,6 +182,31 @@ def test_what_is_lost_while_memory_ran_out_is_not_lost_for_good(ran_out, source)
     assert judged_tiny(cell=5, double=source).status == "graded"
     ran_out(0)
     assert judged_tiny(cell=5, beside=True, double=source).messages
+
+
+HOARDS_FASTER_THAN_A_LOOK = "def double(x):\n    return len(bytearray(b'x') * (600 << 20))"
+
+
+def test_who_exceeds_its_own_control_group_is_told_so_at_once(exceed, monkeypatch):
+    """As on a cluster, where nobody is alone: Linux ends it, and counts that for the machine."""
+    monkeypatch.setattr(memory, "LEAST", 0)
+    monkeypatch.setattr(memory, "total_memory", lambda: 640 << 20)
+    outcome = judged_tiny(double=HOARDS_FASTER_THAN_A_LOOK, beside=True)
+    assert outcome.scores == {"doubles_integers": 0, "doubles_fractions": 0, "pythagoras": 5}
+    assert "it used more than 0.469 GB of memory" in outcome.messages["doubles_integers"]
+
+
+def test_what_a_neighbour_was_ended_for_is_asked_of_nobody_else(exceed, monkeypatch):
+    real = judge_module.execute
+
+    def execute(*arguments):
+        execution = real(*arguments)
+        exceed()
+        return execution
+
+    monkeypatch.setattr(judge_module, "execute", execute)
+    outcome = judged_tiny(double=LOST["a wrong answer"], beside=True)
+    assert outcome.scores == {"doubles_integers": 0, "doubles_fractions": 0, "pythagoras": 5}
 
 
 def test_alone_whom_linux_ends_loses_the_check_and_not_the_lab(monkeypatch):
@@ -207,8 +239,7 @@ def test_who_takes_what_a_small_machine_has_is_told_so(monkeypatch):
     outcome = judged_tiny(double=HOARD)
     assert outcome.scores == {"doubles_integers": 2, "doubles_fractions": 0, "pythagoras": 5}
     assert "it used more than 0.469 GB of memory" in outcome.messages["doubles_fractions"]
-    # The only one of a class, too. (Linux counts whom a control group of one's own has ended.)
-    monkeypatch.setattr(judge_module, "ended_for_memory", lambda: 7)
+    # The only one of a class, too.
     assert judged_tiny(double=HOARD, beside=True).scores == outcome.scores
     monkeypatch.setattr(memory, "total_memory", lambda: 1280 << 20)
     with pytest.raises(MachineFull, match="memory, and may have more alone"):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from autograder.sandbox.confine import NONE
@@ -48,14 +49,40 @@ def test_it_can_be_interrupted(kernel):
 
 
 def test_its_end_is_noticed(place, monkeypatch):
+    """It was of its own accord, whatever Linux ended meanwhile."""
     with kernel_in(replace(place, beside=True)) as kernel:
-        # Other tests have Linux end processes for their memory. Of its own accord it ended, but
-        # that is not known of one in a pool.
-        if kernel._provisioner._process is None:
-            monkeypatch.setattr("autograder.sandbox.kernel.ended_for_memory", lambda: 0)
+        now = ended_for_memory()
+        monkeypatch.setattr("autograder.sandbox.kernel.ended_for_memory", lambda: now + 1)
         with pytest.raises(Died):
             kernel.run("import os; os._exit(3)", 60)
         assert not kernel.alive
+
+
+def test_whose_neighbour_was_ended_has_died_by_itself(place, exceed):
+    if place.kind == NONE:
+        pytest.skip("it has no control group")
+    with kernel_in(replace(place, beside=True)) as kernel:
+        exceed()
+        with pytest.raises(Died):
+            kernel.run("import os; os.kill(os.getpid(), 9)", 60)
+
+
+NAMED = "import ctypes\nassert ctypes.CDLL(None).prctl(15, b'to be found') == 0"
+
+
+@pytest.mark.parametrize(("beside", "ends"), [(True, MachineFull), (False, Died)])
+def test_what_watches_a_kernel_may_be_ended_for_a_neighbour(place, beside, ends, monkeypatch):
+    """It is in no group of the kernel's."""
+    if place.kind == NONE:
+        pytest.skip("nothing watches it from between")
+    with kernel_in(replace(place, beside=beside)) as kernel:
+        said(kernel, NAMED)
+        (found,) = [each for each in psutil.process_iter(["name"]) if each.name() == "to be found"]
+        now = ended_for_memory()
+        monkeypatch.setattr("autograder.sandbox.kernel.ended_for_memory", lambda: now + 1)
+        found.parent().parent().kill()
+        with pytest.raises(ends):
+            kernel.run("import time; time.sleep(60)", 30)
 
 
 @pytest.mark.parametrize(("beside", "ends"), [(True, MachineFull), (False, Died)])

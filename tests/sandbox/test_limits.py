@@ -3,17 +3,18 @@
 import os
 import resource
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from itertools import count
 
 import pytest
 
-from autograder.sandbox import cgroup, provisioner
+from autograder.sandbox import cgroup, pool, provisioner
 from autograder.sandbox.inside import jail, watch
-from autograder.sandbox.kernel import Died
+from autograder.sandbox.kernel import Died, MachineFull
 from autograder.sandbox.provisioner import Limits
-from tests.kernels import kernel_in, places, said
+from tests.kernels import KINDS, kernel_in, places, said
 
 pytestmark = pytest.mark.grader
 
@@ -177,6 +178,86 @@ def test_what_is_swapped_out_counts(monkeypatch, tmp_path, hidden):
         (tmp_path / "status").write_text(status.format(kilobytes))
         (tmp_path / "smaps_rollup").write_text(rollup.format(kilobytes))
         assert bool(watch.excess(os.getpid(), limits)) is too_much
+
+
+@pytest.fixture
+def one_by_one(monkeypatch):
+    monkeypatch.setattr(cgroup, "make", lambda _: None)
+
+
+FIFOS = """
+import os, time
+kept = []
+for _ in range(900):
+    os.mkfifo("/tmp/fifo")
+    kept.append(os.open("/tmp/fifo", os.O_RDWR | os.O_NONBLOCK))
+    os.unlink("/tmp/fifo")
+    try:
+        os.write(kept[-1], bytes(1 << 16))
+    except BlockingIOError:
+        pass
+time.sleep(60)
+"""
+
+
+def test_pipes_that_have_names_count_as_others(place, one_by_one):
+    place = replace(place, limits=Limits(memory=400 << 20))
+    with kernel_in(place) as kernel, pytest.raises(Died, match=r"more than 0\.391 GB of memory"):
+        kernel.run(FIFOS, 30)
+
+
+PIPE = """
+import fcntl, os
+reading, writing = os.pipe2(os.O_NONBLOCK)
+try:
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 1 << 20)
+except OSError as error:
+    assert isinstance(error, PermissionError)
+sent = 0
+try:
+    while True:
+        sent += os.write(writing, bytes(1 << 15))
+except BlockingIOError:
+    print(sent)
+"""
+
+
+def test_a_pipe_holds_no_more_than_is_counted(place):
+    with kernel_in(place) as kernel:
+        assert int(said(kernel, PIPE)) < jail.MOST_BUFFERED
+
+
+UNWATCHABLE = """
+from autograder.sandbox.inside import start, watch
+
+def excess(root, limits):
+    for process in watch.family(root):
+        if "unwatchable" in open(f"/proc/{process}/comm").read():
+            raise OSError(24, "Too many open files")
+    return ""
+
+watch.excess = excess
+"""
+HIDES = """
+import ctypes, time
+ctypes.CDLL(None).prctl(15, b"unwatchable")
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("beside", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_cannot_be_watched_is_ended(kind, beside, monkeypatch):
+    """For a program of its own it was nobody who looked; and it may be the machine's fault."""
+    if kind == "pool":
+        program = (sys.executable, "-c", f"{UNWATCHABLE}\nstart.main()")
+        monkeypatch.setattr(pool, "START", program)
+    else:
+        monkeypatch.setattr(watch, "excess", watch.excess)
+        exec(UNWATCHABLE, {})
+    ends = pytest.raises(MachineFull if beside else Died, match=r"not be watched: OSError: .*24")
+    with places(kind) as place, kernel_in(replace(place, beside=beside)) as kernel, ends:
+        kernel.run(HIDES, 20)
 
 
 OF_ALL = {
@@ -388,17 +469,44 @@ def test_what_a_dead_grader_left_is_removed(group):
     assert all(folder.exists() for folder in group._folders.values())
 
 
-def test_a_killing_is_told_in_both_versions(tmp_path):
-    group = cgroup.Cgroup(2, {"memory": tmp_path / "lab"}, Limits(memory=1 << 30))
-    for file in ("memory.events", "memory.oom_control"):
-        (tmp_path / "lab" / file).write_text("low 0\noom_kill 0\n")
-        assert group.excess() == ""
-        (tmp_path / "lab" / file).write_text("low 0\noom_kill 12\n")
-        assert group.excess() == "it used more than 1 GB of memory"
-        # The machine's memory ran out, or that of the group around it.
-        (tmp_path / "lab" / file).write_text("low 0\noom 0\noom_kill 12\n")
-        assert group.excess() == ""
-        (tmp_path / "lab" / file).unlink()
+@pytest.mark.parametrize("version", ["1", "1, whose swap is full", "2"])
+@pytest.mark.parametrize(
+    ("full", "killed", "excess", "hit"),
+    [(0, 0, "", False), (3, 0, "", False), (0, 12, "", True),
+     (3, 12, "it used more than 1 GB of memory", False)],
+)  # fmt: skip
+def test_a_killing_is_told_in_both_versions(tmp_path, version, full, killed, excess, hit):
+    """Where it was not full, that was the machine, or the group around it."""
+    folder = tmp_path / "lab"
+    group = cgroup.Cgroup(int(version[0]), {"memory": folder}, Limits(memory=1 << 30))
+    if version == "2":
+        (folder / "memory.events").write_text(f"low 0\nmax 9\noom {full}\noom_kill {killed}\n")
+    else:
+        control = f"oom_kill_disable 0\nunder_oom 0\noom_kill {killed}\n"
+        (folder / "memory.oom_control").write_text(control)
+        (folder / "memory.failcnt").write_text(f"{0 if 'swap' in version else full}\n")
+        (folder / "memory.memsw.failcnt").write_text(f"{full}\n")
+    assert (group.excess(), group.hit()) == (excess, hit)
+
+
+@pytest.mark.parametrize(("beside", "ends"), [(True, MachineFull), (False, Died)])
+def test_whom_a_group_around_it_was_too_small_for_has_not_used_too_much(
+    place, group, beside, ends, monkeypatch
+):
+    """As where what is graded side by side takes all that a container has."""
+    version, parents = cgroup._parents()[0]
+    around = {c: parent / f"lab-{os.getpid()}-around" for c, parent in parents.items()}
+    small = Limits(memory=500 << 20)
+    outer = cgroup.Cgroup(version, around, small)
+    if version == 2:
+        (around["memory"] / "cgroup.subtree_control").write_text("+memory")
+    monkeypatch.setattr(cgroup, "_parents", lambda: [(version, around)])
+    try:
+        with kernel_in(replace(place, beside=beside)) as kernel, pytest.raises(ends) as ended:
+            kernel.run("kept = bytearray(b'x') * (700 << 20)", 60)
+        assert "it used more" not in str(ended.value)
+    finally:
+        outer.remove()
 
 
 def test_where_no_control_group_can_be_made_there_is_none(monkeypatch, tmp_path):

@@ -31,6 +31,43 @@ def test_a_small_control_group_makes_a_small_limit(monkeypatch, tmp_path):
     assert memory.bounded(Limits()).memory == memory.LEAST
 
 
+OWN = {
+    # By what /proc/self/cgroup says, and which file has the count.
+    "version 1": ("7:cpu,cpuacct:/a\n4:memory:/a/b\n0::/\n", "memory/a/b/memory.oom_control"),
+    "version 1, in a container": ("4:memory:/docker/x\n", "memory/memory.oom_control"),
+    "version 2": ("0::/user.slice/a.scope\n", "user.slice/a.scope/memory.events.local"),
+    "version 2, before Linux 5.2": ("0::/user.slice/a.scope\n", "user.slice/a.scope/memory.events"),
+    "version 2, counted above": ("0::/user.slice/a.scope\n", "user.slice/memory.events.local"),
+    "version 2, in a container": ("0::/\n", "memory.events.local"),
+}
+
+
+@pytest.mark.parametrize("where", OWN)
+def test_whom_the_group_of_the_grader_lost_is_counted(monkeypatch, tmp_path, where):
+    """Not those that a kernel's own group, below it or beside it, was too small for."""
+    said, file = OWN[where]
+    root = tmp_path / "cgroup"
+    (tmp_path / "own").write_text(said)
+    monkeypatch.setattr(cgroup, "_OWN", tmp_path / "own")
+    monkeypatch.setattr(cgroup, "ROOT", root)
+    counted = root / file
+    for folder in (counted.parent / "lab-1-x", counted.parent.parent / "lab-1-x"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / counted.name).write_text("oom 3\noom_kill 3\n")
+    counted.write_text("oom_kill_disable 0\noom_kill 0\n")
+    if counted.name == "memory.events.local":  # that counts all below, too
+        counted.with_name("memory.events").write_text("oom 3\noom_kill 3\n")
+    assert memory.ended_for_memory() == 0
+    counted.write_text("oom_kill_disable 0\noom_kill 2\n")
+    assert memory.ended_for_memory() == 2
+
+
+def test_the_graders_own_count_is_no_neighbours(exceed):
+    before = memory.ended_for_memory()
+    exceed()
+    assert memory.ended_for_memory() == before or not list(cgroup.around())
+
+
 def test_in_a_container_nobody_elses_end_is_counted(monkeypatch, tmp_path):
     root = tmp_path
     monkeypatch.setattr(cgroup, "ROOT", root)

@@ -244,21 +244,23 @@ def _monitor(connection: socket.socket, namespace: ModuleType) -> None:
         _exit_after(_first, job, fds, limits, namespace)
     for fd in fds:
         os.close(fd)
-    reason = ""
+    reason, status = "", 0
     while not reason:
         # Any message, and the end of the connection, mean: end it.
         if select.select([connection], [], [], watch.SECONDS)[0]:
             break
-        if os.waitpid(first, os.WNOHANG) != (0, 0):
+        ended, status = os.waitpid(first, os.WNOHANG)
+        if ended:
             first = 0
             break
-        reason = watch.excess(first, limits)
+        reason = watch.problem(first, limits)
     if first:
         # The first process of a namespace takes all the others with it.
         os.kill(first, signal.SIGKILL)
         os.waitpid(first, 0)
+    said = {"reason": reason, "status": os.waitstatus_to_exitcode(status)}
     with suppress(OSError):
-        connection.sendall(reason.encode())
+        connection.sendall(json.dumps(said).encode())
 
 
 def _first(job: dict, fds: list[int], limits: jail.Limits, namespace: ModuleType) -> None:
@@ -282,8 +284,11 @@ def _first(job: dict, fds: list[int], limits: jail.Limits, namespace: ModuleType
         _exit_after(_run_kernel, job, namespace)
     for fd in (job["link"], *job["sockets"]):
         os.close(fd)
-    while os.wait()[0] != kernel:
-        pass
+    ended = status = 0
+    while ended != kernel:
+        ended, status = os.wait()
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(code if code >= 0 else 128 - code)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,7 @@ _THREAD, _FILES = 0x10000, 0x400  # in flags of clone
 # Leases, which others that open the file wait for, and news of it; then locks that last as long as
 # an open file. From the last on they are refused as unknown.
 _FCNTL, _SETLEASE, _NOTIFY, _OFD_SETLK, _OFD_SETLKW, _FCNTL_LATER = 72, 1024, 1026, 37, 38, 1039
+_SETPIPE_SZ = 1031  # a megabyte, in place of 64 KB, which Linux may refuse to anybody
 # Locks of a process are granted, and not kept: Linux counts them for nobody, and one may have
 # millions. Neither are larger buffers than a socket begins with, nor is patience as it is closed:
 # whoever was sent the last handle to it, the grader included, would wait so long.
@@ -124,7 +125,7 @@ def program() -> bytes:
         ]),
         *_if(_EQUAL, _FCNTL, [
             _argument(1),
-            *(step for command in (_SETLEASE, _NOTIFY, _OFD_SETLK, _OFD_SETLKW)
+            *(step for command in (_SETLEASE, _NOTIFY, _OFD_SETLK, _OFD_SETLKW, _SETPIPE_SZ)
               for step in _if(_EQUAL, command, [_refuse()])),
             *(step for command in (_SETLK, _SETLKW)
               for step in _if(_EQUAL, command, [_pretend()])),

@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ MOST_CPU_SECONDS, MOST_SECONDS = 1.5, 10  # that a look may take
 MOST_LISTS = 10  # of a look
 MOST_LOOKS = 3  # at once, where processes end during each
 _ENDED = -1  # in place of a parent
+UNWATCHED = "it could not be watched"
 
 
 def family(root: int) -> dict[int, dict[str, int]]:
@@ -53,6 +55,17 @@ def family(root: int) -> dict[int, dict[str, int]]:
         found += children.get(found[position], [])
         position += 1
     return {process: known.get(process) or _status(process) for process in found}
+
+
+def problem(root: int, limits: Limits) -> str:
+    """Return why a process and its descendants must be ended, or nothing.
+
+    What nobody can watch must end, too: then the reason begins with `UNWATCHED`.
+    """
+    try:
+        return excess(root, limits)
+    except Exception as error:
+        return f"{UNWATCHED}: {type(error).__name__}: {error}"[:500]
 
 
 def excess(root: int, limits: Limits) -> str:
@@ -165,6 +178,8 @@ def _files(processes: Iterable[int]) -> _Open:
         for entry in entries:
             with suppress(OSError):
                 name = os.readlink(entry.path)
+                if name.startswith("/") and stat.S_ISFIFO((info := os.stat(entry.path)).st_mode):
+                    name = f"pipe:{info.st_dev}:{info.st_ino}"  # wherever its name may be by now
                 if _OF_A_PROCESS.match(name):
                     watches += WATCHES_UNSEEN
                 new = name.startswith(("socket:", "pipe:")) and name not in buffers
