@@ -28,6 +28,8 @@ c = get_config()  # type: ignore[name-defined]  # noqa: F821 - the loader define
 # What executes notebooks without a sandbox asks for a kernel that nobody has, and fails.
 c.Execute.kernel_name = "none outside the grader's sandbox"
 
+# What was handed in is read in the sandbox, before anything of nbgrader's reads it.
+c.Autograde.exporter_class = "autograder.intake.exporter.GuardedRead"
 c.Autograde.autograde_preprocessors = [
     "autograder.judge.preprocessor.GuardedExecute",
     IgnorePattern,

@@ -135,6 +135,7 @@ def nbgrader(class_: Class, student: str, course: Path) -> float:
     target.parent.mkdir(parents=True)
     target.write_bytes(class_.file(student).read_bytes())
     config = course_config(course)
+    del config.Autograde.exporter_class
     # nbgrader's own, but for what a lab with TensorFlow cannot be graded without: no points lost
     # for warnings, and time enough.
     config.Autograde.autograde_preprocessors = [

@@ -1,6 +1,7 @@
 """The judge as a step of nbgrader's: its own commands and buttons run submissions so, or not."""
 
-import secrets
+import os
+from pathlib import Path
 
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
@@ -8,10 +9,12 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Integer
 
-from autograder.judge.execution import NOWHERE, Times, execute, not_run, runs
-from autograder.sandbox.confine import require
+from autograder.judge.execution import NOWHERE, execute, not_run, runs
+from autograder.judge.judge import Terms, environment, plain_slow_cells, seed_of
+from autograder.sandbox.confine import open_many_files, require
 from autograder.sandbox.memory import bounded
-from autograder.sandbox.provisioner import KernelSettings, Limits, short_folder
+from autograder.sandbox.provisioner import KernelSettings, short_folder
+from autograder.workers import processes
 
 
 class GuardedExecute(NbGraderPreprocessor):
@@ -22,20 +25,38 @@ class GuardedExecute(NbGraderPreprocessor):
     ).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        """Execute every cell."""
+        """Execute every cell, in a process of its own, as `make grade` does.
+
+        Raises:
+            NoSandbox: there is none here.
+            RuntimeError: that process took too long, or ended for what the submission did to it.
+                nbgrader logs it, and goes on with the next submission.
+        """
         require()
         if reason := _foreign(nb, resources):
             for cell in filter(runs, nb.cells):
                 cell.outputs = [not_run(reason)]
         else:
-            # Nobody who writes a submission knows it.
-            seed = secrets.randbelow(1 << 48) if self.seed is None else self.seed
-            with short_folder() as folder:
-                limits, environment = bounded(Limits()), {"LABKIT_BUDGET": "quick"}
-                settings = KernelSettings(folder, limits=limits, environment=environment)
-                execute(nb, settings, seed, Times())
+            plain_slow_cells(nb)
+            terms = Terms(threads=len(os.sched_getaffinity(0)), seed=self.seed)
+            with short_folder() as folder:  # here, so that it goes however the process ends
+                ends = processes.each(_executed, [(nb, folder, terms)], 1, terms.patience)
+                ((_, executed, problem),) = ends
+            if executed is None:
+                raise RuntimeError(f"grading failed, {problem}")
+            nb = executed
         nb.metadata.kernelspec = dict(NOWHERE)
         return nb, resources
+
+
+def _executed(item: tuple[NotebookNode, Path, Terms]) -> NotebookNode:
+    """Return a notebook with what executing it gave; the folder is for its kernels' sockets."""
+    notebook, folder, terms = item
+    open_many_files()
+    limits, variables = bounded(terms.limits), environment(terms.threads)
+    settings = KernelSettings(folder, limits=limits, environment=variables)
+    execute(notebook, settings, seed_of(None, terms), terms.times)
+    return notebook
 
 
 def _foreign(nb: NotebookNode, resources: dict) -> str:

@@ -71,20 +71,25 @@ def blank(exercise: str, source: str) -> str:
 
 def release(lab: Lab) -> NotebookNode:
     """Return the students' notebook: solutions blanked, hidden tests gone, checks locked."""
-    return _processed(lab, [step for step in RELEASE if step is not SaveCells])
+    return released(lab.source)
+
+
+def released(source: NotebookNode) -> NotebookNode:
+    """Return the same of nbgrader's source notebook."""
+    return _processed(source, [step for step in RELEASE if step is not SaveCells])
 
 
 def solution(lab: Lab) -> NotebookNode:
     """Return the worked notebook: it runs top to bottom and has no markers or hidden tests."""
-    notebook = _processed(lab, [ClearOutput, ClearHiddenTests])
+    notebook = _processed(lab.source, [ClearOutput, ClearHiddenTests])
     for cell in notebook.cells:
         lines = (line for line in cell.source.split("\n") if not MARKER.match(line))
         cell.source = "\n".join(lines)
     return notebook
 
 
-def _processed(lab: Lab, steps: list[type]) -> NotebookNode:
-    notebook = nbformat.from_dict(lab.source)
+def _processed(source: NotebookNode, steps: list[type]) -> NotebookNode:
+    notebook = nbformat.from_dict(source)
     for step in steps:
         notebook, _ = step().preprocess(notebook, {})
     return notebook

@@ -146,6 +146,10 @@ def test_the_solution_is_generated_in_the_sandbox(output):
 
 @pytest.mark.parametrize("add", ["locked", "check", "exercise"])
 def test_cells_that_the_release_does_not_have_are_not_judged(made, output, add):
+    """Also where nbgrader reads by itself what was handed in, as earlier configurations have it."""
+    config = output / "nbgrader_config.py"
+    left = [line for line in config.read_text("utf-8").splitlines() if "GuardedRead" not in line]
+    config.write_text("\n".join(left), "utf-8")
     path = notebook(output)
     nb = nbformat.read(path, as_version=4)
     like = {"locked": lambda m: m.locked and not m.grade and not m.solution,

@@ -93,8 +93,15 @@ def key(text: str, most: int = 120) -> str:
 
 
 def literal(text: str, most: int = 10_000) -> str:
-    """Return a text as markdown that shows it as it is: one fenced block, whatever is in it."""
-    text = lines(text, most)
+    """Return a text as markdown that shows it as it is: one fenced block, whatever is in it.
+
+    What this has returned is such a block already, and stays as it is.
+    """
+    inside = text.partition("\n")[2].rpartition("\n")[0]
+    return text if text == _fenced(lines(inside, most)) else _fenced(lines(text, most))
+
+
+def _fenced(text: str) -> str:
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text}\n{fence}"
