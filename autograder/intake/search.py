@@ -1,8 +1,9 @@
 """Find out which of the submitted cells is which of the release's, merged or cut as they may be.
 
-First, answers in cells that were merged with others, or cut in pieces, get cells of their own. Then
-a cell is known by `metadata.id`, else by nbgrader's `grade_id`, else by its id. If all are lost, an
-answer is known by the function that it defines, and other code by its text.
+First, answers in cells that were merged with others, or cut in pieces, get cells of their own, and
+checks lose the hidden tests that they have where a notebook was graded. Then a cell is known by
+`metadata.id`, else by nbgrader's `grade_id`, else by its id. If all are lost, an answer is known by
+the function that it defines, and other code by its text.
 """
 
 import re
@@ -20,6 +21,11 @@ from autograder.intake.salvage import SubmittedCell, as_dict
 MAX_PIECES = 8
 # Into how many paragraphs a cell is taken apart that is no Python as a whole.
 MAX_PARAGRAPHS = 1000
+# Between nbgrader's markers; without the second one, up to the end: so this takes linear time.
+HIDDEN = re.compile(
+    r"^[ \t]*#+ *BEGIN HIDDEN TESTS\b.*?(?:^[ \t]*#+ *END HIDDEN TESTS\b[^\n]*\n?|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
 # The release's named cells bear one name in all three places.
 KEYS: dict[str, Callable[[SubmittedCell], Any]] = {
     "metadata.id": lambda cell: cell.metadata.get("id"),
@@ -35,7 +41,7 @@ def find(
 
     What was done to find them is added to `repairs`.
     """
-    for step in (_unmerged, _rejoined, _taken_apart):
+    for step in (_as_released, _unmerged, _rejoined, _taken_apart):
         cells = step(cells, release, repairs)
     search = _Search(cells, release)
     repairs += search.notes()
@@ -132,6 +138,18 @@ def _stub(cell: NotebookNode) -> str:
 
 # --- merged cells and pieces ----------------------------------------------------------------------
 # Each function returns the cells of a submission, mended, and adds what it did to `repairs`.
+
+
+def _as_released(
+    cells: list[SubmittedCell], release: NotebookNode, _: list[str]
+) -> list[SubmittedCell]:
+    """Take hidden tests out of the checks of a notebook that was graded."""
+    checks = {cell.source.strip() for cell in release.cells if is_grade(cell)}
+    shown = [HIDDEN.sub("", cell.source) for cell in cells]
+    return [
+        replace(cell, source=source) if source.strip() in checks else cell
+        for cell, source in zip(cells, shown, strict=True)
+    ]
 
 
 def _unmerged(

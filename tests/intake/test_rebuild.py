@@ -2,12 +2,14 @@
 
 import copy
 import json
+import time
 
 import nbgrader.utils
 import pytest
 
 from autograder.intake import cells
 from autograder.intake.rebuild import Unreadable, rebuild
+from autograder.judge.judge import Submission, _with_hidden_tests
 from autograder.labs import MASTERS, build
 from autograder.labs.master import read_lab
 from tests.tiny import RELEASE, is_the_release, own
@@ -209,6 +211,26 @@ def test_what_cannot_be_graded_is_refused_with_the_reason(content, reason):
 def test_a_lone_surrogate_can_be_written(submission):
     cell(submission, "double").source = DOUBLE + "  # \ud800"
     assert answers(graded(submission))[0] == DOUBLE + "  # \ufffd"
+
+
+@pytest.mark.parametrize("master", sorted(MASTERS.glob("*.py")), ids=lambda path: path.stem)
+def test_a_graded_notebook_has_the_answers_that_were_graded(master):
+    """Its checks have their hidden tests, which are no code of the student's."""
+    lab = read_lab(master)
+    release = build.release(lab)
+    handed_in = rebuild(build.as_text(build.solution(lab)).encode(), release)
+    graded = _with_hidden_tests(Submission("ann", handed_in.notebook, ("a repair",)), lab)
+    assert sum("HIDDEN TESTS" in cell.source for cell in graded.cells) > 5
+    again = rebuild(build.as_text(graded).encode(), release)
+    assert again.answers == handed_in.answers and not again.repairs
+
+
+def test_hidden_tests_are_looked_for_in_linear_time(submission):
+    cell(submission, "length").source = "### BEGIN HIDDEN TESTS\n" * 100_000
+    began = time.process_time()
+    rebuilt = graded(submission)
+    assert time.process_time() - began < 5
+    assert answers(rebuilt) == (DOUBLE, cell(submission, "length").source)
 
 
 @pytest.mark.parametrize("master", sorted(MASTERS.glob("*.py")), ids=lambda path: path.stem)
