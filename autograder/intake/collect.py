@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from autograder.intake import files, lms, names
+from autograder.intake import files, lms, names, wrapping
 from autograder.intake.files import BadUsage, Entry, shown
 from autograder.intake.lms import Sender
 from autograder.sandbox.inside import clean
@@ -76,7 +76,7 @@ class _HandedIn:
 
 
 def collect(
-    source: Path, lab: str, others: Collection[str] = ()
+    source: Path, lab: str, others: Collection[str] = (), *, wrapped: bool = True
 ) -> tuple[list[Collected], list[Aside]]:
     """Return the students in a folder or a zip archive, by name, and what was left aside.
 
@@ -85,15 +85,19 @@ def collect(
         lab: the lab's name.
         others: names of other labs: their folders, in nbgrader's layout, are not looked into. In
             an LMS's download all is for this lab.
+        wrapped: whether the only folder in it may be one around the class, and no student's.
 
     Raises:
         BadUsage: there is no such folder or archive, or it holds no submission.
     """
     if source.is_dir():
-        source = _gradescopes(source)
-        entries = list(files.walked(source))
+        above = wrapping.around(wrapping.in_folder(source), lab, others) if wrapped else ()
+        entries = wrapping.unwrapped(files.walked(source, above), above)
     elif source.is_file():
-        entries = list(files.bounded(_without_wrapper(_of_archive(source), source.stem, lab)))
+        entries = _of_archive(source)
+        look = wrapping.in_archive(entries)
+        above = wrapping.around(look, lab, others, source.stem) if wrapped else ()
+        entries = list(files.bounded(wrapping.unwrapped(entries, above)))
     else:
         raise BadUsage(f"no such folder or archive: {shown(str(source))}")
     entries = [replace(entry, path="/".join(entry.parts)) for entry in entries]
@@ -143,38 +147,6 @@ def _of_archive(archive: Path) -> list[Entry]:
     return [*inside, *files.folders(directory)]
 
 
-def _without_wrapper(entries: list[Entry], name: str, lab: str) -> list[Entry]:
-    """Drop the one folder that an archive of a folder has all its files in."""
-    inside = [entry for entry in entries if not files.LITTER.fullmatch(entry.parts[0])]
-    roots = {entry.parts[0] for entry in inside}
-    below = {entry.parts[1] for entry in inside if len(entry.parts) > 1}
-    below = {name for name in below if name and not files.LITTER.fullmatch(name)}
-    if (
-        len(roots) != 1
-        or any(len(entry.parts) == 1 for entry in entries)
-        or (below & {lab, f"{lab}.ipynb"})
-        or files.clones(entry.parts for entry in entries) & {(), *((root,) for root in roots)}
-    ):
-        return entries
-    root = roots.pop()
-    if lms.moodle(root) or lms.brightspace(root) or (len(below) == 1 and root != name):
-        return entries
-    left = [replace(e, parts=e.parts[1:]) if e.parts[0] == root else e for e in entries]
-    return [entry for entry in left if entry.parts != ("",)]
-
-
-def _gradescopes(source: Path) -> Path:
-    """Return the folder of Gradescope's export, if a folder holds that and nothing else."""
-    try:
-        inside = [path for path in source.iterdir() if not files.LITTER.fullmatch(path.name)]
-    except OSError:  # which is said when it is listed
-        return source
-    named = [path for path in inside if lms.GRADESCOPES_EXPORT.fullmatch(path.name)]
-    if len(inside) == 1 == len(named) and (named[0] / lms.METADATA).is_file():
-        return source if named[0].is_symlink() else named[0]
-    return source
-
-
 def _without_hidden(entries: list[Entry]) -> tuple[list[Entry], list[Aside]]:
     """Leave out folders that are nobody's by their names."""
     left, hidden = [], set()
@@ -206,7 +178,8 @@ class _Senders:
     def __init__(self, entries: list[Entry], lab: str) -> None:
         self._lab = lab
         self._several: set[str] = set()  # logins that repositories of several names end with
-        loose = [entry for entry in entries if len(entry.parts) == 1]
+        usable = [entry for entry in entries if not entry.refused] or entries
+        loose = [entry for entry in usable if len(entry.parts) == 1]
         # Canvas's names may read as Blackboard's, by what a student chose, and the other way round.
         self._canvas = any(
             lms.canvas(each.name) and not lms.blackboard(each.name, {}) for each in loose
@@ -227,7 +200,8 @@ class _Senders:
         folders = {entry.parts[0] for entry in entries if len(entry.parts) > 1}
         # In a folder that students write to, one may call a file so; Gradescope's lies alone.
         alone = {entry.name for entry in loose} == {lms.METADATA}
-        if not (alone and folders and all(map(lms.GRADESCOPE.fullmatch, folders))):
+        real = {entry.parts[0] for entry in usable if len(entry.parts) > 1}
+        if not (alone and real and all(map(lms.GRADESCOPE.fullmatch, real))):
             loose = []
         for entry in loose:
             if entry.name == lms.METADATA and not entry.refused:
@@ -252,7 +226,7 @@ class _Senders:
         self._several = {login for login, repositories in logins.items() if repositories > 1}
         # What a student chose may read as another LMS's part: one that wrote all names wrote it.
         ways = (lms.moodle, self._brightspace, self._blackboard, lms.canvas)
-        written = [entry.name for entry in entries if len(entry.parts) == 1]
+        written = [entry.name for entry in usable if len(entry.parts) == 1]
         self._ways = [way for way in ways if written and all(map(way, written))] or ways
 
     def _headers(self, loose: list[Entry]) -> Iterator[tuple[Entry, str, str]]:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,15 @@ from autograder.sandbox.inside import clean
 MAX_FILE = 2**30
 MAX_OF_ONE = 20_000  # files of one student's
 MAX_DEPTH = 50  # of folders in folders
+MAX_AROUND = 5  # of folders around a class
+FIRST = 1000  # files in a folder, which tell whether a student's notebook is there
 # Nothing was handed in before; a time that somebody wrote may be any.
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 # What operating systems, editors and Jupyter leave behind.
 LITTER = re.compile(r"\.(?!\.?$).*|__MACOSX|__pycache__|Thumbs\.db|desktop\.ini", re.I | re.DOTALL)
 # What of it is named all the same: somebody may have put it there.
 _ANSWERS = (*(ending for ending in names.NOTEBOOKS if ending != ".py"), ".zip")
+ELSEWHERE = "its name in the archive leads elsewhere"
 HIDDEN = "it is in a hidden folder, or one that a program made: not looked at"
 # A folder with the first and any of the second is a clone of this course; all these of its folders
 # are the course's.
@@ -48,8 +51,8 @@ class Entry:
     `source` is what its content is read from. `modified` orders versions;
     `handed_in` is the time that an LMS or a file system saw. `packed` means that it is from a
     student's own archive; `older`, how many newer attempts there are. `path` is where it was in
-    what was collected. A folder, which is its owner's even if nothing is in it, has "" as its last
-    name.
+    what was collected, below the `above` folders that were around the class. A folder, which is its
+    owner's even if nothing is in it, has "" as its last name.
     """
 
     parts: tuple[str, ...]
@@ -60,6 +63,7 @@ class Entry:
     packed: bool = False
     older: int = 0
     path: str = ""
+    above: int = 0
 
     @property
     def name(self) -> str:
@@ -76,7 +80,7 @@ class Entry:
     @property
     def depth(self) -> int:
         """How many names of its source's path stand below what was collected."""
-        return self.path.count("/") + 1
+        return self.above + self.path.count("/") + 1
 
     @property
     def shown(self) -> str:
@@ -142,6 +146,12 @@ def is_solution(parts: tuple[str, ...]) -> bool:
     return any(part.lower() == _SOLUTIONS for part in parts[:-1])
 
 
+def in_common(parts: Iterable[str], others: Iterable[str]) -> int:
+    """Return how many of their first names two paths have in common."""
+    pairs = zip(parts, others, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
 def too_many() -> str:
     return f"more than {MAX_OF_ONE} files: those from here on are not read"
 
@@ -193,31 +203,38 @@ def open_regular(path: Path, depth: int) -> int:
     return fd
 
 
-def walked(folder: Path) -> Iterator[Entry]:
-    """Walk a folder; give what somebody may have handed in, and the folders in it."""
-    for entry in _walked(folder):
+def walked(
+    folder: Path, around: tuple[str, ...] = (), start: tuple[str, ...] = ()
+) -> Iterator[Entry]:
+    """Walk a folder; give what somebody may have handed in, and the folders in it.
+
+    `around` are the folders around the class, the folder's own name not among them; `start` is what
+    folder to begin in.
+    """
+    for entry in _walked(folder, around, start):
         hidden = _hidden(entry.parts[:-1])
         if not passed_over(entry.parts) or (entry.refused and not hidden):
             yield replace(entry, refused=entry.refused or HIDDEN) if hidden else entry
 
 
-def _walked(folder: Path) -> Iterator[Entry]:
+def _walked(folder: Path, around: tuple[str, ...], start: tuple[str, ...]) -> Iterator[Entry]:
     """Walk a folder without following links."""
-    left: list[tuple[str, ...]] = [()]
-    seen: Counter[tuple[str, bool]] = Counter()
+    left = [start]
+    seen: Counter[tuple[tuple[str, ...], bool]] = Counter()
 
-    def whose(parts: tuple[str, ...]) -> tuple[str, bool]:
+    def whose(parts: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
         # What is hidden takes nothing of how much one's other files may be.
-        return parts[0] if parts else "", _hidden(parts)
+        return parts[: in_common(parts, around) + 1], _hidden(parts)
 
     while left:
         above = left.pop()
         own = whose(above)
+        nobodys = above == around[: len(above)]
         try:
             with folder_below(folder, above) as here:
                 listed = sorted(os.listdir(here), reverse=True)
                 seen[own] += len(listed)
-                full = bool(above) and seen[own] > MAX_OF_ONE
+                full = not nobodys and seen[own] > MAX_OF_ONE
                 listed = [] if full else listed
                 found = {name: _found(name, here, folder, (*above, name)) for name in listed}
         except OSError as error:
@@ -236,10 +253,30 @@ def _walked(folder: Path) -> Iterator[Entry]:
                 yield Entry((*parts, "…"), refused=reason)
             elif entry is None:
                 left.append(parts)
-                if not above:
-                    yield Entry((name, ""))
+                if nobodys:
+                    yield Entry((*parts, ""))
             else:
                 yield entry
+
+
+def beginning(
+    folder: Path, above: tuple[str, ...]
+) -> tuple[list[Entry], dict[str, Iterable[Entry]]]:
+    """Return the files of a folder below another, and its folders, with what is first in each."""
+    try:
+        with folder_below(folder, above) as here:
+            found = {
+                name: _found(name, here, folder, (*above, name))
+                for name in sorted(os.listdir(here))
+            }
+    except OSError:  # which is said when it is walked
+        return [], {}
+    inside: dict[str, Iterable[Entry]] = {
+        name: islice(walked(folder, start=(*above, name)), FIRST)
+        for name, entry in found.items()
+        if entry is None
+    }
+    return [entry for entry in found.values() if entry], inside
 
 
 def _found(name: str, here: int, folder: Path, parts: tuple[str, ...]) -> Entry | None:
@@ -280,9 +317,8 @@ def members(
         if not parts or name.endswith(("/", "\\")) or passed_over(parts):
             continue
         problem = _problem(member, name, parts)
-        if problem:
-            owner = [parts[0]] if parts[0] != ".." else []
-            parts = (*owner, *parts[1:][-1:]) or parts
+        if problem and ".." in parts:
+            parts = (*parts[: parts.index("..")], parts[-1])
         elif is_litter(parts):
             problem = HIDDEN
         time = _time(member)
@@ -291,12 +327,12 @@ def members(
 
 
 def folders(archive: zipfile.ZipFile) -> list[Entry]:
-    """Return the folders of an archive, those of two names for those in them."""
+    """Return the folders of an archive, each as one of the last in it that may be a student's."""
     found: dict[tuple[str, ...], None] = {}
     for member in archive.infolist():
         name, parts = _name(member)
         above = parts if name.endswith(("/", "\\")) else parts[:-1]
-        named = tuple(takewhile(lambda part: not LITTER.fullmatch(part), above))[:2]
+        named = tuple(takewhile(lambda part: not LITTER.fullmatch(part), above))[: MAX_AROUND + 1]
         if named and not _problem(member, name, parts):
             found[*named, ""] = None
     return [Entry(parts) for parts in found]
@@ -430,7 +466,7 @@ def _time(member: zipfile.ZipInfo) -> datetime | None:
 
 def _problem(member: zipfile.ZipInfo, name: str, parts: tuple[str, ...]) -> str:
     if ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
-        return f"its name in the archive leads elsewhere ({shown(name)}): refused"
+        return f"{ELSEWHERE} ({shown(name)}): refused"
     if stat.S_ISLNK(member.external_attr >> 16):
         return "it is a symbolic link: links are not followed"
     if member.flag_bits & 0x1:

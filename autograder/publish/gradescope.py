@@ -146,7 +146,7 @@ def _graded(lab: Lab, submission: Path, kind: str, folder: Path) -> str:
     # Whose it is, Gradescope knows; a file that says so in its exports is none here.
     ignored = shutil.ignore_patterns(METADATA)
     shutil.copytree(submission, folder / "class" / STUDENT, symlinks=True, ignore=ignored)
-    found, _ = collect(folder / "class", lab.name, [lab.name])
+    found, _ = collect(folder / "class", lab.name, [lab.name], wrapped=False)
     if [each.student for each in found] != [STUDENT]:
         raise NoAutograder("the submission's files are taken for several students'")
     with held(folder / "graded") as output:
