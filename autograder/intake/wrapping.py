@@ -17,13 +17,16 @@ from autograder.intake.files import Entry
 
 # What students call what stands beside their notebook, and what else is nobody's name.
 _NO_PERSON = re.compile(
-    r"(?=.*[^\W\d_])(?:(?:analysis|archive|assets?|assignment|attempt|backups?|cache|class|code|"
-    r"colab|copy|data|datasets?|demo|docs?|drafts?|examples?|exercises?|experiments?|extras?|"
-    r"fig(?:ure)?s?|files?|final|functions?|help(?:er)?s?|homework|hw|images?|img|lab|lib|logs?|"
-    r"main|misc|models?|nb|new|notebooks?|notes?|old|original|outputs?|part|pdfs?|pictures?|"
-    r"plots?|plotting|project|python|readme|release|reports?|results?|samples?|sandbox|scratch|"
-    r"scripts?|solutions?|src|submissions?|task|temp|tests?|tmp|train|training|tutorial|untitled|"
-    r"utils?|v|version|week|work)(?![^\W\d_])|[\W\d_])++",
+    r"(?=.*[^\W\d_])(?:(?:"
+    r"accountant|accounting|analysis|archive|assets?|assignment|attempt|backups?|cache|cifar|"
+    r"class|code|colab|copy|data|datasets?|demo|docs?|drafts?|examples?|exercises?|"
+    r"experiments?|explor(?:ation|e)|extras?|fashion|figs?|figures?|files?|final|functions?|"
+    r"help(?:er)?s?|homework|hw|images?|img|labs?|lib|logs?|main|misc|mnist|models?|nb|new|"
+    r"notebooks?|notes?|old|original|outputs?|part|pdfs?|pictures?|plots?|plotting|privacy|"
+    r"project|python|readme|release|reports?|results?|runs?|samples?|sandbox|scratch|scripts?|"
+    r"solutions?|src|submissions?|task|temp|tests?|tmp|train|training|try|tutorial|untitled|"
+    r"utils?|v|version|warmup|week|work"
+    r")(?![^\W\d_])|[\W\d_])++",
     re.IGNORECASE | re.DOTALL,
 )
 _A_CLASS = re.compile(
@@ -141,6 +144,8 @@ def _students(
     if told and level.real and all(map(lms.GRADESCOPE.fullmatch, level.real)):
         # In a folder of one's own, one may call files so.
         return 2 if archive or lms.GRADESCOPES_EXPORT.fullmatch(root) else 0
+    if _is_an_lmss(level, lab):
+        return 2
     clone = () in files.clones((name, "") for name in level.real)
     nobodys = {lab, *others, *({"labs", *files.COURSES_OWN} if clone else ())}
     doubtful = doubtful or clone or lab in level.real
@@ -151,7 +156,12 @@ def _students(
     several = min(2, len(persons) + len(owners))
     as_it_is = any(names.stem(entry.name).lower() == lab.lower() for entry in copies)
     many = len(copies) > (1 if archive and not as_it_is else _COPIES)
-    if _is_an_lmss(level, lab) or (not doubtful and (many or (several > 1 and not notebooks))):
+    own = notebooks or any(
+        _evidence(inside, lab)
+        for name, inside in level.folders.items()
+        if _NO_PERSON.fullmatch(name)
+    )
+    if not doubtful and (many or (several > 1 and not own)):
         return 2
     evidence = chain(
         (1 + (lab.lower() in entry.name.lower()) for entry in owners.values()),
