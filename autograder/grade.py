@@ -160,6 +160,7 @@ def _grade_class(arguments: argparse.Namespace, masters: Path) -> None:
         with folder.held(output) as held:
             # Another run may have ended meanwhile.
             found, joined, chosen, listed, arguments.only = _counted(*about)
+            folder.must_hold(held, [each.student for each in found])
             if listed and not arguments.roster:
                 print(f"The class list is {output / roster.NAME}, as it was given before.")
 

@@ -1,9 +1,11 @@
 """The output folder: whether it is one to write into, and who writes there."""
 
 import fcntl
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NewType
@@ -42,6 +44,42 @@ def must_be_apart(given: Path, output: Path) -> None:
             "and showed what was handed in as it was: take another --output"
         )
     raise BadUsage(f"{output} is a course of nbgrader's own: take another --output")
+
+
+def must_hold(output: Held, students: Collection[str]) -> None:
+    """Refuse a folder that cannot hold what is called by these keys, each apart from the others.
+
+    Some file systems take names that differ in case, or in how letters are composed, for one, or
+    take no ":", or drop what stands behind it.
+
+    Raises:
+        BadUsage: one of the names is refused there, or is another's.
+    """
+    other = "take another --output, on another file system"
+    with tempfile.TemporaryDirectory(dir=output, prefix=".names-") as temporary:
+        for student in students:
+            try:
+                Path(temporary, f"{student}.html").touch(exist_ok=False)
+            except FileExistsError:
+                alike = [shown(each) for each in students if _folded(each) == _folded(student)]
+                raise BadUsage(
+                    f"the output folder {shown(str(output))} takes the names of several students "
+                    f"for one ({', '.join(alike or [shown(student)])}): {other}"
+                ) from None
+            except OSError as error:
+                raise BadUsage(
+                    f"the output folder {shown(str(output))} takes no file that is called as the "
+                    f"student {shown(student)} is ({error.strerror}): {other}"
+                ) from None
+        if len(os.listdir(temporary)) != len(students):
+            raise BadUsage(
+                f"the output folder {shown(str(output))} does not keep files by the names of all "
+                f"students: {other}"
+            )
+
+
+def _folded(student: str) -> str:
+    return unicodedata.normalize("NFKD", student).casefold()
 
 
 def forget(output: Path, student: str) -> None:

@@ -2,14 +2,17 @@
 
 import errno
 import os
+import re
 import stat
 import sys
+import unicodedata
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from autograder.results.folder import FIRST_LINE, held
+from autograder.intake.files import BadUsage
+from autograder.results.folder import FIRST_LINE, held, must_hold
 from autograder.similarity import __main__ as similarity
 from autograder.whole import write_whole
 from tests.tiny import FIXTURES, answered, grade, start, write_class
@@ -127,6 +130,56 @@ def test_where_no_folder_can_be_synced_files_are_written_all_the_same(
     with pytest.raises(OSError) if number == errno.EIO else nullcontext():
         write_whole(tmp_path / "x", b"new")
     assert (tmp_path / "x").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    "names, said",
+    [
+        (["ann", "Ann"], "takes the names of several students for one (ann, Ann)"),
+        (["Zoë", "ZOË"], "takes the names of several students for one (Zoë, ZOË)"),
+        (["ann", "a:b"], "takes no file that is called as the student a:b is (Invalid argument)"),
+        (["ann", "b+c"], "does not keep files by the names of all students"),
+        (["ann", "zoe\u0308", "bob"], ""),
+    ],
+)
+def test_an_output_folder_that_cannot_keep_students_apart_is_refused(
+    tmp_path, monkeypatch, names, said
+):
+    touch = Path.touch
+
+    def elsewhere(path, mode=0o666, exist_ok=True):
+        """Take names as some file systems do."""
+        if ":" in path.name:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        if "+" not in path.name:  # which stands for what is dropped
+            touch(
+                path.with_name(unicodedata.normalize("NFD", path.name).casefold()), mode, exist_ok
+            )
+
+    monkeypatch.setattr(Path, "touch", elsewhere)
+    with held(tmp_path) as output:
+        before = {*tmp_path.rglob("*")}
+        with pytest.raises(BadUsage, match=re.escape(said)) if said else nullcontext():
+            must_hold(output, names)
+        assert {*tmp_path.rglob("*")} == before
+
+
+def test_students_whose_names_differ_in_case_alone_are_kept_apart_or_refused(tmp_path, monkeypatch):
+    folder = write_class(tmp_path / "in", ann={}, Ann={})
+    grade(folder, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out" / "feedback").iterdir()} == {
+        "ann.html", "Ann.html",
+    }  # fmt: skip
+    before = contents(tmp_path / "out")
+    touch = Path.touch
+
+    def elsewhere(path, mode=0o666, exist_ok=True):
+        touch(path.with_name(path.name.casefold()), mode, exist_ok)
+
+    monkeypatch.setattr(Path, "touch", elsewhere)
+    with pytest.raises(SystemExit, match="takes the names of several students for one"):
+        grade(folder, tmp_path / "out", "--regrade")
+    assert contents(tmp_path / "out") == before
 
 
 def test_what_was_handed_in_is_never_written_over(tmp_path):
