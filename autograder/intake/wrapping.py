@@ -21,7 +21,7 @@ _NO_PERSON = re.compile(
     r"accountant|accounting|analysis|archive|assets?|assignment|attempt|backups?|cache|cifar|"
     r"class|code|colab|copy|data|datasets?|demo|docs?|drafts?|examples?|exercises?|"
     r"experiments?|explor(?:ation|e)|extras?|fashion|figs?|figures?|files?|final|functions?|"
-    r"help(?:er)?s?|homework|hw|images?|img|labs?|lib|logs?|main|misc|mnist|models?|nb|new|"
+    r"help(?:er)?s?|homework|hw|images?|img|labs?|lib|logs?|main|mine|misc|mnist|models?|nb|new|"
     r"notebooks?|notes?|old|original|outputs?|part|pdfs?|pictures?|plots?|plotting|privacy|"
     r"project|python|readme|release|reports?|results?|runs?|samples?|sandbox|scratch|scripts?|"
     r"solutions?|src|submissions?|task|temp|tests?|tmp|train|training|try|tutorial|untitled|"
@@ -67,12 +67,13 @@ def around(
         beside = [_owner(entry, lab) for entry in level.loose if _is_work(entry)]
         if any(beside) or lms.moodle(root) or lms.brightspace(root):
             break
-        doubtful = doubtful or bool(beside or lms.github(root, lab) or (above and root == lab))
+        doubtful = doubtful or bool(beside or (above and root == lab))
         above = (*above, root)
         level = _visible(look(above))
         students = _students(level, root, lab, others, archive, doubtful)
         if students > 1:
             return above
+        doubtful = doubtful or bool(lms.github(root, lab))
         of_one = of_one or above[: len(above) * students]
     return of_one
 
@@ -151,17 +152,18 @@ def _students(
     doubtful = doubtful or clone or lab in level.real
     persons = [n for n in level.folders if n not in nobodys and not _NO_PERSON.fullmatch(n)]
     notebooks = _notebooks(level.loose)
-    owners = {owner: e for e in notebooks if (owner := _owner(e, lab)) and not _bears(owner, root)}
+    owners = _owners(notebooks, root, lab)
     copies = [entry for entry in notebooks if not _owner(entry, lab)]
     several = min(2, len(persons) + len(owners))
     as_it_is = any(names.stem(entry.name).lower() == lab.lower() for entry in copies)
     many = len(copies) > (1 if archive and not as_it_is else _COPIES)
-    own = notebooks or any(
+    own = copies or any(
         _evidence(inside, lab)
         for name, inside in level.folders.items()
         if _NO_PERSON.fullmatch(name)
     )
-    if not doubtful and (many or (several > 1 and not own)):
+    doubtful = doubtful or bool(own and lms.github(root, lab))
+    if not doubtful and (many or (several > 1 and not (own or notebooks))):
         return 2
     evidence = chain(
         (1 + (lab.lower() in entry.name.lower()) for entry in owners.values()),
@@ -170,7 +172,8 @@ def _students(
     enough = len(list(islice((each for each in evidence if each > doubtful), 2)))
     if enough > 1 or _A_CLASS.fullmatch(root) or (enough and not doubtful and len(persons) > 2):
         return several
-    return int(root == archive and several == 1 and not doubtful and not copies)
+    alone = several == 1 and not doubtful and not copies and not lms.github(root, lab)
+    return int(alone and root == archive)
 
 
 def _is_an_lmss(level: Level, lab: str) -> bool:
@@ -202,10 +205,16 @@ def _owner(entry: Entry, lab: str) -> str:
     return "" if _NO_PERSON.fullmatch(owner) else owner
 
 
-def _bears(owner: str, root: str) -> bool:
-    """Whether an owner is called as the folder is: then it is the folder's student."""
-    named = re.match(rf"{re.escape(root)}(?![^\W_])", owner, re.IGNORECASE)
-    return bool(named) and not _NO_PERSON.fullmatch(root)
+def _owners(notebooks: Iterable[Entry], root: str, lab: str) -> dict[str, Entry]:
+    """Return whose notebooks are by their names, other than the folder's student's."""
+    owners = {owner: entry for entry in notebooks if (owner := _owner(entry, lab))}
+    called = [] if _NO_PERSON.fullmatch(root) else [root.casefold()]
+    several = {}
+    for owner in sorted(owners, key=str.casefold):  # "ann-2" is "ann" again
+        folded = owner.casefold()
+        if not any(folded.startswith(o) and not folded[len(o) :][:1].isalnum() for o in called):
+            several[owner], called[1:] = owners[owner], [folded]
+    return several
 
 
 def _evidence(inside: Iterable[Entry], lab: str) -> int:

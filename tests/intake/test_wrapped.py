@@ -40,7 +40,7 @@ LAYOUTS = {
                    "Lab02_bo_kim_attempt_2026-11-26-11-00-00_x.ipynb"],
     "gradescope": ["submission_metadata.yml", "submission_101/x.ipynb", "submission_102/y.ipynb"],
 }  # fmt: skip
-AROUND = ["class/", "Lab 0/all of it/", f"{LAB}/", "a/b/c/submitted/"]
+AROUND = ["class/", "Lab 0/all of it/", f"{LAB}/", "lab-00-fall/", "a/b/c/submitted/"]
 SAYS = {
     "submission_metadata.yml": METADATA,
     "Lab02_alee_attempt_2026-11-26-10-00-00.txt": header("Ann Lee", "alee"),
@@ -192,6 +192,8 @@ def test_a_folder_around_a_class_that_becomes_a_link_is_not_followed(tmp_path):
     write(tmp_path / "of", {"class/ann/x.ipynb": "hers", "class/bob/y.ipynb": "his"})
     found, _ = collect(tmp_path / "of", LAB)
     assert [each.student for each in found] == ["ann", "bob"]
+    for each in found:
+        os.close(files.open_regular(each.entries[0].source, each.entries[0].depth))
     (tmp_path / "of" / "class").rename(tmp_path / "moved")
     (tmp_path / "of" / "class").symlink_to(tmp_path / "moved")
     for each in found:
