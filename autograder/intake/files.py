@@ -262,21 +262,18 @@ def _walked(folder: Path, around: tuple[str, ...], start: tuple[str, ...]) -> It
 def beginning(
     folder: Path, above: tuple[str, ...]
 ) -> tuple[list[Entry], dict[str, Iterable[Entry]]]:
-    """Return the files of a folder below another, and its folders, with what is first in each."""
-    try:
-        with folder_below(folder, above) as here:
-            found = {
-                name: _found(name, here, folder, (*above, name))
-                for name in sorted(os.listdir(here))
-            }
-    except OSError:  # which is said when it is walked
-        return [], {}
-    inside: dict[str, Iterable[Entry]] = {
-        name: islice(walked(folder, start=(*above, name)), FIRST)
-        for name, entry in found.items()
-        if entry is None
-    }
-    return [entry for entry in found.values() if entry], inside
+    """Return the regular files of a folder below another, and its folders with the first in each."""
+    loose: list[Entry] = []
+    inside: dict[str, Iterable[Entry]] = {}
+    # An error is said when it is walked.
+    with suppress(OSError), folder_below(folder, above) as here, os.scandir(here) as listed:
+        for each in listed:
+            parts = (*above, each.name)
+            if each.is_dir(follow_symlinks=False):
+                inside[each.name] = islice(walked(folder, start=parts), FIRST)
+            elif each.is_file(follow_symlinks=False):
+                loose.append(Entry(parts))
+    return loose, inside
 
 
 def _found(name: str, here: int, folder: Path, parts: tuple[str, ...]) -> Entry | None:
