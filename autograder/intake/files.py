@@ -262,7 +262,7 @@ def _walked(folder: Path, around: tuple[str, ...], start: tuple[str, ...]) -> It
 def beginning(
     folder: Path, above: tuple[str, ...]
 ) -> tuple[list[Entry], dict[str, Iterable[Entry]]]:
-    """Return the regular files of a folder below another, and its folders with the first in each."""
+    """Return a folder's regular files, and its folders with what is found first in each."""
     loose: list[Entry] = []
     inside: dict[str, Iterable[Entry]] = {}
     # An error is said when it is walked.
