@@ -57,7 +57,7 @@ def must_hold(output: Held, students: Collection[str]) -> None:
     with tempfile.TemporaryDirectory(dir=output, prefix=".names-") as temporary:
         for student in students:
             try:
-                Path(temporary, f"{student}.html").touch(exist_ok=False)
+                Path(temporary, student).mkdir()
             except FileExistsError:
                 alike = [shown(each) for each in students if _folded(each) == _folded(student)]
                 raise BadUsage(

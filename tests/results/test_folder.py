@@ -146,7 +146,7 @@ def test_where_no_folder_can_be_synced_files_are_written_all_the_same(
 def test_an_output_folder_that_takes_two_students_for_one_is_refused(
     tmp_path, monkeypatch, names, alike
 ):
-    monkeypatch.setattr(Path, "touch", partialmethod(elsewhere, Path.touch))
+    monkeypatch.setattr(Path, "mkdir", partialmethod(elsewhere, Path.mkdir))
     with held(tmp_path) as output:
         before = {*tmp_path.rglob("*")}
         with pytest.raises(BadUsage, match=re.escape(alike)) if alike else nullcontext():
@@ -154,12 +154,12 @@ def test_an_output_folder_that_takes_two_students_for_one_is_refused(
         assert {*tmp_path.rglob("*")} == before
 
 
-def elsewhere(path, touch, mode=0o666, exist_ok=True):
+def elsewhere(path, mkdir, *more, **options):
     """Take names as some file systems do."""
     if ":" in path.name:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     name = unicodedata.normalize("NFD", path.name).casefold()
-    touch(path.with_name(name), mode, exist_ok)
+    mkdir(path.with_name(name), *more, **options)
 
 
 def test_students_whose_names_differ_in_case_alone_are_kept_apart_or_refused(tmp_path, monkeypatch):
@@ -169,7 +169,7 @@ def test_students_whose_names_differ_in_case_alone_are_kept_apart_or_refused(tmp
         "ann.html", "Ann.html",
     }  # fmt: skip
     before = contents(tmp_path / "out")
-    monkeypatch.setattr(Path, "touch", partialmethod(elsewhere, Path.touch))
+    monkeypatch.setattr(Path, "mkdir", partialmethod(elsewhere, Path.mkdir))
     with pytest.raises(
         SystemExit, match=r"takes the names of several students for one \(Ann, ann\)"
     ):
