@@ -117,7 +117,10 @@ _require = functools.cache(confine.require)  # the sandbox that works here goes 
 
 
 def grade(submissions, output, *more, masters=FIXTURES / "masters"):
-    """Grade to the end, in this process; return the rows and what was printed."""
+    """Grade to the end, in this process; return the rows and what was printed.
+
+    Where that exits with an error, the `SystemExit` has what was printed as `stdout`.
+    """
     handlers = {number: signal.getsignal(number) for number in STOPS}
     line = ["--lab", "00_tiny", "--submissions", submissions, "--output", output, *more]
     stdout, stderr = io.StringIO(), io.StringIO()
@@ -129,6 +132,9 @@ def grade(submissions, output, *more, masters=FIXTURES / "masters"):
             mock.patch.object(confine, "require", _require),
         ):
             main([str(word) for word in line], masters=masters)
+    except SystemExit as ended:
+        ended.stdout = stdout.getvalue()
+        raise
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

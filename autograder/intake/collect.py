@@ -221,8 +221,11 @@ class _Senders:
             if sender := lms.blackboard(top, self._logins):
                 heads[sender.lms_id].add(lms.blackboards_head(top))
         self._crowded = {login for login, several in heads.items() if len(several) > 1}
-        self._assignments = lms.assignments(folders, lab)
-        logins = Counter(sender.lms_id for top in folders if (sender := self._github(top)))
+        self._assignments, self._usual = lms.assignments(folders, lab)
+        owners = {top: sender for top in folders if (sender := self._github(top))}
+        logins = Counter(sender.lms_id for sender in owners.values())
+        usual = Counter(each.lms_id for top, each in owners.items() if self._is_usual(each, top))
+        self._usual_once = {login for login, repositories in usual.items() if repositories == 1}
         self._several = {login for login, repositories in logins.items() if repositories > 1}
         # What a student chose may read as another LMS's part: one that wrote all names wrote it.
         ways = (lms.moodle, self._brightspace, self._blackboard, lms.canvas)
@@ -276,10 +279,17 @@ class _Senders:
         return sender
 
     def _github(self, name: str) -> Sender | None:
-        sender = lms.github(name, self._lab, self._assignments)
-        if sender and sender.lms_id in self._several:  # whose each is nobody can tell
-            return replace(sender, lms_id=f"{sender.lms_id} ({name})")
-        return sender
+        sender = lms.github(name, self._lab, self._assignments, self._usual)
+        if sender is None or sender.lms_id not in self._several:
+            return sender
+        if sender.lms_id in self._usual_once and self._is_usual(sender, name):
+            return sender
+        return replace(sender, lms_id=f"{sender.lms_id} ({name})")  # whose it is nobody can tell
+
+    def _is_usual(self, sender: Sender, name: str) -> bool:
+        """Whether a repository is for sure of the assignment that most are of."""
+        own = f"{self._usual}-{sender.lms_id}"
+        return not sender.others and own.casefold() == name.casefold()
 
     def _brightspace(self, name: str) -> Sender | None:
         sender = lms.brightspace(name)

@@ -6,6 +6,7 @@ part makes a name doubtful.
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -129,26 +130,35 @@ def blackboards_head(name: str) -> str:
     return name[: match.start("time") - len("_attempt_")] if match else ""
 
 
-def github(name: str, lab: str, slugs: Collection[str] = ()) -> Sender | None:
+def github(name: str, lab: str, slugs: Collection[str] = (), usual: str = "") -> Sender | None:
     """Read the name of a repository of GitHub Classroom's, `<assignment>-<login>`.
 
     The assignment is one that is called by the lab's number or name: lab-02, 02-gdp-accounting, ….
-    A login may begin as an assignment ends: `slugs` are what the assignment may be called, if
-    known. Of several the longest is likeliest; the logins that the rest leave are `others`.
+    A login may begin as an assignment ends: `slugs` are what the assignment may be called, and
+    `usual` is what most repositories are of, if known. That is likeliest, then the longest; the
+    logins that the rest leave are `others`.
     """
     readings = _repository(name, lab)
-    left = [slug for slug in readings if slug in slugs] or readings
-    logins = [readings[slug] for slug in sorted(left, key=len, reverse=True)]
+    left = [slug for slug in readings if slug in slugs] or list(readings)
+    left.sort(key=lambda slug: (slug == usual, len(slug)), reverse=True)
+    logins = [readings[slug] for slug in left]
     return Sender("github", logins[0], logins[0], others=tuple(logins[1:])) if logins else None
 
 
-def assignments(repositories: Iterable[str], lab: str) -> set[str]:
-    """Return what the assignment may be called that all repositories are of.
+def assignments(repositories: Iterable[str], lab: str) -> tuple[set[str], str]:
+    """Return what the assignment may be called that all repositories are of, and what most are of.
 
-    A folder of another name says nothing.
+    A folder of another name says nothing, and one repository that is renamed, or of an assignment
+    beside, little: where most begin with more than what all share, each may be of either. Nothing
+    is returned for what is not known.
     """
-    readings = [set(found) for name in repositories if (found := _repository(name, lab))]
-    return set.intersection(*readings) if readings else set()
+    readings = [found for name in repositories if (found := _repository(name, lab))]
+    shared = set.intersection(*map(set, readings)) if readings else set()
+    longest = Counter(max(found, key=len) for found in readings)
+    usual, votes = max(longest.items(), key=lambda each: each[1], default=("", 0))
+    if 2 * votes <= len(readings):
+        return shared, ""
+    return (shared if usual in shared else set()), usual
 
 
 def _repository(name: str, lab: str) -> dict[str, str]:

@@ -381,6 +381,13 @@ def test_who_has_the_end_of_a_login_in_common_is_not_merged(tmp_path):
         (["00-tiny-bo", "tiny-bo"], ["github-bo (00-tiny-bo)", "github-bo (tiny-bo)"]),
         (["lab-0-bo", "lab-00-tiny-bo", "lab-00-al"],
          ["github-al", "github-bo (lab-0-bo)", "github-bo (lab-00-tiny-bo)"]),
+        # Of the assignment that most are of for sure, and of one beside.
+        (["lab-00-bo", "lab-00-al", "lab-00-cy", "lab-0-bo"],
+         ["github-al", "github-bo", "github-bo (lab-0-bo)", "github-cy"]),
+        (["lab-00-bo", "Lab-00-bo", "lab-00-cy", "lab-0-bo"],
+         ["github-bo (Lab-00-bo)", "github-bo (lab-0-bo)", "github-bo (lab-00-bo)", "github-cy"]),
+        (["lab-00-tiny-bo", "lab-00-tiny-al", "lab-00-bo"],
+         ["github-al", "github-bo (lab-00-bo)", "github-bo (lab-00-tiny-bo)"]),
     ],
 )  # fmt: skip
 def test_no_login_makes_a_repository_anothers(tmp_path, repositories, students):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from unicodedata import category
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from autograder.intake import choices, roster
@@ -255,6 +255,9 @@ def test_a_number_that_may_be_anothers_is_nobodys(tmp_path, file, numbers, who):
     assert joined.people.get("canvas-77", Person()).name == (who or "")
 
 
+MOST = ["lab-00-bo", "lab-00-cy", "lab-00-dee"]
+
+
 @pytest.mark.parametrize(
     "repositories, logins, who",
     [
@@ -265,6 +268,11 @@ def test_a_number_that_may_be_anothers_is_nobodys(tmp_path, file, numbers, who):
         (["lab-00-tiny-ann", "lab-0-bo"], ["ann", "tiny-ann"], None),
         (["lab-00-tiny-Ann"], ["ann", "bo"], "ann"),
         (["lab-00-tiny-ann", "lab-00-bo"], ["ann", "tiny-ann"], "tiny-ann"),
+        # One of three is renamed, or of an assignment beside: that says nothing of the others.
+        (["lab-00-tiny-ann", "lab-00-tiny-bo", "lab-00-cy"], ["ann", "bo", "cy"], "ann"),
+        (["lab-00-tiny-ann", "lab-00-tiny-bo", "lab-00-cy"], ["ann", "tiny-ann"], None),
+        ([*MOST, "lab-00-tiny-ann", "lab-0-x"], ["tiny-ann", "bo"], "tiny-ann"),
+        ([*MOST, "lab-00-tiny-ann", "lab-0-x"], ["ann", "tiny-ann"], None),
     ],
 )  # fmt: skip
 def test_a_login_that_may_be_anothers_is_nobodys(tmp_path, repositories, logins, who):
@@ -286,15 +294,19 @@ HONEST = st.sampled_from(["ann", "bo", "Cy-Cruz", "a-tiny", "lab", "submissions-
 AT_GITHUB = st.builds("{}{}".format, BEGINNINGS, HONEST)
 
 
-def classroom(tmp_path_factory, assignment, logins):
-    """Return who is found in the repositories of those logins, by the login, and who they are."""
+def classroom(tmp_path_factory, assignment, logins, odd=""):
+    """Return who is found in the repositories of those logins, by the login, and who they are.
+
+    An odd repository may lie beside them.
+    """
     folder = tmp_path_factory.mktemp("class")
-    write(folder, {f"{assignment}-{login}/00_tiny.ipynb": login for login in logins})
+    names = {f"{assignment}-{login}": login for login in logins}
+    write(folder, {f"{name}/00_tiny.ipynb": "" for name in [*names, *filter(None, [odd])]})
     found, aside = collect(folder, LAB)
     assert not aside and all(len(each.entries) == 1 for each in found)
-    return {
-        each.entries[0].path.split("/")[0].removeprefix(f"{assignment}-"): each for each in found
-    }
+    of = {each.entries[0].path.split("/")[0]: each for each in found}
+    assert of.keys() == {*names, *filter(None, [odd])}
+    return {login: of[name] for name, login in names.items()}
 
 
 @settings(max_examples=200)
@@ -323,6 +335,43 @@ def test_an_honest_class_at_github_keeps_its_keys(tmp_path_factory, assignment, 
     # Without a list nobody is in doubt, but by an assignment that reads as another and a login.
     unsure = [each for each in found.values() if is_doubtful(each, Joined())]
     assert len(unsure) in ((len(found),) if assignment in ("lab-00-tiny", "Lab0-Tiny") else (0,))
+
+
+ODD = st.builds("{}-{}".format, ASSIGNMENTS, AT_GITHUB)
+NEAR = st.builds("{}{}".format, st.sampled_from(["", "tiny-"]), st.sampled_from(["ann", "bo"]))
+
+
+@settings(max_examples=200)
+@given(
+    ASSIGNMENTS, st.lists(NEAR | AT_GITHUB, min_size=2, max_size=5, unique_by=str.casefold), ODD
+)  # fmt: skip
+def test_a_repository_that_is_renamed_makes_nobody_anybody_else(
+    tmp_path_factory, assignment, logins, odd
+):
+    assume(odd.casefold() not in {f"{assignment}-{login}".casefold() for login in logins})
+    found = classroom(tmp_path_factory, assignment, logins, odd)
+    listed = roster.Roster(tuple(Person(login, github=login.upper()) for login in logins))
+    joined = roster.join(list(found.values()), listed)
+    for login, each in found.items():
+        assert joined.people.get(each.student, Person(login)).name == login
+
+
+@settings(max_examples=200)
+@given(ASSIGNMENTS, st.lists(HONEST, min_size=3, unique=True), ODD)
+def test_a_repository_that_is_renamed_changes_no_other(tmp_path_factory, assignment, logins, odd):
+    two_ways = assignment in ("lab-00-tiny", "Lab0-Tiny")
+    # Whose of two repositories a login is, of which one is read in two ways, nobody can tell.
+    assume(not (two_ways and odd.casefold().endswith(tuple(f"-{e}".casefold() for e in logins))))
+    assume(odd.casefold() not in {f"{assignment}-{login}".casefold() for login in logins})
+    found = classroom(tmp_path_factory, assignment, logins, odd)
+    assert {each.student for each in found.values()} == {f"github-{login}" for login in logins}
+    listed = roster.Roster(tuple(Person(login, github=login) for login in logins))
+    joined = roster.join(list(found.values()), listed)
+    assert {login: joined.people[each.student].name for login, each in found.items()} == {
+        login: login for login in logins
+    }
+    unsure = [each for each in found.values() if is_doubtful(each, Joined())]
+    assert len(unsure) == two_ways * len(found)
 
 
 def test_a_person_says_whose_a_file_is_that_may_be_anothers(tmp_path):

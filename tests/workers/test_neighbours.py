@@ -21,6 +21,7 @@ from autograder.workers import cluster, processes
 from autograder.workers.lacking import DISK, SHORT
 from tests.kernels import kernel_in
 from tests.tiny import ROOT, double, grade, graded_now, write_class
+from tests.tiny import rows as rows_of
 
 pytestmark = pytest.mark.grader
 
@@ -250,9 +251,10 @@ def test_what_cannot_be_kept_is_not_final(tmp_path, monkeypatch):
         keep(self, key, outcome, *more)
 
     monkeypatch.setattr(Journal, "keep", kept)
-    rows, stdout = grade(write_class(tmp_path / "in", ann={}, bob={}), tmp_path / "out")
-    assert "Not final, and left out of what LMSs import: ann." in stdout
-    assert "could not be graded: OSError" in rows["ann"]["reason"]
+    with pytest.raises(SystemExit, match=r"as their rows say: ann[.]") as ended:
+        grade(write_class(tmp_path / "in", ann={}, bob={}), tmp_path / "out")
+    assert "Not final, and left out of what LMSs import: ann." in ended.value.stdout
+    assert "could not be graded: OSError" in rows_of(tmp_path / "out")["ann"]["reason"]
     assert is_imported(tmp_path / "out", "ann") == {False}
     assert is_imported(tmp_path / "out", "bob") == {True}
 
