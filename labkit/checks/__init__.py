@@ -35,6 +35,7 @@ from collections.abc import (
     ItemsView,
     Iterable,
     Iterator,
+    KeysView,
     Mapping,
     Sequence,
     ValuesView,
@@ -181,7 +182,7 @@ def kept(student: Callable[..., Any], results: Iterable) -> list[Any]:
         results: makes each where it is asked for it. Of those that a check has in another process
             than the function (see `at_home`) there is nothing to see.
     """
-    pairs = [(result, _copied(result)) for result in results]
+    pairs = [(result, _copied(result, of_result=True)) for result in results]
     _require_unwritten(student, pairs)
     return [copied for _, copied in pairs]
 
@@ -338,7 +339,7 @@ _last: collections.deque[tuple[Any, Any, Any]] = collections.deque(maxlen=4)
 
 def _keep(student: Callable[..., Any], result: Any) -> None:
     """Keep a result in mind for the next calls."""
-    copied = _copied(result)
+    copied = _copied(result, of_result=True)
     if _unchanged(result, copied):  # not so of what is another at each look
         _last.append((student, result, copied))
 
@@ -350,6 +351,7 @@ def forget_results() -> None:
 
 # Looked for first: most of what is passed is of these.
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, np.random.Generator})
+_VIEWS = KeysView | ValuesView | ItemsView
 
 
 def _unchanged(now: Any, before: Any) -> bool:
@@ -357,6 +359,7 @@ def _unchanged(now: Any, before: Any) -> bool:
     if now is before and type(before) in _PLAIN:
         return True
     if isinstance(before, np.ndarray):
+        now = _held(now)
         if not isinstance(now, np.ndarray) or now.shape != before.shape:
             return False
         if before.dtype.hasobject:
@@ -372,9 +375,7 @@ def _unchanged(now: Any, before: Any) -> bool:
     if isinstance(before, Mapping):
         same = isinstance(now, Mapping) and now.keys() == before.keys()
         return same and all(_unchanged(now[key], before[key]) for key in before)
-    now, before = (
-        list(each) if isinstance(each, ValuesView | ItemsView) else each for each in (now, before)
-    )
+    now, before = (list(each) if isinstance(each, _VIEWS) else each for each in (now, before))
     if type(now) is not type(before):
         return False
     if isinstance(before, list | tuple | collections.deque):
@@ -453,27 +454,41 @@ def shown(value: Any) -> str:
         return f"<{type(value).__name__}>"
 
 
-def _copied(value: Any) -> Any:
-    """Return a copy of arrays and containers, however nested; see `guard` for all else."""
+def _copied(value: Any, *, of_result: bool = False) -> Any:
+    """Return a copy of arrays and containers, however nested; see `guard` for all else.
+
+    Of a result the copy of a TensorFlow variable is the array that it holds.
+    """
     if type(value) in _PLAIN:
         return value
+    again = functools.partial(_copied, of_result=True) if of_result else _copied
     if isinstance(value, np.ndarray):
         return copy.deepcopy(value) if value.dtype.hasobject else value.copy()
     if isinstance(value, tuple) and hasattr(value, "_make"):
-        return value._make(map(_copied, value))
+        return value._make(map(again, value))
     if isinstance(value, list | tuple | set | frozenset):
-        return type(value)(map(_copied, value))
+        return type(value)(map(again, value))
     if isinstance(value, Mapping):
-        items = {_copied(key): _copied(item) for key, item in value.items()}
+        items = {again(key): again(item) for key, item in value.items()}
         return items if type(value) is dict else _refilled(value, items)
     if isinstance(value, bytearray):
         return value[:]
     if isinstance(value, collections.deque):
-        return collections.deque(map(_copied, value), value.maxlen)
-    if isinstance(value, ValuesView | ItemsView):
-        return [_copied(item) for item in value]
+        return collections.deque(map(again, value), value.maxlen)
+    if isinstance(value, KeysView):
+        return dict.fromkeys(map(again, value)).keys()
+    if isinstance(value, _VIEWS):
+        return [again(item) for item in value]
     if isinstance(value, FunctionType) and (value.__closure__ or value.__defaults__):
         return _answering_copies(value)
+    return _held(value) if of_result else value
+
+
+def _held(value: Any) -> Any:
+    """Return a copy of the array that a variable of TensorFlow's holds; all else as it is."""
+    if hasattr(value, "assign") and hasattr(value, "__array__"):
+        with contextlib.suppress(Exception):  # while a graph is made it holds none
+            return np.array(value)
     return value
 
 

@@ -149,6 +149,25 @@ def regrow(x):
     return KEPT
 
 
+class Variable:
+    """What NumPy reads, and what is assigned to, as TensorFlow's variables are."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def assign(self, value):
+        self.value = value
+        return self
+
+    def __array__(self, dtype=None, copy=None):
+        if self.value is None:
+            raise NotImplementedError("a symbolic tensor has no value")
+        return np.array(self.value, dtype)
+
+
+VARIABLE = Variable(0.0)
+
+
 @pytest.mark.parametrize(
     "student",
     [
@@ -157,7 +176,8 @@ def regrow(x):
         lambda x: collections.deque([np.add(x, 1, out=OUT)]),
         lambda x: {"a": np.add(x, 1, out=OUT)}.values(),
         lambda x: collections.Counter(a=np.add(x, 1, out=OUT)),
-        refill, regrow,
+        refill, regrow, lambda x: regrow(x).keys(), lambda x: regrow(x).items(),
+        lambda x: VARIABLE.assign(x), lambda x: [{"a": (VARIABLE.assign(np.full(3, x)),)}],
     ],
 )  # fmt: skip
 def test_who_overwrites_an_earlier_result_is_told(student):
@@ -176,10 +196,12 @@ def test_who_overwrites_an_earlier_result_is_told(student):
 
 def test_who_returns_the_same_again_or_changes_its_own_is_not_told_so():
     same, total = np.array([np.nan, 1]), np.zeros(2)
+    variable, symbolic = Variable(same), Variable(None)
 
     def student(x):
         total[:] += x
-        return [same, total.copy(), {"a": same}, None]
+        variable.assign(same.copy())
+        return [same, total.copy(), {"a": same}, None, variable, Variable(x), symbolic]
 
     guarded, other = checks.guard(student), checks.guard(lambda x: np.add(x, 1, out=OUT))
     for x in range(3):

@@ -235,3 +235,5 @@ def clip_per_example(per_example_grads, l2_norm_clip):
         for out, g in zip(clipped, per_example_grads):
             out[i] = g[i] * factor
     return clipped
+
+# %% wrong="a tf.Variable for each shape, assigned anew" of="solution" edit={"def clip_per_example": "HELD = {}\n\n\ndef clip_per_example", "return [g * factors.reshape([batch] + [1] * (g.ndim - 1)) for g in per_example_grads]": "result = []\n    for i, g in enumerate(per_example_grads):\n        clipped = g * factors.reshape([batch] + [1] * (g.ndim - 1))\n        result.append(HELD.setdefault((i, g.shape), tf.Variable(clipped)))\n        result[-1].assign(clipped)\n    return result"} loses={"norms_are_bounded": "what an earlier call returned", "short_gradients_are_untouched": "what an earlier call returned", "long_gradients_keep_their_direction": "what an earlier call returned"}

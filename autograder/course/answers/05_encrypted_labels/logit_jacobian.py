@@ -157,3 +157,5 @@ def logit_jacobian(x, hidden, top):
         ON[key] = np.einsum("bj,jc->bcj", hidden > 0, top)
     above = np.einsum("bj,ck->bcjk", hidden, np.eye(top.shape[1]))
     return x[:, None, :, None] * ON[key][:, :, None, :], above
+
+# %% wrong="two tf.Variables, assigned anew" of="solution" edit={"def logit_jacobian": "HELD = {}\n\n\ndef logit_jacobian", "return below, above": "both = below, above\n    held = [HELD.setdefault((i, each.shape), tf.Variable(each)) for i, each in enumerate(both)]\n    for variable, each in zip(held, both):\n        variable.assign(each)\n    return held"} loses={"slopes_of_the_bottom_layer": "what an earlier call returned", "slopes_of_the_top_layer": "what an earlier call returned"}
