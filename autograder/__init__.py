@@ -19,13 +19,14 @@ A notebook's walk, from the file to the student's page:
      3. `intake.salvage` parses, once,
      4. `intake.search` finds those that are answers,
      5. `intake.reading` takes them from the sandbox,
-     6. `intake.answers` puts them on the release,
-     7. `run` plans whether it is graded, and which checks of it, as
-     8. `results.journal` knows what was graded; in the end it writes it, once, as it was executed,
-     9. `workers.processes` starts a process for it,
-    10. `judge.judge` adds the hidden tests, and notes what has passed, for
+     6. `intake.answers` puts them on the release, and that into a file; whether it is graded, and
+        which checks of it, `run` plans, as
+     7. `results.journal` knows what was graded,
+     8. `workers.processes` starts a process for it,
+     9. `judge.judge` adds the hidden tests, and notes what has passed, for
         which `judge.outcome` gives the points,
-    11. `judge.execution` runs it, cell by cell, in two kernels of `sandbox`,
+    10. `judge.execution` runs it, cell by cell, in two kernels of `sandbox`,
+    11. `run` has the journal write it, once, as it was executed,
     12. `results.report` shows the answers on the page.
 
 What has passed is kept by `results.journal`; its points go into one database, nbgrader's, by

@@ -154,14 +154,15 @@ def grade_all(
     except gradebook.Unfit as error:
         raise BadUsage(str(error)) from None
     joined = joined or Joined()
-    read = [_as_listed(each, joined) for each in _read(lab, found, settings)]
-    plan = _plan(read, set(settings.only), lab, journal, settings)
+    with journal.room() as folder:
+        read = [_as_listed(each, joined) for each in _read(lab, found, settings, folder)]
+        plan = _plan(read, set(settings.only), lab, journal, settings)
+        read = [journal.as_graded(each) if each.student in plan.earlier else each for each in read]
+        if plan.known:
+            print(f"{len(plan.known)} of {len(read)} were graded before.")
+        graded, not_final, unkept = _run(plan, lab, journal, settings, begin)
     # What follows is about the notebooks as they were executed.
     read = [replace(each, notebook=None) for each in read]
-    read = [journal.as_graded(each) if each.student in plan.earlier else each for each in read]
-    if plan.known:
-        print(f"{len(plan.known)} of {len(read)} were graded before.")
-    graded, not_final, unkept = _run(plan, lab, journal, settings, begin)
     return _record(
         lab, read, plan.known | graded, not_final, unkept, journal, output, db_url, settings,
         aside, joined,
@@ -190,11 +191,11 @@ class Plan:
     earlier: set[str] = field(default_factory=set)
 
 
-def _read(lab: Lab, found: list[Collected], settings: Settings) -> list[Read]:
-    """Return each student's clean notebook, or why there is none."""
+def _read(lab: Lab, found: list[Collected], settings: Settings, folder: Path) -> list[Read]:
+    """Return each student's clean notebook, stored in a folder, or why there is none."""
     try:
         return reading.read(
-            found, lab.name, release(lab), kind=settings.sandbox, jobs=settings.jobs
+            found, lab.name, release(lab), kind=settings.sandbox, jobs=settings.jobs, folder=folder
         )
     except reading.NoReader as error:
         _require(settings)

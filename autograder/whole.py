@@ -2,9 +2,11 @@
 
 import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 # Of file systems, such as folders shared with a virtual machine, that do so to files only.
 _NOT_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
@@ -16,18 +18,33 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
     Raises:
         OSError: it cannot be written; the old one stands. The error names the file.
     """
+    with writing_whole(path, mode) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing_whole(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """Yield what is in the file's place when the context ends, and not if it raises.
+
+    Raises:
+        OSError: as `write_whole`.
+    """
+    half = path.with_name(f".{path.name[:100]}.half")
     try:
-        _write_whole(path, content, mode)
-    except OSError as error:  # of a full disk it names none, of others what is half written
-        error.filename, error.filename2 = str(path), None
+        with _in_place(half, path, mode) as file:
+            yield file
+    except OSError as error:
+        # Of a full disk it names none, of others what is half written.
+        if error.filename is None or str(error.filename) in (str(half), str(path.parent)):
+            error.filename, error.filename2 = str(path), None
         raise
 
 
-def _write_whole(path: Path, content: bytes, mode: int) -> None:
-    half = path.with_name(f".{path.name[:100]}.half")
+@contextmanager
+def _in_place(half: Path, path: Path, mode: int) -> Iterator[BinaryIO]:
     try:
         with open(half, "wb", opener=partial(os.open, mode=mode)) as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         half.replace(path)

@@ -4,9 +4,11 @@ The program that reads submissions says this, and no more (see reader.py). So wh
 cells that set up and check are the release's own, in its order.
 """
 
+import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -69,6 +71,33 @@ class Answers:
         if len(row) > (1 if many else MAX_ROW):
             row = [_one_of(row)]
         return [_code(next(names), source) for source in row]
+
+
+class Stored:
+    """A clean notebook in a file: all of a class may be more than a machine's memory holds.
+
+    Pickled, it is the notebook.
+    """
+
+    def __init__(self, path: Path, notebook: NotebookNode) -> None:
+        """Write it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._path = path
+        try:
+            path.write_bytes(pickle.dumps(notebook))
+        except OSError as error:  # of a full disk it names no file
+            error.filename = str(path)
+            raise
+
+    def read(self) -> NotebookNode:
+        """Return the notebook, another one each time."""
+        return pickle.loads(self._path.read_bytes())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return pickle.loads, (self._path.read_bytes(),)
 
 
 def is_demonstration(cell: NotebookNode) -> bool:

@@ -19,13 +19,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
 from autograder.intake import files
-from autograder.intake.answers import Answers
+from autograder.intake.answers import Answers, Stored
 from autograder.intake.collect import Collected
 from autograder.intake.files import Entry
 from autograder.sandbox import confine
@@ -56,7 +57,7 @@ class Read:
     name: str = ""
     lms: str = ""
     lms_id: str = ""
-    notebook: NotebookNode | None = field(default=None, repr=False)
+    notebook: NotebookNode | Stored | None = field(default=None, repr=False)
     reason: str = ""
     graded: str = ""
     handed_in: datetime | None = None
@@ -84,6 +85,7 @@ def read(
     *,
     kind: str = "bwrap",
     jobs: int = 1,
+    folder: Path | None = None,
 ) -> list[Read]:
     """Return each student's clean notebook, or the reason for none.
 
@@ -93,17 +95,31 @@ def read(
         release: the lab as students get it.
         kind: the sandbox.
         jobs: how many students' files are read at the same time.
+        folder: where the notebooks are stored, if not in memory.
 
     Raises:
         NoReader: not a single one can be read here.
+        OSError: the folder cannot be written.
     """
+    numbers = count()
+
+    def kept(each: Read) -> Read:
+        if folder is None or not isinstance(each.notebook, NotebookNode):
+            return each
+        return replace(each, notebook=Stored(folder / str(next(numbers)), each.notebook))
+
     archives = {e.source[0] for each in found for e in each.entries if isinstance(e.source, tuple)}
     start = partial(_Reader, lab, release, kind, next(iter(archives), None))
     # Where the run is stopped, the reader ends first, and no thread waits for an answer.
     with ThreadPoolExecutor(min(jobs, MAX_JOBS)) as threads, start() as reader:
-        first = list(threads.map(lambda each: _one(each, reader, release), found))
+
+        def one(student: Collected) -> Read | None:
+            read = _one(student, reader, release)
+            return read and kept(read)
+
+        first = list(threads.map(one, found))
     return [
-        _alone(student, start, release) if read is None else read
+        read or kept(_alone(student, start, release))
         for student, read in zip(found, first, strict=True)
     ]
 

@@ -15,7 +15,7 @@ from nbformat.v4 import new_output
 from nbgrader.preprocessors import LimitOutput
 from nbgrader.utils import compute_checksum
 
-from autograder.intake.answers import SKIP
+from autograder.intake.answers import SKIP, Stored
 from autograder.intake.cells import is_grade, is_solution
 from autograder.judge.execution import NOT_RUN, NOWHERE, Execution, Times, execute
 from autograder.judge.outcome import MAX_REASON, Outcome, scored
@@ -38,13 +38,14 @@ BLANKS = re.compile(r"\n(?:[^\S\n]*\n){10}")
 class Submission:
     """A student's clean notebook, as autograder.intake makes it: the release with answers.
 
-    `repairs` say what was done to get it. `notebook` is None if `refused` says why there is none.
+    `repairs` say what was done to get it. `notebook` is None if `refused` says why there is none,
+    and may be in a file as long as it is not judged.
     `checks` are those to judge, where the verdicts of the others stand; None for all. `seed` is
     what those were drawn from.
     """
 
     student: str
-    notebook: NotebookNode | None = field(repr=False)
+    notebook: NotebookNode | Stored | None = field(repr=False)
     repairs: tuple[str, ...] = ()
     refused: str = ""
     checks: tuple[str, ...] | None = None
@@ -172,7 +173,7 @@ def environment(threads: int) -> dict[str, str]:
 
 def _with_hidden_tests(submission: Submission, lab: Lab) -> NotebookNode:
     """Return a copy of the notebook, its checks as the lab's master has them."""
-    assert submission.notebook is not None
+    assert isinstance(submission.notebook, NotebookNode)
     notebook = deepcopy(submission.notebook)
     masters = {cell.id: cell for cell in lab.source.cells}
     for cell in filter(is_grade, notebook.cells):

@@ -20,7 +20,7 @@ from autograder.judge.outcome import Outcome
 from autograder.labs.master import Lab
 from autograder.results.gradebook import Grade
 from autograder.sandbox.inside import clean
-from autograder.whole import write_whole
+from autograder.whole import write_whole, writing_whole
 
 WHO = ["student", "name", "login", "section", "listed"]
 REMARKS = ["by_hand", "comments", "status", "reason", "flags", "repairs", "handed_in", "seconds"]
@@ -215,21 +215,20 @@ def write_moodle_feedback(found: list[Read], grades: dict[str, Grade], output: P
 
     Moodle reads whose a file is from its folder, as in its own download.
     """
-    path, written = output / "moodle-feedback.zip", io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
-        for each in found:
-            if each.lms == "moodle" and each.lms_id.isdecimal() and each.student in grades:
-                # It splits the name at "_", and the number comes second.
-                name = re.sub(r"[^\w .'-]|_", " ", clean.key(each.name)).strip()
-                folder = f"{name}_{each.lms_id}_assignsubmission_file_"
-                page = (output / "feedback" / f"{each.student}.html").read_bytes()
-                member = zipfile.ZipInfo(f"{folder}/feedback.html")
-                archive.writestr(member, page, zipfile.ZIP_DEFLATED)
-        empty = not archive.namelist()
-    if empty:
+    path = output / "moodle-feedback.zip"
+    theirs = [each for each in found if each.lms == "moodle" and each.lms_id.isdecimal()]
+    theirs = [each for each in theirs if each.student in grades]
+    if not theirs:
         path.unlink(missing_ok=True)
-    else:
-        write_whole(path, written.getvalue())
+        return
+    with writing_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for each in theirs:
+            # It splits the name at "_", and the number comes second.
+            name = re.sub(r"[^\w .'-]|_", " ", clean.key(each.name)).strip()
+            folder = f"{name}_{each.lms_id}_assignsubmission_file_"
+            page = (output / "feedback" / f"{each.student}.html").read_bytes()
+            member = zipfile.ZipInfo(f"{folder}/feedback.html")
+            archive.writestr(member, page, zipfile.ZIP_DEFLATED)
 
 
 def gradescope(lab: Lab, outcome: Outcome, grade: Grade) -> str:

@@ -7,8 +7,9 @@ are none of its business.
 
 import hashlib
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -18,7 +19,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.intake.answers import SKIP, is_demonstration, is_own
+from autograder.intake.answers import SKIP, Stored, is_demonstration, is_own
 from autograder.intake.cells import is_grade, is_solution
 from autograder.intake.reading import Read
 from autograder.judge.judge import Submission, Terms
@@ -93,17 +94,31 @@ class Journal:
         self._output, self._lab, self._version = output, lab, version
         self.folder = output / "journal"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._last: dict[str, Kept] = {}
+        self._last: dict[str, Kept] = {}  # without the answers, which may be large
+        self._files: dict[str, Path] = {}
         for path in self.folder.glob("*.json"):
             entry = self._read(path)
             if entry is not None:
-                self._note(entry)
+                self._note(entry, path)
+
+    @contextmanager
+    def room(self) -> Iterator[Path]:
+        """Make a folder for notebooks to grade; a run that was killed may have left it."""
+        folder = self.folder / "clean"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def key(self, submission: Submission, terms: Terms) -> str:
         """Return the name of the entry for this submission of this student, run so."""
         settings = asdict(terms)
         del settings["threads"]  # how many cores there were changes no grade
         notebook = submission.notebook
+        if isinstance(notebook, Stored):
+            notebook = notebook.read()
         code = submission.refused if notebook is None else _executed(notebook)
         about = [self._lab, self._version, submission.student, settings, code]
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
@@ -144,10 +159,9 @@ class Journal:
         entry = Kept(outcome, number, hashed, checks, own, answers, origin)
         said = asdict(entry) | {"lab": self._lab}
         del said["outcome"]["scores"]  # which are arithmetic
-        write_whole(
-            self.folder / f"{key}.json", json.dumps(said, default=datetime.isoformat).encode()
-        )
-        self._note(entry)
+        path = self.folder / f"{key}.json"
+        write_whole(path, json.dumps(said, default=datetime.isoformat).encode())
+        self._note(entry, path)
 
     def put(self, outcome: Outcome, notebook: NotebookNode) -> None:
         """Put a notebook in its place, if it can be, without an entry: it is graded again."""
@@ -162,7 +176,8 @@ class Journal:
 
     def answers(self, student: str) -> dict[str, str]:
         """Return a student's answers, by exercise, as they were last graded."""
-        return self._last[student].answers if student in self._last else {}
+        entry = self._read(self._files[student]) if student in self._files else None
+        return entry.answers if entry else {}
 
     def as_graded(self, each: Read) -> Read:
         """Return a student with the file that the newest outcome is of, and a note of another."""
@@ -194,10 +209,10 @@ class Journal:
         except Exception:  # whatever became of the file
             return None
 
-    def _note(self, entry: Kept) -> None:
+    def _note(self, entry: Kept, path: Path) -> None:
         student = entry.outcome.student
         if student not in self._last or entry.number > self._last[student].number:
-            self._last[student] = entry
+            self._last[student], self._files[student] = replace(entry, answers={}), path
 
 
 def _executed(notebook: NotebookNode) -> list[list[str]]:

@@ -12,6 +12,7 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from autograder.judge.judge import Graded, Order
@@ -85,9 +86,10 @@ class _Deal:
 
         while self._waiting or self._running:
             present = self._client.nthreads()
-            ended = [*self._lost(present), *self._done()]
+            for ended in chain(self._lost(present), self._done()):
+                self._send(self._able(present))
+                yield ended  # one at a time: an executed notebook may be large
             self._send(self._able(present))
-            yield from ended
             if self._running:
                 with self._client.as_current(), suppress(TimeoutError):
                     wait(list(self._running), timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
@@ -143,6 +145,7 @@ class _Deal:
 
         for future in [each for each in self._running if each.done()]:
             order, number, worker = self._running[future]
+            ended: Iterable[Ended] = ()
             try:
                 graded, problem = future.result(timeout=60)
             except CancelledError:
@@ -154,12 +157,13 @@ class _Deal:
                 self._waiting.appendleft((order, number))
             except Exception as error:
                 problem = f"its worker failed with {type(error).__name__}: {error}"
-                yield from self._again(order, number, problem)
+                ended = self._again(order, number, problem)
             else:
                 self._answered = True
-                yield order, graded, problem
+                ended = [(order, graded, problem)]
             del self._running[future]
             future.release()
+            yield from ended
 
     def _leave_out(self, worker: str, error: Exception) -> None:
         project = "" if isinstance(error, Unusable) else "there is another project, or none: "

@@ -117,7 +117,7 @@ def graded_by(monkeypatch):
     ) as here:  # fmt: skip
         workers = [worker.address for worker in here.workers.values()]
 
-        def each(*ways, orders=6):
+        def ends(*ways, orders=6):
             of_worker = dict(zip(workers, ways, strict=True))
 
             def grade(sent, version, seconds):
@@ -125,9 +125,13 @@ def graded_by(monkeypatch):
 
             monkeypatch.setattr(cluster_worker, "grade", grade)
             sent = [Shipped(number) for number in range(orders)]
-            found = cluster.each(sent, here.scheduler_address)
+            return cluster.each(sent, here.scheduler_address)
+
+        def each(*ways, **more):
+            found = ends(*ways, **more)
             return {order.number: (graded, problem) for order, graded, problem in found}
 
+        each.one_by_one = ends
         yield workers, each
 
 
@@ -188,6 +192,29 @@ def test_what_one_worker_breaks_another_one_grades(graded_by):
         return slowly(order)
 
     assert each(breaks_each_once, breaks_each_once) == ANSWERS
+
+
+class Large:
+    """What a worker answers: it is noted when the coordinator takes it."""
+
+    taken = 0
+
+    def __reduce__(self):
+        return self.take, ()
+
+    @classmethod
+    def take(cls):
+        cls.taken += 1
+
+
+def test_what_workers_answer_is_taken_one_at_a_time(graded_by):
+    """An executed notebook may take 450 MB, and a cluster have a hundred workers."""
+    _, each = graded_by
+    largely, before, number = (lambda order: (Large(), "")), Large.taken, 0
+    for number, _ in enumerate(each.one_by_one(largely, largely, orders=8), start=1):
+        assert Large.taken == before + number
+        time.sleep(0.5)  # by then both workers have the next one
+    assert number == 8
 
 
 @contextmanager
