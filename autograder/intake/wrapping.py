@@ -150,8 +150,10 @@ def _students(
     clone = () in files.clones((name, "") for name in level.real)
     nobodys = {lab, *others, *({"labs", *files.COURSES_OWN} if clone else ())}
     doubtful = doubtful or clone or lab in level.real
+    if len(level.real) == 1:  # it is for the next level to say
+        nobodys |= {name for name in level.real if _A_CLASS.fullmatch(name)}
     persons = [n for n in level.folders if n not in nobodys and not _NO_PERSON.fullmatch(n)]
-    notebooks = _notebooks(level.loose)
+    notebooks = _notebooks(level)
     owners = _owners(notebooks, root, lab)
     copies = [entry for entry in notebooks if not _owner(entry, lab)]
     several = min(2, len(persons) + len(owners))
@@ -194,10 +196,11 @@ def _is_work(entry: Entry) -> bool:
     return entry.is_archive or (entry.is_notebook and not entry.name.lower().endswith(".py"))
 
 
-def _notebooks(loose: Iterable[Entry]) -> list[Entry]:
+def _notebooks(level: Level) -> list[Entry]:
     """Return notebooks and archives, or scripts, where nothing else is there."""
-    found = [entry for entry in loose if entry.is_archive or entry.is_notebook]
-    return list(filter(_is_work, found)) or found
+    found = [entry for entry in level.loose if entry.is_archive or entry.is_notebook]
+    work = list(filter(_is_work, found))
+    return work if work or level.real else found
 
 
 def _owner(entry: Entry, lab: str) -> str:

@@ -106,6 +106,24 @@ def test_what_else_is_there_has_its_own_row_only(tmp_path, layout, around):
         assert wrapped == flat, more
 
 
+@pytest.mark.parametrize("above", ["course/submitted/", "course/of/lab-00-submissions/"])
+@pytest.mark.parametrize("beside", ["nbgrader_config.py", "gradebook.db", "of/collect_all.py"])
+def test_what_stands_beside_nbgraders_folder_is_no_student(tmp_path, above, beside):
+    beside = "course/" + (beside if "of/" in above else beside.removeprefix("of/"))
+    members = [f"{above}{name}/{LAB}/{LAB}.ipynb" for name in ("ann", "bob")]
+    write(tmp_path / "of", listed([*members, beside]))
+    for place in (tmp_path / "of", archive(tmp_path / "x.zip", listed([*members, beside]))):
+        assert {"ann", "bob"} <= {each.student for each in collect(place, LAB)[0]}
+
+
+@pytest.mark.parametrize("beside", [["collect_all.py"], ["collect_all.py", "grade.py"]])
+def test_scripts_beside_students_who_handed_in_nothing(tmp_path, beside):
+    members = ["fall 2026/ann/report.pdf", "fall 2026/bob/report.pdf"]
+    members += [f"fall 2026/{name}" for name in beside]
+    found, _ = collect(archive(tmp_path / "x.zip", listed(members)), LAB)
+    assert {"ann", "bob"} <= {each.student for each in found}
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 
