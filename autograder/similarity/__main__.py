@@ -25,7 +25,7 @@ from autograder.results import pages
 from autograder.results.folder import held
 from autograder.sandbox.inside import clean
 from autograder.similarity.compare import AlikePair, alike
-from autograder.similarity.tokens import MOST_CHARACTERS
+from autograder.similarity.tokens import MOST_READ
 from autograder.whole import write_whole
 
 OWN_CELLS = "cells of their own"
@@ -89,7 +89,7 @@ def _sources(cells: list[dict]) -> Iterator[tuple[str, str]]:
     for cell in cells:
         source = cell["source"]
         text = source if isinstance(source, str) else "".join(source)
-        yield cell["id"], clean.lines(text, MOST_CHARACTERS)
+        yield cell["id"], clean.lines(text, MOST_READ)
 
 
 def compare(
@@ -127,7 +127,10 @@ def names(output: Path) -> dict[str, str]:
     if not table.is_file():
         return {}
     with table.open(encoding="utf-8-sig", newline="") as file:
-        return {row["student"]: row.get("name") or "" for row in csv.DictReader(file)}
+        rows = csv.DictReader(file)
+        if "student" not in (rows.fieldnames or ()):  # somebody else's, such as nbgrader's export
+            return {}
+        return {row["student"]: row.get("name") or "" for row in rows}
 
 
 def page(

@@ -8,10 +8,20 @@ from typing import Any
 from pygments.lexers import PythonLexer
 from pygments.token import Comment, Name, Number, String, Text
 
-# Longer answers are compared by their beginning: the longest on file has 140 tokens.
+# Longer answers are compared by their beginning: the longest on file has 140 tokens. What is no
+# token, and the inside of long ones, takes nothing of that: else a long comment hid a copy.
 MOST_CHARACTERS, MOST_TOKENS = 5000, 600
+MOST_READ = 1 << 20  # characters of an answer
+LONG_STRING, LONG_WORD = 200, 40
 _LEXER = PythonLexer(ensurenl=False, stripnl=False)
-_BLANK = re.compile(r"(?<=\n)\s+(?=\n)")
+_STRINGS = "|".join(
+    rf"{quote * 3}(?:[^\\{quote}]|\\.|{quote}(?!{quote}{quote}))*+(?:{quote * 3}|\\?\Z)"
+    rf"|{quote}(?:[^\\\n{quote}]|\\.)*+{quote}?"
+    for quote in "\"'"
+)
+_PIECE = re.compile(
+    rf"(?P<blank>(?:\s|\#[^\n]*+)++)|(?P<string>{_STRINGS})|(?P<word>\w++)|.", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -33,21 +43,50 @@ def tokens(source: str) -> Tokens:
     words: list[str] = []
     places: list[tuple[int, int]] = []
     before = ""
-    # At each line break the lexer looks for what comes after all blank lines: 2 s for 2500.
-    source = _BLANK.sub(lambda lines: " " * len(lines[0]), source[:MOST_CHARACTERS])
-    for start, kind, text in _LEXER.get_tokens_unprocessed(source):
+    squeezed, origins = _squeezed(source[:MOST_READ])
+    for start, kind, text in _LEXER.get_tokens_unprocessed(squeezed):
         if kind in Comment or kind in Text or kind in String.Doc or not text.strip():
             continue
         word = _word(kind, text, before)
         before = text
+        stop = origins[start + len(text) - 1] + 1
         if word == "STRING" and words[-1:] == [word]:
-            places[-1] = (places[-1][0], start + len(text))
+            places[-1] = (places[-1][0], stop)
             continue
         words.append(word)
-        places.append((start, start + len(text)))
+        places.append((origins[start], stop))
         if len(words) == MOST_TOKENS:
             break
     return Tokens(tuple(words), tuple(places))
+
+
+def _squeezed(source: str) -> tuple[str, list[int]]:
+    """Return the beginning of a text without what says nothing, and where each character stood.
+
+    Comments, blank lines and the inside of long strings are gone, and long words are short.
+    """
+    kept: list[str] = []
+    origins: list[int] = []
+    for piece in _PIECE.finditer(source):
+        start, stop = piece.span()
+        size, head, tail = stop - start, stop - start, 0
+        if piece.lastgroup == "blank":
+            # At each line break the lexer looks for what comes after all blank lines.
+            _, line, indent = piece[0].rpartition("\n")
+            text = f"{line}{indent[:LONG_WORD]}" if line else " "
+            kept.append(text)
+            origins += [start] * len(text)
+            continue
+        if piece.lastgroup == "string" and size > LONG_STRING:
+            quotes = 3 if piece[0].startswith(piece[0][0] * 3) else 1
+            head, tail = quotes, quotes if piece[0].endswith(piece[0][0] * quotes) else 0
+        elif piece.lastgroup == "word" and size > LONG_WORD:
+            head, tail = LONG_WORD, 1
+        kept += [source[start : start + head], source[stop - tail : stop]]
+        origins += [*range(start, start + head), *range(stop - tail, stop)]
+        if len(origins) >= MOST_CHARACTERS:
+            break
+    return "".join(kept), origins
 
 
 def _word(kind: Any, text: str, before: str) -> str:

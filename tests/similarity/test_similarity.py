@@ -89,6 +89,27 @@ def test_a_copy_with_other_names_comments_and_layout_is_found():
         assert "while" in shared and "setdefault" in shared and "#" not in shared
 
 
+PADDING = {
+    "a comment": "# " + "x" * 9000,
+    "comments": "    # hello there\n" * 800,
+    "blank lines": " \n" * 9000,
+    "a string": "'" + "y" * 9000 + "'",
+    "a docstring": '"""' + "words\n" * 2000 + '"""',
+    "a number": "1" * 9000,
+    "a name": "n" * 9000,
+}
+
+
+@pytest.mark.parametrize("kind", PADDING)
+def test_what_is_no_code_hides_no_copy_behind_it(kind):
+    copy = f"{PADDING[kind]}\n{disguised(OWN)}"
+    [pair] = alike({"ann": OWN, "bob": copy, "cid": OTHER}, [])
+    assert pair.students == ("ann", "bob")
+    words = [copy[start:stop] for start, stop in pair.places[1]]
+    assert "setdefault" in words and set("".join(words)) & set("xy1n") < set(disguised(OWN))
+    assert max(map(len, words)) < 30
+
+
 def test_reordered_statements_and_a_changed_line_do_not_hide_a_copy():
     lines = OWN.split("\n")
     lines[4], lines[5] = lines[5], lines[4]
@@ -187,6 +208,8 @@ HOSTILE = {
     "quotes": '"""' * 30_000,
     "f-strings": "f'{" * 30_000,
     "blank lines": "x" + " \n" * 30_000,
+    "comments": "#\n" * 300_000,
+    "quotes that end nowhere": "'" * 9999 + '"""\\' * 9999 + "\\",
     "control characters": "\0\x1b[2J\u202e" * 1000,
 }
 
@@ -259,6 +282,11 @@ def test_the_page_shows_the_pair_side_by_side_and_is_inert(graded, capsys):
     assert "<script" not in page and "&lt;script&gt;alert(1)" in page
     assert "default-src 'none'" in page and page.count("<pre>") == 2
     assert "<mark>setdefault</mark>" in page
+
+
+def test_somebody_elses_table_is_left_unread(graded):
+    (graded / "grades.csv").write_text("assignment,student_id\n00_tiny,ann\n", "utf-8")
+    assert "ann · bob" in run(graded)
 
 
 def test_a_class_that_was_not_graded_is_one_line(tmp_path):
