@@ -55,6 +55,9 @@ c.IgnorePattern.pattern = r"^"
 # It looks for magics in cells, to colour them in another language, by the line.
 c.HighlightMagicsPreprocessor.enabled = False
 
+# nbgrader's own export quotes nothing: whoever is called "Ann,,10" writes into other columns.
+c.ExportApp.plugin_class = "autograder.results.nbgrader_export.InertExport"
+
 # What being late costs, by --due: nothing, as long as each of these lines is a comment. A policy is
 # one of them, without its "# "; it runs no submission again.
 # c.LateSubmissionPlugin.penalty_method = "zero"

@@ -78,7 +78,7 @@ def write_table(
         left = {"file": file.file, "status": "aside", "reason": file.reason}
         rows.append([left.get(column, "") for column in head])
     # For Excel, which takes a file without the mark for one in an older encoding.
-    _write(path, rows, "utf-8-sig")
+    write_rows(path, rows, "utf-8-sig")
 
 
 def _who(student: str, name: str, joined: Joined) -> list[str]:
@@ -154,7 +154,7 @@ def write_canvas(
             name = person.name or each.name or each.student
             score = grades[each.student].score
             rows.append([name, number, person.number, login, person.section, score])
-    _write(path, rows)
+    write_rows(path, rows)
 
 
 def write_moodle(
@@ -179,7 +179,7 @@ def write_moodle(
             name, points = person.name or each.name or each.student, [grade.score, lab.points]
             comment = _as_html(summary(lab, outcome, grade))
             rows.append([identifier, name, person.email, "", *points, "Yes", "", "", comment])
-    _write(path, rows)
+    write_rows(path, rows)
 
 
 def write_blackboard(
@@ -193,7 +193,7 @@ def write_blackboard(
         )
         if login and each.student in grades:
             rows.append([login, grades[each.student].score])
-    _write(path, rows)
+    write_rows(path, rows)
 
 
 def write_brightspace(
@@ -207,7 +207,7 @@ def write_brightspace(
         person = joined.person(each.student)
         if (person.number or person.login) and each.student in grades:
             rows.append([person.number, person.login, grades[each.student].score, "#"])
-    _write(path, rows)
+    write_rows(path, rows)
 
 
 def write_moodle_feedback(found: list[Read], grades: dict[str, Grade], output: Path) -> None:
@@ -312,7 +312,8 @@ def said(message: str) -> str:
     return re.sub(r"^(AssertionError|CheckFailed): ", "", message).strip()
 
 
-def _write(path: Path, rows: Iterable[list], encoding: str = "utf-8") -> None:
+def write_rows(path: Path, rows: Iterable[list], encoding: str = "utf-8") -> None:
+    """Write a table, in which each text is one cell and no formula."""
     table = io.StringIO(newline="")
     csv.writer(table, quoting=csv.QUOTE_ALL).writerows([map(_cell, row) for row in rows])
     write_whole(path, table.getvalue().encode(encoding))

@@ -1,5 +1,6 @@
 """nbgrader's own commands, in folders that the grader wrote: in the sandbox, or not at all."""
 
+import csv
 import json
 import os
 import shutil
@@ -137,6 +138,24 @@ def test_validating_is_refused_in_every_folder(output, tmp_path, folder):
     assert "No such kernel" in run(output, "-m", "nbgrader", "validate", path)
     for place in (output, tmp_path):
         assert "No such kernel" in run(place, "-c", VALIDATE, path)
+
+
+def test_what_students_are_called_is_no_other_column_of_an_export_and_no_formula(made, output):
+    table = (output / "grades.csv").read_bytes()
+    names = ("eve,Smith,Eve,,10,0,10,10", "=1+1", "\u00e9ve")
+    with Gradebook(f"sqlite:///{output / 'gradebook.db'}", "privacy-labs") as book:
+        for name in names:
+            book.update_or_create_student(name, first_name=None, last_name=name)
+    said = run(output, "-m", "nbgrader", "export")
+    with (output / "nbgrader.csv").open(encoding="utf-8", newline="") as file:
+        found = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert found.keys() == {"ann", "eve,Smith,Eve,,10,0,10,10", "'=1+1", "\u00e9ve"}, said
+    for name, row in found.items():
+        assert None not in row and row["last_name"] == name and row["email"] == ""
+        assert row["score"] == row["raw_score"] == ("10" if name == "ann" else "0")
+    assert (output / "grades.csv").read_bytes() == table  # the grader's own
+    run(output, "-m", "nbgrader", "export", "--student", "['ann']", "--to", "one.csv")
+    assert (output / "one.csv").read_text("utf-8").count("00_tiny") == 1
 
 
 def test_the_solution_is_generated_in_the_sandbox(output):
