@@ -1,5 +1,6 @@
 """Text is cleaned once, where it enters: keys, lines, outputs, literals."""
 
+import html
 import re
 import time
 from unicodedata import category
@@ -8,6 +9,7 @@ import mistune
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from nbconvert.filters import markdown2html, strip_files_prefix
 
 from autograder.sandbox.inside import clean
 from tests.hostile.texts import seeded, texts
@@ -69,3 +71,29 @@ def test_a_literal_is_one_block(text):
     shown = tokens[0]["raw"].rstrip("\n")
     assert shown == clean.lines(text).rstrip("\n") or made == text  # a block itself
     assert clean.literal(made) == made
+
+
+LINKS = {
+    "brackets": "[" * 99_000,
+    "links without an end": "[](files/" * 9000,
+    "or of another form": "![](/files/" * 9000,
+    "many lines": ("[" * 223 + "\n") * 440,
+}
+
+
+@pytest.mark.parametrize("kind", LINKS)
+def test_nbgrader_looks_for_links_in_a_literal_in_no_time(kind):
+    text, began = LINKS[kind], time.process_time()
+    made = clean.literal(text, 100_000)
+    shown = strip_files_prefix(markdown2html(made))
+    assert time.process_time() - began < 2
+    shown = html.unescape(re.sub("<[^>]*>|\n", "", shown))
+    assert shown.removesuffix(" …") in text.replace("\n", "") and len(shown) > 80_000
+    assert clean.literal(made, 100_000) == made
+    again = clean.literal(f"```\n{text}\n```", 100_000)  # who writes such a block gains nothing
+    assert max(map(len, again.split("\n"))) <= 223
+
+
+def test_a_literal_keeps_long_lines_of_prose():
+    text = "See [this](a.png), [that] and x[0]. " * 5 + "word " * 500
+    assert text in clean.literal(text)

@@ -18,6 +18,8 @@ COLOUR = r"\x1b\[[0-9;]{0,20}m"
 # What is written over or under a letter (beyond these, fonts have none that pile up). No script
 # needs more than four on one; fifty cross a page.
 MARKS = "".join(c for c in map(chr, range(0x300, 0x10000)) if category(c) in ("Mn", "Me"))
+# Of looking for links in a line, as nbconvert does; a line that takes more is cut into such pieces.
+MOST_STEPS, BROKEN = 50_000, 100
 # What may be in a student's key beside letters and digits. It names files and folders, and nbgrader
 # writes it into its pages, their scripts and addresses as it is, and looks for files by it: what is
 # a pattern there would be all students, or another one.
@@ -95,16 +97,32 @@ def key(text: str, most: int = 120) -> str:
 def literal(text: str, most: int = 10_000) -> str:
     """Return a text as markdown that shows it as it is: one fenced block, whatever is in it.
 
-    What this has returned is such a block already, and stays as it is.
+    Lines of very many brackets are broken. What this has returned is such a block already, and
+    stays as it is.
     """
     inside = text.partition("\n")[2].rpartition("\n")[0]
-    return text if text == _fenced(lines(inside, most)) else _fenced(lines(text, most))
+    return text if text == _fenced(inside, most) else _fenced(text, most)
 
 
-def _fenced(text: str) -> str:
+def _fenced(text: str, most: int) -> str:
+    text = "\n".join(part for line in lines(text, most).split("\n") for part in _broken(line))
+    text = lines(text, most)
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text}\n{fence}"
+
+
+def _broken(line: str) -> list[str]:
+    """Return a line in pieces, if nbconvert would take too long to look for links in it.
+
+    From each bracket that opens it reads on to the end of the line, and from each link that may
+    begin there as far again: one of 100 000 took it a minute, or hours.
+    """
+    links = line.count("](files/") + line.count("](/files/")
+    steps = len(line) * line.count("[") * (1 + links)
+    if steps <= MOST_STEPS:
+        return [line]
+    return [line[at : at + BROKEN] for at in range(0, len(line), BROKEN)]
 
 
 def cell(text: str) -> str:
