@@ -43,7 +43,7 @@ def kept(output: Path) -> dict[str, str]:
         BadUsage: it cannot be read, or not to its end.
     """
     try:
-        text = (output / NAME).read_bytes().decode("utf-8-sig")
+        text = (output / NAME).read_bytes().decode("utf-8-sig", "surrogatepass")
         head, *rows = csv.reader(text.splitlines(), strict=True)
         if is_cut(text) or head != HEAD or any(len(row) == 1 for row in rows):
             raise ValueError
@@ -65,7 +65,8 @@ def keep(output: Path, choices: dict[str, str]) -> None:
     table = io.StringIO(newline="")
     rows = [map(clean.cell, pair) for pair in sorted(choices.items())]
     csv.writer(table, quoting=csv.QUOTE_ALL).writerows([HEAD, *rows])
-    write_whole(output / NAME, table.getvalue().encode())
+    # A file's name may be no text.
+    write_whole(output / NAME, table.getvalue().encode("utf-8", "surrogatepass"))
 
 
 def resolved(

@@ -429,7 +429,7 @@ def test_a_choice_that_cannot_be_is_one_clear_line(tmp_path, option, message):
 
 
 def test_choices_are_kept_and_one_that_is_gone_is_a_note(tmp_path):
-    kept = {"alee": "old.ipynb", "bkim": "Copy of 00_tiny.ipynb"}
+    kept = {"alee": "old.ipynb", "bkim": "Copy of 00_tiny.ipynb", "no text": "\udcff.ipynb"}
     choices.keep(tmp_path, kept)
     assert choices.kept(tmp_path) == kept
     found, aside, who = joined(tmp_path, CANVAS, ["alee.ipynb"])
