@@ -227,9 +227,11 @@ class _Senders:
         usual = Counter(each.lms_id for top, each in owners.items() if self._is_usual(each, top))
         self._usual_once = {login for login, repositories in usual.items() if repositories == 1}
         self._several = {login for login, repositories in logins.items() if repositories > 1}
-        # What a student chose may read as another LMS's part: one that wrote all names wrote it.
+        # What a student chose may read as another LMS's part: one that wrote all names wrote it,
+        # but for those that none did, such as of the index that Brightspace puts beside them.
         ways = (lms.moodle, self._brightspace, self._blackboard, lms.canvas)
-        written = [entry.name for entry in usable if len(entry.parts) == 1]
+        loose_names = (entry.name for entry in usable if len(entry.parts) == 1)
+        written = [name for name in loose_names if any(way(name) for way in ways)]
         self._ways = [way for way in ways if written and all(map(way, written))] or ways
 
     def _headers(self, loose: list[Entry]) -> Iterator[tuple[Entry, str, str]]:
@@ -428,10 +430,11 @@ def key_of(lms: str, known_as: str, whole: str = "") -> str:
     if not plain:
         # So many that nobody finds another name with the same ones.
         digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
-        key = f"{key}-{digest[:16]}"
+        key = f"{key[: MOST_KEY - 17]}-{digest[:16]}"
     return key
 
 
+MOST_KEY = 128  # characters that nbgrader's database has for one
 # Keys that are made here, which no name may be.
 MADE = re.compile(r".*-[0-9a-f]{16}")
 LMS_KEY = re.compile(r"(canvas|moodle|blackboard|brightspace|gradescope|github)-")

@@ -5,8 +5,9 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from nbgrader.api import Student
 
-from autograder.intake.collect import Aside, BadUsage, collect
+from autograder.intake.collect import Aside, BadUsage, collect, key_of
 from tests.intake.handed_in import LAB, chosen, contents, write
 
 
@@ -108,6 +109,13 @@ def test_names_become_safe(tmp_path, name, student):
     assert len(each.student) == len(student) + 16 * student.endswith("-")
     assert each.name and each.name.isprintable()
     each.name.encode("utf-8")
+
+
+def test_nbgraders_database_has_room_for_any_key():
+    most = Student.__table__.columns["id"].type.length
+    for name in ("x" * 250, "x" * 119 + " ", "\N{SNOWMAN}" * 250, "x" * 120):
+        for lms in ("", "canvas", "brightspace"):
+            assert len(key_of(lms, name)) <= most
 
 
 def test_a_student_cannot_name_a_file_as_another_students(found):

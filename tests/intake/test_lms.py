@@ -286,13 +286,14 @@ FORMS = {
 }
 
 
+@pytest.mark.parametrize("beside", [{}, {"index.html": ""}])  # as Brightspace puts it there
 @pytest.mark.parametrize("other", FORMS)
 @pytest.mark.parametrize("own", FORMS)
-def test_what_a_student_calls_a_file_is_no_other_lmss_part(tmp_path, own, other):
+def test_what_a_student_calls_a_file_is_no_other_lmss_part(tmp_path, own, other, beside):
     form, number = FORMS[own]
     hostile = FORMS[other][0].format("42", "00_tiny.ipynb")
     files = {form.format(f"{number}{i}", "00_tiny.ipynb"): "honest" for i in range(2)}
-    for result, _ in both(tmp_path, files | {form.format(number, hostile): "hostile"}):
+    for result, _ in both(tmp_path, files | {form.format(number, hostile): "hostile"} | beside):
         assert {each.lms for each in result.values()} == {own}
         assert contents(result)[f"{own}-{number}"] == "hostile"
 
