@@ -85,12 +85,10 @@ class Stored:
         Raises:
             OSError: it cannot be written.
         """
+        from autograder.whole import write_whole  # which is not there where submissions are read
+
         self._path = path
-        try:
-            path.write_bytes(pickle.dumps(notebook))
-        except OSError as error:  # of a full disk it names no file
-            error.filename = str(path)
-            raise
+        write_whole(path, pickle.dumps(notebook))
 
     def read(self) -> NotebookNode:
         """Return the notebook, another one each time."""

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -321,14 +321,20 @@ class _Reader:
             text = json.dumps(job).encode()
             try:
                 ours.settimeout(SECONDS)
-                sent = socket.send_fds(ours, [text], fds)
-                ours.sendall(text[sent:])
-                ours.shutdown(socket.SHUT_WR)
-                answer = _received(ours)
+                with suppress(ConnectionError):  # what reads has ended, and may have said why
+                    sent = socket.send_fds(ours, [text], fds)
+                    ours.sendall(text[sent:])
+                    ours.shutdown(socket.SHUT_WR)
+                answer, whole = _received(ours)
             except OSError:
                 raise _Silent("what reads has ended") from None
         _, said, problem = answer.rpartition(b"\0")
-        result = json.loads(problem if said else answer)
+        try:
+            result = json.loads(problem if said else answer)
+        except ValueError:
+            if whole:
+                raise
+            raise _Silent("what reads has ended") from None
         if not isinstance(result, dict):
             raise ValueError("no answer")
         return result
@@ -377,11 +383,16 @@ class _Silent(Exception):
     """There was no answer; the message says why."""
 
 
-def _received(connection: socket.socket) -> bytes:
-    parts, size, deadline = [], 0, time.monotonic() + SECONDS
+def _received(connection: socket.socket) -> tuple[bytes, bool]:
+    """Return what was said, and whether the connection was closed at its end, and not reset."""
+    parts, size, whole = [], 0, True
+    deadline = time.monotonic() + SECONDS
     while True:
         connection.settimeout(max(0.001, deadline - time.monotonic()))
-        part = connection.recv(1 << 20)
+        try:
+            part = connection.recv(1 << 20)
+        except ConnectionError:
+            part, whole = b"", False
         if not part:
             break
         parts.append(part)
@@ -390,4 +401,4 @@ def _received(connection: socket.socket) -> bytes:
             raise ValueError("what is left of it is too large to grade")
     if not parts:
         raise _Silent("what read it ended without a word")
-    return b"".join(parts)
+    return b"".join(parts), whole

@@ -226,6 +226,16 @@ def test_what_linux_ends_for_memory_is_read_again_alone(times, reason, tmp_path,
     assert bob.notebook is not None and not bob.reason
 
 
+def test_what_was_said_stands_though_not_all_was_heard():
+    """Whoever closes a connection with bytes unread resets it, and says its last words before."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.sendall(b"what is never read")
+        theirs.sendall(b"what is said")
+        theirs.close()
+        assert reading._received(ours) == (b"what is said", False)
+
+
 def test_a_file_that_vanishes_or_becomes_a_pipe(tmp_path):
     folder = write_class(tmp_path / "in", ann={}, bob={}, cem={})
     found, _ = collect(folder, TINY.name)

@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from autograder.intake import answers as answers_module
+from autograder import whole
 from autograder.intake import reading
 from autograder.intake.answers import Stored
 from autograder.intake.cells import is_solution
@@ -81,12 +81,12 @@ def test_clean_notebooks_are_there_while_they_are_graded(tmp_path, monkeypatch):
 
 
 def test_a_disk_that_is_full_before_anything_is_graded_refuses_nobody(tmp_path, monkeypatch):
-    def write_bytes(path, content):
+    def write_whole(path, content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     folder = write_class(tmp_path / "in", ann={})
     with monkeypatch.context() as full, pytest.raises(SystemExit, match=r"Stopped: .* No space"):
-        full.setattr(answers_module.Path, "write_bytes", write_bytes)
+        full.setattr(whole, "write_whole", write_whole)
         grade(folder, tmp_path / "out")
     assert not entries(tmp_path / "out")
     found, _ = grade(folder, tmp_path / "out")
