@@ -181,8 +181,16 @@ class _Senders:
         usable = [entry for entry in entries if not entry.refused] or entries
         loose = [entry for entry in usable if len(entry.parts) == 1]
         # Canvas's names may read as Blackboard's, by what a student chose, and the other way round.
+        # But what Canvas writes is never the same before two logins, as an assignment's name is.
+        logins_of = defaultdict(set)
+        for each in loose:
+            if sender := lms.blackboard(each.name, {}):
+                head = lms.blackboards_head(each.name)
+                logins_of[head.removesuffix(sender.lms_id)].add(sender.lms_id)
+        several = any(len(logins) > 1 for logins in logins_of.values())
         self._canvas = any(
-            lms.canvas(each.name) and not lms.blackboard(each.name, {}) for each in loose
+            lms.canvas(each.name) and not (several and lms.blackboard(each.name, {}))
+            for each in loose
         )
         tops = {entry.parts[0] for entry in entries}
         read = [way(top) for top in tops for way in (lms.moodle, lms.canvas)]

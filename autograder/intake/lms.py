@@ -20,11 +20,11 @@ CANVAS = re.compile(
 CANVAS_ANONYMOUS = re.compile(
     r"(?P<late>LATE_)?(?P<lms_id>anon_[0-9A-Za-z]{5})_[0-9]+_(?P<file>.+)", re.DOTALL
 )
-MOODLE = re.compile(
-    r"(?P<name>.+?)_(?P<lms_id>[0-9]+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?", re.DOTALL
-)
 # Moodle writes spaces for underscores in people's names; Canvas takes "_5_" out, but not "_-5-_".
 # Its numbers do not begin with 0, as the labs' do.
+MOODLE = re.compile(
+    r"(?P<name>[^_]+)_(?P<lms_id>[0-9]+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?", re.DOTALL
+)
 MOODLE_AGAIN = re.compile(r"_(?P<lms_id>[0-9]+)_assignsubmission_[a-z]+")
 CANVAS_AGAIN = re.compile(r"_(?P<lms_id>[1-9][0-9]*)(?=_[1-9][0-9]*_.)", re.DOTALL)
 BLACKBOARD = re.compile(

@@ -298,6 +298,28 @@ def test_what_a_student_calls_a_file_is_no_other_lmss_part(tmp_path, own, other,
         assert contents(result)[f"{own}-{number}"] == "hostile"
 
 
+@pytest.mark.parametrize("beside", [(), ("notes.txt",), ("zoe.ipynb",)])
+@pytest.mark.parametrize("other", FORMS)
+@pytest.mark.parametrize("own", ["canvas", "moodle", "blackboard"])
+def test_who_hands_in_alone_is_in_no_other_lms(tmp_path, own, other, beside):
+    form, number = FORMS[own]
+    name = form.format(number, FORMS[other][0].format("42", "00_tiny.ipynb"))
+    for result, _ in both(tmp_path, {name: "hostile"} | dict.fromkeys(beside, "")):
+        assert contents(result)[f"{own}-{number}"] == "hostile"
+
+
+def test_an_assignment_of_blackboards_that_reads_as_canvass_numbers(tmp_path):
+    form, logins = "Lab_2_{}_attempt_2026-11-26-12-00-00_00_tiny.ipynb", ("12345", "kim")
+    for result, _ in both(tmp_path, {form.format(login): login for login in logins}):
+        assert contents(result) == {f"blackboard-{login}": login for login in logins}
+
+
+def test_canvas_students_who_agree_are_no_blackboards(tmp_path):
+    mine = ("leeann_1_2_x_bob", "leeann_1_3_x_carl", "kimbo_4_5_x_dora")
+    write(tmp_path, {f"{each}_attempt_2026-11-26-10-00-00_00_tiny.ipynb": "x" for each in mine})
+    assert sorted(chosen(tmp_path)[0]) == ["canvas-1", "canvas-4"]
+
+
 @pytest.mark.parametrize("of", ["_", " ", "-_", "'", "(1)", "copy ", "Copy of ", "의", ".ipynb"])
 def test_no_name_takes_long_to_read(of):
     # A student's folder may have 20 000 of them.
