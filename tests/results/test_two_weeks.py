@@ -144,7 +144,7 @@ def known_verdicts(monkeypatch):
 
     def attempts(submissions, lab, settings, kernels, begun, *, beside=False):
         for submission in submissions:
-            answers = {cell.id: cell.source for cell in submission.notebook.cells}
+            answers = {cell.id: cell.source for cell in submission.notebook.read().cells}
             (lost,) = {
                 lost
                 for changed, lost in KINDS.values()
