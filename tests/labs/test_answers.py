@@ -2,7 +2,7 @@
 
 In one process, as in a student's notebook. What the grader runs, the hidden tests, across its wire,
 is in test_wire.py. The inputs that the checks draw are the same in every run of the suite, so that
-it fails for a reason; `make soak` runs it again and again on others.
+it fails for a reason; `make soak` draws others (soak.py).
 """
 
 import os
@@ -26,7 +26,7 @@ ANSWERS = {
     for name, lab in LABS.items()
 }
 EXERCISES = [(lab, exercise) for lab in LABS for exercise in LABS[lab].exercises]
-# Which series of inputs; `make soak` counts.
+# Which series of inputs.
 SOAK = os.environ.get("LABKIT_SOAK", "0")
 
 
