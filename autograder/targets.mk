@@ -54,7 +54,7 @@ mutate: .venv/synced  ## change right answers in one place; no check may pass th
 	LABKIT_MUTANTS=$(or $(ANSWERS),solutions) $(BIN)/python -m pytest -q tests/labs/test_mutants.py \
 		-k 'no_mutant $(if $(TESTS_LIKE),and ($(TESTS_LIKE)))'
 
-soak: .venv/synced  ## grade all answers on other inputs, 200 a check, for hours: TESTS_LIKE=clip
+soak: .venv/synced  ## grade all answers on 200 other inputs a check, 20 of slow ones: TESTS_LIKE=clip
 	$(BIN)/python -m tests.labs.soak $(call quoted,TESTS_LIKE)
 
 bench: .venv/synced  ## measure against the peers: an hour, and 10 GB for their environments

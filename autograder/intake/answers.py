@@ -95,7 +95,14 @@ class Stored:
         return pickle.loads(self._path.read_bytes())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return pickle.loads, (self._path.read_bytes(),)
+        try:
+            return pickle.loads, (self._path.read_bytes(),)
+        except OSError as error:  # is that of whoever loads it: of one submission, and no other
+            return _lost, (f"its notebook, kept in {self._path}, cannot be read: {error}",)
+
+
+def _lost(why: str) -> NotebookNode:
+    raise RuntimeError(why)
 
 
 def is_demonstration(cell: NotebookNode) -> bool:

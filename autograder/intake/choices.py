@@ -164,11 +164,12 @@ def _given(
     """Return the students whom it changes that a file is a student's."""
     for entry in student.entries:
         # In an archive of the student's own it is for the reader to find.
-        names = {entry.shown, shown(entry.path)}
-        if path in names or any(entry.is_archive and path.startswith(f"{n}/") for n in names):
-            wanted = path.replace(shown(entry.path), entry.shown, 1) if entry.path else path
-            # Were another number to be read in its name, a person has said whose it is.
-            return {student.student: replace(student, wanted=wanted, others=())}
+        called = {entry.shown, "/".join(entry.parts), shown(entry.path), entry.path}
+        for name in filter(None, called):
+            if path == name or (entry.is_archive and path.startswith(f"{name}/")):
+                wanted = f"{entry.shown}{path.removeprefix(name)}"
+                # Were another number to be read in its name, a person has said whose it is.
+                return {student.student: replace(student, wanted=wanted, others=())}
     for other in by_key.values():
         for entry in other.entries:
             if path not in (shown(entry.path), entry.path):

@@ -5,6 +5,7 @@ answers among it are put on the release here. One student's files that crash wha
 it over, or take too long, cost nobody else anything.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -31,7 +32,7 @@ from autograder.intake.collect import Collected
 from autograder.intake.files import Entry
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
-from autograder.workers.lacking import SHORT, lacking
+from autograder.workers.lacking import OF_THE_DISK, SHORT, lacking
 
 START_SECONDS = 180
 # A student's whole time, with that of a process that does not even say that it was too long.
@@ -99,14 +100,21 @@ def read(
 
     Raises:
         NoReader: not a single one can be read here.
-        OSError: the folder cannot be written.
+        OSError: the disk is full or read only.
     """
     numbers = count()
 
     def kept(each: Read) -> Read:
         if folder is None or not isinstance(each.notebook, NotebookNode):
             return each
-        return replace(each, notebook=Stored(folder / str(next(numbers)), each.notebook))
+        try:
+            return replace(each, notebook=Stored(folder / str(next(numbers)), each.notebook))
+        except Exception as error:
+            # A place on the disk that fails may be this file's alone.
+            if isinstance(error, OSError) and error.errno in set(OF_THE_DISK) - {errno.EIO}:
+                raise
+            reason = clean.line(f"it could not be kept: {type(error).__name__}: {error}", 500)
+            return replace(each, notebook=None, reason=reason, unread=True)
 
     archives = {e.source[0] for each in found for e in each.entries if isinstance(e.source, tuple)}
     start = partial(_Reader, lab, release, kind, next(iter(archives), None))

@@ -151,8 +151,9 @@ def _graded(lab: Lab, submission: Path, kind: str, folder: Path) -> str:
         raise NoAutograder("the submission's files are taken for several students'")
     with held(folder / "graded") as output:
         result = grade_all(lab, found, output, Settings(sandbox=kind))
-    if result.not_final:
-        raise NoAutograder(result.outcomes[0].reason)
+    if result.not_final or result.unwritten:
+        (outcome,) = result.outcomes
+        raise NoAutograder(outcome.reason or "; ".join(outcome.repairs))
     return (folder / "graded" / "gradescope" / STUDENT / "results.json").read_text("utf-8")
 
 

@@ -120,7 +120,7 @@ def write(
     for write_file in files:
         try:
             write_file()
-        except OSError as error:
+        except Exception as error:
             failed.append(error)
     if failed:
         raise failed[0]

@@ -115,9 +115,9 @@ def make(limits: "Limits") -> Cgroup | None:
 
 
 def around() -> Iterator[Path]:
-    """Yield the file, if there is one, that counts what happened in this process's own group.
+    """Yield the files that count what happened in this process's own group, the nearest first.
 
-    Groups below it, and beside it, count for themselves.
+    Groups beside it count for themselves; so do those below it, but before Linux 5.2 in version 2.
     """
     with suppress(OSError):
         own = [line.split(":", 2) for line in _OWN.read_text().splitlines()]

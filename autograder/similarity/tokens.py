@@ -11,8 +11,8 @@ from pygments.token import Comment, Name, Number, String, Text
 # Longer answers are compared by their beginning: the longest on file has 140 tokens. What is no
 # token, and the inside of long ones, takes nothing of that: else a long comment hid a copy.
 MOST_CHARACTERS, MOST_TOKENS = 5000, 600
-MOST_READ = 1 << 20  # characters of an answer
-LONG_STRING, LONG_WORD = 200, 40
+MOST_READ = 1 << 17  # characters of an answer, of which a class has many
+LONG_STRING, LONG_WORD = 40, 40
 _LEXER = PythonLexer(ensurenl=False, stripnl=False)
 _STRINGS = "|".join(
     rf"{quote * 3}(?:[^\\{quote}]|\\.|{quote}(?!{quote}{quote}))*+(?:{quote * 3}|\\?\Z)"
@@ -20,7 +20,7 @@ _STRINGS = "|".join(
     for quote in "\"'"
 )
 _PIECE = re.compile(
-    rf"(?P<blank>(?:\s|\#[^\n]*+)++)|(?P<string>{_STRINGS})|(?P<word>\w++)|.", re.DOTALL
+    rf"(?P<blank>(?:\s|\\\n|\#[^\n]*+)++)|(?P<string>{_STRINGS})|(?P<word>\w++)|.", re.DOTALL
 )
 
 

@@ -441,6 +441,18 @@ def test_choices_are_kept_and_one_that_is_gone_is_a_note(tmp_path):
         choices.kept(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["a\udcff.ipynb", "b\udcfe.ipynb"])
+def test_a_file_whose_name_is_no_text_is_chosen_as_the_shell_gives_it(name):
+    entries = tuple(
+        Entry((each,), path=f"ann/{each}") for each in ("a\udcff.ipynb", "b\udcfe.ipynb")
+    )
+    ann = Collected("ann", entries=entries)
+    for path in (name, f"ann/{name}"):
+        asked = {"ann": path}
+        (chosen,) = choices.applied([ann], [], roster.Joined(), asked, asked)
+        assert chosen.wanted == next(e.shown for e in entries if e.name == name)
+
+
 def test_a_choice_for_a_namesake_holds_when_others_hand_in():
     file = Collected("a file", nobody=True, entries=(Entry(("x.ipynb",), path="x.ipynb"),))
     listed, second = roster.Roster((*OTHERS, *TWINS)), keys([*OTHERS, *TWINS])[TWINS[1]]

@@ -40,7 +40,7 @@ def soaked(of: tuple[str, AnswerCase]) -> dict:
     while left := [check for check in checks if draws[check] < wanted[check]]:
         series += 1
         seed = zlib.crc32(f"{case} soak {series}".encode())
-        os.environ["LABKIT_SEED"] = str(seed)
+        _as_under_the_grader(seed)
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             cells = dict(namespace(case.lab))
             run(case.source, case.exercise, cells)
@@ -57,6 +57,14 @@ def soaked(of: tuple[str, AnswerCase]) -> dict:
         if len(wrong) >= MOST_WRONG:
             break
     return {"key": key, "answer": str(case), "draws": draws, "wrong": wrong}
+
+
+def _as_under_the_grader(seed: int) -> None:
+    os.environ |= {"LABKIT_SEED": str(seed), "LABKIT_BUDGET": "quick", "MPLBACKEND": "agg"}
+    if "tensorflow" in sys.modules:  # in a kernel of its own no other lab has set its seed
+        from tensorflow.python.eager import context
+
+        context.set_global_seed(None)
 
 
 def _trials(source: str) -> int:
@@ -78,7 +86,10 @@ def keys() -> dict[str, AnswerCase]:
 def main(like: str) -> int:
     """Soak the answers whose names hold `like`; return the exit code."""
     FOUND.parent.mkdir(exist_ok=True)
-    FOUND.touch()
+    with FOUND.open("a+b") as file:
+        file.seek(0)
+        whole = file.read().rpartition(b"\n")
+        file.truncate(len(whole[0] + whole[1]))  # a line that was cut off
     found = {each["key"]: each for each in map(json.loads, FOUND.read_text("utf-8").splitlines())}
     wanted = {key: case for key, case in keys().items() if like in str(case)}
     if not wanted:

@@ -1,5 +1,6 @@
 """What soaks the answers notices another verdict than the one on file, and counts draws."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -19,7 +20,8 @@ RIGHT, WRONG = (
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     monkeypatch.setattr(soak, "DRAWS", 4)
-    monkeypatch.setenv("LABKIT_SEED", "")  # which is set for each draw, and set back
+    for name in ("LABKIT_SEED", "LABKIT_BUDGET", "MPLBACKEND"):  # which it sets
+        monkeypatch.setenv(name, "")
 
 
 @pytest.mark.parametrize("case", [RIGHT, WRONG], ids=["right", "wrong"])
@@ -46,6 +48,19 @@ def test_another_verdict_or_message_is_noticed_and_says_what_was_drawn():
 def test_a_name_that_no_answer_has_is_no_success(capsys):
     assert soak.main("no such exercise") == 1
     assert "No answer's name holds" in capsys.readouterr().out
+
+
+def test_what_was_found_is_not_tried_again_and_decides_the_exit_code(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(soak, "FOUND", tmp_path / "build" / "soak.jsonl")
+    name = str(RIGHT)
+    (key,) = (key for key, case in soak.keys().items() if str(case) == name)
+    for wrong in ([], [["check", 1, 0, "another message"]]):
+        found = {"key": key, "answer": name, "draws": {"check": 7}, "wrong": wrong}
+        soak.FOUND.parent.mkdir(exist_ok=True)
+        soak.FOUND.write_text(json.dumps(found) + '\n{"key": "cut o')
+        assert soak.main(name) == bool(wrong)
+        assert "1 answers, 7 draws" in capsys.readouterr().out
+        assert soak.FOUND.read_text() == json.dumps(found) + "\n"
 
 
 def test_what_is_on_file_has_a_key_of_its_own_that_its_text_decides():

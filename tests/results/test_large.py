@@ -91,3 +91,27 @@ def test_a_disk_that_is_full_before_anything_is_graded_refuses_nobody(tmp_path, 
     assert not entries(tmp_path / "out")
     found, _ = grade(folder, tmp_path / "out")
     assert found["ann"].items() >= RIGHT.items()
+
+
+@pytest.mark.parametrize("when", ["written", "read"])
+def test_a_notebook_that_the_disk_loses_is_one_students(tmp_path, monkeypatch, when):
+    folder = write_class(tmp_path / "in", ann={}, bob={})
+    write, load = whole.write_whole, reading.Stored.__reduce__
+
+    def write_whole(path, content, *more):
+        if when == "written" and path.name == "0":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        write(path, content, *more)
+
+    def reduce(stored):
+        if when == "read" and stored._path.name == "0":
+            stored._path.unlink(missing_ok=True)
+        return load(stored)
+
+    monkeypatch.setattr(whole, "write_whole", write_whole)
+    monkeypatch.setattr(Stored, "__reduce__", reduce)
+    found, _ = grade(folder, tmp_path / "out", "--jobs", "1")
+    (lost,) = (row for row in found.values() if row["score"] != "10")
+    (other,) = (row for row in found.values() if row["score"] == "10")
+    why = {"written": "could not be kept", "read": "its process ended"}
+    assert other.items() >= RIGHT.items() and why[when] in lost["reason"], lost

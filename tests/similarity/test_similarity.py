@@ -97,6 +97,9 @@ PADDING = {
     "a docstring": '"""' + "words\n" * 2000 + '"""',
     "a number": "1" * 9000,
     "a name": "n" * 9000,
+    "line continuations": "\\\n" * 2500,
+    "strings": ("'" + "y" * 190 + "'\n") * 30,
+    "docstrings": ('"""' + "y" * 190 + '"""\n') * 30,
 }
 
 
