@@ -41,6 +41,22 @@ def stop(pid, within=30):
         time.sleep(0.01)
 
 
+def peak_memory():
+    """Return the most that this process has had in memory, in MiB.
+
+    ru_maxrss counts what had been there before `exec`, too: the whole of the test run's process.
+    """
+    with open("/proc/self/status") as file:
+        (line,) = (each for each in file if each.startswith("VmHWM:"))
+    return int(line.split()[1]) >> 10
+
+
+def forget_peak():
+    """Begin anew with what this process has in memory now."""
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+
 def _state(task):
     # "pid (a name, with any characters) state ..."
     return (task / "stat").read_text().rpartition(") ")[2][0]

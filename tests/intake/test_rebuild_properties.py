@@ -353,8 +353,8 @@ def test_a_huge_cell_is_passed_on_unread():
 
 
 MEMORY = """
-import resource
 from tests.intake.test_rebuild_properties import *
+from tests.processes import forget_peak, peak_memory
 
 before, after = json.dumps(submission()).split('"outputs": []', 1)
 line = json.dumps("0123456789" * 7 + "\\n")
@@ -363,9 +363,10 @@ stream = '[{"output_type": "stream", "name": "stdout", "text": [' + lines + "]}]
 content = (before + '"outputs": ' + stream + after).encode()
 del lines, stream
 assert len(content) > 300 * 2**20
-start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+forget_peak()
+start = peak_memory()
 assert passed(content)[0] == set(TINY.checks)
-print("grown by", (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) // 2**10)
+print("grown by", peak_memory() - start)
 """
 
 

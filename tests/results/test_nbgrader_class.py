@@ -23,11 +23,12 @@ pytestmark = pytest.mark.grader
 SECONDS = 40
 # The command, with shorter times; what judges does what the answers say.
 UNRULY = f"""
-import os, resource, signal, sys, time
+import os, signal, sys, time
 from autograder.judge import preprocessor
 from autograder.judge.execution import Times
 from autograder.judge.judge import Terms
 from autograder.workers import processes
+from tests.processes import peak_memory
 
 judged, each = preprocessor._executed, processes.each
 
@@ -51,7 +52,7 @@ def main():
     try:
         main()
     finally:
-        print("MB:", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+        print("MB:", peak_memory())
 """
 RIGHT = "return 2 * x"
 RAW = {
