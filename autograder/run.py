@@ -5,7 +5,6 @@ where it was. A submission that breaks whatever looks at it is graded as broken,
 other one's grade.
 """
 
-import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -36,7 +35,7 @@ from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
 from autograder.sandbox.kernel import UNSTARTABLE, MachineFull
 from autograder.workers import cluster, processes
-from autograder.workers.lacking import DISK, OF_THE_DISK
+from autograder.workers.lacking import DISK, OF_THE_WHOLE_DISK
 from autograder.workers.ready import Unusable, ready
 
 ENDED_TWICE = (
@@ -439,8 +438,7 @@ def _kept(
         own, origin = len(submission.repairs), plan.origins[submission.student]
         journal.keep(key, outcome, notebook, plan.checks, own, origin)
     except Exception as error:
-        # A place on the disk that fails may be this file's alone.
-        if isinstance(error, OSError) and error.errno in set(OF_THE_DISK) - {errno.EIO}:
+        if isinstance(error, OSError) and error.errno in OF_THE_WHOLE_DISK:
             raise
         reason = f"could not be graded: {type(error).__name__}: {error}"
         refused = Submission(submission.student, None, submission.repairs, reason)

@@ -5,7 +5,6 @@ answers among it are put on the release here. One student's files that crash wha
 it over, or take too long, cost nobody else anything.
 """
 
-import errno
 import json
 import os
 import secrets
@@ -32,7 +31,7 @@ from autograder.intake.collect import Collected
 from autograder.intake.files import Entry
 from autograder.sandbox import confine
 from autograder.sandbox.inside import clean
-from autograder.workers.lacking import OF_THE_DISK, SHORT, lacking
+from autograder.workers.lacking import OF_THE_WHOLE_DISK, SHORT, lacking
 
 START_SECONDS = 180
 # A student's whole time, with that of a process that does not even say that it was too long.
@@ -110,8 +109,7 @@ def read(
         try:
             return replace(each, notebook=Stored(folder / str(next(numbers)), each.notebook))
         except Exception as error:
-            # A place on the disk that fails may be this file's alone.
-            if isinstance(error, OSError) and error.errno in set(OF_THE_DISK) - {errno.EIO}:
+            if isinstance(error, OSError) and error.errno in OF_THE_WHOLE_DISK:
                 raise
             reason = clean.line(f"it could not be kept: {type(error).__name__}: {error}", 500)
             return replace(each, notebook=None, reason=reason, unread=True)

@@ -67,7 +67,8 @@ def write(
         of whom something could not be written.
 
     Raises:
-        OSError: a file about the class cannot be written; whatever else can be has been.
+        Exception: a file about the class cannot be made or written, as an OSError says; whatever
+            else can be has been.
     """
     feedback = pages.template("feedback.html.j2")
     hints = _hints(lab)

@@ -9,7 +9,9 @@ import os
 # How a problem begins: nothing can be graded until a person has made room; or it may pass.
 DISK, SHORT = "the disk cannot be written on", "too little was left on"
 # What no submission can cause in the folders of the grader's own.
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+# A place on the disk that fails may be one file's alone; of the rest all files have the same.
+OF_THE_WHOLE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+OF_THE_DISK = (*OF_THE_WHOLE_DISK, errno.EIO)
 _OTHERS = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
